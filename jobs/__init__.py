@@ -1,0 +1,1 @@
+"""What is run: run files, and drivers that call the CLI command of their name."""

@@ -1,0 +1,236 @@
+"""A stage's result on disk: a folder that is either finished or resumable.
+
+A stage builds in ``NAME.partial/``, commits shard by shard (written beside, then renamed), writes
+``manifest.json`` last and renames the folder to ``NAME/``. A killed stage finds its shards again;
+a finished artifact is never touched until its replacement is complete.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from seje_ray import __version__
+from seje_ray.errors import ArtifactError
+from seje_ray.schema import REJECTS, SCHEMA_VERSION
+
+COMMAND = {  # what makes an artifact of this kind
+    "recipes": "seje-ray calibrate --stage ingest",
+    "calibrator": "seje-ray calibrate --stage fit",
+    "calibrated": "seje-ray calibrate",
+    "run": "seje-ray train",
+    "embeddings": "seje-ray evaluate",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What decides an artifact's content; two equal plans give the same bytes."""
+
+    kind: str
+    section: Mapping[str, Any]  # the parts of the run file that matter here
+    inputs: Mapping[str, str]  # name -> content hash
+    seed: int
+    schema_version: int = SCHEMA_VERSION
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, equal to what a JSON round trip gives."""
+        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """``manifest.json`` of a finished artifact. No time stamps: it is part of a content hash."""
+
+    plan: Plan
+    seje_ray_version: str
+    rows: Mapping[str, int] = field(default_factory=dict)  # per partition
+    rejected: Mapping[str, int] = field(default_factory=dict)  # by reason
+    shards: Mapping[str, str] = field(default_factory=dict)  # file name -> sha256
+    facts: Mapping[str, Any] = field(default_factory=dict)  # what the kind adds, e.g. a hash
+
+    @property
+    def content_hash(self) -> str:
+        """sha256 of the manifest, and through the shards' hashes of the content."""
+        return hashlib.sha256(_to_json(asdict(self)).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A finished artifact."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def content_hash(self) -> str:
+        """Content hash of the manifest."""
+        return self.manifest.content_hash
+
+    def shards(self, partition: str | None = None) -> list[Path]:
+        """Shard files in order; those of one partition carry its name in front."""
+        names = sorted(self.manifest.shards)
+        if partition is not None:
+            names = [n for n in names if n.rsplit("-", 1)[0] == partition]
+        return [self.folder / name for name in names]
+
+    def num_rows(self, partition: str | None = None) -> int:
+        """Rows of one partition, or of all."""
+        rows = self.manifest.rows
+        return sum(rows.values()) if partition is None else rows.get(partition, 0)
+
+
+def open_artifact(folder: Path, kind: str) -> Artifact:
+    """Open the finished artifact in ``folder``.
+
+    Raises:
+        ArtifactError: If it is missing, unfinished, of another kind or of another schema; says
+            which command makes it.
+    """
+    command = COMMAND.get(kind, f"the stage that makes {kind}")
+    path = folder / "manifest.json"
+    if not path.is_file():
+        state = "unfinished" if partial_folder(folder).exists() else "not there"
+        raise ArtifactError(f"{folder}: this {kind} artifact is {state}; run `{command}` first")
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        manifest = Manifest(**{**raw, "plan": Plan(**raw["plan"])})
+    except (ValueError, TypeError, KeyError) as error:
+        raise ArtifactError(f"{path}: not a manifest ({error}); run `{command}` again") from error
+    found, version = manifest.plan.kind, manifest.plan.schema_version
+    if found != kind or version != SCHEMA_VERSION:
+        raise ArtifactError(
+            f"{folder}: expected {kind} of schema {SCHEMA_VERSION}, found {found} of schema "
+            f"{version}; run `{command}` again"
+        )
+    return Artifact(folder, manifest)
+
+
+def require_equal_hash(what: str, folder: Path, found: str, expected: str, command: str) -> None:
+    """Refuse two artifacts that do not belong together.
+
+    Raises:
+        ArtifactError: Showing both hashes and the command that mends it.
+    """
+    if found != expected:
+        raise ArtifactError(
+            f"{folder}: made with another {what}: expected {expected[:12]}, found {found[:12]}; "
+            f"run `{command}` again"
+        )
+
+
+def partial_folder(folder: Path) -> Path:
+    """Where the artifact of ``folder`` is built until it is finished."""
+    return folder.with_name(folder.name + ".partial")
+
+
+def finished(folder: Path, plan: Plan) -> Artifact | None:
+    """The artifact in ``folder`` if it is finished and was made by this very ``plan``."""
+    if not (folder / "manifest.json").is_file():
+        return None
+    try:
+        artifact = open_artifact(folder, plan.kind)
+    except ArtifactError:  # another schema or version: to be made again
+        return None
+    return artifact if artifact.manifest.plan.to_dict() == plan.to_dict() else None
+
+
+def begin(folder: Path, plan: Plan) -> Path:
+    """Open the building folder of ``plan``; what an interrupted run of it committed stays."""
+    partial = partial_folder(folder)
+    marker = partial / "plan.json"
+    if partial.exists():
+        known = json.loads(marker.read_text()) if marker.is_file() else None
+        if known == plan.to_dict():
+            return partial
+        shutil.rmtree(partial)
+    partial.mkdir(parents=True)
+    write_json(marker, plan.to_dict())
+    return partial
+
+
+def finish(folder: Path, plan: Plan, manifest: Manifest) -> Artifact:
+    """Write the manifest and put the building folder in the place of ``folder``."""
+    partial = partial_folder(folder)
+    (partial / "plan.json").unlink(missing_ok=True)
+    write_json(partial / "manifest.json", asdict(manifest))
+    replaced = folder.with_name(folder.name + ".replaced")
+    shutil.rmtree(replaced, ignore_errors=True)
+    if folder.exists():
+        folder.rename(replaced)
+    partial.rename(folder)
+    shutil.rmtree(replaced, ignore_errors=True)
+    return open_artifact(folder, plan.kind)
+
+
+def build_manifest(
+    plan: Plan,
+    folder: Path,
+    *,
+    rejected: Mapping[str, int] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> Manifest:
+    """Count and hash the Parquet shards of ``folder``."""
+    rows: Counter[str] = Counter()
+    shards = {}
+    for path in sorted(folder.glob("*-*.parquet")):
+        shards[path.name] = file_hash(path)
+        rows[path.name.rsplit("-", 1)[0]] += pq.read_metadata(path).num_rows
+    return Manifest(
+        plan=plan,
+        seje_ray_version=__version__,
+        rows=dict(sorted(rows.items())),
+        rejected=dict(sorted((rejected or {}).items())),
+        shards=shards,
+        facts=dict(facts or {}),
+    )
+
+
+def shard_name(partition: str, number: int) -> str:
+    """File name of a shard: sorts by partition and number."""
+    return f"{partition}-{number:06d}.parquet"
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a Parquet file beside and rename it, so that a file that exists is whole."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    pq.write_table(table, temporary, compression="zstd", row_group_size=64)
+    os.replace(temporary, path)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON beside and rename it."""
+    write_text(path, _to_json(value))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file beside and rename it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def write_rejects(folder: Path, pieces: Iterable[Path]) -> dict[str, int]:
+    """Merge rejects written per shard into ``rejects.parquet``; return counts by reason."""
+    tables = [pq.read_table(piece, schema=REJECTS) for piece in sorted(pieces)]
+    merged = pa.concat_tables([REJECTS.empty_table(), *tables])
+    write_table(folder / "rejects.parquet", merged)
+    return dict(Counter(merged.column("reason").to_pylist()))
+
+
+def file_hash(path: Path) -> str:
+    """sha256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _to_json(value: object) -> str:
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

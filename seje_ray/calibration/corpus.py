@@ -1,0 +1,54 @@
+"""Recipes of finished shards, streamed again and again for fitting."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from seje_ray.recipe1m.records import Entity
+
+TEXT_COLUMNS = ["id", "title", "ingredients", "instructions", "entities"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeText:
+    """The texts of one recipe; ``entities`` is None where its source has no det_ingrs."""
+
+    id: str
+    title: str
+    ingredients: tuple[str, ...]
+    instructions: tuple[str, ...]
+    entities: tuple[Entity, ...] | None
+
+
+class TextCorpus:
+    """Texts of ``recipes/`` shards; every pass reads the files anew, one row group at a time."""
+
+    def __init__(self, shards: Sequence[Path]) -> None:
+        self._shards = list(shards)
+        self.num_recipes = sum(pq.read_metadata(path).num_rows for path in self._shards)
+
+    def __len__(self) -> int:
+        return self.num_recipes
+
+    def __iter__(self) -> Iterator[RecipeText]:
+        for path in self._shards:
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(columns=TEXT_COLUMNS):
+                    for row in batch.to_pylist():
+                        yield recipe_text(row)
+
+
+def recipe_text(row: dict[str, object]) -> RecipeText:
+    """Texts of one row of ``recipes/``."""
+    entities = row["entities"]
+    assert isinstance(row["ingredients"], list)
+    assert isinstance(row["instructions"], list)
+    return RecipeText(
+        str(row["id"]),
+        str(row["title"]),
+        tuple(row["ingredients"]),
+        tuple(row["instructions"]),
+        tuple(Entity(**entity) for entity in entities) if isinstance(entities, list) else None,
+    )

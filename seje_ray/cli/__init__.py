@@ -1,0 +1,1 @@
+"""The command line: parse, load the run, call one function, print one result."""

@@ -1,0 +1,49 @@
+"""``seje-ray calibrate``."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from seje_ray.cli.options import read_run, run_options, workspace_option
+
+
+@click.command(
+    "calibrate",
+    epilog="Example: seje-ray calibrate --data /data/recipe1m --config seje --workspace /data/seje",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Recipe1M folder, or own recipes as .jsonl or .parquet.  [default: embedded cookbook]",
+)
+@click.option(
+    "--stage",
+    type=click.Choice(["ingest", "fit", "transform"]),
+    help="Run the stages up to this one only.",
+)
+@workspace_option
+@run_options
+def command(
+    data: Path | None,
+    stage: str | None,
+    workspace: Path,
+    config: str | None,
+    overrides: tuple[str, ...],
+) -> None:
+    """Compute SEJE's features (phase I): ingest, fit, transform.
+
+    Each stage is resumable: repeat the command after an interruption. What is finished and
+    still fits the run file is kept.
+    """
+    run = read_run(config, overrides, workspace)
+    if data is None:
+        click.echo(
+            f"no --data: using the embedded cookbook, {run.data.cookbook_recipes:,} made-up "
+            f"recipes with drawn photos (seed {run.seed})",
+            file=sys.stderr,
+        )
+    from seje_ray.on_ray.calibrate import calibrate  # not at the top: --help stays fast
+
+    summary = calibrate(run, data.absolute() if data else None, workspace, last_stage=stage)
+    click.echo(summary)

@@ -1,0 +1,52 @@
+"""``seje-ray data``: make data sets."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.group("data", epilog="Example: seje-ray data synth --recipes 2000 --out cookbook")
+def command() -> None:
+    """Make data sets."""
+
+
+@command.command(
+    "synth", epilog="Example: seje-ray data synth --recipes 2000 --seed 0 --out cookbook"
+)
+@click.option("--recipes", type=click.IntRange(min=1), default=2000, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder to write; must be new or empty.",
+)
+@click.option("--images/--no-images", default=True, show_default=True, help="Draw the photos.")
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    default=os.cpu_count() or 1,
+    show_default="all cores",
+    help="They change the speed, not a byte.",
+)
+def synth(recipes: int, seed: int, out: Path, images: bool, processes: int) -> None:
+    """Write the embedded cookbook, made-up recipes and drawn photos, in Recipe1M's layout."""
+    from tqdm import tqdm
+
+    from seje_ray.recipe1m.cookbook import write_cookbook
+    from seje_ray.recipe1m.records import DataError
+
+    if out.exists() and any(out.iterdir()):
+        raise DataError(f"{out}: expected a new or empty folder, found files; choose another --out")
+    with tqdm(total=recipes, desc="writing recipes", unit=" recipes", file=sys.stderr) as shown:
+        summary = write_cookbook(
+            out,
+            num_recipes=recipes,
+            seed=seed,
+            with_images=images,
+            num_processes=processes,
+            progress=lambda done, total: shown.update(done - shown.n) and None,
+        )
+    click.echo(f"{out}: {summary}")

@@ -1,0 +1,60 @@
+"""The ``seje-ray`` group; loads a command's module, and torch and ray, only when it runs."""
+
+import importlib
+from typing import Any
+
+import click
+
+from seje_ray import __version__
+from seje_ray.errors import SejeError
+
+COMMANDS = {  # name -> module and attribute, in the order of use
+    "calibrate": ("calibrate", "Phase I: raw recipes and photos -> calibrated features."),
+    "train": ("train", "Phase II: train the joint embedding on calibrated features."),
+    "evaluate": ("evaluate", "Embed a partition; print MedR and Recall@K; write a report."),
+    "search": ("search", "Find recipes for a photo, or photos for a recipe."),
+    "data": ("data", "Make data sets."),
+    "show-run": ("show_run", "Print a run file as it will be run, defaults included."),
+}
+
+
+class SejeGroup(click.Group):
+    """Lists commands without importing them; prints a ``SejeError`` as one ``Error:`` line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Commands in the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"seje_ray.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from ``COMMANDS``, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a bug keeps its traceback."""
+        try:
+            return super().invoke(ctx)
+        except SejeError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(
+    cls=SejeGroup,
+    epilog="Example: seje-ray calibrate && seje-ray train --workers 2 && seje-ray evaluate",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="seje-ray")
+def cli() -> None:
+    """Recipe text <-> food photo retrieval (SEJE) on Ray.
+
+    The bare commands work in order in an empty folder, on an embedded cookbook of made-up recipes
+    and drawn photos: calibrate, train, evaluate, search.
+    """

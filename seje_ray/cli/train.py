@@ -1,0 +1,43 @@
+"""``seje-ray train``."""
+
+from pathlib import Path
+
+import click
+
+from seje_ray.cli.options import read_run, run_name_option, run_options, workspace_option
+
+
+@click.command("train", epilog="Example: seje-ray train --workers 8 --set loss.negatives=instance")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Training processes.  [default: one per GPU; without GPUs up to 2]",
+)
+@run_name_option
+@workspace_option
+@run_options
+def command(
+    workers: int | None,
+    name: str | None,
+    workspace: Path,
+    config: str | None,
+    overrides: tuple[str, ...],
+) -> None:
+    """Train the joint embedding (phase II) with Ray Train; print the best checkpoint.
+
+    The number of workers changes the speed and no number: the global batch is shared among
+    them. The same run name again goes on from its last checkpoint.
+    """
+    run = read_run(config, overrides, workspace)
+    from seje_ray.on_ray.connect import connected
+    from seje_ray.on_ray.train import train
+
+    with connected(num_workers=workers or 2):
+        trained = train(run, workspace, name=name or run.name, num_workers=workers)
+    metrics = trained.metrics
+    click.echo(
+        f"best epoch {trained.best_epoch}: val MedR "
+        f"{metrics['val/median_rank/image_to_recipe']:.1f} image->recipe, "
+        f"{metrics['val/median_rank/recipe_to_image']:.1f} recipe->image"
+    )
+    click.echo(f"checkpoint: {trained.best_checkpoint}")

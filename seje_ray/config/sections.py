@@ -1,0 +1,309 @@
+"""The sections of a run file, as frozen dataclasses.
+
+A field's comment says its unit and range; its check is in ``__post_init__``. The defaults are
+the paper's settings (METHOD marks them); ``jobs/runs/*.yaml`` hold only what differs.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict
+
+STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+def _require(section: object, *rules: tuple[str, bool, str]) -> None:
+    """Raise one ValueError that names every broken rule (field, holds, expectation)."""
+    broken = [
+        f"{name} must be {expected}, got {getattr(section, name)!r}"
+        for name, holds, expected in rules
+        if not holds
+    ]
+    if broken:
+        raise ValueError("; ".join(broken))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataConfig:
+    """What ``ingest`` reads and keeps."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    cookbook_recipes: int = 3000  # recipes of the embedded cookbook, where no --data is given
+    removed: Literal["none", "public", "strict"] = "public"  # how remove1M.txt is applied
+    recipes_per_shard: int = 256  # the unit that is committed and resumed
+    shorter_side: int = 256  # pixels, of the stored JPEGs
+    max_images: int = 5  # photos kept per recipe; the paper uses the first five
+
+    def __post_init__(self) -> None:
+        _require(
+            self,
+            ("cookbook_recipes", self.cookbook_recipes >= 1, ">= 1"),
+            ("recipes_per_shard", self.recipes_per_shard >= 1, ">= 1"),
+            ("shorter_side", self.shorter_side >= 16, ">= 16"),
+            ("max_images", self.max_images >= 1, ">= 1"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordVectorConfig:
+    """word2vec on the train texts (skip-gram, hierarchical softmax)."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    dim: int = 300  # E
+    window: int = 10  # words on each side
+    epochs: int = 10
+    min_count: int = 10  # occurrences a word needs to get a vector
+
+    def __post_init__(self) -> None:
+        _require(
+            self,
+            ("dim", self.dim >= 1, ">= 1"),
+            ("window", self.window >= 1, ">= 1"),
+            ("epochs", self.epochs >= 1, ">= 1"),
+            ("min_count", self.min_count >= 1, ">= 1"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentenceEncoderConfig:
+    """Skip-instructions: an LSTM whose state predicts the next instruction."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    backend: Literal["skip_instructions"] = "skip_instructions"
+    dim: int = 1024  # of a sentence vector
+    vocabulary_size: int = 20_000  # most frequent words
+    epochs: int = 5
+    batch_size: int = 128  # pairs of consecutive sentences
+    learning_rate: float = 1e-3
+    max_sentences: int = 20  # S, instructions used per recipe
+
+    def __post_init__(self) -> None:
+        _require(
+            self,
+            ("dim", self.dim >= 1, ">= 1"),
+            ("vocabulary_size", self.vocabulary_size >= 10, ">= 10"),
+            ("epochs", self.epochs >= 0, ">= 0"),
+            ("batch_size", self.batch_size >= 1, ">= 1"),
+            ("learning_rate", self.learning_rate > 0, "> 0"),
+            ("max_sentences", self.max_sentences >= 1, ">= 1"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackboneConfig:
+    """An image CNN or ViT by name, and the pixels it sees."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    name: str = "torchvision/resnet50"  # torchvision/NAME, timm/NAME, or NAME (torchvision first)
+    weights: str | None = None  # null = random, "download", or a local .safetensors file
+    resize: int = 256  # pixels, shorter side after decoding
+    crop: int = 224  # pixels, side of the square that the network sees
+
+    def __post_init__(self) -> None:
+        _require(
+            self,
+            ("crop", self.crop >= 8, ">= 8"),
+            ("resize", self.resize >= self.crop, f">= crop ({self.crop})"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageCategorizerConfig:
+    """The network whose category gives f_cat."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    backbone: BackboneConfig = field(
+        default_factory=lambda: BackboneConfig(name="torchvision/wide_resnet50_2")
+    )
+    freeze_backbone: bool = False  # train the category layer only, on pooled features
+    labels: Literal["categories"] = "categories"  # the data set's own title categories
+    vector: Literal["hard", "soft"] = "hard"  # top category's vector, or the expected vector
+    epochs: int = 10
+    batch_size: int = 64  # photos
+    learning_rate: float = 1e-3  # peak of the one-cycle schedule
+
+    def __post_init__(self) -> None:
+        _require(
+            self,
+            ("epochs", self.epochs >= 0, ">= 0"),
+            ("batch_size", self.batch_size >= 2, ">= 2"),
+            ("learning_rate", self.learning_rate > 0, "> 0"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategoryConfig:
+    """Categories from title bigrams and Food-101 names."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    num_bigrams: int = 2000  # most frequent title bigrams considered
+    max_bigram_categories: int = 1000
+    min_members: int | None = None  # train recipes a category needs; null scales with the corpus
+    food101: bool = True  # take the names of Food-101 as categories, after the bigrams
+
+    def __post_init__(self) -> None:
+        _require(
+            self,
+            ("num_bigrams", self.num_bigrams >= 0, ">= 0"),
+            ("max_bigram_categories", self.max_bigram_categories >= 0, ">= 0"),
+            ("min_members", self.min_members is None or self.min_members >= 1, ">= 1 or null"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrateConfig:
+    """Phase I: how each feature is computed."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    tagger: Literal["det_ingrs"] = "det_ingrs"  # where ingredient entities come from
+    known_entities: Literal["train", "corpus"] = "train"  # "corpus" is transductive
+    actions: Literal["none"] = "none"  # cooking actions and utensils among the key terms
+    rater: Literal["tfidf"] = "tfidf"  # score of a key term
+    key_term_vector: Literal["weighted_mean", "sum", "l2"] = "weighted_mean"
+    word_vectors: WordVectorConfig = field(default_factory=WordVectorConfig)
+    sentence_encoder: SentenceEncoderConfig = field(default_factory=SentenceEncoderConfig)
+    image_categorizer: ImageCategorizerConfig = field(default_factory=ImageCategorizerConfig)
+    categories: CategoryConfig = field(default_factory=CategoryConfig)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """Shape of the joint-embedding model."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    freeze_backbone: bool = False  # train on pooled features that calibrate stores
+    embedding_dim: int = 1024  # D, dimensions of the joint space
+    lstm_dim: int = 1024  # state of the recipe LSTM
+    dropout: float = 0.0  # in [0, 1), before each head's last linear layer
+    use_key_terms: bool = True  # false: an ablation, f_term is zero
+    use_sentences: bool = True  # false: an ablation, f_sent is zero
+    use_image_category: bool = True  # false: an ablation, f_cat is zero
+
+    def __post_init__(self) -> None:
+        _require(
+            self,
+            ("embedding_dim", self.embedding_dim >= 1, ">= 1"),
+            ("lstm_dim", self.lstm_dim >= 1, ">= 1"),
+            ("dropout", 0 <= self.dropout < 1, "in [0, 1)"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossConfig:
+    """Weights and constants of the training objective."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    scale: float = 16.0  # gamma > 0, sharpness of the soft margin
+    margin: float = 0.0  # m in [0, 2], Euclidean distance between unit vectors
+    negatives: Literal["instance", "category", "both"] = "both"  # double negative sampling
+    category_weight: float = 0.005  # lambda 1 >= 0, of each of the two cross entropies
+    background_weight: float = 0.0  # >= 0, of recipes without a category; SEJE's code has 1
+    discriminator_weight: float = 0.005  # lambda 2 >= 0
+    discriminator: Literal["wgan_gp", "bce"] = "wgan_gp"
+    gradient_penalty: float = 10.0  # >= 0, wgan_gp only
+    discriminator_learning_rate: float = 1e-4  # > 0
+
+    def __post_init__(self) -> None:
+        _require(
+            self,
+            ("scale", self.scale > 0, "> 0"),
+            ("margin", 0 <= self.margin <= 2, "in [0, 2]"),
+            ("category_weight", self.category_weight >= 0, ">= 0"),
+            ("background_weight", self.background_weight >= 0, ">= 0"),
+            ("discriminator_weight", self.discriminator_weight >= 0, ">= 0"),
+            ("gradient_penalty", self.gradient_penalty >= 0, ">= 0"),
+            ("discriminator_learning_rate", self.discriminator_learning_rate > 0, "> 0"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """Length, batch and optimiser of the training."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    num_epochs: int = 720  # at most; early stopping ends it sooner
+    global_batch_size: int = 100  # pairs per step over all workers, so --workers changes no number
+    learning_rate: float = 1e-4  # of the heads
+    backbone_learning_rate: float | None = None  # of the image backbone; null = learning_rate
+    weight_decay: float = 0.0  # >= 0, decoupled (AdamW) where > 0
+    warmup_steps: int = 0  # linear, from 0 to the learning rate
+    lr_drop_patience: int = 3  # epochs without gain before the learning rates drop
+    lr_drop_factor: float = 0.1  # in (0, 1)
+    stop_patience: int = 10  # further epochs without gain before training stops
+    batch_norm: Literal["global", "worker"] = "global"  # statistics of the image backbone
+    precision: Literal["bf16", "fp32"] = "bf16"  # autocast, where the device is CUDA
+    max_val_pairs: int = 10_000  # val pairs embedded after each epoch
+    shuffle_window: int = 32  # shards held in memory and shuffled together
+
+    def __post_init__(self) -> None:
+        _require(
+            self,
+            ("num_epochs", self.num_epochs >= 1, ">= 1"),
+            ("global_batch_size", self.global_batch_size >= 2, ">= 2"),
+            ("learning_rate", self.learning_rate > 0, "> 0"),
+            (
+                "backbone_learning_rate",
+                self.backbone_learning_rate is None or self.backbone_learning_rate > 0,
+                "> 0 or null",
+            ),
+            ("weight_decay", self.weight_decay >= 0, ">= 0"),
+            ("warmup_steps", self.warmup_steps >= 0, ">= 0"),
+            ("lr_drop_patience", self.lr_drop_patience >= 1, ">= 1"),
+            ("lr_drop_factor", 0 < self.lr_drop_factor < 1, "in (0, 1)"),
+            ("stop_patience", self.stop_patience >= 1, ">= 1"),
+            ("max_val_pairs", self.max_val_pairs >= 2, ">= 2"),
+            ("shuffle_window", self.shuffle_window >= 1, ">= 1"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateConfig:
+    """The protocol of METHOD 6."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    gallery_sizes: tuple[int, ...] = (1000, 10_000)  # pairs; sizes above the partition are cut
+    num_repeats: int = 10  # galleries drawn per size
+
+    def __post_init__(self) -> None:
+        _require(
+            self,
+            ("gallery_sizes", all(n >= 2 for n in self.gallery_sizes), "a list of numbers >= 2"),
+            ("num_repeats", self.num_repeats >= 1, ">= 1"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """One run: everything that decides its numbers."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    name: str = "seje"
+    seed: int = 0
+    data: DataConfig = field(default_factory=DataConfig)
+    calibrate: CalibrateConfig = field(default_factory=CalibrateConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+
+    def __post_init__(self) -> None:
+        valid = self.name.replace("-", "").replace("_", "").replace(".", "").isalnum()
+        _require(
+            self,
+            ("name", valid and self.name[0] != ".", "letters, digits, '-', '_' and '.'"),
+            ("seed", 0 <= self.seed < 2**31, "in [0, 2**31)"),
+        )
+

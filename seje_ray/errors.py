@@ -1,0 +1,17 @@
+"""Errors a user can act on; everything else is a bug and keeps its traceback."""
+
+
+class SejeError(Exception):
+    """Base of the errors that the CLI prints as one ``Error:`` line."""
+
+
+class ConfigError(SejeError):
+    """A run file does not describe a valid run."""
+
+
+class ArtifactError(SejeError):
+    """An artifact on disk is missing, unfinished, or of another schema or vocabulary."""
+
+
+class ResourceError(SejeError):
+    """The machine or cluster can never give what a command asks for."""

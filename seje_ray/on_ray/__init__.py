@@ -1,0 +1,1 @@
+"""The only package that imports Ray: thin adapters around the pure code below."""

@@ -1,0 +1,175 @@
+"""Stage ``ingest``: raw recipes and photos -> ``recipes/``."""
+
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from seje_ray.artifact import (
+    Artifact,
+    Plan,
+    begin,
+    build_manifest,
+    file_hash,
+    finish,
+    finished,
+    shard_name,
+    write_json,
+    write_rejects,
+    write_table,
+)
+from seje_ray.config import RunConfig
+from seje_ray.on_ray.shards import missing_shards, run_shards, tasks
+from seje_ray.recipe1m.images import load_image
+from seje_ray.recipe1m.protocol_filter import protocol_rejection
+from seje_ray.recipe1m.records import DataError, ImageFile, Recipe, Reject
+from seje_ray.recipe1m.source import DataSource, open_source
+from seje_ray.schema import RECIPE_TEXTS, RECIPES, REJECTS
+
+NUM_READERS = 4  # threads per task; reading photos waits for the disk
+
+
+def ingest(run: RunConfig, data: Path, workspace: Path) -> Artifact:
+    """Read the data set at ``data`` into ``workspace/recipes``; resumes, or returns at once.
+
+    Raises:
+        DataError: If ``data`` is no data set or holds no usable recipe.
+    """
+    source = open_source(data, removed=run.data.removed)
+    plan = Plan(
+        kind="recipes",
+        section={"data": {**asdict(run.data), "cookbook_recipes": None}},
+        inputs={path.name: file_hash(path) for path in source.files()},
+        seed=run.seed,
+    )
+    folder = workspace / "recipes"
+    known = finished(folder, plan)
+    if known is not None:
+        return known
+    partial = begin(folder, plan)
+    if not (partial / "texts.json").is_file():
+        _spool_texts(source, partial, run)
+    texts = sorted(path.name for path in (partial / "texts").glob("*.parquet"))
+    (partial / "rejects").mkdir(exist_ok=True)
+    todo = missing_shards(partial, texts)
+    items = [
+        {
+            "folder": str(partial),
+            "shard": name,
+            "shorter_side": run.data.shorter_side,
+            "max_images": run.data.max_images,
+        }
+        for name in todo
+    ]
+    run_shards("reading photos", items, [tasks(ingest_shards)], done=len(texts) - len(todo))
+    return _close(folder, partial, plan)
+
+
+def _close(folder: Path, partial: Path, plan: Plan) -> Artifact:
+    """Merge the rejects, drop the spool, write the manifest."""
+    rejected = write_rejects(partial, (partial / "rejects").glob("*.parquet"))
+    manifest = build_manifest(
+        plan, partial, rejected=rejected, facts={"rows_with_image": _rows_with_image(partial)}
+    )
+    if not manifest.rows:
+        raise DataError(f"{folder}: no usable recipe is left; all were rejected: {rejected}")
+    for name in ("texts", "rejects"):
+        for path in (partial / name).glob("*"):
+            path.unlink()
+        (partial / name).rmdir()
+    (partial / "texts.json").unlink()
+    return finish(folder, plan, manifest)
+
+
+def _rows_with_image(folder: Path) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for path in sorted(folder.glob("*-*.parquet")):
+        images = pq.read_table(path, columns=["images.list.element.id"]).column("images")
+        counts[path.name.rsplit("-", 1)[0]] += sum(len(row) > 0 for row in images)
+    return dict(sorted(counts.items()))
+
+
+def _spool_texts(source: DataSource, partial: Path, run: RunConfig) -> None:
+    """Write the texts in shards of one partition each; the quick part, made in one go."""
+    texts, rejects = partial / "texts", partial / "rejects"
+    for folder in (texts, rejects):
+        folder.mkdir(exist_ok=True)
+        for path in folder.glob("*"):
+            path.unlink()
+    pending: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    numbers: Counter[str] = Counter()
+    rejected: list[dict[str, str]] = []
+
+    def flush(partition: str) -> None:
+        table = pa.Table.from_pylist(pending.pop(partition), schema=RECIPE_TEXTS)
+        write_table(texts / shard_name(partition, numbers[partition]), table)
+        numbers[partition] += 1
+
+    for record in _counted(source.read()):
+        reason = None if isinstance(record, Reject) else protocol_rejection(record)
+        if isinstance(record, Reject):
+            rejected.append(asdict(record))
+        elif reason is not None:
+            rejected.append({"id": record.id, "reason": str(reason), "detail": record.title})
+        else:
+            pending[record.partition].append(asdict(record))
+            if len(pending[record.partition]) == run.data.recipes_per_shard:
+                flush(record.partition)
+    for partition in list(pending):
+        flush(partition)
+    write_table(rejects / "texts.parquet", pa.Table.from_pylist(rejected, schema=REJECTS))
+    if not numbers:
+        raise DataError(
+            f"{source.describe()}: expected recipes, found none that can be used "
+            f"({dict(Counter(r['reason'] for r in rejected))}); see METHOD 6 for the filter"
+        )
+    write_json(partial / "texts.json", {"shards": dict(numbers)})
+
+
+def _counted(records: Iterator[Recipe | Reject]) -> Iterator[Recipe | Reject]:
+    """Show on stderr how many records were read; their total is not known before the end."""
+    shown = time.monotonic()
+    number = 0
+    for number, record in enumerate(records, start=1):
+        if time.monotonic() - shown > 2:
+            click.echo(f"reading texts          {number:,} records", file=sys.stderr)
+            shown = time.monotonic()
+        yield record
+    click.echo(f"reading texts          {number:,} records, done", file=sys.stderr)
+
+
+def ingest_shards(items: pa.Table) -> pa.Table:
+    """Ray Data stage: read the photos of each named text shard and commit it with them."""
+    return pa.Table.from_pylist([ingest_shard(**item) for item in items.to_pylist()])
+
+
+def ingest_shard(folder: str, shard: str, shorter_side: int, max_images: int) -> dict[str, Any]:
+    """Add photos to one text shard; commit the shard and what it rejected.
+
+    A photo that cannot be used is rejected by reason, its recipe stays with its other photos.
+    """
+    partial = Path(folder)
+    rows = pq.read_table(partial / "texts" / shard).to_pylist()
+    rejected: list[Reject] = []
+    with ThreadPoolExecutor(NUM_READERS) as readers:
+        for row in rows:
+            files = [ImageFile(**image) for image in row["images"]][:max_images]
+            loaded = list(readers.map(lambda f: load_image(f, shorter_side=shorter_side), files))
+            row["images"] = [
+                {"id": file.id, "jpeg": result}
+                for file, result in zip(files, loaded, strict=True)
+                if isinstance(result, bytes)
+            ]
+            rejected.extend(result for result in loaded if isinstance(result, Reject))
+    table = pa.Table.from_pylist([asdict(reject) for reject in rejected], schema=REJECTS)
+    write_table(partial / "rejects" / shard, table)
+    write_table(partial / shard, pa.Table.from_pylist(rows, schema=RECIPES))
+    return {"shard": shard, "rows": len(rows), "rejected": len(rejected)}

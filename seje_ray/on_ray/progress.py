@@ -1,0 +1,107 @@
+"""Progress of work that runs elsewhere: an actor that workers tell, a bar that the driver draws."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import ray
+from tqdm import tqdm
+
+POLL_S = 0.3
+
+
+class Report(Protocol):
+    """What a long piece of work calls now and then."""
+
+    def __call__(self, done: float, total: float, text: str) -> None:
+        """``done`` of ``total`` units are finished; ``text`` says what is going on."""
+        ...
+
+
+@ray.remote(num_cpus=0)
+class ProgressBoard:
+    """Keeps the latest word of every reporter."""
+
+    def __init__(self) -> None:
+        self._latest: dict[str, tuple[float, float, str]] = {}
+
+    def tell(self, name: str, done: float, total: float, text: str) -> None:
+        """Note how far ``name`` is."""
+        self._latest[name] = (done, total, text)
+
+    def latest(self) -> dict[str, tuple[float, float, str]]:
+        """Everything told so far."""
+        return self._latest
+
+
+def reporter(board: Any, name: str) -> Report:
+    """Return a function that tells ``board``, at most every ``POLL_S`` seconds."""
+    last = 0.0
+
+    def report(done: float, total: float, text: str) -> None:
+        nonlocal last
+        if done >= total or time.monotonic() - last >= POLL_S:
+            last = time.monotonic()
+            board.tell.remote(name, float(done), float(total), text)
+
+    return report
+
+
+def bar(description: str, total: float, unit: str) -> "tqdm[Any]":
+    """A progress bar on stderr, with the time left."""
+    return tqdm(
+        total=total,
+        desc=f"{description:<22}",
+        unit=f" {unit}",
+        file=sys.stderr,
+        mininterval=0.5 if sys.stderr.isatty() else 5.0,
+        dynamic_ncols=True,
+        bar_format="{desc} {percentage:3.0f}%|{bar:24}| {n_fmt}/{total_fmt}{unit} "
+        "[{elapsed}<{remaining}]{postfix}",
+    )
+
+
+class Bars:
+    """One bar per reporter of a board, drawn by the driver."""
+
+    def __init__(self, board: Any, unit: str) -> None:
+        self._board, self._unit = board, unit
+        self._bars: dict[str, tqdm[Any]] = {}
+
+    def refresh(self) -> None:
+        """Redraw from the board's latest words."""
+        for name, (done, total, text) in ray.get(self._board.latest.remote()).items():
+            if name not in self._bars:
+                self._bars[name] = bar(name, total, self._unit)
+            shown = self._bars[name]
+            shown.set_postfix_str(text, refresh=False)
+            shown.total = total
+            shown.update(done - shown.n)
+
+    def close(self) -> None:
+        """Leave the bars on the screen as they are."""
+        for shown in self._bars.values():
+            shown.close()
+
+
+@contextmanager
+def drawn(board: Any, unit: str) -> Iterator[None]:
+    """Draw the board's bars in a thread while the caller waits for Ray."""
+    bars, stop = Bars(board, unit), threading.Event()
+
+    def draw() -> None:
+        while not stop.wait(POLL_S):
+            bars.refresh()
+
+    thread = threading.Thread(target=draw, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        bars.refresh()
+        bars.close()

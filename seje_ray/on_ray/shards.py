@@ -1,0 +1,80 @@
+"""Work that is committed shard by shard: one Ray Data row per shard, one file per result."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import ray
+
+from seje_ray.on_ray.connect import num_cpus, num_gpus
+from seje_ray.on_ray.progress import bar
+
+Operator = Callable[["ray.data.Dataset"], "ray.data.Dataset"]
+
+
+def run_shards(
+    description: str, items: Sequence[dict[str, Any]], operators: Iterable[Operator], done: int = 0
+) -> list[dict[str, Any]]:
+    """Stream ``items``, one per shard, through ``operators``; return what the last one gives.
+
+    Args:
+        description: What the progress bar says.
+        items: One row per shard that is still to be made.
+        operators: The last one commits a shard and returns one row about it.
+        done: Shards that an interrupted run committed before, for the bar.
+    """
+    if not items:
+        return []
+    dataset = ray.data.from_items(list(items), override_num_blocks=len(items))
+    for operator in operators:
+        dataset = operator(dataset)
+    rows = []
+    with bar(description, done + len(items), "shards") as shown:
+        shown.update(done)
+        for row in dataset.iter_rows():
+            rows.append(row)
+            shown.update(1)
+        shown.update(shown.total - shown.n)  # shards without a row to pass on
+    return rows
+
+
+def tasks(function: Callable[[pa.Table], pa.Table]) -> Operator:
+    """Run a plain function on each shard, in CPU tasks."""
+    return lambda dataset: dataset.map_batches(
+        function, batch_size=None, batch_format="pyarrow", num_cpus=1
+    )
+
+
+def cpu_actors(stage: type, **arguments: Any) -> Operator:
+    """Run a class that is costly to set up on each shard, in actors without a GPU."""
+    return lambda dataset: dataset.map_batches(
+        stage,
+        fn_constructor_kwargs=arguments,
+        batch_size=None,
+        batch_format="pyarrow",
+        num_cpus=0.5,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=max(1, num_cpus() // 2)),
+    )
+
+
+def accelerator_actors(stage: type, **arguments: Any) -> Operator:
+    """Run a network on each shard: one actor per GPU, or one per core where there is none."""
+    gpus = num_gpus()
+    return lambda dataset: dataset.map_batches(
+        stage,
+        fn_constructor_kwargs=arguments,
+        batch_size=None if gpus == 0 else LARGER_THAN_A_SHARD,
+        batch_format="pyarrow",
+        num_cpus=0.5,
+        num_gpus=1 if gpus else 0,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=gpus or num_cpus()),
+    )
+
+
+LARGER_THAN_A_SHARD = 1_000_000  # rows; with GPUs Ray Data insists on a number
+
+
+def missing_shards(folder: Path, names: Iterable[str]) -> list[str]:
+    """Names without a committed file in ``folder``."""
+    return [name for name in names if not (folder / name).is_file()]

@@ -1,0 +1,362 @@
+"""Phase II on Ray Train: the pure loop of ``training`` in a group of DDP workers."""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+import ray.train
+import ray.train.torch
+import torch
+from torch import nn
+from torch.utils.tensorboard import SummaryWriter
+
+from seje_ray import __version__
+from seje_ray.artifact import (
+    Artifact,
+    open_artifact,
+    require_equal_hash,
+    write_json,
+    write_text,
+)
+from seje_ray.config import RunConfig, run_from_json, run_to_dict
+from seje_ray.errors import ArtifactError, ResourceError, SejeError
+from seje_ray.on_ray.connect import num_cpus, num_gpus, user_error
+from seje_ray.on_ray.progress import ProgressBoard, drawn, reporter
+from seje_ray.training.build import pixel_spec, require_features
+from seje_ray.training.loop import Loaders, Trainer
+from seje_ray.training.pairs import PairLoader
+from seje_ray.training.state import Origin, read_origin
+
+MAX_RESTARTS = 3  # of the worker group, after a worker or its node died
+KEEP = "best_epoch_so_far"  # what Ray ranks checkpoints by
+FREE_TO_CHANGE = ("num_epochs", "stop_patience")  # of a run that goes on
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedRun:
+    """What a finished training leaves."""
+
+    folder: Path
+    best_checkpoint: Path
+    best_epoch: int
+    metrics: dict[str, float]  # of the best epoch
+
+
+def default_num_workers() -> int:
+    """One worker per GPU, or one per core up to two where there is none."""
+    return num_gpus() or min(2, num_cpus())
+
+
+def train(run: RunConfig, workspace: Path, *, name: str, num_workers: int | None) -> TrainedRun:
+    """Train ``run`` on the workspace's calibrated data, as ``workspace/runs/NAME``.
+
+    The same name again goes on from the last checkpoint, or returns at once when it is finished.
+
+    Raises:
+        ArtifactError: If the data is not calibrated, or the name belongs to another run.
+        ResourceError: If the cluster can never hold ``num_workers``.
+        DivergedError: If the loss is not finite.
+    """
+    calibrated = open_artifact(workspace / "calibrated", "calibrated")
+    require_features(run, calibrated)
+    folder = workspace / "runs" / name
+    _require_same_run(folder, run, calibrated)
+    if (folder / "manifest.json").is_file():
+        known = open_run(workspace, name)
+        if _is_complete(known, run):
+            return known
+    workers = num_workers or default_num_workers()
+    _require_resources(workers)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "run.json", {"run": run_to_dict(run), "calibrated": calibrated.content_hash})
+    _fit(run, calibrated, folder, workers)
+    return _close(folder)
+
+
+def open_run(workspace: Path, name: str) -> TrainedRun:
+    """Open a training that has at least one checkpoint.
+
+    Raises:
+        ArtifactError: If there is none.
+    """
+    path = workspace / "runs" / name / "manifest.json"
+    if not path.is_file():
+        others = sorted(p.parent.name for p in path.parent.parent.glob("*/manifest.json"))
+        raise ArtifactError(
+            f"{path.parent}: no finished training named {name!r}; run `seje-ray train --run {name}`"
+            + (f", or choose one of {', '.join(others)}" if others else "")
+        )
+    known = json.loads(path.read_text(encoding="utf-8"))
+    folder = path.parent
+    return TrainedRun(
+        folder, folder / known["best_checkpoint"], known["best_epoch"], known["metrics"]
+    )
+
+
+def _fit(run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -> None:
+    gpus = num_gpus()
+    board = ProgressBoard.remote()
+    trainer = ray.train.torch.TorchTrainer(
+        train_on_worker,
+        train_loop_config={
+            "run": json.dumps(run_to_dict(run)),
+            "calibrated": str(calibrated.folder),
+            "folder": str(folder),
+            "board": board,
+        },
+        torch_config=ray.train.torch.TorchConfig(
+            backend=_backend(num_workers, gpus), timeout_s=1800
+        ),
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=num_workers,
+            use_gpu=gpus > 0,
+            resources_per_worker=_per_worker(num_workers, gpus),
+        ),
+        run_config=ray.train.RunConfig(
+            name=folder.name,
+            storage_path=str(folder.parent),
+            failure_config=ray.train.FailureConfig(max_failures=MAX_RESTARTS),
+            checkpoint_config=ray.train.CheckpointConfig(
+                num_to_keep=1,  # the best; Ray keeps the last one beside it
+                checkpoint_score_attribute=KEEP,
+                checkpoint_score_order="max",
+            ),
+            logging_config=ray.train.LoggingConfig(log_level="ERROR"),
+        ),
+    )
+    try:
+        with drawn(board, "epochs"):
+            result = trainer.fit()
+    except ray.train.TrainingFailedError as error:
+        raise _first_cause(error) from error
+    if isinstance(result.return_value, dict) and "error" in result.return_value:
+        raise SejeError(result.return_value["error"])
+
+
+def _first_cause(error: Exception) -> Exception:
+    """The worker's own error where it is one for the user."""
+    for failure in getattr(error, "worker_failures", {}).values():
+        cause = user_error(failure)
+        if cause is not None:
+            return cause
+    return error
+
+
+def _per_worker(num_workers: int, gpus: int) -> dict[str, float]:
+    """One CPU each, and a GPU or the part of one that its share allows."""
+    if gpus == 0:
+        return {"CPU": 1}
+    return {"CPU": 1, "GPU": 1 / math.ceil(num_workers / gpus)}
+
+
+def _backend(num_workers: int, gpus: int) -> str:
+    """NCCL refuses two processes on one GPU, and knows no CPU."""
+    return "nccl" if torch.cuda.is_available() and num_workers <= gpus else "gloo"
+
+
+def _require_resources(num_workers: int) -> None:
+    """Refuse what the cluster can never give, before anything starts."""
+    if num_workers < 1:
+        raise ResourceError(f"--workers must be at least 1, got {num_workers}")
+    available = int(ray.cluster_resources().get("CPU", 0))
+    if num_workers > available:
+        raise ResourceError(
+            f"--workers {num_workers}: each worker needs a CPU, the cluster has {available}; "
+            f"lower --workers or add nodes"
+        )
+
+
+def _require_same_run(folder: Path, run: RunConfig, calibrated: Artifact) -> None:
+    """Refuse to go on with other settings or other data under the same name."""
+    path = folder / "run.json"
+    if not path.is_file():
+        return
+    known = json.loads(path.read_text(encoding="utf-8"))
+    require_equal_hash(
+        "calibrated artifact",
+        folder,
+        known["calibrated"],
+        calibrated.content_hash,
+        f"seje-ray train --run ANOTHER_NAME` or delete {folder}, then `seje-ray train",
+    )
+    before, now = _decisive(known["run"]), _decisive(run_to_dict(run))
+    changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    if changed:
+        shown = ", ".join(f"{key}: {before.get(key)!r} -> {now.get(key)!r}" for key in changed)
+        raise ArtifactError(
+            f"{folder}: this run was started with other settings ({shown}); "
+            f"choose another name with --run"
+        )
+
+
+def _decisive(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted settings that decide the numbers of a training."""
+    flat: dict[str, Any] = {"seed": run["seed"]}
+    nested = [(section, run[section]) for section in ("model", "loss", "train")]
+    while nested:
+        prefix, values = nested.pop()
+        for key, value in values.items():
+            if isinstance(value, dict):
+                nested.append((f"{prefix}.{key}", value))
+            elif key not in FREE_TO_CHANGE:
+                flat[f"{prefix}.{key}"] = value
+    return flat
+
+
+def _is_complete(known: TrainedRun, run: RunConfig) -> bool:
+    last = max(known.folder.glob("checkpoint-*"))
+    progress = json.loads((last / "progress.json").read_text(encoding="utf-8"))
+    return bool(progress["stopped_early"]) or progress["num_epochs"] >= run.train.num_epochs
+
+
+def _close(folder: Path) -> TrainedRun:
+    """Write the run's manifest: its best checkpoint and what that reached on val."""
+    last = max(folder.glob("checkpoint-*"))
+    progress = json.loads((last / "progress.json").read_text(encoding="utf-8"))
+    best = int(progress["best_epoch"])
+    metrics = progress["history"][best - 1]
+    checkpoint = folder / f"checkpoint-{best:05d}"
+    _, origin = read_origin(checkpoint)
+    write_json(
+        folder / "manifest.json",
+        {
+            "seje_ray_version": __version__,
+            "best_checkpoint": checkpoint.name,
+            "best_epoch": best,
+            "num_epochs": progress["num_epochs"],
+            "stopped_early": progress["stopped_early"],
+            "metrics": metrics,
+            "calibrated": origin.calibrated_hash,
+            "vocabulary_hash": origin.vocabulary_hash,
+        },
+    )
+    return TrainedRun(folder, checkpoint, best, metrics)
+
+
+def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Run the loop in one Ray Train process."""
+    run = run_from_json(config["run"], "train_loop_config")
+    calibrated = open_artifact(Path(config["calibrated"]), "calibrated")
+    torch.set_num_threads(max(1, int(os.environ.get("OMP_NUM_THREADS", "1"))))
+    with RayWorker(run, Path(config["folder"]), config["board"]) as worker:
+        try:
+            trainer = Trainer(run, origin_of(calibrated), loaders_of(run, calibrated, worker), worker)
+            worker.start(trainer)
+            progress = trainer.fit()
+        except SejeError as error:  # repeats itself: no restart of the worker group would mend it
+            return {"error": str(error)}
+    return {"num_epochs": progress.num_epochs}
+
+
+def origin_of(calibrated: Artifact) -> Origin:
+    """What a checkpoint remembers of its data."""
+    facts = dict(calibrated.manifest.facts)
+    return Origin(calibrated.content_hash, facts["vocabulary_hash"], facts)
+
+
+def loaders_of(run: RunConfig, calibrated: Artifact, worker: "RayWorker") -> Loaders:
+    """Train and val pairs of a calibrated artifact.
+
+    Raises:
+        ArtifactError: If a partition holds fewer than two pairs.
+    """
+    for partition in ("train", "val"):
+        if calibrated.num_rows(partition) < 2:
+            raise ArtifactError(
+                f"{calibrated.folder}: expected recipes with photos in partition {partition!r}, "
+                f"found {calibrated.num_rows(partition)}; add some and run `seje-ray calibrate`"
+            )
+    pixels = pixel_spec(run)
+    loaders = [
+        PairLoader(
+            calibrated.shards(partition),
+            pixels,
+            global_batch_size=run.train.global_batch_size,
+            rank=worker.rank,
+            world_size=worker.world_size,
+            seed=run.seed,
+            shuffle_window=run.train.shuffle_window,
+        )
+        for partition in ("train", "val")
+    ]
+    return Loaders(*loaders)
+
+
+class RayWorker:
+    """The ``training.worker.Worker`` of a Ray Train process."""
+
+    def __init__(self, run: RunConfig, folder: Path, board: Any) -> None:
+        context = ray.train.get_context()
+        self.rank: int = context.get_world_rank()
+        self.world_size: int = context.get_world_size()
+        self.device = ray.train.torch.get_device() if torch.cuda.is_available() else torch.device("cpu")
+        self._folder, self._num_epochs = folder, run.train.num_epochs
+        self._tell = reporter(board, "training")
+        self._trainer: Trainer | None = None
+        self._writer: SummaryWriter | None = None
+
+    def __enter__(self) -> "RayWorker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def start(self, trainer: Trainer) -> None:
+        """Open TensorBoard on rank 0, going on after the epochs that are done."""
+        self._trainer = trainer
+        if self.rank == 0:
+            done = trainer.state.progress.num_epochs
+            self._writer = SummaryWriter(str(self._folder / "tensorboard"), purge_step=done + 1)
+
+    def wrap(self, module: nn.Module, *, broadcast_buffers: bool) -> nn.Module:
+        """Move to the device and wrap in DistributedDataParallel."""
+        wrapped = ray.train.torch.prepare_model(
+            module, parallel_strategy_kwargs={"broadcast_buffers": broadcast_buffers}
+        )
+        assert isinstance(wrapped, nn.Module)
+        return wrapped
+
+    def report(
+        self, metrics: Mapping[str, float], checkpoint_dir: Path | None, name: str
+    ) -> None:
+        """Write history and TensorBoard on rank 0; hand the checkpoint to Ray Train."""
+        if self._writer is not None and self._trainer is not None:
+            for key, value in metrics.items():
+                self._writer.add_scalar(key, value, int(metrics["epoch"]))
+            self._writer.flush()
+        checkpoint = ray.train.Checkpoint.from_directory(checkpoint_dir) if checkpoint_dir else None
+        ray.train.report(
+            {**metrics, KEEP: self._keep()}, checkpoint=checkpoint, checkpoint_dir_name=name
+        )
+        if self.rank == 0 and self._trainer is not None:
+            lines = [json.dumps(entry) for entry in self._trainer.state.progress.history]
+            write_text(self._folder / "history.jsonl", "\n".join(lines) + "\n")
+
+    def _keep(self) -> int:
+        """Highest for the newest best epoch, so that Ray keeps exactly our best checkpoint."""
+        assert self._trainer is not None
+        progress = self._trainer.state.progress
+        return progress.num_epochs if progress.best_epoch == progress.num_epochs else 0
+
+    def resume_dir(self) -> Path | None:
+        """Folder of the checkpoint to go on from; a local path on a shared or local disk."""
+        checkpoint = ray.train.get_checkpoint()
+        return Path(checkpoint.path) if checkpoint is not None else None
+
+    def progress(self, done: int, total: int, text: str) -> None:
+        """Tell the driver's bar, in epochs."""
+        assert self._trainer is not None
+        progress = self._trainer.state.progress
+        if progress.history:
+            last = progress.history[-1]
+            text += (
+                f", loss {last['train/loss']:.3f}, val MedR "
+                f"{last['val/median_rank/image_to_recipe']:.1f}"
+            )
+        self._tell(progress.num_epochs + done / total, self._num_epochs, text)

@@ -1,0 +1,75 @@
+"""Arrow schema of every artifact: the only place that names a column and its type.
+
+Letters: E word-vector dimensions, F pooled image features, D joint dimensions.
+"""
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1  # raised when a column changes its name, type or meaning
+
+ENTITY = pa.struct([("text", pa.string()), ("valid", pa.bool_())])
+IMAGE_FILE = pa.struct([("id", pa.string()), ("location", pa.string())])
+IMAGE = pa.struct([("id", pa.string()), ("jpeg", pa.binary())])
+
+_TEXT = [
+    ("id", pa.string()),
+    ("partition", pa.string()),
+    ("title", pa.string()),
+    ("ingredients", pa.list_(pa.string())),
+    ("instructions", pa.list_(pa.string())),
+    ("entities", pa.list_(ENTITY)),  # null where the source has none for this recipe
+]
+
+REJECTS = pa.schema([("id", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
+
+RECIPE_TEXTS = pa.schema([*_TEXT, ("images", pa.list_(IMAGE_FILE))])
+"""What ``ingest`` spools before it reads photos."""
+
+RECIPES = pa.schema([*_TEXT, ("images", pa.list_(IMAGE))])
+"""``recipes/``: one row per recipe; photos as JPEG bytes, the shorter side limited."""
+
+
+def vector(dim: int) -> pa.DataType:
+    """Type of one float32 vector of ``dim`` numbers."""
+    return pa.list_(pa.float32(), dim)
+
+
+def calibrated(word_dim: int, sentence_dim: int, feature_dim: int | None) -> pa.Schema:
+    """``calibrated/``: ``recipes/`` with at least one photo, and the features of phase I.
+
+    Args:
+        word_dim: E, dimensions of ``key_term_vector`` and of each image's category vector.
+        sentence_dim: Dimensions of each sentence vector.
+        feature_dim: F, or None where the image backbone is trained and stores no features.
+    """
+    columns = [
+        *RECIPES,
+        pa.field("key_terms", pa.list_(pa.string())),
+        pa.field("key_term_scores", pa.list_(pa.float32())),
+        pa.field("num_missing_terms", pa.int32()),  # key terms without a word vector
+        pa.field("num_rescued_lines", pa.int32()),  # lines that re-examination understood
+        pa.field("num_unknown_lines", pa.int32()),  # lines that stay without an entity
+        pa.field("key_term_vector", vector(word_dim)),
+        pa.field("category_id", pa.int32()),  # 0 is background
+        pa.field("category_source", pa.string()),
+        pa.field("sentence_vectors", pa.list_(vector(sentence_dim))),
+        pa.field("image_category_ids", pa.list_(pa.int32())),  # one per photo
+        pa.field("image_category_vectors", pa.list_(vector(word_dim))),  # one per photo
+    ]
+    if feature_dim is not None:
+        columns.append(pa.field("image_features", pa.list_(vector(feature_dim))))  # per photo
+    return pa.schema(columns)
+
+
+def embeddings(embedding_dim: int) -> pa.Schema:
+    """``embeddings/NAME/``: both unit embeddings of each pair of one partition."""
+    return pa.schema(
+        [
+            ("id", pa.string()),
+            ("image_id", pa.string()),
+            ("title", pa.string()),
+            ("category_id", pa.int32()),
+            ("image_embedding", vector(embedding_dim)),
+            ("recipe_embedding", vector(embedding_dim)),
+        ]
+    )

@@ -1,0 +1,1 @@
+"""Phase II, the joint-embedding training, free of Ray."""

@@ -1,0 +1,107 @@
+"""From a run and its calibrated data to the modules that are trained."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from seje_ray.artifact import Artifact
+from seje_ray.config import RunConfig
+from seje_ray.errors import ArtifactError
+from seje_ray.models.category_head import CategoryHead
+from seje_ray.models.discriminator import Discriminator
+from seje_ray.models.image_backbone import ImageBackbone, create_backbone
+from seje_ray.models.image_head import ImageHead
+from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.models.recipe_encoder import RecipeEncoder
+from seje_ray.recipe1m.pixels import PixelSpec
+from seje_ray.training.batch_norm import use_global_batch_norm
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureDims:
+    """Sizes of what calibration stored; part of every checkpoint."""
+
+    word_dim: int  # E, of f_term and f_cat
+    sentence_dim: int  # of f_sent
+    num_categories: int  # C, background included
+    feature_dim: int | None  # F, where pooled image features are stored
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> "FeatureDims":
+        """Read them from a calibrated artifact's manifest."""
+        return cls(
+            facts["word_dim"], facts["sentence_dim"], facts["num_categories"], facts["feature_dim"]
+        )
+
+
+def require_features(run: RunConfig, calibrated: Artifact) -> None:
+    """Check that a run with a frozen backbone finds this backbone's features.
+
+    Raises:
+        ArtifactError: If they are missing or another network's.
+    """
+    if not run.model.freeze_backbone:
+        return
+    wanted = {"name": run.model.backbone.name, "weights": run.model.backbone.weights}
+    found = calibrated.manifest.facts.get("image_features_of")
+    if found is None or {key: found[key] for key in wanted} != wanted:
+        raise ArtifactError(
+            f"{calibrated.folder}: expected pooled image features of {wanted['name']}, found "
+            f"{found['name'] if found else 'none'}; run `seje-ray calibrate` with this run file"
+        )
+
+
+def build_model(run: RunConfig, dims: FeatureDims, *, load_weights: bool = True) -> JointEmbedding:
+    """Build the joint embedding that a run describes, heads seeded by ``run.seed``.
+
+    Args:
+        run: The run.
+        dims: Sizes of the calibrated features.
+        load_weights: False where a checkpoint's weights are loaded right after.
+    """
+    torch.manual_seed(run.seed)
+    model, backbone = run.model, None
+    feature_dim = dims.feature_dim
+    if not model.freeze_backbone:
+        backbone = _backbone(run, load_weights)
+        feature_dim = backbone.feature_dim
+    assert feature_dim is not None
+    joint = JointEmbedding(
+        backbone,
+        ImageHead(feature_dim, dims.word_dim, model.embedding_dim, dropout=model.dropout),
+        RecipeEncoder(
+            dims.sentence_dim,
+            dims.word_dim,
+            model.embedding_dim,
+            model.lstm_dim,
+            dropout=model.dropout,
+        ),
+        CategoryHead(model.embedding_dim, dims.num_categories),
+    )
+    for name, child in joint.named_children():
+        if name != "backbone" or run.train.batch_norm == "global":
+            use_global_batch_norm(child)
+    return joint
+
+
+def build_discriminator(run: RunConfig) -> Discriminator:
+    """Build the discriminator, seeded apart from the model."""
+    torch.manual_seed(run.seed + 1)
+    return Discriminator(run.model.embedding_dim)
+
+
+def pixel_spec(run: RunConfig) -> PixelSpec | None:
+    """Pixels of the run's backbone; None where it is frozen and features are read."""
+    if run.model.freeze_backbone:
+        return None
+    config = run.model.backbone
+    backbone = _backbone(run, load_weights=False)
+    return PixelSpec(config.resize, config.crop, backbone.mean, backbone.std)
+
+
+def _backbone(run: RunConfig, load_weights: bool) -> ImageBackbone:
+    config = run.model.backbone
+    weights = config.weights if load_weights else None
+    return create_backbone(config.name, weights=weights, image_size=config.crop)

@@ -1,0 +1,257 @@
+"""The training loop: epochs, validation, learning-rate drop, early stop, checkpoints."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from seje_ray.config import RunConfig
+from seje_ray.errors import ResourceError
+from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
+from seje_ray.retrieval.protocol import evaluate_retrieval, selection_score
+from seje_ray.training.build import FeatureDims, build_discriminator, build_model
+from seje_ray.training.gather import broadcast_buffers, gather_rows, sum_over_workers
+from seje_ray.training.pairs import PairBatch, PairLoader
+from seje_ray.training.state import Origin, Progress, TrainingState
+from seje_ray.training.step import Place, discriminator_step, objective, require_finite
+from seje_ray.training.worker import Worker
+
+VAL_GALLERY_SIZE = 1000  # pairs; METHOD 6 selects on 10 x 1k
+VAL_NUM_REPEATS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Loaders:
+    """Where the pairs of both partitions come from."""
+
+    train: PairLoader
+    val: PairLoader
+
+
+class Trainer:
+    """One training on one worker; every worker runs the same one.
+
+    All decisions (early stop, learning rate) rest on numbers reduced over the workers, so no
+    worker ever takes a step that another does not.
+    """
+
+    def __init__(self, run: RunConfig, origin: Origin, loaders: Loaders, worker: Worker) -> None:
+        self.run, self.origin, self.loaders, self.worker = run, origin, loaders, worker
+        if loaders.train.global_batch_size < max(2, worker.world_size):
+            raise ResourceError(
+                f"a global batch of {loaders.train.global_batch_size} pairs cannot be shared by "
+                f"{worker.world_size} workers; lower --workers or add train recipes"
+            )
+        checkpoint = worker.resume_dir()
+        dims = FeatureDims.of(origin.facts)
+        model = build_model(run, dims, load_weights=checkpoint is None).to(worker.device)
+        if worker.device.type == "cuda":
+            model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        discriminator = build_discriminator(run).to(worker.device)
+        self.state = TrainingState(
+            model,
+            discriminator,
+            _optimizer(model, run),
+            torch.optim.Adam(
+                discriminator.parameters(),
+                lr=run.loss.discriminator_learning_rate,
+                betas=(0.5, 0.999),
+            ),
+            Progress(),
+        )
+        if checkpoint is not None:
+            self.state.load(checkpoint, worker.device)
+        self._wrapped = worker.wrap(model, broadcast_buffers=run.train.batch_norm == "worker")
+
+    def fit(self) -> Progress:
+        """Train to the end or to the early stop; report and checkpoint after each epoch.
+
+        Raises:
+            DivergedError: If the loss is not finite.
+        """
+        progress = self.state.progress
+        while progress.num_epochs < self.run.train.num_epochs and not progress.stopped_early:
+            metrics = {"epoch": float(progress.num_epochs + 1)}
+            metrics |= self._train_epoch(progress.num_epochs)
+            metrics |= validate(self._model, self.loaders.val, self.run, self.worker)
+            self._decide(metrics)
+            self._publish(metrics)
+        return progress
+
+    @property
+    def _model(self) -> JointEmbedding:
+        model = self.state.model
+        assert isinstance(model, JointEmbedding)
+        return model
+
+    def _train_epoch(self, epoch: int) -> dict[str, float]:
+        self._wrapped.train()
+        loader, num_steps = self.loaders.train, self.loaders.train.num_steps
+        sums = torch.zeros(len(_PARTS), dtype=torch.float64)
+        for step, cpu_batch in enumerate(loader.epoch(epoch)):
+            batch = cpu_batch.to(self.worker.device)
+            self._warm_up(epoch * num_steps + step)
+            sums += self._step(batch, epoch, step)
+            if self.worker.rank == 0:
+                self.worker.progress(step + 1, num_steps, f"epoch {epoch + 1}")
+        if self.run.train.batch_norm == "worker":
+            broadcast_buffers(self.state.model)
+        means = sum_over_workers(sums) / (num_steps * self.worker.world_size)
+        return {f"train/{name}": float(mean) for name, mean in zip(_PARTS, means, strict=True)}
+
+    def _step(self, batch: PairBatch, epoch: int, step: int) -> torch.Tensor:
+        """Train on one global batch; return this worker's parts of the loss, float64."""
+        run, state, place = self.run, self.state, Place.of(batch, self.worker.rank)
+        # Dropout is a function of the step, so a resumed epoch repeats it.
+        torch.manual_seed(hash((run.seed, 3, epoch, step, self.worker.rank)) % 2**63)
+        with _autocast(run, self.worker.device):
+            output = forward(self._wrapped, batch, run)
+        output = JointOutput(*(value.float() for value in output))
+        discriminator_loss = discriminator_step(
+            output,
+            state.discriminator,
+            state.discriminator_optimizer,
+            place,
+            run.loss,
+            seed=(run.seed, 4, epoch, step),
+        )
+        parts = objective(output, batch.category_ids, state.discriminator, place, run.loss)
+        require_finite(parts.total, batch, epoch=epoch + 1, step=step + 1)
+        state.optimizer.zero_grad()
+        parts.total.backward()  # type: ignore[no-untyped-call]
+        state.optimizer.step()
+        values = [
+            parts.total,
+            parts.triplet,
+            parts.category_alignment,
+            parts.discriminator_alignment,
+            discriminator_loss,
+            parts.active_triplet_share,
+        ]
+        return torch.stack([value.detach().double().cpu() for value in values])
+
+    def _warm_up(self, step: int) -> None:
+        num_steps = self.run.train.warmup_steps
+        if step > num_steps or num_steps == 0:
+            return
+        for group in self.state.optimizer.param_groups:
+            group["lr"] = group["full_lr"] * min(1.0, (step + 1) / num_steps)
+
+    def _decide(self, metrics: dict[str, float]) -> None:
+        config, progress = self.run.train, self.state.progress
+        metrics["learning_rate"] = self.state.optimizer.param_groups[-1]["lr"]
+        dropped = progress.note(
+            metrics["val/selection_score"],
+            drop_patience=config.lr_drop_patience,
+            stop_patience=config.stop_patience,
+        )
+        if dropped:
+            for optimizer in (self.state.optimizer, self.state.discriminator_optimizer):
+                for group in optimizer.param_groups:
+                    group["lr"] *= config.lr_drop_factor
+                    group["full_lr"] = group["lr"]
+        progress.history.append(dict(metrics))
+
+    def _publish(self, metrics: Mapping[str, float]) -> None:
+        name = f"checkpoint-{self.state.progress.num_epochs:05d}"
+        if self.worker.rank != 0:
+            self.worker.report(metrics, None, name)
+            return
+        with tempfile.TemporaryDirectory(prefix="seje-ray-") as parent:
+            folder = Path(parent) / "checkpoint"
+            folder.mkdir()
+            self.state.save(folder, self.run, self.origin)
+            self.worker.report(metrics, folder, name)
+
+
+_PARTS = (
+    "loss",
+    "triplet",
+    "category_alignment",
+    "discriminator_alignment",
+    "discriminator_loss",
+    "active_triplet_share",
+)
+
+
+def forward(model: nn.Module, batch: PairBatch, run: RunConfig) -> JointOutput:
+    """Embed a batch; features that an ablation switches off are zero."""
+    config = run.model
+
+    def used(value: torch.Tensor, is_used: bool) -> torch.Tensor:
+        return value if is_used else torch.zeros_like(value)
+
+    output = model(
+        batch.images,
+        used(batch.image_category_vectors, config.use_image_category),
+        used(batch.sentence_vectors, config.use_sentences),
+        batch.num_sentences,
+        used(batch.key_term_vectors, config.use_key_terms),
+    )
+    assert isinstance(output, JointOutput)
+    return output
+
+
+@torch.no_grad()
+def embed(
+    model: nn.Module, batch: PairBatch, run: RunConfig
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Image and recipe embeddings (B, D) of a batch, float32 on the CPU."""
+    device = next(model.parameters()).device
+    with _autocast(run, device):
+        output = forward(model, batch.to(device), run)
+    return output.image_embeddings.float().cpu(), output.recipe_embeddings.float().cpu()
+
+
+def validate(
+    model: nn.Module, loader: PairLoader, run: RunConfig, worker: Worker
+) -> dict[str, float]:
+    """Retrieval on the val partition, embedded by all workers; the same numbers on each."""
+    model.eval()
+    rows: list[torch.Tensor] = []
+    for batch in loader.in_order(run.train.max_val_pairs):
+        rows.append(torch.cat(embed(model, batch, run), dim=1))
+    dim = run.model.embedding_dim
+    own = torch.cat(rows) if rows else torch.empty(0, 2 * dim)
+    pairs = _gather_uneven(own.to(worker.device), worker).cpu()
+    result = evaluate_retrieval(
+        [f"{n:09d}" for n in range(len(pairs))],
+        pairs[:, :dim],
+        pairs[:, dim:],
+        gallery_size=VAL_GALLERY_SIZE,
+        num_repeats=VAL_NUM_REPEATS,
+        seed=run.seed,
+    )
+    metrics = {f"val/{key}": value for key, value in result.means().items()}
+    return metrics | {"val/selection_score": selection_score(result)}
+
+
+def _gather_uneven(own: torch.Tensor, worker: Worker) -> torch.Tensor:
+    """Rows of all workers, whose counts differ."""
+    counts = torch.zeros(worker.world_size, dtype=torch.int64, device=worker.device)
+    counts[worker.rank] = len(own)
+    return gather_rows(own, sum_over_workers(counts).tolist())
+
+
+def _optimizer(model: JointEmbedding, run: RunConfig) -> torch.optim.Optimizer:
+    """Adam with one parameter group for the image backbone and one for the heads."""
+    config = run.train
+    groups: list[dict[str, object]] = []
+    backbone = [] if model.backbone is None else list(model.backbone.parameters())
+    known = {id(parameter) for parameter in backbone}
+    heads = [p for p in model.parameters() if id(p) not in known]
+    backbone_lr = config.backbone_learning_rate or config.learning_rate
+    for parameters, lr in ((backbone, backbone_lr), (heads, config.learning_rate)):
+        if parameters:
+            groups.append({"params": parameters, "lr": lr, "full_lr": lr})
+    kind = torch.optim.AdamW if config.weight_decay > 0 else torch.optim.Adam
+    fused = next(model.parameters()).device.type == "cuda"
+    return kind(groups, weight_decay=config.weight_decay, fused=fused)
+
+
+def _autocast(run: RunConfig, device: torch.device) -> torch.autocast:
+    enabled = run.train.precision == "bf16" and device.type == "cuda"
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)

@@ -1,0 +1,296 @@
+"""Calibrated recipes as training batches: the same global batch for any number of workers.
+
+Letters: B pairs of this worker, S instruction steps, E word-vector dimensions.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from seje_ray.recipe1m.pixels import PixelSpec
+from seje_ray.training.gather import split_sizes
+
+
+@dataclass(frozen=True, slots=True)
+class PairBatch:
+    """This worker's rows of one global batch."""
+
+    ids: tuple[str, ...]
+    images: Tensor  # (B, 3, crop, crop) pixels, or (B, F) pooled features
+    image_category_vectors: Tensor  # (B, E)
+    sentence_vectors: Tensor  # (B, S, sentence dimensions), zero beyond num_sentences
+    num_sentences: Tensor  # (B,) int64
+    key_term_vectors: Tensor  # (B, E)
+    category_ids: Tensor  # (B,) int64
+    sizes: tuple[int, ...]  # rows of each worker in this global batch (in order: of this one)
+
+    def to(self, device: torch.device) -> "PairBatch":
+        """Copy the tensors to ``device``, asynchronously from pinned memory where it is CUDA."""
+        if device.type == "cpu":
+            return self
+        moved = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Tensor):
+                value = value.pin_memory() if device.type == "cuda" else value
+                value = value.to(device, non_blocking=True)
+            moved[field.name] = value
+        return PairBatch(**moved)
+
+
+class Shard:
+    """One calibrated Parquet file as arrays; a photo's bytes stay in Arrow until needed."""
+
+    def __init__(self, path: Path, *, use_features: bool) -> None:
+        columns = [
+            "id", "title", "images", "image_category_vectors", "sentence_vectors",
+            "key_term_vector", "category_id",
+        ]  # fmt: skip
+        if use_features:
+            columns[2:3] = ["images.list.element.id", "image_features"]
+        table = pq.read_table(path, columns=columns)
+        self.num_rows = table.num_rows
+        self.ids: list[str] = table.column("id").to_pylist()
+        self.titles: list[str] = table.column("title").to_pylist()
+        self.category_ids = table.column("category_id").to_numpy()
+        self.key_term_vectors = _matrix(table.column("key_term_vector").combine_chunks())
+        self._sentences = _Ragged(table.column("sentence_vectors"))
+        self._image_categories = _Ragged(table.column("image_category_vectors"))
+        self._features = _Ragged(table.column("image_features")) if use_features else None
+        self._images = _whole(table.column("images"))
+
+    def num_images(self, row: int) -> int:
+        """Photos of a recipe, >= 1."""
+        offsets = self._images.offsets
+        return int(offsets[row + 1].as_py() - offsets[row].as_py())
+
+    def image_id(self, row: int, image: int) -> str:
+        """Id of one photo."""
+        position = self._images.offsets[row].as_py() + image
+        name: str = self._images.values.field("id")[position].as_py()
+        return name
+
+    def jpeg(self, row: int, image: int) -> bytes:
+        """Bytes of one photo."""
+        position = self._images.offsets[row].as_py() + image
+        data: bytes = self._images.values.field("jpeg")[position].as_py()
+        return data
+
+    def image_features(self, row: int, image: int) -> np.ndarray:
+        """Pooled features (F,) of one photo."""
+        assert self._features is not None
+        return self._features.row(row)[image]
+
+    def image_category_vector(self, row: int, image: int) -> np.ndarray:
+        """f_cat (E,) of one photo."""
+        return self._image_categories.row(row)[image]
+
+    def sentence_vectors(self, row: int) -> np.ndarray:
+        """f_sent (S, sentence dimensions) of a recipe."""
+        return self._sentences.row(row)
+
+
+class _Ragged:
+    """A column of lists of equally long vectors."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        array = _whole(column)
+        self._offsets = array.offsets.to_numpy()
+        self._vectors = _matrix(array.values)
+
+    def row(self, row: int) -> np.ndarray:
+        return self._vectors[self._offsets[row] : self._offsets[row + 1]]
+
+
+def _whole(column: pa.ChunkedArray) -> pa.ListArray:
+    """One list array of a column, also where it has no chunk."""
+    array = column.combine_chunks()
+    return array if isinstance(array, pa.ListArray) else pa.concat_arrays(array.chunks)
+
+
+def _matrix(array: pa.FixedSizeListArray) -> np.ndarray:
+    """Rows of a fixed-size list array, without a copy."""
+    dim = array.type.list_size
+    values = array.values.slice(array.offset * dim, len(array) * dim)
+    return np.asarray(values.to_numpy(zero_copy_only=False)).reshape(-1, dim)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """One row of a global batch, and the seed of its random draws."""
+
+    shard: Shard
+    row: int
+    draw: tuple[int, ...]
+
+
+class PairLoader:
+    """Batches of one partition of a calibrated artifact.
+
+    All workers walk the same order and take their rows of each global batch, so a step sees the
+    same pairs for any number of workers. Shards are shuffled by (seed, epoch), rows within a
+    window of ``shuffle_window`` shards; memory holds one window.
+    """
+
+    def __init__(
+        self,
+        shards: Sequence[Path],
+        pixels: PixelSpec | None,
+        *,
+        global_batch_size: int,
+        rank: int,
+        world_size: int,
+        seed: int,
+        shuffle_window: int = 32,
+        num_threads: int = 2,
+    ) -> None:
+        """``pixels`` None: take the stored pooled features instead of photos."""
+        self._shards = list(shards)
+        self._pixels = pixels
+        self._rank, self._world_size, self._seed = rank, world_size, seed
+        self._window, self._num_threads = shuffle_window, num_threads
+        self.num_rows = sum(pq.read_metadata(path).num_rows for path in self._shards)
+        self.global_batch_size = min(global_batch_size, self.num_rows)
+        self._kept: dict[Path, Shard] = {}  # all shards, where one window holds them
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of an epoch, the same on every worker; an incomplete last batch is left out."""
+        return self.num_rows // self.global_batch_size
+
+    def epoch(self, epoch: int) -> Iterator[PairBatch]:
+        """Batches of a training epoch: shuffled, one random photo per recipe, augmented."""
+        pairs = self._shuffled_pairs(epoch)
+        yield from self._prefetched(_grouped(pairs, self.global_batch_size, complete=True), True)
+
+    def in_order(self, max_pairs: int | None = None) -> Iterator[PairBatch]:
+        """Batches for validation: file order, first photo, centre crop.
+
+        Whole batches are dealt to the workers in turn, so no worker gets an empty one; the last
+        batch may be short.
+        """
+        groups = _grouped(self._pairs_in_order(max_pairs), self.global_batch_size, complete=False)
+        own = (g for n, g in enumerate(groups) if n % self._world_size == self._rank)
+        yield from self._prefetched(own, False)
+
+    def _shuffled_pairs(self, epoch: int) -> Iterator[_Pair]:
+        generator = np.random.default_rng((self._seed, 1, epoch))
+        order = generator.permutation(len(self._shards))
+        for start in range(0, len(order), self._window):
+            window = order[start : start + self._window]
+            shards = [(int(n), self._open(self._shards[n])) for n in window]
+            rows = [(n, shard, row) for n, shard in shards for row in range(shard.num_rows)]
+            for position in generator.permutation(len(rows)):
+                number, shard, row = rows[position]
+                yield _Pair(shard, row, (self._seed, 2, epoch, number, row))
+
+    def _pairs_in_order(self, max_pairs: int | None) -> Iterator[_Pair]:
+        left = self.num_rows if max_pairs is None else max_pairs
+        for path in self._shards:
+            if left <= 0:
+                return
+            shard = self._open(path)
+            for row in range(min(shard.num_rows, left)):
+                yield _Pair(shard, row, ())
+            left -= shard.num_rows
+
+    def _open(self, path: Path) -> Shard:
+        if path in self._kept:
+            return self._kept[path]
+        shard = Shard(path, use_features=self._pixels is None)
+        if len(self._shards) <= self._window:
+            self._kept[path] = shard
+        return shard
+
+    def _prefetched(self, groups: Iterator[list[_Pair]], is_training: bool) -> Iterator[PairBatch]:
+        """Prepare the next batch in threads while the caller computes; Pillow frees the GIL."""
+        with ThreadPoolExecutor(self._num_threads) as decoders, ThreadPoolExecutor(1) as ahead:
+
+            def prepare(group: list[_Pair]) -> PairBatch:
+                return self._batch(group, is_training, decoders)
+
+            pending = None
+            for group in groups:
+                following = ahead.submit(prepare, group)
+                if pending is not None:
+                    yield pending.result()
+                pending = following
+            if pending is not None:
+                yield pending.result()
+
+    def _batch(
+        self, group: list[_Pair], is_training: bool, decoders: ThreadPoolExecutor
+    ) -> PairBatch:
+        sizes, own = (len(group),), group
+        if is_training:
+            sizes = split_sizes(len(group), self._world_size)
+            start = sum(sizes[: self._rank])
+            own = group[start : start + sizes[self._rank]]
+        draws = [np.random.default_rng(pair.draw) if is_training else None for pair in own]
+        chosen = [
+            0 if draw is None else int(draw.integers(pair.shard.num_images(pair.row)))
+            for pair, draw in zip(own, draws, strict=True)
+        ]
+        return PairBatch(
+            ids=tuple(pair.shard.ids[pair.row] for pair in own),
+            images=self._images(own, chosen, draws, decoders),
+            image_category_vectors=_stack(
+                [p.shard.image_category_vector(p.row, i) for p, i in zip(own, chosen, strict=True)]
+            ),
+            key_term_vectors=_stack([p.shard.key_term_vectors[p.row] for p in own]),
+            category_ids=torch.tensor(
+                [int(p.shard.category_ids[p.row]) for p in own], dtype=torch.int64
+            ),
+            sizes=sizes,
+            **_padded([p.shard.sentence_vectors(p.row) for p in own]),
+        )
+
+    def _images(
+        self,
+        own: list[_Pair],
+        chosen: list[int],
+        draws: list[np.random.Generator | None],
+        decoders: ThreadPoolExecutor,
+    ) -> Tensor:
+        spec = self._pixels
+        if spec is None:
+            return _stack(
+                [p.shard.image_features(p.row, i) for p, i in zip(own, chosen, strict=True)]
+            )
+
+        def crop(pair: _Pair, image: int, draw: np.random.Generator | None) -> np.ndarray:
+            return spec.crop_of(pair.shard.jpeg(pair.row, image), draw)
+
+        return torch.from_numpy(spec.normalise(list(decoders.map(crop, own, chosen, draws))))
+
+
+def _grouped(pairs: Iterator[_Pair], size: int, *, complete: bool) -> Iterator[list[_Pair]]:
+    group: list[_Pair] = []
+    for pair in pairs:
+        group.append(pair)
+        if len(group) == size:
+            yield group
+            group = []
+    if group and not complete:
+        yield group
+
+
+def _stack(rows: Sequence[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(rows).astype(np.float32))
+
+
+def _padded(rows: Sequence[np.ndarray]) -> dict[str, Tensor]:
+    """Sentence vectors padded with zeros to the longest recipe, at least one step."""
+    longest = max([1, *(len(row) for row in rows)])
+    padded = np.zeros((len(rows), longest, rows[0].shape[1]), dtype=np.float32)
+    for target, row in zip(padded, rows, strict=True):
+        target[: len(row)] = row
+    lengths = torch.tensor([len(row) for row in rows], dtype=torch.int64)
+    return {"sentence_vectors": torch.from_numpy(padded), "num_sentences": lengths}

@@ -1,0 +1,120 @@
+"""A checkpoint: everything a training needs to go on as if it had never stopped.
+
+One folder: ``model.safetensors`` and ``discriminator.safetensors`` (weights), ``optimizers.pt``
+(read with ``weights_only=True``), ``progress.json`` (epoch, scores, patience, history) and
+``run.json`` (the complete run and what it was calibrated on).
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.optim import Optimizer
+
+from seje_ray.artifact import write_json
+from seje_ray.config import RunConfig, run_from_json, run_to_dict
+from seje_ray.errors import ArtifactError
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a training is, and what its decisions rest on."""
+
+    num_epochs: int = 0  # finished ones
+    best_score: float = -1.0  # selection score, METHOD 6
+    best_epoch: int = 0
+    epochs_without_gain: int = 0
+    lr_dropped: bool = False
+    stopped_early: bool = False
+    history: list[dict[str, float]] = field(default_factory=list)  # one entry per epoch
+
+    def note(self, score: float, *, drop_patience: int, stop_patience: int) -> bool:
+        """Count one finished epoch; return whether the learning rates drop now.
+
+        After ``drop_patience`` epochs without gain the rates drop once; after ``stop_patience``
+        more without gain training stops. Source: METHOD 6.
+        """
+        self.num_epochs += 1
+        if score > self.best_score:
+            self.best_score, self.best_epoch = score, self.num_epochs
+            self.epochs_without_gain = 0
+            return False
+        self.epochs_without_gain += 1
+        if not self.lr_dropped:
+            self.lr_dropped = self.epochs_without_gain >= drop_patience
+            if self.lr_dropped:
+                self.epochs_without_gain = 0
+            return self.lr_dropped
+        self.stopped_early = self.epochs_without_gain >= stop_patience
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a model was trained on; a mismatch is refused."""
+
+    calibrated_hash: str
+    vocabulary_hash: str
+    facts: dict[str, Any]  # of the calibrated artifact: dimensions, category names
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingState:
+    """All that changes during training."""
+
+    model: nn.Module  # not wrapped
+    discriminator: nn.Module
+    optimizer: Optimizer
+    discriminator_optimizer: Optimizer
+    progress: Progress
+
+    def save(self, folder: Path, run: RunConfig, origin: Origin) -> None:
+        """Write a checkpoint into the existing empty ``folder``."""
+        save_file(_contiguous(self.model), folder / "model.safetensors")
+        save_file(_contiguous(self.discriminator), folder / "discriminator.safetensors")
+        optimizers = [self.optimizer.state_dict(), self.discriminator_optimizer.state_dict()]
+        torch.save(optimizers, folder / "optimizers.pt")
+        write_json(folder / "progress.json", asdict(self.progress))
+        write_json(folder / "run.json", {"run": run_to_dict(run), "origin": asdict(origin)})
+
+    def load(self, folder: Path, device: torch.device) -> None:
+        """Read a checkpoint into the modules, optimisers and progress of this state."""
+        self.model.load_state_dict(load_file(folder / "model.safetensors", device=str(device)))
+        weights = load_file(folder / "discriminator.safetensors", device=str(device))
+        self.discriminator.load_state_dict(weights)
+        optimizers = torch.load(folder / "optimizers.pt", map_location=device, weights_only=True)
+        self.optimizer.load_state_dict(optimizers[0])
+        self.discriminator_optimizer.load_state_dict(optimizers[1])
+        known = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+        for name, value in known.items():
+            setattr(self.progress, name, value)
+
+
+def read_origin(checkpoint: Path) -> tuple[RunConfig, Origin]:
+    """The run that made a checkpoint, and what it was trained on.
+
+    Raises:
+        ArtifactError: If the folder is no checkpoint.
+    """
+    path = checkpoint / "run.json"
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        return run_from_json(json.dumps(raw["run"]), str(path)), Origin(**raw["origin"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(
+            f"{checkpoint}: not a checkpoint of `seje-ray train` ({error}); train again"
+        ) from error
+
+
+def load_model_weights(model: nn.Module, checkpoint: Path) -> nn.Module:
+    """Put a checkpoint's weights into ``model`` and set it to evaluation."""
+    model.load_state_dict(load_file(checkpoint / "model.safetensors"))
+    return model.eval()
+
+
+def _contiguous(module: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.contiguous() for name, value in module.state_dict().items()}

@@ -1,0 +1,163 @@
+"""One optimisation step on a global batch: the whole objective, discriminator included.
+
+Letters: B pairs of this worker, M pairs of the global batch, W workers, D dimensions.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from seje_ray.config import LossConfig
+from seje_ray.errors import SejeError
+from seje_ray.losses.category_alignment import category_alignment, category_weights
+from seje_ray.losses.discriminator_alignment import (
+    bce_alignment,
+    bce_discriminator_loss,
+    wgan_alignment,
+    wgan_discriminator_loss,
+)
+from seje_ray.losses.objective import ObjectiveParts, combine
+from seje_ray.losses.triplet import active_triplet_share, double_negative_triplet
+from seje_ray.models.joint_embedding import JointOutput
+from seje_ray.training.gather import average_gradients, gather_rows, sum_over_workers
+from seje_ray.training.pairs import PairBatch
+
+
+class DivergedError(SejeError):
+    """The loss is no longer a finite number; says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where this worker's rows lie in the global batch."""
+
+    first: int  # global number of the first row
+    share: float  # W * B / M: turns a local mean into this worker's part of the global mean
+    sizes: tuple[int, ...]
+
+    @classmethod
+    def of(cls, batch: PairBatch, rank: int) -> "Place":
+        """Place of ``batch`` on worker ``rank``."""
+        sizes = batch.sizes
+        return cls(sum(sizes[:rank]), len(sizes) * sizes[rank] / sum(sizes), sizes)
+
+
+def objective(
+    output: JointOutput,
+    category_ids: Tensor,
+    discriminator: nn.Module,
+    place: Place,
+    config: LossConfig,
+) -> ObjectiveParts:
+    """This worker's part of the objective; its mean over the workers is the global value.
+
+    Args:
+        output: Embeddings (B, D) and category logits (B, C) of this worker's pairs.
+        category_ids: (B,), 0 is background.
+        discriminator: Scores (B, D) embeddings; its parameters get no gradient here.
+        place: Where the rows lie in the global batch.
+        config: Weights and constants.
+
+    Source: METHOD 5, ``L = L_TRI + lambda1 L_CA + lambda2 L_DA``.
+    """
+    images, recipes = output.image_embeddings, output.recipe_embeddings
+    gathered_ids = gather_rows(category_ids, place.sizes)
+    gathered = [gather_rows(rows, place.sizes) for rows in (images, recipes)]
+    triplet = double_negative_triplet(
+        images,
+        recipes,
+        *gathered,
+        category_ids,
+        gathered_ids,
+        first_candidate=place.first,
+        scale=config.scale,
+        margin=config.margin,
+        negatives=config.negatives,
+    )
+    weights = category_weights(gathered_ids, config.background_weight)
+    alignment = category_alignment(
+        output.image_logits,
+        output.recipe_logits,
+        category_ids,
+        background_weight=config.background_weight,
+        weight_sum=weights.sum() / len(place.sizes),
+    )
+    with _frozen(discriminator):
+        scores = discriminator(recipes)
+    fool = wgan_alignment if config.discriminator == "wgan_gp" else bce_alignment
+    return combine(
+        triplet * place.share,
+        alignment,
+        fool(scores) * place.share,
+        active_triplet_share(
+            images, recipes, *(rows.detach() for rows in gathered),
+            first_candidate=place.first, margin=config.margin,
+        ) * place.share,
+        category_weight=config.category_weight,
+        discriminator_weight=config.discriminator_weight,
+    )  # fmt: skip
+
+
+def discriminator_step(
+    output: JointOutput,
+    discriminator: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    place: Place,
+    config: LossConfig,
+    *,
+    seed: tuple[int, ...],
+) -> Tensor:
+    """Train the discriminator for one step; return this worker's part of its loss.
+
+    The interpolation of the gradient penalty is drawn for the global batch from ``seed``, so
+    that each pair gets the same one for any number of workers.
+    """
+    images, recipes = output.image_embeddings.detach(), output.recipe_embeddings.detach()
+    if config.discriminator == "wgan_gp":
+        mix = _global_mix(seed, place, images)
+        loss = wgan_discriminator_loss(
+            discriminator, images, recipes, mix=mix, penalty_weight=config.gradient_penalty
+        )
+    else:
+        loss = bce_discriminator_loss(discriminator(images), discriminator(recipes))
+    loss = loss * place.share
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    average_gradients(list(discriminator.parameters()))
+    optimizer.step()
+    return loss.detach()
+
+
+def require_finite(total: Tensor, batch: PairBatch, *, epoch: int, step: int) -> None:
+    """Raise if the loss of any worker is not finite; every worker raises together.
+
+    Raises:
+        DivergedError: With epoch, step, and this worker's recipe ids.
+    """
+    if not torch.isfinite(sum_over_workers(total)):
+        raise DivergedError(
+            f"training diverged: the loss is not finite at epoch {epoch}, step {step} (recipes "
+            f"{', '.join(batch.ids[:5])}, ...); lower train.learning_rate or loss.scale"
+        )
+
+
+def _global_mix(seed: tuple[int, ...], place: Place, like: Tensor) -> Tensor:
+    generator = torch.Generator().manual_seed(hash(seed) % 2**63)
+    mix = torch.rand(sum(place.sizes), 1, generator=generator)
+    return mix[place.first : place.first + like.shape[0]].to(like)
+
+
+class _frozen:  # noqa: N801 (a context manager reads as a verb)
+    """Within: the module's parameters take no gradient, its inputs do."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._parameters = list(module.parameters())
+
+    def __enter__(self) -> None:
+        for parameter in self._parameters:
+            parameter.requires_grad_(False)
+
+    def __exit__(self, *_: object) -> None:
+        for parameter in self._parameters:
+            parameter.requires_grad_(True)
