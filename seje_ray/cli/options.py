@@ -46,7 +46,18 @@ def run_options(function: Function) -> Function:
 def run_name_option(function: Function) -> Function:
     """``--run``: which training."""
     return click.option(
-        "--run", "name", metavar="NAME", help="Name of the training.  [default: the run's name]"
+        "--run", "name", metavar="NAME", help="Name of the training.  [default: the newest]"
+    )(function)
+
+
+def partition_option(function: Function) -> Function:
+    """``--partition``: which recipes."""
+    return click.option(
+        "--partition",
+        type=click.Choice(["train", "val", "test"]),
+        default="test",
+        show_default=True,
+        help="Recipes to use.",
     )(function)
 
 

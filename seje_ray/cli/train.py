@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from seje_ray.cli.options import read_run, run_name_option, run_options, workspace_option
+from seje_ray.cli.options import read_run, run_options, workspace_option
 
 
 @click.command("train", epilog="Example: seje-ray train --workers 8 --set loss.negatives=instance")
@@ -13,7 +13,9 @@ from seje_ray.cli.options import read_run, run_name_option, run_options, workspa
     type=click.IntRange(min=1),
     help="Training processes.  [default: one per GPU; without GPUs up to 2]",
 )
-@run_name_option
+@click.option(
+    "--run", "name", metavar="NAME", help="Name of the training.  [default: the run file's name]"
+)
 @workspace_option
 @run_options
 def command(

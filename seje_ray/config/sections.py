@@ -306,4 +306,3 @@ class RunConfig:
             ("name", valid and self.name[0] != ".", "letters, digits, '-', '_' and '.'"),
             ("seed", 0 <= self.seed < 2**31, "in [0, 2**31)"),
         )
-

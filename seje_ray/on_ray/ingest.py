@@ -1,5 +1,6 @@
 """Stage ``ingest``: raw recipes and photos -> ``recipes/``."""
 
+import shutil
 import sys
 import time
 from collections import Counter, defaultdict
@@ -37,8 +38,14 @@ from seje_ray.schema import RECIPE_TEXTS, RECIPES, REJECTS
 NUM_READERS = 4  # threads per task; reading photos waits for the disk
 
 
-def ingest(run: RunConfig, data: Path, workspace: Path) -> Artifact:
+def ingest(run: RunConfig, data: Path, workspace: Path, *, is_made_up: bool) -> Artifact:
     """Read the data set at ``data`` into ``workspace/recipes``; resumes, or returns at once.
+
+    Args:
+        run: The run.
+        data: A Recipe1M folder, or a file of own recipes.
+        workspace: Where artifacts lie.
+        is_made_up: Whether it is the embedded cookbook, for every report to say so.
 
     Raises:
         DataError: If ``data`` is no data set or holds no usable recipe.
@@ -46,7 +53,10 @@ def ingest(run: RunConfig, data: Path, workspace: Path) -> Artifact:
     source = open_source(data, removed=run.data.removed)
     plan = Plan(
         kind="recipes",
-        section={"data": {**asdict(run.data), "cookbook_recipes": None}},
+        section={
+            "data": {**asdict(run.data), "cookbook_recipes": None},
+            "is_made_up": is_made_up,
+        },
         inputs={path.name: file_hash(path) for path in source.files()},
         seed=run.seed,
     )
@@ -74,19 +84,24 @@ def ingest(run: RunConfig, data: Path, workspace: Path) -> Artifact:
 
 
 def _close(folder: Path, partial: Path, plan: Plan) -> Artifact:
-    """Merge the rejects, drop the spool, write the manifest."""
+    """Merge the rejects, write the manifest, drop the spool."""
     rejected = write_rejects(partial, (partial / "rejects").glob("*.parquet"))
     manifest = build_manifest(
-        plan, partial, rejected=rejected, facts={"rows_with_image": _rows_with_image(partial)}
+        plan,
+        partial,
+        rejected=rejected,
+        facts={
+            "rows_with_image": _rows_with_image(partial),
+            "is_made_up": plan.section["is_made_up"],
+        },
     )
     if not manifest.rows:
         raise DataError(f"{folder}: no usable recipe is left; all were rejected: {rejected}")
-    for name in ("texts", "rejects"):
-        for path in (partial / name).glob("*"):
-            path.unlink()
-        (partial / name).rmdir()
-    (partial / "texts.json").unlink()
-    return finish(folder, plan, manifest)
+    artifact = finish(folder, plan, manifest)
+    for name in ("texts", "rejects"):  # only now: a run killed before here still needs them
+        shutil.rmtree(folder / name)
+    (folder / "texts.json").unlink()
+    return artifact
 
 
 def _rows_with_image(folder: Path) -> dict[str, int]:

@@ -58,8 +58,15 @@ def cpu_actors(stage: type, **arguments: Any) -> Operator:
     )
 
 
-def accelerator_actors(stage: type, **arguments: Any) -> Operator:
-    """Run a network on each shard: one actor per GPU, or one per core where there is none."""
+def accelerator_actors(stage: type, *, gpu_share: float = 1.0, **arguments: Any) -> Operator:
+    """Run a network on each shard: one actor per GPU, or one per core where there is none.
+
+    Args:
+        stage: The class to run.
+        gpu_share: Part of a GPU that one actor takes; the shares of stages that run in one
+            pipeline add up to at most 1, so that a single GPU can hold them all.
+        arguments: Of the stage's constructor.
+    """
     gpus = num_gpus()
     return lambda dataset: dataset.map_batches(
         stage,
@@ -67,7 +74,7 @@ def accelerator_actors(stage: type, **arguments: Any) -> Operator:
         batch_size=None if gpus == 0 else LARGER_THAN_A_SHARD,
         batch_format="pyarrow",
         num_cpus=0.5,
-        num_gpus=1 if gpus else 0,
+        num_gpus=gpu_share if gpus else 0,
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=gpus or num_cpus()),
     )
 

@@ -73,23 +73,31 @@ def train(run: RunConfig, workspace: Path, *, name: str, num_workers: int | None
     workers = num_workers or default_num_workers()
     _require_resources(workers)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "run.json", {"run": run_to_dict(run), "calibrated": calibrated.content_hash})
+    write_json(
+        folder / "run.json", {"run": run_to_dict(run), "calibrated": calibrated.content_hash}
+    )
     _fit(run, calibrated, folder, workers)
     return _close(folder)
 
 
-def open_run(workspace: Path, name: str) -> TrainedRun:
-    """Open a training that has at least one checkpoint.
+def open_run(workspace: Path, name: str | None) -> TrainedRun:
+    """Open the finished training ``name``, or the newest one where it is None.
 
     Raises:
         ArtifactError: If there is none.
     """
-    path = workspace / "runs" / name / "manifest.json"
+    runs = workspace / "runs"
+    known_runs = sorted(runs.glob("*/manifest.json"), key=lambda path: path.stat().st_mtime)
+    if name is None and known_runs:
+        path = known_runs[-1]
+    else:
+        path = runs / (name or "") / "manifest.json"
     if not path.is_file():
-        others = sorted(p.parent.name for p in path.parent.parent.glob("*/manifest.json"))
+        others = ", ".join(sorted(p.parent.name for p in known_runs))
+        wanted = f"no finished training named {name!r}" if name else "no finished training"
         raise ArtifactError(
-            f"{path.parent}: no finished training named {name!r}; run `seje-ray train --run {name}`"
-            + (f", or choose one of {', '.join(others)}" if others else "")
+            f"{runs}: {wanted}; run `seje-ray train{f' --run {name}' if name else ''}` first"
+            + (f", or choose one of {others}" if others else "")
         )
     known = json.loads(path.read_text(encoding="utf-8"))
     folder = path.parent
@@ -245,7 +253,9 @@ def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
     torch.set_num_threads(max(1, int(os.environ.get("OMP_NUM_THREADS", "1"))))
     with RayWorker(run, Path(config["folder"]), config["board"]) as worker:
         try:
-            trainer = Trainer(run, origin_of(calibrated), loaders_of(run, calibrated, worker), worker)
+            trainer = Trainer(
+                run, origin_of(calibrated), loaders_of(run, calibrated, worker), worker
+            )
             worker.start(trainer)
             progress = trainer.fit()
         except SejeError as error:  # repeats itself: no restart of the worker group would mend it
@@ -294,7 +304,9 @@ class RayWorker:
         context = ray.train.get_context()
         self.rank: int = context.get_world_rank()
         self.world_size: int = context.get_world_size()
-        self.device = ray.train.torch.get_device() if torch.cuda.is_available() else torch.device("cpu")
+        self.device = (
+            ray.train.torch.get_device() if torch.cuda.is_available() else torch.device("cpu")
+        )
         self._folder, self._num_epochs = folder, run.train.num_epochs
         self._tell = reporter(board, "training")
         self._trainer: Trainer | None = None
@@ -322,9 +334,7 @@ class RayWorker:
         assert isinstance(wrapped, nn.Module)
         return wrapped
 
-    def report(
-        self, metrics: Mapping[str, float], checkpoint_dir: Path | None, name: str
-    ) -> None:
+    def report(self, metrics: Mapping[str, float], checkpoint_dir: Path | None, name: str) -> None:
         """Write history and TensorBoard on rank 0; hand the checkpoint to Ray Train."""
         if self._writer is not None and self._trainer is not None:
             for key, value in metrics.items():

@@ -15,11 +15,11 @@ class GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
     those of one process with the whole batch. On one worker it is the built-in kernel.
     """
 
-    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 (torch's own name)
+    def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim < 2:
             raise ValueError(f"expected (B, C, ...), got {tuple(input.shape)}")
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (torch's own name)
+    def forward(self, input: Tensor) -> Tensor:
         """Normalise (B, C, ...) per channel."""
         if not self.training or world_size() == 1:
             normalised: Tensor = super().forward(input)
@@ -86,11 +86,9 @@ def _converted(layer: nn.modules.batchnorm._BatchNorm) -> nn.Module:
 
 
 def _with_activation(layer: Any) -> nn.Module:
-    """timm's BatchNormAct2d: a BatchNorm with drop and activation behind it."""
+    """BatchNormAct2d of timm: a BatchNorm with drop and activation behind it."""
     plain = nn.BatchNorm2d(
         layer.num_features, layer.eps, layer.momentum, layer.affine, layer.track_running_stats
     )
     plain.load_state_dict(layer.state_dict())
     return nn.Sequential(_converted(plain), layer.drop, layer.act)
-
-

@@ -196,9 +196,7 @@ def forward(model: nn.Module, batch: PairBatch, run: RunConfig) -> JointOutput:
 
 
 @torch.no_grad()
-def embed(
-    model: nn.Module, batch: PairBatch, run: RunConfig
-) -> tuple[torch.Tensor, torch.Tensor]:
+def embed(model: nn.Module, batch: PairBatch, run: RunConfig) -> tuple[torch.Tensor, torch.Tensor]:
     """Image and recipe embeddings (B, D) of a batch, float32 on the CPU."""
     device = next(model.parameters()).device
     with _autocast(run, device):
@@ -211,9 +209,8 @@ def validate(
 ) -> dict[str, float]:
     """Retrieval on the val partition, embedded by all workers; the same numbers on each."""
     model.eval()
-    rows: list[torch.Tensor] = []
-    for batch in loader.in_order(run.train.max_val_pairs):
-        rows.append(torch.cat(embed(model, batch, run), dim=1))
+    batches = loader.in_order(run.train.max_val_pairs)
+    rows = [torch.cat(embed(model, batch, run), dim=1) for batch in batches]
     dim = run.model.embedding_dim
     own = torch.cat(rows) if rows else torch.empty(0, 2 * dim)
     pairs = _gather_uneven(own.to(worker.device), worker).cpu()

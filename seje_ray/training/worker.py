@@ -19,9 +19,7 @@ class Worker(Protocol):
         """Move ``module`` to the device and make its gradients shared."""
         ...
 
-    def report(
-        self, metrics: Mapping[str, float], checkpoint_dir: Path | None, name: str
-    ) -> None:
+    def report(self, metrics: Mapping[str, float], checkpoint_dir: Path | None, name: str) -> None:
         """Publish one epoch; every worker calls it the same number of times.
 
         Args:
@@ -52,9 +50,7 @@ class LocalWorker:
         """Move ``module`` to the device."""
         return module.to(self.device)
 
-    def report(
-        self, metrics: Mapping[str, float], checkpoint_dir: Path | None, name: str
-    ) -> None:
+    def report(self, metrics: Mapping[str, float], checkpoint_dir: Path | None, name: str) -> None:
         """Keep the metrics, and the checkpoint under its name."""
         self.reports.append(dict(metrics))
         if checkpoint_dir is not None:

@@ -1,0 +1,47 @@
+# Everything a person or a machine does with a clone; bare `make` lists it.
+PYTHON ?= python3
+VENV ?= .venv
+WORKSPACE ?= workspace
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-quick check format bench clean
+
+help: ## List what can be made
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/installed ## Set up the virtual environment (every other target does it too)
+
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Error: Python 3.11 or newer is needed, found " + sys.version.split()[0] + "; say make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[dev]'
+	@touch $@
+
+demo: install ## Run the whole pipeline on the embedded cookbook (minutes on 2 cores)
+	$(BIN)/seje-ray calibrate --workspace $(WORKSPACE)
+	$(BIN)/seje-ray train --workspace $(WORKSPACE)
+	$(BIN)/seje-ray evaluate --workspace $(WORKSPACE)
+	$(BIN)/seje-ray search --workspace $(WORKSPACE)
+
+test: install ## Run all tests
+	$(BIN)/python -m pytest
+
+test-quick: install ## Run the tests that start no Ray and take under a minute
+	$(BIN)/python -m pytest -m "not ray and not slow"
+
+check: install ## Check format, lint, types and the layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install ## Format and sort the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install ## Measure speed against plain loops (prints ratios)
+	$(BIN)/python -m benchmarks.speed
+
+clean: ## Remove the virtual environment and caches; the workspace stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

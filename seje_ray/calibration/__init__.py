@@ -1,0 +1,1 @@
+"""Phase I: every feature of a recipe, free of Ray."""

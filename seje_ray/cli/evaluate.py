@@ -1,0 +1,51 @@
+"""``seje-ray evaluate``."""
+
+from pathlib import Path
+
+import click
+
+from seje_ray.cli.options import partition_option, run_name_option, workspace_option
+
+
+@click.command(
+    "evaluate", epilog="Example: seje-ray evaluate --run demo --partition test --gallery-size 1000"
+)
+@click.option(
+    "--gallery-size",
+    "gallery_sizes",
+    type=click.IntRange(min=2),
+    multiple=True,
+    help="Pairs per gallery; may be repeated.  [default: the run's, 1000 and 10000]",
+)
+@partition_option
+@run_name_option
+@workspace_option
+@click.option("--json", "as_json", is_flag=True, help="Print report.json instead of the table.")
+def command(
+    gallery_sizes: tuple[int, ...],
+    partition: str,
+    name: str | None,
+    workspace: Path,
+    as_json: bool,
+) -> None:
+    """Measure a training: MedR and Recall@K in both directions, beside honest controls.
+
+    Chance knows nothing, the category oracle knows each dish's category, shuffled pairs is the
+    model itself with photos and recipes paired at random. Writes report.json and report.html.
+    """
+    from seje_ray.on_ray.connect import connected
+    from seje_ray.on_ray.evaluate import evaluate_run
+    from seje_ray.on_ray.train import open_run
+    from seje_ray.report.evaluation import as_text
+
+    trained = open_run(workspace, name)
+    with connected():
+        evaluated = evaluate_run(
+            trained, workspace, partition=partition, gallery_sizes=gallery_sizes
+        )
+    if as_json:
+        click.echo((evaluated.folder / "report.json").read_text(encoding="utf-8"), nl=False)
+        return
+    click.echo(f"{trained.folder.name}, best epoch {trained.best_epoch}, {partition} partition")
+    click.echo(as_text(evaluated.galleries))
+    click.echo(f"report: {evaluated.folder / 'report.html'}")

@@ -1,0 +1,1 @@
+"""The training objective: pure functions of tensors."""

@@ -1,0 +1,108 @@
+"""Phase I as one job: ingest, fit, transform; each stage resumable."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from tqdm import tqdm
+
+from seje_ray.artifact import Artifact, write_text
+from seje_ray.config import RunConfig, run_to_dict
+from seje_ray.on_ray.connect import connected
+from seje_ray.on_ray.fit import fit
+from seje_ray.on_ray.ingest import ingest
+from seje_ray.on_ray.transform import transform
+from seje_ray.recipe1m.cookbook import write_cookbook
+
+STAGES = ("ingest", "fit", "transform")
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """What a calibration left; its text is what the command prints."""
+
+    recipes: Artifact
+    calibrator: Artifact | None
+    calibrated: Artifact | None
+
+    def __str__(self) -> str:
+        lines = [_recipes_line(self.recipes)]
+        if self.calibrator is not None:
+            facts = self.calibrator.manifest.facts
+            lines.append(
+                f"calibrator: {facts['num_words']:,} word vectors, {facts['num_categories']:,} "
+                "categories with background"
+            )
+        if self.calibrated is not None:
+            rows = self.calibrated.manifest.rows
+            pairs = ", ".join(f"{rows.get(p, 0):,} {p}" for p in ("train", "val", "test"))
+            lines.append(f"calibrated: {pairs} recipes with photos")
+            lines.append(f"in {self.calibrated.folder}")
+        return "\n".join(lines)
+
+
+def calibrate(
+    run: RunConfig, data: Path | None, workspace: Path, *, last_stage: str | None = None
+) -> Calibrated:
+    """Compute SEJE's features for a data set, or for the embedded cookbook where it is None.
+
+    Args:
+        run: The run.
+        data: A Recipe1M folder, a file of own recipes, or None.
+        workspace: Where artifacts lie.
+        last_stage: ingest, fit or transform; None for all.
+
+    Raises:
+        DataError: If the data cannot be read at all.
+    """
+    last = STAGES.index(last_stage or "transform")
+    source = data if data is not None else _cookbook(run, workspace)
+    with connected():
+        recipes = ingest(run, source, workspace, is_made_up=data is None)
+        calibrator = fit(run, recipes, workspace) if last >= STAGES.index("fit") else None
+        if calibrator is None or last < STAGES.index("transform"):
+            return Calibrated(recipes, calibrator, None)
+        calibrated = transform(run, recipes, calibrator, workspace)
+    # Later commands take their defaults from it; no part of the artifact's content.
+    stored = yaml.safe_dump(run_to_dict(run), sort_keys=False)
+    write_text(calibrated.folder / "run.yaml", stored)
+    return Calibrated(recipes, calibrator, calibrated)
+
+
+def _cookbook(run: RunConfig, workspace: Path) -> Path:
+    """Write the embedded cookbook, or find the one that is there; layer1.json comes last."""
+    num_recipes = run.data.cookbook_recipes
+    folder = workspace / f"cookbook-{num_recipes}-{run.seed}"
+    if (folder / "layer1.json").is_file():
+        return folder
+    with tqdm(
+        total=num_recipes, desc=f"{'drawing the cookbook':<22}", unit=" recipes", file=sys.stderr
+    ) as shown:
+        write_cookbook(
+            folder,
+            num_recipes=num_recipes,
+            seed=run.seed,
+            num_processes=os.cpu_count() or 1,
+            progress=_advance(shown),
+        )
+    return folder
+
+
+def _advance(shown: "tqdm[None]") -> Callable[[int, int], None]:
+    def advance(done: int, total: int) -> None:
+        shown.update(done - shown.n)
+
+    return advance
+
+
+def _recipes_line(recipes: Artifact) -> str:
+    manifest = recipes.manifest
+    with_image = sum(manifest.facts["rows_with_image"].values())
+    text = f"recipes: {recipes.num_rows():,} read, {with_image:,} of them with a photo"
+    if manifest.rejected:
+        reasons = ", ".join(f"{number:,} {reason}" for reason, number in manifest.rejected.items())
+        text += f"; rejected: {reasons} (see {recipes.folder / 'rejects.parquet'})"
+    return text

@@ -1,0 +1,61 @@
+"""Evaluation: embed a partition, measure it, write the report."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from seje_ray.artifact import open_artifact
+from seje_ray.on_ray.embed import embed_partition
+from seje_ray.on_ray.train import TrainedRun
+from seje_ray.report.evaluation import GalleryLines, evaluate
+from seje_ray.report.report import Evaluated, write_report
+from seje_ray.retrieval.embeddings import load_embeddings
+from seje_ray.training.state import read_origin
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedRun:
+    """The measured galleries and where the report lies."""
+
+    galleries: list[GalleryLines]
+    folder: Path
+
+
+def evaluate_run(
+    trained: TrainedRun, workspace: Path, *, partition: str, gallery_sizes: tuple[int, ...]
+) -> EvaluatedRun:
+    """Embed ``partition`` with a training's best checkpoint and measure it by METHOD 6.
+
+    Args:
+        trained: The training.
+        workspace: Folder of the artifacts it was trained on.
+        partition: train, val or test.
+        gallery_sizes: Pairs per gallery; empty takes the run's.
+
+    Raises:
+        ArtifactError: If the data is missing or not what the run was trained on.
+    """
+    run, _ = read_origin(trained.best_checkpoint)
+    embedded = embed_partition(trained, workspace, partition)
+    embeddings = load_embeddings(embedded.shards(partition))
+    galleries = evaluate(
+        embeddings,
+        gallery_sizes=gallery_sizes or run.evaluate.gallery_sizes,
+        num_repeats=run.evaluate.num_repeats,
+        seed=run.seed,
+    )
+    lines = (trained.folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    evaluated = Evaluated(
+        name=trained.folder.name,
+        partition=partition,
+        run=run,
+        best_epoch=trained.best_epoch,
+        history=[json.loads(line) for line in lines],
+        recipes=open_artifact(workspace / "recipes", "recipes"),
+        calibrated=open_artifact(workspace / "calibrated", "calibrated"),
+        embeddings=embedded,
+        galleries=galleries,
+    )
+    folder = workspace / "reports" / f"{trained.folder.name}-{partition}"
+    write_report(folder, evaluated, embeddings)
+    return EvaluatedRun(galleries, folder)

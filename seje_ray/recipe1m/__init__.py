@@ -1,0 +1,1 @@
+"""Recipes and photos: readers, filter, pixels, and the embedded cookbook."""

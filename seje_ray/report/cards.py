@@ -1,0 +1,67 @@
+"""Retrieval examples to look at: a query, and what the model ranks first for it."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from seje_ray.report.photos import PairBook
+from seje_ray.retrieval.embeddings import Embeddings
+from seje_ray.retrieval.search import nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One pair as a page shows it."""
+
+    title: str
+    photo: str  # data URI, "" where there is none
+    ingredients: tuple[str, ...]
+    note: str = ""
+    is_match: bool = False  # the query's own pair
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A query and its results, best first."""
+
+    query: Card
+    shows_photo: bool  # the query is the photo; else the text
+    results: tuple[Card, ...]
+
+
+def photo_uri(jpeg: bytes) -> str:
+    """A photo as text that a page can hold."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+
+
+def card(book: PairBook, row: int, *, note: str = "", is_match: bool = False) -> Card:
+    """Card of the pair in ``row``."""
+    pair = book.pair(row)
+    ingredients = tuple(pair["ingredients"][:8])
+    return Card(pair["title"], photo_uri(pair["jpeg"]), ingredients, note, is_match)
+
+
+def examples(
+    embeddings: Embeddings, book: PairBook, rows: Sequence[int], *, from_photo: bool, num: int = 5
+) -> list[Example]:
+    """Examples of one direction for the pairs in ``rows``."""
+    images, recipes = embeddings.image_embeddings, embeddings.recipe_embeddings
+    queries, gallery = (images, recipes) if from_photo else (recipes, images)
+    shown = []
+    for row in rows:
+        rank = 1 + int((gallery @ queries[row] > gallery[row] @ queries[row]).sum())
+        results = tuple(
+            card(book, found, note=f"{similarity:.2f}", is_match=found == row)
+            for found, similarity in nearest(queries[row], gallery, num)
+        )
+        query = card(book, row, note=f"its own {'recipe' if from_photo else 'photo'} is {rank}.")
+        shown.append(Example(query, from_photo, results))
+    return shown
+
+
+def drawn_rows(num_pairs: int, num: int, seed: int) -> list[int]:
+    """Rows drawn for show: never chosen for how well they look."""
+    generator = np.random.default_rng((seed, 7))
+    return sorted(int(n) for n in generator.choice(num_pairs, min(num, num_pairs), replace=False))

@@ -1,0 +1,107 @@
+"""What embeddings are worth, beside what models that saw nothing or only classes would get."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from seje_ray.retrieval.controls import category_oracle, chance, shuffled_pairs
+from seje_ray.retrieval.embeddings import Embeddings
+from seje_ray.retrieval.protocol import RetrievalResult, evaluate_retrieval
+
+DIRECTIONS = {"image_to_recipe": "image -> recipe", "recipe_to_image": "recipe -> image"}
+METRICS = {
+    "median_rank": "MedR",
+    "recall_at_1": "R@1",
+    "recall_at_5": "R@5",
+    "recall_at_10": "R@10",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One model or control on one gallery size."""
+
+    name: str
+    means: dict[str, float]  # over the galleries, by metric/direction; recalls in [0, 1]
+    deviations: dict[str, float]  # standard deviations over the galleries
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryLines:
+    """All lines on galleries of one size."""
+
+    gallery_size: int  # pairs
+    num_repeats: int  # galleries drawn; 1 where one gallery holds all pairs
+    lines: tuple[Line, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for report.json."""
+        return asdict(self)
+
+
+def evaluate(
+    embeddings: Embeddings, *, gallery_sizes: Sequence[int], num_repeats: int, seed: int
+) -> list[GalleryLines]:
+    """Rank the galleries of METHOD 6 with the model and with its three controls.
+
+    Args:
+        embeddings: One partition's pairs.
+        gallery_sizes: Pairs per gallery; sizes above the partition are cut to it.
+        num_repeats: Galleries drawn per size.
+        seed: Of the draws.
+    """
+    sizes = sorted({min(size, len(embeddings.ids)) for size in gallery_sizes})
+    return [_lines(embeddings, size, num_repeats, seed) for size in sizes]
+
+
+def _lines(embeddings: Embeddings, size: int, num_repeats: int, seed: int) -> GalleryLines:
+    ids, images = embeddings.ids, embeddings.image_embeddings
+    recipes = embeddings.recipe_embeddings
+    drawn: dict[str, Any] = {"gallery_size": size, "num_repeats": num_repeats, "seed": seed}
+    model = evaluate_retrieval(ids, images, recipes, **drawn)
+    oracle = category_oracle(ids, embeddings.category_ids, **drawn)
+    shuffled = shuffled_pairs(ids, images, recipes, **drawn)
+    by_chance = chance(size)
+    return GalleryLines(
+        size,
+        model.num_repeats,
+        (
+            _line("model", model),
+            _line("category oracle", oracle),
+            _line("shuffled pairs", shuffled),
+            Line("chance", by_chance, dict.fromkeys(by_chance, 0.0)),
+        ),
+    )
+
+
+def _line(name: str, result: RetrievalResult) -> Line:
+    return Line(name, result.means(), result.deviations())
+
+
+def as_text(galleries: Sequence[GalleryLines]) -> str:
+    """The table that ``seje-ray evaluate`` prints; recalls in %, deviations behind ±."""
+    blocks = []
+    for gallery in galleries:
+        spread = gallery.num_repeats > 1
+        width = 12 if spread else 7
+        drawn = f"{gallery.num_repeats} galleries" if spread else "one gallery"
+        rows = [f"{drawn} of {gallery.gallery_size:,} pairs"]
+        direction_width = width * len(METRICS)
+        rows.append(" " * 16 + "".join(f"{d:>{direction_width}}" for d in DIRECTIONS.values()))
+        rows.append(" " * 16 + "".join(f"{m:>{width}}" for m in METRICS.values()) * 2)
+        for line in gallery.lines:
+            cells = (
+                as_cell(line, f"{metric}/{direction}", spread=spread)
+                for direction in DIRECTIONS
+                for metric in METRICS
+            )
+            rows.append(f"{line.name:<16}" + "".join(f"{cell:>{width}}" for cell in cells))
+        blocks.append("\n".join(rows))
+    return "\n\n".join(blocks)
+
+
+def as_cell(line: Line, key: str, *, spread: bool) -> str:
+    """One number as it is printed: ranks as they are, recalls in %."""
+    factor = 1.0 if key.startswith("median_rank") else 100.0
+    text = f"{line.means[key] * factor:.1f}"
+    return f"{text} ±{line.deviations[key] * factor:.1f}" if spread else text

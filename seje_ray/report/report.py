@@ -1,0 +1,146 @@
+"""report.json and report.html of one evaluation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seje_ray import __version__
+from seje_ray.artifact import Artifact, write_json, write_text
+from seje_ray.config import RunConfig, run_to_dict
+from seje_ray.report.cards import drawn_rows, examples
+from seje_ray.report.evaluation import DIRECTIONS, METRICS, GalleryLines, as_cell
+from seje_ray.report.page import render
+from seje_ray.report.photos import PairBook
+from seje_ray.report.plots import rank_histogram, training_curves
+from seje_ray.retrieval.embeddings import Embeddings
+from seje_ray.retrieval.ranking import ranks_of_matches
+
+NUM_EXAMPLES = 6  # per direction
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What a report tells about."""
+
+    name: str  # of the training
+    partition: str
+    run: RunConfig
+    best_epoch: int
+    history: Sequence[dict[str, float]]  # one entry per epoch
+    recipes: Artifact
+    calibrated: Artifact
+    embeddings: Artifact
+    galleries: Sequence[GalleryLines]
+
+    @property
+    def is_made_up(self) -> bool:
+        """Whether the data is the embedded cookbook."""
+        return bool(self.recipes.manifest.facts.get("is_made_up", False))
+
+
+def write_report(folder: Path, evaluated: Evaluated, embeddings: Embeddings) -> None:
+    """Write both files into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "report.html", _html(evaluated, embeddings))
+    write_json(folder / "report.json", _facts(evaluated))
+
+
+def _facts(evaluated: Evaluated) -> dict[str, Any]:
+    calibrated = evaluated.calibrated.manifest
+    return {
+        "seje_ray_version": __version__,
+        "name": evaluated.name,
+        "partition": evaluated.partition,
+        "num_pairs": evaluated.embeddings.num_rows(evaluated.partition),
+        "is_made_up": evaluated.is_made_up,
+        "best_epoch": evaluated.best_epoch,
+        "galleries": [gallery.to_dict() for gallery in evaluated.galleries],
+        "data": {
+            "recipes": dict(evaluated.recipes.manifest.rows),
+            "pairs": dict(calibrated.rows),
+            "rejected": _rejected(evaluated),
+            "calibration": dict(calibrated.facts.get("counts", {})),
+        },
+        "hashes": {
+            "recipes": evaluated.recipes.content_hash,
+            "calibrated": evaluated.calibrated.content_hash,
+            "embeddings": evaluated.embeddings.content_hash,
+        },
+        "run": run_to_dict(evaluated.run),
+    }
+
+
+def _rejected(evaluated: Evaluated) -> dict[str, int]:
+    rejected = dict(evaluated.recipes.manifest.rejected)
+    return rejected | dict(evaluated.calibrated.manifest.rejected)
+
+
+def _html(evaluated: Evaluated, embeddings: Embeddings) -> str:
+    book = PairBook(evaluated.calibrated, evaluated.partition)
+    rows = drawn_rows(len(embeddings.ids), NUM_EXAMPLES, evaluated.run.seed)
+    images, recipes = embeddings.image_embeddings, embeddings.recipe_embeddings
+    ranks = {
+        DIRECTIONS["image_to_recipe"]: ranks_of_matches(images, recipes),
+        DIRECTIONS["recipe_to_image"]: ranks_of_matches(recipes, images),
+    }
+    return render(
+        "report.html",
+        {
+            "title": f"seje_ray: {evaluated.name}",
+            "subtitle": f"{evaluated.partition} partition, {len(embeddings.ids):,} pairs; "
+            f"seje_ray {__version__}; calibrated data {evaluated.calibrated.content_hash[:12]}",
+            "made_up": evaluated.is_made_up,
+            "directions": list(DIRECTIONS.values()),
+            "metrics": list(METRICS.values()),
+            "galleries": [_gallery_rows(gallery) for gallery in evaluated.galleries],
+            "histogram": rank_histogram(ranks),
+            "best_epoch": evaluated.best_epoch,
+            "num_epochs": len(evaluated.history),
+            "curves": training_curves(evaluated.history),
+            "from_photo": examples(embeddings, book, rows, from_photo=True),
+            "from_recipe": examples(embeddings, book, rows, from_photo=False),
+            "partitions": _partitions(evaluated),
+            "rejected": _rejected(evaluated),
+            "calibration": _calibration_text(evaluated.calibrated.manifest.facts),
+            "run": yaml.safe_dump(run_to_dict(evaluated.run), sort_keys=False),
+        },
+    )
+
+
+def _gallery_rows(gallery: GalleryLines) -> dict[str, Any]:
+    spread = gallery.num_repeats > 1
+    keys = [f"{metric}/{direction}" for direction in DIRECTIONS for metric in METRICS]
+    drawn = f"{gallery.num_repeats} galleries" if spread else "one gallery"
+    return {
+        "drawn": f"{drawn} of {gallery.gallery_size:,} pairs",
+        "rows": [
+            {"name": line.name, "cells": [as_cell(line, key, spread=spread) for key in keys]}
+            for line in gallery.lines
+        ],
+    }
+
+
+def _partitions(evaluated: Evaluated) -> list[dict[str, Any]]:
+    pairs = evaluated.calibrated.manifest.rows
+    return [
+        {"name": name, "recipes": f"{number:,}", "pairs": f"{pairs.get(name, 0):,}"}
+        for name, number in evaluated.recipes.manifest.rows.items()
+    ]
+
+
+def _calibration_text(facts: Mapping[str, Any]) -> str:
+    counts = facts.get("counts", {})
+    num_lines = max(1, counts.get("lines", 0))
+    num_pairs = max(1, counts.get("recipes", 0))
+    return (
+        f"{facts['num_categories']:,} categories, background included, which holds "
+        f"{100 * counts.get('background', 0) / num_pairs:.1f} % of the recipes. Of "
+        f"{counts.get('lines', 0):,} ingredient lines, re-examination rescued "
+        f"{100 * counts.get('rescued_lines', 0) / num_lines:.1f} % and "
+        f"{100 * counts.get('unknown_lines', 0) / num_lines:.1f} % stay without an entity. "
+        f"{counts.get('missing_terms', 0):,} of {counts.get('key_terms', 0):,} key terms have no "
+        "word vector."
+    )
