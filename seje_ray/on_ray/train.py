@@ -88,10 +88,8 @@ def open_run(workspace: Path, name: str | None) -> TrainedRun:
     """
     runs = workspace / "runs"
     known_runs = sorted(runs.glob("*/manifest.json"), key=lambda path: path.stat().st_mtime)
-    if name is None and known_runs:
-        path = known_runs[-1]
-    else:
-        path = runs / (name or "") / "manifest.json"
+    newest = known_runs[-1] if known_runs else runs / "manifest.json"
+    path = newest if name is None else runs / name / "manifest.json"
     if not path.is_file():
         others = ", ".join(sorted(p.parent.name for p in known_runs))
         wanted = f"no finished training named {name!r}" if name else "no finished training"

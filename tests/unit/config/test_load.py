@@ -1,0 +1,89 @@
+"""Run files: strict, complete, and equal to what ``show-run`` prints."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from seje_ray.config import load_run, named_run_file, run_from_json, run_to_dict
+from seje_ray.config.sections import LossConfig, RunConfig
+from seje_ray.errors import ConfigError
+
+
+def written(tmp_path, text):
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_an_empty_file_is_the_papers_run(tmp_path):
+    """Defaults are METHOD's settings."""
+    run = load_run(written(tmp_path, ""))
+
+    assert run == RunConfig()
+    assert (run.loss.scale, run.loss.margin, run.model.embedding_dim) == (16.0, 0.0, 1024)
+    assert (run.train.global_batch_size, run.train.learning_rate) == (100, 1e-4)
+
+
+def test_file_beats_default_and_override_beats_file(tmp_path):
+    """Precedence: default < file < --set."""
+    path = written(tmp_path, "loss: {margin: 0.3, scale: 8.0}")
+
+    run = load_run(path, ["loss.margin=0.5", "calibrate.word_vectors.dim=64"])
+
+    assert run.loss == replace(LossConfig(), margin=0.5, scale=8.0)
+    assert run.calibrate.word_vectors.dim == 64
+
+
+def test_all_wrong_keys_are_named_at_once(tmp_path):
+    """A typo, a wrong type and a value out of range in one message."""
+    path = written(tmp_path, "loss: {margn: 0.3}\ntrain: {num_epochs: many}\nmodel: {dropout: 2}")
+
+    with pytest.raises(ConfigError) as error:
+        load_run(path)
+
+    for part in (str(path), "loss.margn", "train.num_epochs", "dropout must be in [0, 1), got 2"):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- a list", "a mapping of sections"),
+        ("loss: [", "not YAML at line"),
+        ("name: '../up'", "name must be letters"),
+        ("seed: 2026-01-01", "no number, text or list"),
+        ("loss: {negatives: hardest}", "loss.negatives"),
+        ("train: {learning_rate: '0.1'}", "train.learning_rate"),
+    ],
+)
+def test_broken_files_are_one_error(tmp_path, text, message):
+    """What a user can fix is a ConfigError that names the place."""
+    with pytest.raises(ConfigError, match=message.replace("(", r"\(")):
+        load_run(written(tmp_path, text))
+
+
+@pytest.mark.parametrize("override", ["margin", "=3", "seed.deeper=1", "loss.margin=[1"])
+def test_broken_overrides_are_one_error(tmp_path, override):
+    """An override that is no KEY=VALUE, or goes through a value."""
+    with pytest.raises(ConfigError, match="override"):
+        load_run(written(tmp_path, "seed: 3"), [override])
+
+
+def test_a_missing_file_lists_the_packaged_runs(tmp_path):
+    """Both ways to name a run fail with a reason."""
+    with pytest.raises(ConfigError, match="cannot read"):
+        load_run(tmp_path / "none.yaml")
+    with pytest.raises(ConfigError, match="demo, seje"):
+        named_run_file("none")
+
+
+@pytest.mark.parametrize("name", ["demo", "seje"])
+def test_a_packaged_run_survives_being_printed(tmp_path, name):
+    """The complete run as YAML is itself a run file, and so is its JSON."""
+    run = load_run(named_run_file(name))
+
+    assert run.name == name
+    assert load_run(written(tmp_path, yaml.safe_dump(run_to_dict(run)))) == run
+    assert run_from_json(json.dumps(run_to_dict(run)), "a checkpoint") == run
