@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow.parquet as pq
 
@@ -22,6 +23,14 @@ class RecipeText:
     entities: tuple[Entity, ...] | None
 
 
+class Recipes(Protocol):
+    """Recipes that can be counted, and gone through again and again in the same order."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[RecipeText]: ...
+
+
 class TextCorpus:
     """Texts of ``recipes/`` shards; every pass reads the files anew, one row group at a time."""
 
@@ -30,7 +39,7 @@ class TextCorpus:
         self.num_recipes = sum(pq.read_metadata(path).num_rows for path in self._shards)
 
     def __len__(self) -> int:
-        return self.num_recipes
+        return int(self.num_recipes)
 
     def __iter__(self) -> Iterator[RecipeText]:
         for path in self._shards:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from tqdm import tqdm
@@ -91,7 +92,7 @@ def _cookbook(run: RunConfig, workspace: Path) -> Path:
     return folder
 
 
-def _advance(shown: "tqdm[None]") -> Callable[[int, int], None]:
+def _advance(shown: "tqdm[Any]") -> Callable[[int, int], None]:
     def advance(done: int, total: int) -> None:
         shown.update(done - shown.n)
 

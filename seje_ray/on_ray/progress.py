@@ -37,6 +37,11 @@ class ProgressBoard:
         return self._latest
 
 
+def new_board() -> Any:
+    """Start a ``ProgressBoard``."""
+    return ProgressBoard.remote()  # type: ignore[attr-defined]
+
+
 def reporter(board: Any, name: str) -> Report:
     """Return a function that tells ``board``, at most every ``POLL_S`` seconds."""
     last = 0.0

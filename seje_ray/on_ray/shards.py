@@ -35,7 +35,7 @@ def run_shards(
         for row in dataset.iter_rows():
             rows.append(row)
             shown.update(1)
-        shown.update(shown.total - shown.n)  # shards without a row to pass on
+        shown.update(done + len(items) - shown.n)  # shards without a row to pass on
     return rows
 
 

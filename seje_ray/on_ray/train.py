@@ -26,7 +26,7 @@ from seje_ray.artifact import (
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError, ResourceError, SejeError
 from seje_ray.on_ray.connect import num_cpus, num_gpus, user_error
-from seje_ray.on_ray.progress import ProgressBoard, drawn, reporter
+from seje_ray.on_ray.progress import drawn, new_board, reporter
 from seje_ray.training.build import pixel_spec, require_features
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
@@ -106,7 +106,7 @@ def open_run(workspace: Path, name: str | None) -> TrainedRun:
 
 def _fit(run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -> None:
     gpus = num_gpus()
-    board = ProgressBoard.remote()
+    board = new_board()
     trainer = ray.train.torch.TorchTrainer(
         train_on_worker,
         train_loop_config={

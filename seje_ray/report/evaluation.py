@@ -61,7 +61,6 @@ def _lines(embeddings: Embeddings, size: int, num_repeats: int, seed: int) -> Ga
     model = evaluate_retrieval(ids, images, recipes, **drawn)
     oracle = category_oracle(ids, embeddings.category_ids, **drawn)
     shuffled = shuffled_pairs(ids, images, recipes, **drawn)
-    by_chance = chance(size)
     return GalleryLines(
         size,
         model.num_repeats,
@@ -69,7 +68,7 @@ def _lines(embeddings: Embeddings, size: int, num_repeats: int, seed: int) -> Ga
             _line("model", model),
             _line("category oracle", oracle),
             _line("shuffled pairs", shuffled),
-            Line("chance", by_chance, dict.fromkeys(by_chance, 0.0)),
+            _line("chance", chance(size)),
         ),
     )
 

@@ -16,7 +16,7 @@ from seje_ray.report.page import render
 from seje_ray.report.photos import PairBook
 from seje_ray.report.plots import rank_histogram, training_curves
 from seje_ray.retrieval.embeddings import Embeddings
-from seje_ray.retrieval.ranking import ranks_of_matches
+from seje_ray.retrieval.ranking import true_match_ranks
 
 NUM_EXAMPLES = 6  # per direction
 
@@ -83,8 +83,8 @@ def _html(evaluated: Evaluated, embeddings: Embeddings) -> str:
     rows = drawn_rows(len(embeddings.ids), NUM_EXAMPLES, evaluated.run.seed)
     images, recipes = embeddings.image_embeddings, embeddings.recipe_embeddings
     ranks = {
-        DIRECTIONS["image_to_recipe"]: ranks_of_matches(images, recipes),
-        DIRECTIONS["recipe_to_image"]: ranks_of_matches(recipes, images),
+        DIRECTIONS["image_to_recipe"]: true_match_ranks(images, recipes).mid_ranks.numpy(),
+        DIRECTIONS["recipe_to_image"]: true_match_ranks(recipes, images).mid_ranks.numpy(),
     }
     return render(
         "report.html",

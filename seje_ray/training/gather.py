@@ -43,7 +43,7 @@ def gather_rows(local: Tensor, sizes: Sequence[int]) -> Tensor:
         raise ValueError(f"worker {rank} holds {local.shape[0]} rows, sizes are {tuple(sizes)}")
     if world_size() == 1:
         return local
-    gathered: Tensor = _GatherRows.apply(local, tuple(sizes))  # type: ignore[no-untyped-call]
+    gathered: Tensor = _GatherRows.apply(local, tuple(sizes))
     return gathered
 
 

@@ -49,7 +49,7 @@ class Trainer:
         dims = FeatureDims.of(origin.facts)
         model = build_model(run, dims, load_weights=checkpoint is None).to(worker.device)
         if worker.device.type == "cuda":
-            model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            model = model.to(memory_format=torch.channels_last)
         discriminator = build_discriminator(run).to(worker.device)
         self.state = TrainingState(
             model,

@@ -228,7 +228,8 @@ class PairLoader:
     def _batch(
         self, group: list[_Pair], is_training: bool, decoders: ThreadPoolExecutor
     ) -> PairBatch:
-        sizes, own = (len(group),), group
+        sizes: tuple[int, ...] = (len(group),)
+        own = group
         if is_training:
             sizes = split_sizes(len(group), self._world_size)
             start = sum(sizes[: self._rank])

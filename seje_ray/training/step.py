@@ -63,11 +63,13 @@ def objective(
     """
     images, recipes = output.image_embeddings, output.recipe_embeddings
     gathered_ids = gather_rows(category_ids, place.sizes)
-    gathered = [gather_rows(rows, place.sizes) for rows in (images, recipes)]
+    image_candidates = gather_rows(images, place.sizes)
+    recipe_candidates = gather_rows(recipes, place.sizes)
     triplet = double_negative_triplet(
         images,
         recipes,
-        *gathered,
+        image_candidates,
+        recipe_candidates,
         category_ids,
         gathered_ids,
         first_candidate=place.first,
@@ -91,7 +93,7 @@ def objective(
         alignment,
         fool(scores) * place.share,
         active_triplet_share(
-            images, recipes, *(rows.detach() for rows in gathered),
+            images, recipes, image_candidates, recipe_candidates,
             first_candidate=place.first, margin=config.margin,
         ) * place.share,
         category_weight=config.category_weight,

@@ -1,0 +1,331 @@
+"""f_cat: the category that a network sees in a photo, as a word vector.
+
+Letters: B photos, C categories with background, F pooled features, E word-vector dimensions.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seje_ray.artifact import write_json
+from seje_ray.calibration.fit_state import History, load_fit_state, save_fit_state
+from seje_ray.calibration.photos import PhotoBatches
+from seje_ray.calibration.word_vectors import WordVectors
+
+Progress = Callable[[int, int, str], None]  # done, total, text
+WARMUP_SHARE, FINAL_SHARE = 1 / 25, 1e-4  # of the peak learning rate, at first and last step
+
+
+class ImageCategorizer(nn.Module):
+    """A backbone and a linear layer over the categories of recipes.
+
+    Category 0 is background: it is never trained and never predicted, except by a categorizer
+    that saw no photo of any category, which predicts nothing else.
+
+    Args:
+        backbone: Gives (B, F) for (B, 3, height, width); has ``feature_dim`` F.
+        names: C category names, background first.
+    """
+
+    def __init__(self, backbone: nn.Module, names: Sequence[str]) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.names = tuple(names)
+        self.layer = nn.Linear(cast(int, backbone.feature_dim), len(self.names))
+        self.history: History = []  # one entry per epoch
+        self.is_fitted = False
+
+    def scores(self, features: Tensor) -> Tensor:
+        """Scores (B, C) float32 of pooled features (B, F); minus infinity for background."""
+        scores: Tensor = self.layer(features).float()
+        background = torch.zeros(len(self.names), dtype=torch.bool, device=scores.device)
+        background[0] = True
+        return scores.masked_fill(background, -torch.inf)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Scores (B, C) of photos (B, 3, height, width)."""
+        return self.scores(self.backbone(pixels))
+
+    @torch.inference_mode()
+    def predict(self, pixels: Tensor) -> Tensor:
+        """Probabilities (B, C) float32 of normalised photos (B, 3, height, width).
+
+        The column of background is 0; it is 1 where the categorizer was never fitted.
+        """
+        if not self.is_fitted:
+            probabilities = torch.zeros(len(pixels), len(self.names), device=pixels.device)
+            probabilities[:, 0] = 1
+            return probabilities
+        with _autocast(pixels.device):
+            scores = self(pixels)
+        return torch.softmax(scores, dim=1)
+
+    def save(self, folder: Path) -> None:
+        """Write ``image_categorizer.safetensors`` and ``.json`` into an existing folder."""
+        weights = {name: value.contiguous() for name, value in self.state_dict().items()}
+        save_file(weights, folder / "image_categorizer.safetensors")
+        stored = {"names": self.names, "history": self.history, "is_fitted": self.is_fitted}
+        write_json(folder / "image_categorizer.json", stored)
+
+    @classmethod
+    def load(cls, folder: Path, backbone: nn.Module) -> "ImageCategorizer":
+        """Read what ``save`` wrote into ``backbone`` and a new layer, onto the CPU."""
+        stored = json.loads((folder / "image_categorizer.json").read_text(encoding="utf-8"))
+        categorizer = cls(backbone, stored["names"])
+        categorizer.load_state_dict(load_file(folder / "image_categorizer.safetensors"))
+        categorizer.history = stored["history"]
+        categorizer.is_fitted = stored["is_fitted"]
+        return categorizer.eval()
+
+
+def category_word_vectors(names: Sequence[str], word_vectors: WordVectors) -> np.ndarray:
+    """Word vectors of category names, (C, E) float32.
+
+    A name of several words is the mean of its words; zeros where no word is known, and for
+    background, which comes first.
+
+    Source: METHOD 2.
+    """
+    vectors = np.zeros((len(names), word_vectors.dim), np.float32)
+    for row, name in zip(vectors[1:], names[1:], strict=True):
+        vector = word_vectors.vector(name)
+        if vector is not None:
+            row[:] = vector
+    return vectors
+
+
+def image_category_vectors(
+    probabilities: np.ndarray,
+    category_vectors: np.ndarray,
+    mode: Literal["hard", "soft"] = "hard",
+) -> np.ndarray:
+    """f_cat of photos, (B, E) float32.
+
+    Args:
+        probabilities: (B, C), rows sum to 1.
+        category_vectors: (C, E) of ``category_word_vectors``.
+        mode: ``hard`` takes the vector of the likeliest category, ``soft`` the expected vector.
+
+    Source: METHOD 2.
+    """
+    if mode == "hard":
+        hard: np.ndarray = category_vectors[probabilities.argmax(axis=1)]
+        return hard
+    soft: np.ndarray = probabilities.astype(np.float32) @ category_vectors
+    return soft
+
+
+def fit_image_categorizer(
+    backbone: nn.Module,
+    photos: PhotoBatches,
+    names: Sequence[str],
+    *,
+    epochs: int,
+    learning_rate: float,
+    freeze_backbone: bool,
+    seed: int,
+    device: torch.device | str = "cpu",
+    state_folder: Path | None = None,
+    progress: Progress | None = None,
+) -> ImageCategorizer:
+    """Train a categorizer of photos on the categories of their recipes.
+
+    AdamW with a one-cycle learning rate on the cross entropy. Where there are no two photos
+    with a category, or ``epochs`` is 0, the categorizer comes back unfitted: it predicts
+    background, whose vector is zeros.
+
+    Args:
+        backbone: Gives (B, F) for (B, 3, height, width); has ``feature_dim`` F.
+        photos: Labelled photos of the train partition.
+        names: C category names, background first.
+        epochs: Passes over the photos.
+        learning_rate: Peak.
+        freeze_backbone: Train the layer alone, on features of centre crops computed once.
+        seed: Of the layer's weights, and of the order of frozen features.
+        device: Where to train.
+        state_folder: Where each finished epoch is kept; called again, training goes on there.
+        progress: Called with (done, total, text); a unit is a batch.
+
+    Source: METHOD 2.
+    """
+    device = torch.device(device)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        categorizer = ImageCategorizer(backbone, names)
+    categorizer.to(device)
+    if epochs == 0 or len(photos) < 2:
+        return categorizer.eval()
+    task = (
+        _layer_alone(categorizer, photos, seed, device, progress)
+        if freeze_backbone
+        else _Task(categorizer, categorizer.forward, _random_crops(photos), photos.num_batches)
+    )
+    categorizer.history = _train(task, epochs, learning_rate, seed, device, state_folder, progress)
+    categorizer.is_fitted = True
+    return categorizer.eval()
+
+
+Batches = Callable[[int], Iterator[tuple[Tensor, Tensor]]]  # of an epoch: inputs, category ids
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is trained on what."""
+
+    trained: nn.Module
+    score: Callable[[Tensor], Tensor]  # from inputs to (B, C)
+    batches: Batches
+    num_batches: int  # of an epoch
+
+
+def _train(
+    task: _Task,
+    epochs: int,
+    learning_rate: float,
+    seed: int,
+    device: torch.device,
+    state_folder: Path | None,
+    progress: Progress | None,
+) -> History:
+    """Train for the epochs that are not done yet; loss and accuracy of all of them."""
+    optimizer = torch.optim.AdamW(task.trained.parameters(), lr=learning_rate)
+    history = load_fit_state(state_folder, task.trained, optimizer)
+    num_steps = epochs * task.num_batches
+    task.trained.train()
+    for epoch in range(len(history), epochs):
+        tally = _Tally()
+        with _seeded(device, seed, epoch):  # of dropout
+            for number, (inputs, category_ids) in enumerate(task.batches(epoch)):
+                step = epoch * task.num_batches + number
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate * one_cycle(step, num_steps)
+                inputs, category_ids = inputs.to(device), category_ids.to(device)
+                tally.add(*_step(task.score, optimizer, inputs, category_ids))
+                if progress is not None:
+                    progress(step + 1, num_steps, tally.text())
+        history.append(tally.means())
+        save_fit_state(state_folder, task.trained, optimizer, history)
+    return history
+
+
+def _random_crops(photos: PhotoBatches) -> Batches:
+    def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for batch in photos.epoch(epoch):
+            yield torch.from_numpy(batch.pixels), torch.from_numpy(batch.category_ids)
+
+    return batches
+
+
+def _layer_alone(
+    categorizer: ImageCategorizer,
+    photos: PhotoBatches,
+    seed: int,
+    device: torch.device,
+    progress: Progress | None,
+) -> _Task:
+    features, category_ids = _frozen_features(categorizer.backbone, photos, device, progress)
+    num_batches = math.ceil(len(features) / photos.batch_size)
+
+    def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        order = np.random.default_rng((seed, epoch)).permutation(len(features))
+        for rows in np.array_split(order, num_batches):
+            yield features[rows], category_ids[rows]
+
+    return _Task(categorizer.layer, categorizer.scores, batches, num_batches)
+
+
+def one_cycle(step: int, num_steps: int) -> float:
+    """Share of the peak learning rate at ``step`` of ``num_steps``.
+
+    A cosine from 1/25 to 1 in the first three tenths of the steps, then one to 1/10,000.
+    """
+    last_rise = 0.3 * (num_steps - 1)
+    if step < last_rise:
+        start, end, part = WARMUP_SHARE, 1.0, step / last_rise
+    else:
+        start, end, part = (
+            1.0,
+            FINAL_SHARE,
+            (step - last_rise) / max(1.0, num_steps - 1 - last_rise),
+        )
+    return end + (start - end) * (1 + math.cos(math.pi * part)) / 2
+
+
+def _step(
+    score: Callable[[Tensor], Tensor],
+    optimizer: torch.optim.Optimizer,
+    inputs: Tensor,
+    category_ids: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """One step; loss and whether each photo's likeliest category is its own."""
+    with _autocast(inputs.device):
+        scores = score(inputs)
+    loss = F.cross_entropy(scores, category_ids)
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    return loss.detach(), scores.detach().argmax(dim=1) == category_ids
+
+
+class _Tally:
+    """Loss and accuracy of an epoch's photos so far."""
+
+    def __init__(self) -> None:
+        self._loss, self._num_right, self._num_photos = 0.0, 0, 0
+
+    def add(self, loss: Tensor, is_right: Tensor) -> None:
+        value = loss.item()
+        if not math.isfinite(value):
+            raise FloatingPointError("the loss of the image categorizer is not finite")
+        self._loss += value * len(is_right)
+        self._num_right += int(is_right.sum())
+        self._num_photos += len(is_right)
+
+    def means(self) -> dict[str, float]:
+        return {
+            "loss": self._loss / self._num_photos,
+            "accuracy": self._num_right / self._num_photos,
+        }
+
+    def text(self) -> str:
+        means = self.means()
+        return f"loss {means['loss']:.3f}, accuracy {means['accuracy']:.1%}"
+
+
+@torch.inference_mode()
+def _frozen_features(
+    backbone: nn.Module, photos: PhotoBatches, device: torch.device, progress: Progress | None
+) -> tuple[Tensor, Tensor]:
+    """Pooled features (photos, F) of centre crops, and category ids, on the CPU."""
+    backbone.eval()
+    features, category_ids = [], []
+    for batch in photos.in_order():
+        with _autocast(device):
+            pooled = backbone(torch.from_numpy(batch.pixels).to(device))
+        features.append(pooled.float().cpu())
+        category_ids.append(torch.from_numpy(batch.category_ids))
+        if progress is not None:
+            progress(sum(map(len, category_ids)), len(photos), "pooled features")
+    return torch.cat(features), torch.cat(category_ids)
+
+
+@contextmanager
+def _seeded(device: torch.device, seed: int, epoch: int) -> Iterator[None]:
+    """Give torch's own generators a seed, and their old state back afterwards."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(int(np.random.default_rng((seed, epoch, 1)).integers(2**63)))
+        yield
+
+
+def _autocast(device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")

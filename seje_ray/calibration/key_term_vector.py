@@ -1,0 +1,49 @@
+"""f_term: the word vectors of a recipe's key terms, weighted by their scores.
+
+Letters: K key terms, E word-vector dimensions.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from seje_ray.calibration.word_vectors import WordVectors
+
+Normalisation = Literal["weighted_mean", "sum", "l2"]
+
+
+def key_term_vector(
+    key_terms: Sequence[str],
+    scores: Sequence[float],
+    word_vectors: WordVectors,
+    *,
+    normalisation: Normalisation = "weighted_mean",
+) -> tuple[np.ndarray, int]:
+    """Score-weighted word vector of the key terms.
+
+    Args:
+        key_terms: K terms.
+        scores: One per term, >= 0.
+        word_vectors: E dimensions each.
+        normalisation: Divide the weighted sum by the sum of its weights, by nothing, or by its
+            length.
+
+    Returns:
+        The vector, (E,) float32, zeros where every term is missing or every score is 0; and the
+        number of terms without a word vector, which carry no weight.
+
+    Source: METHOD 1.6.
+    """
+    total = np.zeros(word_vectors.dim, np.float64)
+    weight, num_missing = 0.0, 0
+    for term, score in zip(key_terms, scores, strict=True):
+        vector = word_vectors.vector(term)
+        if vector is None:
+            num_missing += 1
+            continue
+        total += score * vector.astype(np.float64)
+        weight += score
+    length = float(np.linalg.norm(total))
+    divisor = {"weighted_mean": weight, "sum": 1.0, "l2": length}[normalisation]
+    return (total / divisor if divisor else total).astype(np.float32), num_missing

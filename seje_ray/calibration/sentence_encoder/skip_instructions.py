@@ -1,0 +1,199 @@
+"""Skip-instructions: a sentence's vector is what predicts the next instruction.
+
+Letters: B sentences, T tokens, V vocabulary.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seje_ray.artifact import write_json
+from seje_ray.calibration.corpus import Recipes
+from seje_ray.calibration.fit_state import load_fit_state, save_fit_state
+from seje_ray.calibration.sentence_encoder.sentence_pairs import (
+    END,
+    PAD,
+    PairBatch,
+    Vocabulary,
+    padded,
+    pair_batches,
+)
+
+Progress = Callable[[int, int, str], None]  # done, total, text
+MAX_WORD_DIM = 300
+MAX_GRADIENT_NORM = 5.0  # recurrent networks now and then have a huge gradient
+ENCODE_BATCH_SIZE = 256
+
+
+class SkipInstructions(nn.Module):
+    """An LSTM encoder of sentences, and the LSTM decoder that it is trained with.
+
+    Args:
+        vocabulary: V words.
+        dim: Dimensions of a sentence vector.
+
+    Source: METHOD 1.7.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, dim: int) -> None:
+        super().__init__()
+        word_dim = min(dim, MAX_WORD_DIM)
+        self.vocabulary = vocabulary
+        self.history: list[dict[str, float]] = []  # one entry per epoch
+        self.embedding = nn.Embedding(len(vocabulary), word_dim, padding_idx=PAD)
+        self.encoder = nn.LSTM(word_dim, dim, batch_first=True)
+        self.decoder = nn.LSTM(word_dim, dim, batch_first=True)
+        self.word_scores = nn.Linear(dim, len(vocabulary))
+
+    @property
+    def dim(self) -> int:
+        """Dimensions of a sentence vector."""
+        return self.encoder.hidden_size
+
+    def sentence_vectors(self, sentences: Tensor) -> Tensor:
+        """State (B, dim) of the encoder after the last token of each row of (B, T).
+
+        The LSTM reads from the left, so that padding at the right changes no earlier state.
+        """
+        states, _ = self.encoder(self.embedding(sentences))
+        last = (sentences != PAD).sum(dim=1) - 1
+        vectors: Tensor = states[torch.arange(len(sentences), device=sentences.device), last]
+        return vectors
+
+    def forward(self, sentences: Tensor, next_sentences: Tensor) -> Tensor:
+        """Cross entropy per word of (B, T') given (B, T) and the true words before it."""
+        state = self.sentence_vectors(sentences)[None]
+        start = torch.full_like(next_sentences[:, :1], END)
+        words_before = torch.cat([start, next_sentences[:, :-1]], dim=1)
+        states, _ = self.decoder(self.embedding(words_before), (state, torch.zeros_like(state)))
+        is_word = next_sentences != PAD
+        scores = self.word_scores(states[is_word])  # (words, V)
+        return F.cross_entropy(scores.float(), next_sentences[is_word])
+
+    @torch.inference_mode()
+    def encode(self, sentences: Sequence[str]) -> np.ndarray:
+        """Vectors (number of sentences, dim), float32; each depends on its sentence only."""
+        device = self.word_scores.weight.device
+        numbers = [self.vocabulary.numbers(sentence) for sentence in sentences]
+        order = sorted(range(len(numbers)), key=lambda i: len(numbers[i]))
+        vectors = np.zeros((len(numbers), self.dim), np.float32)
+        for start in range(0, len(order), ENCODE_BATCH_SIZE):
+            rows = order[start : start + ENCODE_BATCH_SIZE]
+            batch = torch.from_numpy(padded([numbers[i] for i in rows])).to(device)
+            vectors[rows] = self.sentence_vectors(batch).float().cpu().numpy()
+        return vectors
+
+    def save(self, folder: Path) -> None:
+        """Write ``skip_instructions.safetensors`` and ``.json`` into an existing folder."""
+        weights = {name: value.contiguous() for name, value in self.state_dict().items()}
+        save_file(weights, folder / "skip_instructions.safetensors")
+        stored = {"words": self.vocabulary.words, "dim": self.dim, "history": self.history}
+        write_json(folder / "skip_instructions.json", stored)
+
+    @classmethod
+    def load(cls, folder: Path) -> "SkipInstructions":
+        """Read what ``save`` wrote, onto the CPU."""
+        stored = json.loads((folder / "skip_instructions.json").read_text(encoding="utf-8"))
+        with torch.device("meta"):
+            model = cls(Vocabulary(tuple(stored["words"])), stored["dim"])
+        weights = load_file(folder / "skip_instructions.safetensors")
+        model.load_state_dict(weights, assign=True)
+        model.history = stored["history"]
+        return model.eval()
+
+
+def fit_skip_instructions(
+    corpus: Recipes,
+    *,
+    dim: int,
+    vocabulary_size: int,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    seed: int,
+    device: torch.device | str = "cpu",
+    state_folder: Path | None = None,
+    progress: Progress | None = None,
+) -> SkipInstructions:
+    """Train an encoder whose vector of a sentence predicts the next sentence of its recipe.
+
+    Args:
+        corpus: Recipes of the train partition, read once per epoch and once for the words.
+        dim: Dimensions of a sentence vector.
+        vocabulary_size: Most frequent words, with the five special ones.
+        epochs: 0 gives an encoder with its random weights.
+        batch_size: Pairs of consecutive sentences.
+        learning_rate: Of Adam.
+        seed: Of weights and order.
+        device: Where to train.
+        state_folder: Where each finished epoch is kept; called again, training goes on there.
+        progress: Called with (done, total, text); a unit is a recipe read.
+
+    Source: METHOD 1.7.
+    """
+    device = torch.device(device)
+    vocabulary = Vocabulary.fit(corpus, vocabulary_size)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = SkipInstructions(vocabulary, dim)
+    model.to(device).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    model.history = load_fit_state(state_folder, model, optimizer)
+    for epoch in range(len(model.history), epochs):
+        losses = _EpochLoss()
+        generator = np.random.default_rng((seed, epoch))
+        chunks = pair_batches(corpus, vocabulary, batch_size=batch_size, generator=generator)
+        for num_recipes, batches in chunks:
+            for batch in batches:
+                losses.add(_step(model, optimizer, batch, device))
+            if progress is not None:
+                done = epoch * len(corpus) + num_recipes
+                progress(done, epochs * len(corpus), f"loss {losses.mean():.3f}")
+        model.history.append({"loss": losses.mean()})
+        save_fit_state(state_folder, model, optimizer, model.history)
+    return model.eval()
+
+
+def _step(
+    model: SkipInstructions,
+    optimizer: torch.optim.Optimizer,
+    batch: PairBatch,
+    device: torch.device,
+) -> Tensor:
+    """One step; the loss, detached."""
+    sentences = torch.from_numpy(batch.sentences).to(device)
+    next_sentences = torch.from_numpy(batch.next_sentences).to(device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        loss: Tensor = model(sentences, next_sentences)
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
+    optimizer.step()
+    return loss.detach()
+
+
+class _EpochLoss:
+    """Mean of the losses of the batches so far."""
+
+    def __init__(self) -> None:
+        self._losses: list[Tensor] = []
+
+    def add(self, loss: Tensor) -> None:
+        self._losses.append(loss)
+
+    def mean(self) -> float:
+        """Mean; raises where it is not finite.
+
+        Raises:
+            FloatingPointError: If a loss is NaN or infinite.
+        """
+        mean = torch.stack(self._losses).double().mean().item() if self._losses else 0.0
+        if not np.isfinite(mean):
+            raise FloatingPointError("the loss of the sentence encoder is not finite")
+        return mean

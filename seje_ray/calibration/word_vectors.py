@@ -1,0 +1,163 @@
+"""word2vec vectors of words and entities.
+
+Letters: V vocabulary, E word-vector dimensions.
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from gensim.models import Word2Vec
+from gensim.models.callbacks import CallbackAny2Vec
+from safetensors.numpy import load_file, save_file
+
+from seje_ray.artifact import write_json
+from seje_ray.calibration.entities import JOIN
+from seje_ray.errors import ArtifactError
+
+Progress = Callable[[int, int, str], None]  # done, total, text
+
+
+class WordVectors:
+    """Words and their vectors.
+
+    Args:
+        words: V distinct words; an entity of several words is joined by ``_``.
+        matrix: Their vectors, (V, E) float32.
+    """
+
+    def __init__(self, words: Sequence[str], matrix: np.ndarray) -> None:
+        if matrix.ndim != 2 or len(words) != len(matrix):
+            raise ValueError(f"{len(words)} words need a (V, E) matrix, got {matrix.shape}")
+        self.words = tuple(words)
+        self.matrix = np.ascontiguousarray(matrix, dtype=np.float32)
+        self._rows = {word: row for row, word in enumerate(self.words)}
+
+    @property
+    def dim(self) -> int:
+        """Dimensions E."""
+        return int(self.matrix.shape[1])
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def vector(self, term: str) -> np.ndarray | None:
+        """Vector of a word or phrase, (E,) float32.
+
+        A phrase that is no word of the vocabulary has the mean of its words' vectors; words
+        that are unknown do not count. None where no vector can be given: the term is missing.
+
+        Args:
+            term: A word, or words joined by ``_`` or spaces.
+
+        Source: METHOD 1.5.
+        """
+        parts = term.replace(JOIN, " ").split()
+        row = self._rows.get(JOIN.join(parts))
+        rows = [self._rows[part] for part in parts if part in self._rows] if row is None else [row]
+        if not rows:
+            return None
+        mean: np.ndarray = self.matrix[rows].mean(axis=0, dtype=np.float32)
+        return mean
+
+    @cached_property
+    def vocabulary_hash(self) -> str:
+        """sha256 over the words and the bytes of their vectors."""
+        content = hashlib.sha256("\n".join(self.words).encode())
+        content.update(str(self.matrix.shape).encode())
+        content.update(self.matrix.astype("<f4").tobytes())
+        return content.hexdigest()
+
+    def save(self, folder: Path) -> None:
+        """Write ``word_vectors.safetensors`` and ``words.json`` into an existing folder."""
+        save_file({"vectors": self.matrix}, folder / "word_vectors.safetensors")
+        stored = {"words": self.words, "vocabulary_hash": self.vocabulary_hash}
+        write_json(folder / "words.json", stored)
+
+    @classmethod
+    def load(cls, folder: Path) -> "WordVectors":
+        """Read what ``save`` wrote.
+
+        Raises:
+            ArtifactError: If words and vectors do not belong together.
+        """
+        stored = json.loads((folder / "words.json").read_text(encoding="utf-8"))
+        matrix = load_file(folder / "word_vectors.safetensors")["vectors"]
+        expected = stored["vocabulary_hash"]
+        found = "none"
+        if len(matrix) == len(stored["words"]):
+            vectors = cls(stored["words"], matrix)
+            found = vectors.vocabulary_hash
+            if found == expected:
+                return vectors
+        raise ArtifactError(
+            f"{folder}: words.json and word_vectors.safetensors do not belong together: expected "
+            f"vocabulary {expected[:12]}, found {found[:12]}; run `seje-ray calibrate` again"
+        )
+
+
+def fit_word_vectors(
+    texts: Iterable[list[str]],
+    *,
+    dim: int,
+    window: int,
+    epochs: int,
+    min_count: int,
+    seed: int,
+    num_threads: int = 1,
+    progress: Progress | None = None,
+) -> WordVectors:
+    """Fit word2vec: skip-gram with hierarchical softmax.
+
+    Args:
+        texts: Tokens of each train recipe (``key_terms.RecipeWords``); read epochs + 1 times.
+        dim: E.
+        window: Words on each side.
+        epochs: Passes over the texts, >= 1.
+        min_count: Occurrences that a word needs.
+        seed: Of the initial vectors.
+        num_threads: More than one is faster, and no longer gives the same bytes each time.
+        progress: Called after each pass with (done, total, text).
+
+    Returns:
+        The vectors, most frequent word first; none where no word occurs often enough.
+
+    Source: METHOD 1.5.
+    """
+    model = Word2Vec(
+        vector_size=dim,
+        window=window,
+        min_count=min_count,
+        sg=1,
+        hs=1,
+        negative=0,
+        seed=seed,
+        workers=num_threads,
+        hashfxn=_hash,
+    )
+    model.build_vocab(texts)
+    if not len(model.wv):
+        return WordVectors((), np.zeros((0, dim), np.float32))
+    callbacks = [] if progress is None else [_EpochProgress(epochs, progress)]
+    model.train(texts, total_examples=model.corpus_count, epochs=epochs, callbacks=callbacks)
+    return WordVectors(model.wv.index_to_key, model.wv.vectors)
+
+
+class _EpochProgress(CallbackAny2Vec):  # type: ignore[misc]
+    """Calls ``progress`` after each epoch."""
+
+    def __init__(self, epochs: int, progress: Progress) -> None:
+        self._epochs, self._progress, self._done = epochs, progress, 0
+
+    def on_epoch_end(self, model: Word2Vec) -> None:
+        self._done += 1
+        self._progress(self._done, self._epochs, "")
+
+
+def _hash(word: str) -> int:
+    """The same in every process, other than ``hash``."""
+    return zlib.crc32(word.encode())

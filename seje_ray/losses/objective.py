@@ -1,0 +1,50 @@
+"""The parts of the training objective, and their sum."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveParts:
+    """Scalar tensors; only ``total`` is meant for ``backward``."""
+
+    total: Tensor
+    triplet: Tensor  # >= 0
+    category_alignment: Tensor  # >= 0
+    discriminator_alignment: Tensor  # unbounded
+    active_triplet_share: Tensor  # in [0, 1], tells of progress, no part of the total
+
+
+def combine(
+    triplet: Tensor,
+    category_alignment: Tensor,
+    discriminator_alignment: Tensor,
+    active_triplet_share: Tensor,
+    *,
+    category_weight: float,
+    discriminator_weight: float,
+) -> ObjectiveParts:
+    """Weigh and add the parts.
+
+    Args:
+        triplet: L_TRI.
+        category_alignment: L_CA, both cross entropies.
+        discriminator_alignment: L_DA of the recipe side.
+        active_triplet_share: Passed through.
+        category_weight: lambda 1 >= 0.
+        discriminator_weight: lambda 2 >= 0.
+
+    Returns:
+        The parts, unweighted, and ``total = L_TRI + lambda1 L_CA + lambda2 L_DA``.
+
+    Source: METHOD 5.
+    """
+    total = (
+        triplet
+        + category_weight * category_alignment
+        + discriminator_weight * discriminator_alignment
+    )
+    return ObjectiveParts(
+        total, triplet, category_alignment, discriminator_alignment, active_triplet_share
+    )

@@ -1,0 +1,77 @@
+"""The joint embedding: both branches and the category head they share.
+
+Letters: B pairs, S instruction steps, F pooled features, E word-vector dimensions, D joint
+dimensions, C categories.
+"""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from seje_ray.models.category_head import CategoryHead
+from seje_ray.models.image_backbone import ImageBackbone
+from seje_ray.models.image_head import ImageHead
+from seje_ray.models.recipe_encoder import RecipeEncoder
+
+
+class JointOutput(NamedTuple):
+    """What the model says of B pairs."""
+
+    image_embeddings: Tensor  # (B, D), unit rows, float32
+    recipe_embeddings: Tensor  # (B, D), unit rows, float32
+    image_logits: Tensor  # (B, C)
+    recipe_logits: Tensor  # (B, C)
+
+
+class JointEmbedding(nn.Module):
+    """Images and recipes as unit vectors of one space.
+
+    Args:
+        backbone: From pixels to pooled features, or None where images come as pooled features.
+        image_head: From pooled features to image embeddings.
+        recipe_encoder: To recipe embeddings.
+        category_head: From either embedding to category logits.
+
+    Source: METHOD 4.
+    """
+
+    def __init__(
+        self,
+        backbone: ImageBackbone | None,
+        image_head: ImageHead,
+        recipe_encoder: RecipeEncoder,
+        category_head: CategoryHead,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.image_head = image_head
+        self.recipe_encoder = recipe_encoder
+        self.category_head = category_head
+
+    def forward(
+        self,
+        images: Tensor,
+        image_category_vectors: Tensor,
+        sentence_vectors: Tensor,
+        num_sentences: Tensor,
+        key_term_vectors: Tensor,
+    ) -> JointOutput:
+        """Embed B pairs.
+
+        Args:
+            images: Normalised pixels (B, 3, height, width), or pooled features (B, F) where there
+                is no backbone.
+            image_category_vectors: f_cat, shape (B, E).
+            sentence_vectors: f_sent, shape (B, S, sentence dimensions).
+            num_sentences: Valid steps of each recipe, shape (B,), int64 in 0..S.
+            key_term_vectors: f_term, shape (B, E).
+        """
+        features = images if self.backbone is None else self.backbone(images)
+        image_embeddings = self.image_head(features, image_category_vectors)
+        recipe_embeddings = self.recipe_encoder(sentence_vectors, num_sentences, key_term_vectors)
+        return JointOutput(
+            image_embeddings,
+            recipe_embeddings,
+            self.category_head(image_embeddings),
+            self.category_head(recipe_embeddings),
+        )

@@ -1,0 +1,15 @@
+"""The embedded cookbook: made-up recipes and drawn photos in Recipe1M's layout, any number."""
+
+from seje_ray.recipe1m.cookbook.drawing import draw_photo
+from seje_ray.recipe1m.cookbook.plan import Look
+from seje_ray.recipe1m.cookbook.recipe import CookbookRecipe, generate_recipe
+from seje_ray.recipe1m.cookbook.writing import CookbookSummary, write_cookbook
+
+__all__ = [
+    "CookbookRecipe",
+    "CookbookSummary",
+    "Look",
+    "draw_photo",
+    "generate_recipe",
+    "write_cookbook",
+]

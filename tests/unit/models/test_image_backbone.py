@@ -1,0 +1,267 @@
+import socket
+
+import pytest
+import timm
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from torchvision.transforms import functional as pixels
+
+from seje_ray.models.image_backbone import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    BackboneError,
+    ImageBackbone,
+    create_backbone,
+)
+
+SMALL = "torchvision/shufflenet_v2_x0_5"  # 1.4 million parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "feature_dim"),
+    [
+        ("torchvision/resnet18", 64, 512),
+        ("resnet50", 64, 2048),
+        ("wide_resnet50_2", 64, 2048),
+        ("resnext101_32x8d", 64, 2048),
+        ("efficientnet_b0", 64, 1280),
+        ("convnext_tiny", 64, 768),
+        ("vit_b_16", 48, 768),
+        ("maxvit_t", 224, 512),
+        ("mobilenet_v3_small", 64, 1024),
+        ("densenet121", 64, 1024),
+        ("vgg11", 64, 4096),
+        ("googlenet", 64, 1024),
+        ("timm/resnet18", 64, 512),
+        ("timm/mobilenetv3_small_050", 64, 1024),
+        ("timm/vit_tiny_patch16_224", 48, 192),
+    ],
+)
+def test_networks_of_both_libraries_give_pooled_features(name, side, feature_dim):
+    """On the meta device: shapes without numbers."""
+    with torch.device("meta"):
+        backbone = create_backbone(name, weights=None, image_size=side).eval()
+        features = backbone(torch.empty(2, 3, side, side))
+
+    assert backbone.feature_dim == feature_dim
+    assert features.shape == (2, feature_dim)
+
+
+def test_bare_name_is_torchvisions_and_else_timms():
+    with torch.device("meta"):
+        ours = create_backbone("resnet18", weights=None, image_size=64)
+        timms = create_backbone("test_resnet.r160_in1k", weights=None, image_size=64)
+
+    assert type(ours.network).__module__.startswith("torchvision.")
+    assert type(timms.network).__module__.startswith("timm.")
+
+
+def test_pixels_are_normalised_as_the_network_was_trained():
+    with torch.device("meta"):
+        imagenet = create_backbone("resnet18", weights=None, image_size=64)
+        halves = create_backbone("timm/tf_efficientnet_lite0", weights=None, image_size=64)
+
+    assert (imagenet.mean, imagenet.std) == (IMAGENET_MEAN, IMAGENET_STD)
+    assert (halves.mean, halves.std) == ((0.5,) * 3, (0.5,) * 3)
+
+
+@pytest.mark.parametrize("name", ["convnext_tiny", "resnet18", "vgg11"])
+def test_tiny_crops_work(name):
+    """convnext_tiny divides the side by 32: of 8 pixels nothing would be left."""
+    with torch.device("meta"):
+        backbone = create_backbone(name, weights=None, image_size=8).eval()
+        assert backbone(torch.empty(2, 3, 8, 8)).shape == (2, backbone.feature_dim)
+
+
+def test_only_images_below_the_least_side_are_enlarged():
+    seen = []
+
+    class Watch(torch.nn.Module):
+        def forward(self, images):
+            seen.append(images)
+            return images.mean((2, 3))
+
+    backbone = ImageBackbone(Watch(), 3, IMAGENET_MEAN, IMAGENET_STD, min_side=16)
+    large, small = torch.randn(1, 3, 17, 17), torch.full((1, 3, 4, 4), 0.5)
+    backbone(large)
+    backbone(small)
+
+    assert seen[0] is large
+    torch.testing.assert_close(seen[1], torch.full((1, 3, 16, 16), 0.5))
+
+
+def test_dropout_around_the_classifier_is_gone():
+    """``model.dropout`` is the one dropout there is: features are the same in training."""
+    with torch.device("meta"):
+        network = create_backbone("efficientnet_b0", weights=None, image_size=64).network
+
+    assert not any(isinstance(part, torch.nn.Dropout) for part in network.modules())
+
+
+def test_random_weights_come_from_the_seed():
+    features = []
+    for seed in (3, 3, 4):
+        torch.manual_seed(seed)
+        backbone = create_backbone(SMALL, weights=None, image_size=64).eval()
+        features.append(backbone(torch.ones(1, 3, 64, 64)))
+
+    assert torch.equal(features[0], features[1])
+    assert not torch.allclose(features[0], features[2])
+
+
+@pytest.mark.parametrize(
+    ("name", "suggested"),
+    [
+        ("torchvision/resnet5", "torchvision/resnet50"),
+        ("resnet5O", "torchvision/resnet50"),
+        ("timm/tf_eficientnet_lite0", "timm/tf_efficientnet_lite0"),
+        ("keras/resnet50", "torchvision/resnet50"),
+    ],
+)
+def test_unknown_name_is_told_with_close_ones(name, suggested):
+    with pytest.raises(BackboneError, match=f"'{name}': expected .*did you mean .*{suggested}"):
+        create_backbone(name, weights=None, image_size=64)
+
+
+def test_size_that_does_not_suit_is_told():
+    with pytest.raises(BackboneError, match="vit_b_16: cannot be built for images of 50 pixels"):
+        create_backbone("vit_b_16", weights=None, image_size=50)
+
+
+def test_network_without_a_linear_classifier_is_told():
+    with pytest.raises(BackboneError, match=r"squeezenet1_0: .*no linear classifier"):
+        create_backbone("squeezenet1_0", weights=None, image_size=64)
+
+
+@pytest.fixture(scope="module")
+def state():
+    """All weights of the small network, with a classifier, as a library publishes them."""
+    torch.manual_seed(7)
+    backbone = create_backbone(SMALL, weights=None, image_size=64)
+    head = {"fc.weight": torch.ones(10, 1024), "fc.bias": torch.ones(10)}
+    return {**backbone.network.state_dict(), **head}
+
+
+def saved(state, tmp_path, drop=(), **changes):
+    path = tmp_path / "weights.safetensors"
+    kept = {key: value for key, value in state.items() if not key.endswith(tuple(drop) or "-")}
+    save_file({**kept, **changes}, path)
+    return str(path)
+
+
+def test_local_weights_are_loaded_and_the_classifier_is_ignored(state, tmp_path):
+    path = saved(state, tmp_path)
+    torch.manual_seed(8)
+
+    backbone = create_backbone(SMALL, weights=path, image_size=64)
+
+    found = backbone.network.state_dict()
+    assert "fc.weight" not in found
+    assert all(torch.equal(value, state[key]) for key, value in found.items())
+
+
+def test_counters_of_batch_norm_may_be_missing(state, tmp_path):
+    """Older files have none, and in evaluation nothing reads them."""
+    path = saved(state, tmp_path, drop=("num_batches_tracked",))
+
+    backbone = create_backbone(SMALL, weights=path, image_size=64)
+
+    assert torch.equal(backbone.network.conv1[0].weight, state["conv1.0.weight"])
+
+
+def test_keys_that_do_not_fit_are_told_all_at_once(state, tmp_path):
+    path = saved(
+        state,
+        tmp_path,
+        drop=("running_mean",),
+        **{"stage9.weight": torch.ones(1), "conv1.0.weight": torch.ones(2, 2)},
+    )
+
+    with pytest.raises(BackboneError) as error:
+        create_backbone(SMALL, weights=path, image_size=64)
+
+    message = str(error.value)
+    num_missing = sum(key.endswith("running_mean") for key in state)
+    assert message.startswith(f"{path}: the keys do not fit {SMALL}: {num_missing} missing (")
+    assert "conv1.1.running_mean" in message
+    assert "1 unknown (stage9.weight)" in message
+    assert "1 of another shape (conv1.0.weight (2, 2) for (24, 3, 3, 3))" in message
+
+
+def test_deeper_network_of_the_same_family_is_refused(tmp_path):
+    """All keys of a ResNet-18 are in a ResNet-34, with the same shapes."""
+    deeper = create_backbone("resnet34", weights=None, image_size=64).network.state_dict()
+    path = saved(deeper, tmp_path)
+
+    with pytest.raises(BackboneError, match="unknown"):
+        create_backbone("resnet18", weights=path, image_size=64)
+
+
+def test_missing_file_is_told(tmp_path):
+    with pytest.raises(BackboneError, match=r"nowhere\.safetensors': there is no such file"):
+        create_backbone(SMALL, weights=str(tmp_path / "nowhere.safetensors"), image_size=64)
+
+
+def test_pickles_are_refused():
+    with pytest.raises(BackboneError, match=r"'resnet18\.pth': expected null, download, or"):
+        create_backbone(SMALL, weights="resnet18.pth", image_size=64)
+
+
+def test_file_of_another_format_is_told(tmp_path):
+    path = tmp_path / "broken.safetensors"
+    path.write_bytes(b"not weights at all")
+
+    with pytest.raises(BackboneError, match=r"broken\.safetensors: not a safetensors file"):
+        create_backbone(SMALL, weights=str(path), image_size=64)
+
+
+@pytest.fixture
+def no_network(monkeypatch, tmp_path):
+    """A machine that resolves no host, and has downloaded nothing yet."""
+
+    def unknown_host(*_args, **_options):
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown_host)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("name", [SMALL, "timm/test_resnet"])
+def test_failed_download_names_the_alternatives(name):
+    with pytest.raises(BackboneError, match=f"download of {name} failed .*not known.*or null"):
+        create_backbone(name, weights="download", image_size=64)
+
+    assert socket.getdefaulttimeout() is None  # as it was
+
+
+def test_network_that_has_no_weights_to_download_is_told():
+    """Random weights must never pass for downloaded ones."""
+    names = timm.list_models("coatnet_*")
+    name = next(name for name in names if not timm.get_pretrained_cfg(name).has_weights)
+
+    with torch.device("meta"), pytest.raises(BackboneError, match="timm has no weights for it"):
+        create_backbone(f"timm/{name}", weights="download", image_size=224)
+
+
+def test_real_imagenet_weights_tell_real_photos_apart(shared_data):
+    """With the file's own classifier the features give confident ImageNet classes."""
+    path = shared_data / "weights" / "tf_efficientnet_lite0.safetensors"
+    backbone = create_backbone("timm/tf_efficientnet_lite0", weights=str(path), image_size=224)
+    files = sorted((shared_data / "cookbook" / "images").rglob("*.jpg"))[:8]
+    photos = []
+    for file in files:
+        with Image.open(file) as image:
+            square = pixels.center_crop(pixels.resize(image.convert("RGB"), 256), 224)
+        photos.append(pixels.normalize(pixels.to_tensor(square), backbone.mean, backbone.std))
+
+    with torch.no_grad():
+        features = backbone.eval()(torch.stack(photos))
+
+    weights = load_file(path)
+    logits = features @ weights["classifier.weight"].T + weights["classifier.bias"]
+    confidence = logits.softmax(1).amax(1)
+    assert features.shape == (8, 1280)
+    assert float(confidence.median()) > 0.2  # chance is 0.001
+    assert len(logits.argmax(1).unique()) > 1
