@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -204,6 +204,12 @@ def write_table(path: Path, table: pa.Table) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     pq.write_table(table, temporary, compression="zstd", row_group_size=64)
     os.replace(temporary, path)
+
+
+def read_shard(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Read columns of a shard; ``images.list.element.id`` reads one field of a nested column."""
+    with pq.ParquetFile(path) as file:
+        return file.read(columns=list(columns))
 
 
 def write_json(path: Path, value: object) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from seje_ray.calibration.categories import Categories, fit_categories
-from seje_ray.calibration.corpus import Recipes, RecipeText
+from seje_ray.calibration.corpus import Progress, Recipes, RecipeText
 from seje_ray.calibration.entities import EntityLexicon, Reexaminer
 from seje_ray.calibration.key_term_vector import Normalisation, key_term_vector
 from seje_ray.calibration.key_terms import document_tokens, key_terms
 from seje_ray.calibration.raters.tfidf import TfidfRater
 from seje_ray.calibration.term_tagger import DetIngrsTagger, TermTagger
-from seje_ray.calibration.word_vectors import Progress, WordVectors
+from seje_ray.calibration.word_vectors import WordVectors
 
 
 @dataclass(frozen=True)

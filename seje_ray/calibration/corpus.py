@@ -1,6 +1,6 @@
 """Recipes of finished shards, streamed again and again for fitting."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +10,10 @@ import pyarrow.parquet as pq
 from seje_ray.recipe1m.records import Entity
 
 TEXT_COLUMNS = ["id", "title", "ingredients", "instructions", "entities"]
+
+
+Progress = Callable[[int, int, str], None]
+"""What a long fit calls now and then: units done, units in all, and a word on how it goes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,7 @@ Letters: B photos, C categories with background, F pooled features, E word-vecto
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, cast
 
@@ -15,15 +13,18 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from seje_ray.artifact import write_json
-from seje_ray.calibration.fit_state import History, load_fit_state, save_fit_state
+from seje_ray.calibration.classifier_training import (
+    Batches,
+    ClassifierTask,
+    bf16_on_cuda,
+    train_classifier,
+)
+from seje_ray.calibration.corpus import Progress
+from seje_ray.calibration.fit_state import History
 from seje_ray.calibration.photos import PhotoBatches
 from seje_ray.calibration.word_vectors import WordVectors
-
-Progress = Callable[[int, int, str], None]  # done, total, text
-WARMUP_SHARE, FINAL_SHARE = 1 / 25, 1e-4  # of the peak learning rate, at first and last step
 
 
 class ImageCategorizer(nn.Module):
@@ -66,7 +67,7 @@ class ImageCategorizer(nn.Module):
             probabilities = torch.zeros(len(pixels), len(self.names), device=pixels.device)
             probabilities[:, 0] = 1
             return probabilities
-        with _autocast(pixels.device):
+        with bf16_on_cuda(pixels.device):
             scores = self(pixels)
         return torch.softmax(scores, dim=1)
 
@@ -168,54 +169,15 @@ def fit_image_categorizer(
     task = (
         _layer_alone(categorizer, photos, seed, device, progress)
         if freeze_backbone
-        else _Task(categorizer, categorizer.forward, _random_crops(photos), photos.num_batches)
+        else ClassifierTask(
+            categorizer, categorizer.forward, _random_crops(photos), photos.num_batches
+        )
     )
-    categorizer.history = _train(task, epochs, learning_rate, seed, device, state_folder, progress)
+    categorizer.history = train_classifier(
+        task, epochs, learning_rate, seed, device, state_folder, progress
+    )
     categorizer.is_fitted = True
     return categorizer.eval()
-
-
-Batches = Callable[[int], Iterator[tuple[Tensor, Tensor]]]  # of an epoch: inputs, category ids
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """What is trained on what."""
-
-    trained: nn.Module
-    score: Callable[[Tensor], Tensor]  # from inputs to (B, C)
-    batches: Batches
-    num_batches: int  # of an epoch
-
-
-def _train(
-    task: _Task,
-    epochs: int,
-    learning_rate: float,
-    seed: int,
-    device: torch.device,
-    state_folder: Path | None,
-    progress: Progress | None,
-) -> History:
-    """Train for the epochs that are not done yet; loss and accuracy of all of them."""
-    optimizer = torch.optim.AdamW(task.trained.parameters(), lr=learning_rate)
-    history = load_fit_state(state_folder, task.trained, optimizer)
-    num_steps = epochs * task.num_batches
-    task.trained.train()
-    for epoch in range(len(history), epochs):
-        tally = _Tally()
-        with _seeded(device, seed, epoch):  # of dropout
-            for number, (inputs, category_ids) in enumerate(task.batches(epoch)):
-                step = epoch * task.num_batches + number
-                for group in optimizer.param_groups:
-                    group["lr"] = learning_rate * one_cycle(step, num_steps)
-                inputs, category_ids = inputs.to(device), category_ids.to(device)
-                tally.add(*_step(task.score, optimizer, inputs, category_ids))
-                if progress is not None:
-                    progress(step + 1, num_steps, tally.text())
-        history.append(tally.means())
-        save_fit_state(state_folder, task.trained, optimizer, history)
-    return history
 
 
 def _random_crops(photos: PhotoBatches) -> Batches:
@@ -232,7 +194,7 @@ def _layer_alone(
     seed: int,
     device: torch.device,
     progress: Progress | None,
-) -> _Task:
+) -> ClassifierTask:
     features, category_ids = _frozen_features(categorizer.backbone, photos, device, progress)
     num_batches = math.ceil(len(features) / photos.batch_size)
 
@@ -241,65 +203,7 @@ def _layer_alone(
         for rows in np.array_split(order, num_batches):
             yield features[rows], category_ids[rows]
 
-    return _Task(categorizer.layer, categorizer.scores, batches, num_batches)
-
-
-def one_cycle(step: int, num_steps: int) -> float:
-    """Share of the peak learning rate at ``step`` of ``num_steps``.
-
-    A cosine from 1/25 to 1 in the first three tenths of the steps, then one to 1/10,000.
-    """
-    last_rise = 0.3 * (num_steps - 1)
-    if step < last_rise:
-        start, end, part = WARMUP_SHARE, 1.0, step / last_rise
-    else:
-        start, end, part = (
-            1.0,
-            FINAL_SHARE,
-            (step - last_rise) / max(1.0, num_steps - 1 - last_rise),
-        )
-    return end + (start - end) * (1 + math.cos(math.pi * part)) / 2
-
-
-def _step(
-    score: Callable[[Tensor], Tensor],
-    optimizer: torch.optim.Optimizer,
-    inputs: Tensor,
-    category_ids: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """One step; loss and whether each photo's likeliest category is its own."""
-    with _autocast(inputs.device):
-        scores = score(inputs)
-    loss = F.cross_entropy(scores, category_ids)
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    return loss.detach(), scores.detach().argmax(dim=1) == category_ids
-
-
-class _Tally:
-    """Loss and accuracy of an epoch's photos so far."""
-
-    def __init__(self) -> None:
-        self._loss, self._num_right, self._num_photos = 0.0, 0, 0
-
-    def add(self, loss: Tensor, is_right: Tensor) -> None:
-        value = loss.item()
-        if not math.isfinite(value):
-            raise FloatingPointError("the loss of the image categorizer is not finite")
-        self._loss += value * len(is_right)
-        self._num_right += int(is_right.sum())
-        self._num_photos += len(is_right)
-
-    def means(self) -> dict[str, float]:
-        return {
-            "loss": self._loss / self._num_photos,
-            "accuracy": self._num_right / self._num_photos,
-        }
-
-    def text(self) -> str:
-        means = self.means()
-        return f"loss {means['loss']:.3f}, accuracy {means['accuracy']:.1%}"
+    return ClassifierTask(categorizer.layer, categorizer.scores, batches, num_batches)
 
 
 @torch.inference_mode()
@@ -310,22 +214,10 @@ def _frozen_features(
     backbone.eval()
     features, category_ids = [], []
     for batch in photos.in_order():
-        with _autocast(device):
+        with bf16_on_cuda(device):
             pooled = backbone(torch.from_numpy(batch.pixels).to(device))
         features.append(pooled.float().cpu())
         category_ids.append(torch.from_numpy(batch.category_ids))
         if progress is not None:
             progress(sum(map(len, category_ids)), len(photos), "pooled features")
     return torch.cat(features), torch.cat(category_ids)
-
-
-@contextmanager
-def _seeded(device: torch.device, seed: int, epoch: int) -> Iterator[None]:
-    """Give torch's own generators a seed, and their old state back afterwards."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(int(np.random.default_rng((seed, epoch, 1)).integers(2**63)))
-        yield
-
-
-def _autocast(device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")

@@ -39,7 +39,7 @@ class PhotoBatches:
         shards: Parquet files of the train partition.
         category_of: Category id of a title; 0 is background.
         pixels: What the network expects.
-        batch_size: Photos, >= 1.
+        batch_size: Photos, >= 2.
         seed: Of order and crops.
         shuffle_size: Photos held in memory and shuffled together.
         num_threads: Threads that decode.
@@ -67,7 +67,8 @@ class PhotoBatches:
         """Photos of each category that has some; no photo is read for it."""
         counts: Counter[int] = Counter()
         for path in self._shards:
-            table = pq.read_table(path, columns=["title", "images.list.element.id"])
+            with pq.ParquetFile(path) as file:  # reads a field of a list without the others
+                table = file.read(["title", "images.list.element.id"])
             for title, images in zip(*(c.to_pylist() for c in table.columns), strict=True):
                 counts[self._category_of(title)] += len(images or ())
         return {id_: n for id_, n in sorted(counts.items()) if id_ != 0 and n > 0}
@@ -80,7 +81,7 @@ class PhotoBatches:
     def num_batches(self) -> int:
         """Batches of ``epoch``; a single photo left at the end makes none of its own."""
         full, rest = divmod(len(self), self.batch_size)
-        return full + (rest > 1 or (rest == 1 and full == 0))
+        return full + (rest > 1 or len(self) == 1)
 
     def epoch(self, number: int) -> Iterator[PhotoBatch]:
         """Random crops of all photos in the order of epoch ``number``.
@@ -91,7 +92,7 @@ class PhotoBatches:
         photos = self._shuffled(generator)
         batches = self._batches(photos, generator)
         for batch in self._decoded(batches):
-            if len(batch.category_ids) > 1 or self.num_batches == 1:
+            if len(batch.category_ids) > 1 or len(self) == 1:
                 yield batch
 
     def in_order(self) -> Iterator[PhotoBatch]:

@@ -6,7 +6,7 @@ Letters: V vocabulary, E word-vector dimensions.
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -16,10 +16,9 @@ from gensim.models.callbacks import CallbackAny2Vec
 from safetensors.numpy import load_file, save_file
 
 from seje_ray.artifact import write_json
+from seje_ray.calibration.corpus import Progress
 from seje_ray.calibration.entities import JOIN
 from seje_ray.errors import ArtifactError
-
-Progress = Callable[[int, int, str], None]  # done, total, text
 
 
 class WordVectors:

@@ -41,12 +41,16 @@ def synth(recipes: int, seed: int, out: Path, images: bool, processes: int) -> N
     if out.exists() and any(out.iterdir()):
         raise DataError(f"{out}: expected a new or empty folder, found files; choose another --out")
     with tqdm(total=recipes, desc="writing recipes", unit=" recipes", file=sys.stderr) as shown:
+
+        def advance(done: int, total: int) -> None:
+            shown.update(done - shown.n)
+
         summary = write_cookbook(
             out,
             num_recipes=recipes,
             seed=seed,
             with_images=images,
             num_processes=processes,
-            progress=lambda done, total: shown.update(done - shown.n) and None,
+            progress=advance,
         )
     click.echo(f"{out}: {summary}")

@@ -1,4 +1,4 @@
-"""Embeddings of one partition with Ray Data actors, and the evaluation on top of them."""
+"""Embeddings of one partition, made with Ray Data actors."""
 
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from seje_ray.artifact import (
     write_table,
 )
 from seje_ray.errors import ArtifactError
+from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.shards import accelerator_actors, missing_shards, run_shards
 from seje_ray.on_ray.train import TrainedRun
 from seje_ray.schema import embeddings
@@ -33,21 +34,13 @@ BATCH_SIZE = 64  # pairs embedded at once
 def embed_partition(trained: TrainedRun, workspace: Path, partition: str) -> Artifact:
     """Embed every pair of ``partition`` with a run's best checkpoint; resumes by shard.
 
+    Starts Ray only where there is something left to embed.
+
     Raises:
         ArtifactError: If the data is not what the run was trained on, or the partition is empty,
             or a row is missing in the result.
     """
-    calibrated = open_artifact(workspace / "calibrated", "calibrated")
-    _, origin = read_origin(trained.best_checkpoint)
-    require_equal_hash(
-        "vocabulary",
-        trained.folder,
-        origin.vocabulary_hash,
-        calibrated.manifest.facts["vocabulary_hash"],
-        "seje-ray train",
-    )
-    if calibrated.num_rows(partition) == 0:
-        raise ArtifactError(f"{calibrated.folder}: partition {partition!r} holds no pair")
+    calibrated = _require_calibrated(trained, workspace, partition)
     plan = Plan(
         kind="embeddings",
         section={"partition": partition},
@@ -65,8 +58,9 @@ def embed_partition(trained: TrainedRun, workspace: Path, partition: str) -> Art
     names = [path.name for path in calibrated.shards(partition)]
     todo = missing_shards(partial, names)
     items = [{"source": str(calibrated.folder / n), "target": str(partial / n)} for n in todo]
-    operator = accelerator_actors(EmbedShards, checkpoint=str(trained.best_checkpoint))
-    run_shards(f"embedding {partition}", items, [operator], done=len(names) - len(todo))
+    with connected():
+        operator = accelerator_actors(EmbedShards, checkpoint=str(trained.best_checkpoint))
+        run_shards(f"embedding {partition}", items, [operator], done=len(names) - len(todo))
     manifest = build_manifest(plan, partial)
     if manifest.rows.get(partition, 0) != calibrated.num_rows(partition):
         raise ArtifactError(
@@ -74,6 +68,21 @@ def embed_partition(trained: TrainedRun, workspace: Path, partition: str) -> Art
             f"{manifest.rows.get(partition, 0)}; run `seje-ray evaluate` again"
         )
     return finish(folder, plan, manifest)
+
+
+def _require_calibrated(trained: TrainedRun, workspace: Path, partition: str) -> Artifact:
+    calibrated = open_artifact(workspace / "calibrated", "calibrated")
+    _, origin = read_origin(trained.best_checkpoint)
+    require_equal_hash(
+        "vocabulary",
+        trained.folder,
+        origin.vocabulary_hash,
+        calibrated.manifest.facts["vocabulary_hash"],
+        "seje-ray train",
+    )
+    if calibrated.num_rows(partition) == 0:
+        raise ArtifactError(f"{calibrated.folder}: partition {partition!r} holds no pair")
+    return calibrated
 
 
 class EmbedShards:

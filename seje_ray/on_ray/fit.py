@@ -1,9 +1,8 @@
 """Stage ``fit``: train recipes -> ``calibrator/``, four components fitted side by side."""
 
 import json
-import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,16 +22,17 @@ from seje_ray.artifact import (
     open_artifact,
     write_json,
 )
-from seje_ray.calibration.calibrator import fit_text
-from seje_ray.calibration.categories import Categories
+from seje_ray.calibration.calibrator import FittedText, fit_text
 from seje_ray.calibration.corpus import TextCorpus
 from seje_ray.calibration.image_categorizer import fit_image_categorizer
+from seje_ray.calibration.key_terms import RecipeWords
 from seje_ray.calibration.photos import PhotoBatches
 from seje_ray.calibration.sentence_encoder.skip_instructions import fit_skip_instructions
 from seje_ray.calibration.word_vectors import fit_word_vectors
 from seje_ray.config import BackboneConfig, RunConfig, run_from_json, run_to_dict
 from seje_ray.on_ray.connect import num_cpus, num_gpus
 from seje_ray.on_ray.progress import Report, drawn, new_board, reporter
+from seje_ray.training.build import backbone_of, pixels_of
 
 Fit = Callable[[RunConfig, Artifact, Path, Path, Report], dict[str, Any]]
 
@@ -64,16 +64,16 @@ def fit(run: RunConfig, recipes: Artifact, workspace: Path) -> Artifact:
 def _fit_together(
     components: tuple[Component, ...], run: RunConfig, recipes: Artifact, folder: Path
 ) -> None:
-    todo = [c for c in components if finished(folder / c.name, _plan(c, run, recipes, folder)) is None]
+    todo = [
+        c for c in components if finished(folder / c.name, _plan(c, run, recipes, folder)) is None
+    ]
     if not todo:
         return
     (folder / "manifest.json").unlink(missing_ok=True)  # it no longer describes what is there
     board = new_board()
     gpus, num_on_gpu = num_gpus(), sum(c.uses_gpu for c in todo)
     tasks = [
-        fit_component.options(
-            num_gpus=min(1.0, gpus / num_on_gpu) if c.uses_gpu and gpus else 0
-        ).remote(
+        fit_component.options(num_gpus=_gpu_share(gpus, num_on_gpu) if c.uses_gpu else 0).remote(
             c.name,
             json.dumps(run_to_dict(run)),
             recipes.folder,
@@ -113,6 +113,11 @@ def fit_component(
 
 
 STATE = "state"  # folder of what a component needs to go on after an interruption
+
+
+def _gpu_share(gpus: int, num_tasks: int) -> float:
+    """A whole GPU each where they suffice, else an equal part of one."""
+    return 1.0 if gpus >= num_tasks else gpus / num_tasks
 
 
 def _plan(component: Component, run: RunConfig, recipes: Artifact, folder: Path) -> Plan:
@@ -156,3 +161,134 @@ def _close(run: RunConfig, recipes: Artifact, folder: Path) -> Artifact:
     manifest = Manifest(plan=plan, seje_ray_version=__version__, facts=facts)
     write_json(folder / "manifest.json", asdict(manifest))
     return open_artifact(folder, "calibrator")
+
+
+def _fit_text(
+    run: RunConfig, recipes: Artifact, folder: Path, partial: Path, report: Report
+) -> dict[str, Any]:
+    """Known entities, idf and categories."""
+    config = run.calibrate
+    everything = TextCorpus(recipes.shards()) if config.known_entities == "corpus" else None
+    fitted = fit_text(
+        TextCorpus(recipes.shards("train")),
+        num_bigrams=config.categories.num_bigrams,
+        max_bigram_categories=config.categories.max_bigram_categories,
+        min_members=config.categories.min_members,
+        food101=config.categories.food101,
+        known_entities=everything,
+        progress=report,
+    )
+    fitted.save(partial)
+    return {"num_categories": len(fitted.categories.names)}
+
+
+def _fit_word_vectors(
+    run: RunConfig, recipes: Artifact, folder: Path, partial: Path, report: Report
+) -> dict[str, Any]:
+    config = run.calibrate.word_vectors
+    text = FittedText.load(folder / "text")
+    vectors = fit_word_vectors(
+        RecipeWords(TextCorpus(recipes.shards("train")), text.tagger),
+        dim=config.dim,
+        window=config.window,
+        epochs=config.epochs,
+        min_count=config.min_count,
+        seed=run.seed,
+        progress=report,
+    )
+    vectors.save(partial)
+    return {
+        "num_words": len(vectors),
+        "word_dim": vectors.dim,
+        "vocabulary_hash": vectors.vocabulary_hash,
+    }
+
+
+def _fit_sentence_encoder(
+    run: RunConfig, recipes: Artifact, folder: Path, partial: Path, report: Report
+) -> dict[str, Any]:
+    config = run.calibrate.sentence_encoder
+    encoder = fit_skip_instructions(
+        TextCorpus(recipes.shards("train")),
+        dim=config.dim,
+        vocabulary_size=config.vocabulary_size,
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        seed=run.seed,
+        device=_device(),
+        state_folder=partial / STATE,
+        progress=report,
+    )
+    encoder.save(partial)
+    return {"sentence_dim": encoder.dim}
+
+
+def _fit_image_categorizer(
+    run: RunConfig, recipes: Artifact, folder: Path, partial: Path, report: Report
+) -> dict[str, Any]:
+    config = run.calibrate.image_categorizer
+    categories = FittedText.load(folder / "text").categories
+    torch.manual_seed(run.seed)
+    backbone = backbone_of(config.backbone)
+    photos = PhotoBatches(
+        recipes.shards("train"),
+        lambda title: categories.of(title)[0],
+        pixels=pixels_of(config.backbone, backbone),
+        batch_size=config.batch_size,
+        seed=run.seed,
+    )
+    categorizer = fit_image_categorizer(
+        backbone,
+        photos,
+        categories.names,
+        epochs=config.epochs,
+        learning_rate=config.learning_rate,
+        freeze_backbone=config.freeze_backbone,
+        seed=run.seed,
+        device=_device(),
+        state_folder=partial / STATE,
+        progress=report,
+    )
+    categorizer.save(partial)
+    return {}
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _text_settings(run: RunConfig) -> dict[str, Any]:
+    config = run.calibrate
+    names = ("tagger", "known_entities", "actions", "rater")
+    return {
+        **{name: getattr(config, name) for name in names},
+        "categories": asdict(config.categories),
+    }
+
+
+GENERATIONS: tuple[tuple[Component, ...], ...] = (
+    (Component("text", _fit_text, _text_settings),),
+    (
+        Component(
+            "word_vectors",
+            _fit_word_vectors,
+            lambda run: asdict(run.calibrate.word_vectors),
+            needs=("text",),
+        ),
+        Component(
+            "sentence_encoder",
+            _fit_sentence_encoder,
+            lambda run: asdict(run.calibrate.sentence_encoder),
+            uses_gpu=True,
+        ),
+        Component(
+            "image_categorizer",
+            _fit_image_categorizer,
+            lambda run: asdict(run.calibrate.image_categorizer),
+            needs=("text",),
+            uses_gpu=True,
+        ),
+    ),
+)
+"""Components by what they wait for; those of one generation are fitted side by side."""

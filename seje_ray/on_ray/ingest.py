@@ -22,6 +22,7 @@ from seje_ray.artifact import (
     file_hash,
     finish,
     finished,
+    read_shard,
     shard_name,
     write_json,
     write_rejects,
@@ -107,7 +108,7 @@ def _close(folder: Path, partial: Path, plan: Plan) -> Artifact:
 def _rows_with_image(folder: Path) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for path in sorted(folder.glob("*-*.parquet")):
-        images = pq.read_table(path, columns=["images.list.element.id"]).column("images")
+        images = read_shard(path, ["images.list.element.id"]).column("images")
         counts[path.name.rsplit("-", 1)[0]] += sum(len(row) > 0 for row in images)
     return dict(sorted(counts.items()))
 

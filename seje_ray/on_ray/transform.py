@@ -4,27 +4,23 @@ A Ray Data pipeline of five operators. Text runs in CPU actors, networks in acto
 GPU where there is one; each shard passes as one block and is committed as one file.
 """
 
+import json
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 
-from seje_ray.artifact import (
-    Artifact,
-    Plan,
-    begin,
-    build_manifest,
-    finish,
-    finished,
-    write_table,
-)
+from seje_ray.artifact import Artifact, Plan, begin, build_manifest, finish, finished, write_table
+from seje_ray.calibration.calibrator import TextCalibrator
+from seje_ray.calibration.categories import Categories
 from seje_ray.calibration.corpus import recipe_text
-from seje_ray.config import RunConfig, run_to_dict
+from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
+from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError
 from seje_ray.on_ray.fit import weights_hash
 from seje_ray.on_ray.shards import (
@@ -36,3 +32,234 @@ from seje_ray.on_ray.shards import (
 )
 from seje_ray.schema import calibrated as calibrated_schema
 from seje_ray.schema import vector
+from seje_ray.training.build import backbone_of
+from seje_ray.training.photo_features import PhotoExtractor
+
+TARGET = "shard_path"  # column that tells where a shard is committed
+
+
+def transform(run: RunConfig, recipes: Artifact, calibrator: Artifact, workspace: Path) -> Artifact:
+    """Calibrate every recipe that has a photo; resumes by shard.
+
+    Raises:
+        ArtifactError: If a row is missing in the result.
+    """
+    plan = _plan(run, recipes, calibrator)
+    folder = workspace / "calibrated"
+    known = finished(folder, plan)
+    if known is not None:
+        return known
+    partial = begin(folder, plan)
+    names = [path.name for path in recipes.shards()]
+    todo = missing_shards(partial, names)
+    items = [{"source": str(recipes.folder / n), TARGET: str(partial / n)} for n in todo]
+    fitted, stored_run = str(calibrator.folder), json.dumps(run_to_dict(run))
+    operators = [
+        tasks(read_shards),
+        cpu_actors(AddTextFeatures, calibrator=fitted, run=stored_run),
+        accelerator_actors(AddSentenceVectors, gpu_share=0.25, calibrator=fitted, run=stored_run),
+        accelerator_actors(AddImageFeatures, gpu_share=0.75, calibrator=fitted, run=stored_run),
+        tasks(commit_shards),
+    ]
+    run_shards("calibrating", items, operators, done=len(names) - len(todo))
+    return _close(folder, partial, plan, run, recipes, calibrator)
+
+
+def _plan(run: RunConfig, recipes: Artifact, calibrator: Artifact) -> Plan:
+    config, model = run.calibrate, run.model
+    section: dict[str, Any] = {
+        "key_term_vector": config.key_term_vector,
+        "vector": config.image_categorizer.vector,
+        "max_sentences": config.sentence_encoder.max_sentences,
+        "frozen": None,
+    }
+    inputs = {"recipes": recipes.content_hash, "calibrator": calibrator.content_hash}
+    if model.freeze_backbone:
+        section["frozen"] = run_to_dict(run)["model"]["backbone"]
+        inputs |= weights_hash(model.backbone)
+    return Plan(kind="calibrated", section=section, inputs=inputs, seed=run.seed)
+
+
+def _close(
+    folder: Path,
+    partial: Path,
+    plan: Plan,
+    run: RunConfig,
+    recipes: Artifact,
+    calibrator: Artifact,
+) -> Artifact:
+    """Check that every recipe with a photo is there, and write the manifest."""
+    expected = recipes.manifest.facts["rows_with_image"]
+    facts = calibrator.manifest.facts
+    frozen = run.model.backbone if run.model.freeze_backbone else None
+    manifest = build_manifest(
+        plan,
+        partial,
+        rejected={"no_image": recipes.num_rows() - sum(expected.values())},
+        facts={
+            "word_dim": facts["word_dim"],
+            "sentence_dim": facts["sentence_dim"],
+            "num_categories": facts["num_categories"],
+            "vocabulary_hash": facts["vocabulary_hash"],
+            "feature_dim": _feature_dim(run),
+            "image_features_of": frozen and {"name": frozen.name, "weights": frozen.weights},
+            "category_names": list(Categories.load(calibrator.folder / "text").names),
+            "counts": _counts(partial),
+        },
+    )
+    wrong = {p: (n, manifest.rows.get(p, 0)) for p, n in expected.items()}
+    wrong = {p: counts for p, counts in wrong.items() if counts[0] != counts[1]}
+    if wrong:
+        shown = ", ".join(f"{p}: expected {n}, found {m}" for p, (n, m) in wrong.items())
+        raise ArtifactError(f"{partial}: calibrated recipes are missing ({shown}); run it again")
+    return finish(folder, plan, manifest)
+
+
+def _feature_dim(run: RunConfig) -> int | None:
+    if not run.model.freeze_backbone:
+        return None
+    return backbone_of(run.model.backbone, load_weights=False).feature_dim
+
+
+def _counts(folder: Path) -> dict[str, int]:
+    """What the report tells about the text features."""
+    counts: Counter[str] = Counter()
+    columns = [
+        "ingredients", "key_terms", "num_missing_terms", "num_rescued_lines",
+        "num_unknown_lines", "category_id",
+    ]  # fmt: skip
+    for path in sorted(folder.glob("*-*.parquet")):
+        table = pq.read_table(path, columns=columns)
+        counts["recipes"] += table.num_rows
+        counts["background"] += pc.sum(pc.equal(table["category_id"], 0)).as_py() or 0
+        for name in ("missing_terms", "rescued_lines", "unknown_lines"):
+            counts[name] += pc.sum(table[f"num_{name}"]).as_py() or 0
+        counts["lines"] += pc.sum(pc.list_value_length(table["ingredients"])).as_py() or 0
+        counts["key_terms"] += pc.sum(pc.list_value_length(table["key_terms"])).as_py() or 0
+    return dict(sorted(counts.items()))
+
+
+def read_shards(items: pa.Table) -> pa.Table:
+    """Ray Data stage: the recipes with a photo of each named shard, and where they will go."""
+    tables = []
+    for item in items.to_pylist():
+        table = pq.read_table(item["source"])
+        table = table.filter(pc.greater(pc.list_value_length(table["images"]), 0))
+        target = pa.array([item[TARGET]] * table.num_rows, pa.string())
+        tables.append(table.append_column(TARGET, target))
+    return pa.concat_tables(tables)
+
+
+class AddTextFeatures:
+    """Ray Data stage: text columns -> key terms with scores, f_term, and the category."""
+
+    def __init__(self, calibrator: str, run: str) -> None:
+        config = run_from_json(run, "the driver's run").calibrate
+        folder = Path(calibrator)
+        self._calibrator = TextCalibrator.load(
+            folder / "text", folder / "word_vectors", config.key_term_vector
+        )
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Append the columns to one shard."""
+        texts = table.drop_columns(["images"]).to_pylist()
+        features = [self._calibrator.features(recipe_text(row)) for row in texts]
+        vectors = np.array([f.key_term_vector for f in features], dtype=np.float32)
+        dim = self._calibrator.word_vectors.dim
+        columns = {
+            "key_terms": pa.array([f.key_terms for f in features], pa.list_(pa.string())),
+            "key_term_scores": pa.array(
+                [f.key_term_scores for f in features], pa.list_(pa.float32())
+            ),
+            "num_missing_terms": pa.array([f.num_missing_terms for f in features], pa.int32()),
+            "num_rescued_lines": pa.array([f.num_rescued_lines for f in features], pa.int32()),
+            "num_unknown_lines": pa.array([f.num_unknown_lines for f in features], pa.int32()),
+            "key_term_vector": vectors_array(vectors.reshape(-1, dim)),
+            "category_id": pa.array([f.category_id for f in features], pa.int32()),
+            "category_source": pa.array([f.category_source for f in features], pa.string()),
+        }
+        return _with_columns(table, columns)
+
+
+class AddSentenceVectors:
+    """Ray Data stage: instructions -> f_sent, one vector per instruction."""
+
+    def __init__(self, calibrator: str, run: str) -> None:
+        torch.set_num_threads(1)
+        config = run_from_json(run, "the driver's run").calibrate
+        self._max_sentences = config.sentence_encoder.max_sentences
+        encoder = SkipInstructions.load(Path(calibrator) / "sentence_encoder")
+        self._encoder = encoder.to(_device())
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Append the column to one shard."""
+        recipes = [steps[: self._max_sentences] for steps in table["instructions"].to_pylist()]
+        vectors = self._encoder.encode([step for steps in recipes for step in steps])
+        column = ragged_array(vectors, [len(steps) for steps in recipes])
+        return _with_columns(table, {"sentence_vectors": column})
+
+
+class AddImageFeatures:
+    """Ray Data stage: photos -> their category, f_cat, and frozen backbone features."""
+
+    def __init__(self, calibrator: str, run: str) -> None:
+        torch.set_num_threads(1)
+        config = run_from_json(run, "the driver's run")
+        self._extractor = PhotoExtractor(config, Path(calibrator), _device())
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Append the columns to one shard."""
+        rows = table["images"].to_pylist()
+        counts = [len(images) for images in rows]
+        features = self._extractor.extract([image["jpeg"] for images in rows for image in images])
+        offsets = _offsets(counts)
+        columns = {
+            "image_category_ids": pa.ListArray.from_arrays(
+                offsets, pa.array(features.category_ids, pa.int32())
+            ),
+            "image_category_vectors": ragged_array(features.category_vectors, counts),
+        }
+        if features.pooled is not None:
+            columns["image_features"] = ragged_array(features.pooled, counts)
+        return _with_columns(table, columns)
+
+
+def commit_shards(table: pa.Table) -> pa.Table:
+    """Ray Data stage: write a calibrated shard; give one row about it."""
+    target = Path(table[TARGET][0].as_py())
+    table = table.drop_columns([TARGET])
+    feature_dim = None
+    if "image_features" in table.column_names:
+        feature_dim = table.schema.field("image_features").type.value_type.list_size
+    schema = calibrated_schema(
+        table.schema.field("key_term_vector").type.list_size,
+        table.schema.field("sentence_vectors").type.value_type.list_size,
+        feature_dim,
+    )
+    write_table(target, table.select(schema.names).cast(schema))
+    return pa.table({"shard": [target.name], "rows": [table.num_rows]})
+
+
+def vectors_array(rows: np.ndarray) -> pa.FixedSizeListArray:
+    """Rows (n, dim) as a column of vectors."""
+    flat = pa.array(np.ascontiguousarray(rows, dtype=np.float32).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, type=vector(rows.shape[1]))
+
+
+def ragged_array(rows: np.ndarray, counts: list[int]) -> pa.ListArray:
+    """Rows (sum(counts), dim) as a column of lists of vectors."""
+    return pa.ListArray.from_arrays(_offsets(counts), vectors_array(rows))
+
+
+def _offsets(counts: list[int]) -> pa.Array:
+    return pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())
+
+
+def _with_columns(table: pa.Table, columns: dict[str, pa.Array]) -> pa.Table:
+    for name, column in columns.items():
+        table = table.append_column(name, column)
+    return table
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

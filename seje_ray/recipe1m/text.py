@@ -33,9 +33,9 @@ _UNITS = _word_set(
 )
 _PIECES = _word_set(
     """bag bags bar bars block blocks bottle bottles bowl bowls box boxes bulb bulbs bunch bunches
-    can cans carton cartons clove cloves cob cobs container containers cube cubes dash dashes drop drops ear
-    ears envelope envelopes fillet fillets glass glasses handful handfuls head heads jar jars
-    knob leaf leaves link links loaf loaves pack package packages packet packets packs part parts
+    can cans carton cartons clove cloves cob cobs container containers cube cubes dash dashes drop
+    drops ear ears envelope envelopes fillet fillets glass glasses handful handfuls head heads jar
+    jars knob leaf leaves link links loaf loaves pack package packages packet packets packs part parts
     pc pcs piece pieces pinch pinches portion portions ring rings rib ribs sachet sachets section
     sections segment segments sheet sheets slice slices spear spears splash spoon spoonful spoons
     sprig sprigs sprinkle stalk stalks stem stems stick sticks strip strips tin tins tub tubs
@@ -73,10 +73,12 @@ def ingredient_tokens(line: str) -> list[str]:
     bare = line
     while (shorter := _PARENTHESES.sub(" ", bare)) != bare:
         bare = shorter
-    return _without_amounts(tokenize(bare)) or _without_amounts(tokenize(line))
+    outside, pieces = _without_amounts(tokenize(bare))
+    return outside or _without_amounts(tokenize(line))[0] or pieces
 
 
-def _without_amounts(tokens: list[str]) -> list[str]:
+def _without_amounts(tokens: list[str]) -> tuple[list[str], list[str]]:
+    """Tokens that name something, and words of ``_PIECES`` that were dropped."""
     kept: list[str] = []
     pieces: list[str] = []
     after_quantity = False
@@ -92,7 +94,7 @@ def _without_amounts(tokens: list[str]) -> list[str]:
         else:
             after_quantity = False
             kept.append(token)
-    return kept or pieces
+    return kept, pieces
 
 
 def _is_quantity(tokens: list[str], position: int) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from seje_ray.artifact import Artifact
-from seje_ray.config import RunConfig
+from seje_ray.config import BackboneConfig, RunConfig
 from seje_ray.errors import ArtifactError
 from seje_ray.models.category_head import CategoryHead
 from seje_ray.models.discriminator import Discriminator
@@ -65,7 +65,7 @@ def build_model(run: RunConfig, dims: FeatureDims, *, load_weights: bool = True)
     model, backbone = run.model, None
     feature_dim = dims.feature_dim
     if not model.freeze_backbone:
-        backbone = _backbone(run, load_weights)
+        backbone = backbone_of(model.backbone, load_weights=load_weights)
         feature_dim = backbone.feature_dim
     assert feature_dim is not None
     joint = JointEmbedding(
@@ -97,11 +97,15 @@ def pixel_spec(run: RunConfig) -> PixelSpec | None:
     if run.model.freeze_backbone:
         return None
     config = run.model.backbone
-    backbone = _backbone(run, load_weights=False)
-    return PixelSpec(config.resize, config.crop, backbone.mean, backbone.std)
+    return pixels_of(config, backbone_of(config, load_weights=False))
 
 
-def _backbone(run: RunConfig, load_weights: bool) -> ImageBackbone:
-    config = run.model.backbone
+def backbone_of(config: BackboneConfig, *, load_weights: bool = True) -> ImageBackbone:
+    """Build the backbone that a run file names."""
     weights = config.weights if load_weights else None
     return create_backbone(config.name, weights=weights, image_size=config.crop)
+
+
+def pixels_of(config: BackboneConfig, backbone: ImageBackbone) -> PixelSpec:
+    """Pixels that ``backbone`` sees, by the run file's sizes and its own normalisation."""
+    return PixelSpec(config.resize, config.crop, backbone.mean, backbone.std)

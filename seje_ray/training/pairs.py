@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from seje_ray.artifact import read_shard
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.gather import split_sizes
 
@@ -55,7 +56,7 @@ class Shard:
         ]  # fmt: skip
         if use_features:
             columns[2:3] = ["images.list.element.id", "image_features"]
-        table = pq.read_table(path, columns=columns)
+        table = read_shard(path, columns)
         self.num_rows = table.num_rows
         self.ids: list[str] = table.column("id").to_pylist()
         self.titles: list[str] = table.column("title").to_pylist()
@@ -86,11 +87,13 @@ class Shard:
     def image_features(self, row: int, image: int) -> np.ndarray:
         """Pooled features (F,) of one photo."""
         assert self._features is not None
-        return self._features.row(row)[image]
+        features: np.ndarray = self._features.row(row)[image]
+        return features
 
     def image_category_vector(self, row: int, image: int) -> np.ndarray:
         """f_cat (E,) of one photo."""
-        return self._image_categories.row(row)[image]
+        vector: np.ndarray = self._image_categories.row(row)[image]
+        return vector
 
     def sentence_vectors(self, row: int) -> np.ndarray:
         """f_sent (S, sentence dimensions) of a recipe."""
@@ -163,7 +166,8 @@ class PairLoader:
     @property
     def num_steps(self) -> int:
         """Steps of an epoch, the same on every worker; an incomplete last batch is left out."""
-        return self.num_rows // self.global_batch_size
+        num_steps: int = self.num_rows // self.global_batch_size
+        return num_steps
 
     def epoch(self, epoch: int) -> Iterator[PairBatch]:
         """Batches of a training epoch: shuffled, one random photo per recipe, augmented."""

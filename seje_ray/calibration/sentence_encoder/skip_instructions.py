@@ -4,7 +4,7 @@ Letters: B sentences, T tokens, V vocabulary.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seje_ray.artifact import write_json
-from seje_ray.calibration.corpus import Recipes
+from seje_ray.calibration.corpus import Progress, Recipes
 from seje_ray.calibration.fit_state import load_fit_state, save_fit_state
 from seje_ray.calibration.sentence_encoder.sentence_pairs import (
     END,
@@ -25,7 +25,6 @@ from seje_ray.calibration.sentence_encoder.sentence_pairs import (
     pair_batches,
 )
 
-Progress = Callable[[int, int, str], None]  # done, total, text
 MAX_WORD_DIM = 300
 MAX_GRADIENT_NORM = 5.0  # recurrent networks now and then have a huge gradient
 ENCODE_BATCH_SIZE = 256

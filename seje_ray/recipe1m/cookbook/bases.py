@@ -45,12 +45,12 @@ def _browned(image: Image.Image, browning: float, generator: np.random.Generator
         share = np.clip(share + stripes * 0.75, 0, 1.25)
     toasted = np.asarray((0.62, 0.42, 0.26), np.float32)
     pixels[..., :3] *= 1 - share[..., None] * (1 - toasted)
-    return as_image(pixels, "RGBA")
+    return as_image(pixels)
 
 
 def _full(pixels: np.ndarray) -> Image.Image:
     """Return colours that fill the vessel to its walls."""
-    return as_image(np.dstack([pixels, np.full((SIDE, SIDE), 255.0)]), "RGBA")
+    return as_image(np.dstack([pixels, np.full((SIDE, SIDE), 255.0)]))
 
 
 def _blank(colour: Colour = (0, 0, 0)) -> Image.Image:
@@ -131,7 +131,7 @@ def _mound(image: Image.Image, generator: np.random.Generator) -> Image.Image:
     alpha = np.clip(edge - np.hypot(x, y) + 0.5, 0, 1)
     pixels = np.array(image, np.float32)
     pixels[..., 3] *= alpha
-    heap = shaded(as_image(pixels, "RGBA"), depth=14, relief=1.0, gloss=0.0)
+    heap = shaded(as_image(pixels), depth=14, relief=1.0, gloss=0.0)
     return with_shadow(heap, offset=(3, 4), softness=3)
 
 
@@ -205,7 +205,7 @@ def _round(radius: float, colour: Colour, *, depth: float, wobble: int = 0) -> I
     edge = radius * (1 + (0.03 * np.cos(wobble * np.arctan2(y, x)) if wobble else 0.0))
     alpha = np.clip(edge - np.hypot(x, y) + 0.5, 0, 1) * 255
     flat = as_image(
-        np.dstack([np.broadcast_to(np.asarray(colour, np.float32), (SIDE, SIDE, 3)), alpha]), "RGBA"
+        np.dstack([np.broadcast_to(np.asarray(colour, np.float32), (SIDE, SIDE, 3)), alpha])
     )
     return shaded(flat, depth=depth, relief=1.1, gloss=0.1)
 
@@ -217,7 +217,7 @@ def _speckled(
     pixels = np.array(image, np.float32)
     spots = smooth_noise(generator, SIDE, cells) - 0.5
     pixels[..., :3] *= (1 + strength * spots)[..., None]
-    return as_image(pixels, "RGBA")
+    return as_image(pixels)
 
 
 def _pizza(dish: Dish, generator: np.random.Generator) -> Image.Image:
@@ -227,7 +227,7 @@ def _pizza(dish: Dish, generator: np.random.Generator) -> Image.Image:
     top = np.array(_round(77, cheese, depth=4), np.float32)
     melted = smooth_noise(generator, SIDE, 11) + 0.5 * smooth_noise(generator, SIDE, 30)
     top[..., 3] *= np.clip((melted - 0.42) * 6, 0, 1)
-    image.alpha_composite(_speckled(as_image(top, "RGBA"), generator, cells=16, strength=0.3))
+    image.alpha_composite(_speckled(as_image(top), generator, cells=16, strength=0.3))
     return with_shadow(image, offset=(3, 4), softness=3)
 
 

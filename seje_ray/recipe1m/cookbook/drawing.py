@@ -16,6 +16,7 @@ from seje_ray.recipe1m.cookbook.scenery import (
     Outline,
     as_image,
     grid,
+    smooth_noise,
     table_image,
     vessel_image,
 )
@@ -78,7 +79,7 @@ def _food_space(outline: Outline) -> Image.Image:
     """Return where the vessel has room for food, L (SIDE, SIDE)."""
     x, y = grid(SIDE)
     inside = (outline.inner - outline.level(x, y)) * min(outline.half_width, outline.half_height)
-    return as_image(np.clip(inside + 0.5, 0, 1) * 255, "L")
+    return as_image(np.clip(inside + 0.5, 0, 1) * 255)
 
 
 def _base(look: Look, outline: Outline, variant: int) -> tuple[Image.Image, Image.Image]:
@@ -110,7 +111,7 @@ def _sauce(
         steps = np.linspace(-1, 1, 60)
         x = half / 2 + 40 * steps
         y = half / 2 + 27 * np.sin(11 * steps + phase) + 30 * slant * steps
-        draw.line(list(zip(x.tolist(), y.tolist(), strict=True)), 255, 9, "curve")
+        draw.line(list(zip(x.tolist(), y.tolist(), strict=True)), 255, 8, "curve")
     mask = mask.filter(ImageFilter.GaussianBlur(1.5)).point(_sharper)
     small_food = food_mask.resize((half, half), Image.Resampling.BILINEAR)
     flat = Image.new("RGBA", (half, half), (*sauce.colour, 0))
@@ -203,10 +204,12 @@ def _dust(
 ) -> None:
     """Sieve fine powder over the middle."""
     x, y = grid(SIDE)
-    near = np.clip(1.1 - outline.level(x, y) / outline.inner, 0, 1)
-    grains = generator.random((SIDE // 2, SIDE // 2), dtype=np.float32)
-    speckle = as_image(np.clip(grains * 2.4 - 1.0, 0, 1) * 255, "L").resize((SIDE, SIDE))
-    mask = ImageChops.multiply(speckle, as_image(np.clip(near * 2.2, 0, 1) * 225, "L"))
+    near = np.clip(1.05 - outline.level(x, y) / outline.inner, 0, 1)
+    grains = generator.random((SIDE, SIDE), dtype=np.float32)
+    clouds = smooth_noise(generator, SIDE, 6)
+    cover = near * (0.35 + 0.9 * clouds)  # more in some places
+    alpha = np.clip((grains + cover - 0.85) * 3.0, 0, 1) * np.clip(near * 5, 0, 1) * 215
+    mask = as_image(alpha).filter(ImageFilter.GaussianBlur(0.7))
     corner = round(CENTRE - SIDE / 2)
     scene.paste(Image.new("RGB", (SIDE, SIDE), colour), (corner, corner), mask)
 
@@ -253,4 +256,4 @@ def _exposed(image: Image.Image, generator: np.random.Generator) -> Image.Image:
     noise = generator.standard_normal((height, width), dtype=np.float32)
     noise *= np.float32(generator.uniform(1.5, 5.0))
     pixels = np.asarray(image, np.float32) * (light[..., None] * cast) + noise[..., None]
-    return as_image(pixels, "RGB")
+    return as_image(pixels)

@@ -48,7 +48,7 @@ OUTLINES = {
 def smooth_noise(generator: np.random.Generator, side: int, cells: int) -> np.ndarray:
     """Return soft random hills, float32 (side, side) in [0, 1]; ``cells`` hills along a side."""
     coarse = (generator.random((cells, cells)) * 255).astype(np.uint8)
-    fine = Image.fromarray(coarse, "L").resize((side, side), Image.Resampling.BICUBIC)
+    fine = Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC)
     return np.asarray(fine, np.float32) / 255
 
 
@@ -63,16 +63,16 @@ def mixed(first: Colour, second: Colour, share: np.ndarray) -> np.ndarray:
     return np.asarray(one + (two - one) * share[..., None], np.float32)
 
 
-def as_image(pixels: np.ndarray, mode: str) -> Image.Image:
-    """Return floats in [0, 255] as an image."""
-    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8), mode)
+def as_image(pixels: np.ndarray) -> Image.Image:
+    """Return floats in [0, 255] as an image: L, RGB or RGBA by its channels."""
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
 @lru_cache(maxsize=32)
 def table_image(name: str) -> Image.Image:
     """Return the table as RGB (CANVAS, CANVAS)."""
     table = pantry().tables[name]
-    return as_image(TEXTURES[table.texture](table, texture_generator(name)), "RGB")
+    return as_image(TEXTURES[table.texture](table, texture_generator(name)))
 
 
 def _wood(table: Table, generator: np.random.Generator) -> np.ndarray:
@@ -80,7 +80,7 @@ def _wood(table: Table, generator: np.random.Generator) -> np.ndarray:
     bend = smooth_noise(generator, CANVAS, 4)
     grain = 0.5 + 0.5 * np.sin(150 * rows + 9 * bend + 14 * smooth_noise(generator, CANVAS, 3))
     fibre = np.asarray(
-        Image.fromarray((generator.random((CANVAS, 12)) * 255).astype(np.uint8), "L").resize(
+        Image.fromarray((generator.random((CANVAS, 12)) * 255).astype(np.uint8)).resize(
             (CANVAS, CANVAS), Image.Resampling.BICUBIC
         ),
         np.float32,
@@ -154,7 +154,7 @@ def vessel_image(name: str) -> Image.Image:
         -(((level - outline.inner - 0.02) / 0.014) ** 2)
     )
     pixels += (rim * np.clip(0.35 + 0.65 * facing, 0, 1) * 75)[..., None]
-    image = as_image(np.dstack([pixels, alpha * 255]), "RGBA")
+    image = as_image(np.dstack([pixels, alpha * 255]))
     if vessel.shape == "pan":
         image = Image.alpha_composite(_handle(vessel), image)
     return _on_table(image)

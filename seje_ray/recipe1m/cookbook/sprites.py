@@ -45,7 +45,7 @@ def shaded(image: Image.Image, *, depth: float, relief: float, gloss: float) -> 
     pixels = np.array(image, np.float32)
     pixels[..., :3] *= np.clip(1.0 + lit, 0.45, 1.3)[..., None]
     pixels[..., :3] += (255 * gloss) * (np.clip(lit - 0.16, 0, 0.4)[..., None] ** 1.2)
-    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8), "RGBA")
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
 def with_shadow(image: Image.Image, *, offset: tuple[int, int], softness: float) -> Image.Image:

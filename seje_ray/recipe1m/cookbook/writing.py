@@ -5,6 +5,7 @@ import json
 import mmap
 import multiprocessing
 import os
+import signal
 from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,7 @@ from PIL import Image
 from seje_ray.recipe1m.cookbook.drawing import draw_photo
 from seje_ray.recipe1m.cookbook.plan import LONG_LENGTH
 from seje_ray.recipe1m.cookbook.recipe import CookbookRecipe, generate_recipe
+from seje_ray.recipe1m.records import DataError
 
 LAYER2_ORDER = 20  # purpose of the generator, beside those of the recipes
 JPEG_QUALITY = 88
@@ -87,11 +89,17 @@ def write_cookbook(
 
     Raises:
         ValueError: A number is out of its range.
+        DataError: The folder holds a finished data set already; nothing is overwritten.
     """
     if num_recipes < 1 or seed < 0 or num_processes < 1:
         raise ValueError(
             "num_recipes and num_processes must be >= 1 and seed >= 0, "
             f"got {num_recipes}, {num_processes} and {seed}"
+        )
+    if (out_dir / "layer1.json").exists():
+        raise DataError(
+            f"{out_dir}: holds a layer1.json already, which is never overwritten; "
+            "choose another folder or delete this one"
         )
     out_dir.mkdir(parents=True, exist_ok=True)
     counts: Counter[str] = Counter()
@@ -116,8 +124,8 @@ def write_cookbook(
             counts += batch.counts
             if progress is not None:
                 progress(counts["recipes"], num_recipes)
-        records.write(b"]\n")
-        detected.write(b"]\n")
+        records.write(b"\n]\n")
+        detected.write(b"\n]\n")
     _write_shuffled(spool, ends, layer2, np.random.default_rng((seed, LAYER2_ORDER)))
     spool.unlink()
     for path in (det_ingrs, layer2, layer1):
@@ -149,14 +157,14 @@ def _write_shuffled(
     """Write the spool's entries as one JSON list in random order; memory holds offsets only."""
     order = generator.permutation(len(ends) - 1)
     with ExitStack() as stack, open(out_path, "wb") as out:
-        out.write(b"[\n")
+        out.write(b"[")
         if len(order):
             file = stack.enter_context(open(spool, "rb"))
             entries = stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
             for place, number in enumerate(order.tolist()):
-                out.write(b",\n" if place else b"")
+                out.write(b",\n" if place else b"\n")
                 out.write(entries[ends[number] : ends[number + 1]])
-        out.write(b"]\n")
+        out.write(b"\n]\n")
 
 
 def _batches(
@@ -171,7 +179,7 @@ def _batches(
             yield _make_batch(image_dir, seed, start, stop)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(num_processes, mp_context=context) as pool:
+    with ProcessPoolExecutor(num_processes, context, _leave_interrupts_to_the_parent) as pool:
         waiting: deque[Future[_Batch]] = deque()
         try:
             for start, stop in islice(ranges, BATCHES_AHEAD * num_processes):
@@ -183,6 +191,10 @@ def _batches(
                 yield batch
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _make_batch(image_dir: Path | None, seed: int, start: int, stop: int) -> _Batch:

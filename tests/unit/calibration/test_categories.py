@@ -17,7 +17,14 @@ SETTINGS = {"num_bigrams": 2000, "max_bigram_categories": 1000, "min_members": 1
 
 def test_bigrams_with_more_members_than_the_threshold_become_categories():
     """beef stew 3, fish soup 2, and pea soup 1 title."""
-    titles = ["Beef Stew", "Hot Beef Stew", "The Beef Stew", "Fish Soup", "My Fish Soup", "Pea Soup"]
+    titles = [
+        "Beef Stew",
+        "Hot Beef Stew",
+        "The Beef Stew",
+        "Fish Soup",
+        "My Fish Soup",
+        "Pea Soup",
+    ]
 
     strict = fit_categories(titles, **{**SETTINGS, "min_members": 2})
     lenient = fit_categories(titles, **SETTINGS)
@@ -30,7 +37,7 @@ def test_bigrams_with_more_members_than_the_threshold_become_categories():
 
 
 def test_the_first_category_takes_its_members_from_later_ones():
-    """"stew pot" is in 3 titles; 2 of them already belong to "beef stew" (4 titles)."""
+    """ "stew pot" is in 3 titles; 2 of them already belong to "beef stew" (4 titles)."""
     titles = ["Beef Stew", "Beef Stew", "Beef Stew Pot", "Beef Stew Pot", "Stew Pot"]
 
     categories = fit_categories(titles, **SETTINGS)
@@ -44,7 +51,9 @@ def test_only_the_most_frequent_bigrams_are_considered():
     titles = ["Aa Bb"] * 4 + ["Cc Dd"] * 3 + ["Ee Ff"] * 2
 
     assert fit_categories(titles, **{**SETTINGS, "num_bigrams": 2}).names[1:] == ("aa bb", "cc dd")
-    assert fit_categories(titles, **{**SETTINGS, "max_bigram_categories": 1}).names[1:] == ("aa bb",)
+    assert fit_categories(titles, **{**SETTINGS, "max_bigram_categories": 1}).names[1:] == (
+        "aa bb",
+    )
     assert fit_categories(titles, **{**SETTINGS, "num_bigrams": 0}).names == ("background",)
 
 
@@ -142,7 +151,9 @@ def test_there_are_101_names_of_food101():
 
 
 def test_categories_survive_the_disk(tmp_path):
-    categories = fit_categories(["Beef Stew", "Beef Stew", "Pizza"], **{**SETTINGS, "food101": True})
+    categories = fit_categories(
+        ["Beef Stew", "Beef Stew", "Pizza"], **{**SETTINGS, "food101": True}
+    )
     categories.save(tmp_path)
 
     loaded = Categories.load(tmp_path)

@@ -96,7 +96,7 @@ def test_flagged_lines_are_rescued_or_counted_as_unknown(make_recipe):
 
 
 def test_recipes_without_detector_use_train_entities_and_common_names(make_recipe):
-    """"gochugaru" is known from train, "onions" built in; common names serve such recipes only."""
+    """ "gochugaru" is known from train, "onions" built in; common names serve such recipes only."""
     reexaminer = Reexaminer(EntityLexicon({"gochugaru": 1}))
     lines = ["2 tbsp gochugaru", "3 onions, diced", "1 lb unobtainium"]
     bare = make_recipe("A", lines, [], tagged=False)

@@ -12,7 +12,7 @@ SETTINGS = {"dim": 8, "window": 3, "epochs": 2, "min_count": 2, "seed": 1}
 
 
 def texts_of_two_dishes():
-    """"rice" is always near "egg", "cocoa" near "sugar"."""
+    """ "rice" is always near "egg", "cocoa" near "sugar"."""
     generator = np.random.default_rng(0)
     groups = [["rice", "egg", "soy_sauce", "wok"], ["cocoa", "sugar", "oven", "bake"]]
     return [

@@ -12,7 +12,10 @@ from seje_ray.recipe1m.text import ingredient_tokens, title_words, tokenize
     [
         ("Preheat the oven to 350°F.", ["preheat", "the", "oven", "to", "350", "f"]),
         ("100g stir-fried rice", ["100", "g", "stir", "fried", "rice"]),
-        ("Baker's yeast, ‘quoted’ – cook’s", ["baker's", "yeast", "quoted", "cook's"]),
+        (
+            "Baker's yeast, \u2018quoted\u2019 \u2013 cook\u2019s",
+            ["baker's", "yeast", "quoted", "cook's"],
+        ),
         ("1½ cups", ["1", "1/2", "cups"]),
         ("½cup 1,000 2.5 3/4", ["1/2", "cup", "1,000", "2.5", "3/4"]),
         ("CRÈME fraîche Äpfel", ["crème", "fraîche", "äpfel"]),
@@ -72,5 +75,10 @@ def test_the_sizes_that_stand_between_quantity_and_unit_are_dropped_and_no_other
 
 
 def test_title_words_leave_out_stop_words_and_numbers():
-    assert title_words("Mom's Best 3-Bean Chili with the Works") == ["mom's", "bean", "chili", "works"]
+    assert title_words("Mom's Best 3-Bean Chili with the Works") == [
+        "mom's",
+        "bean",
+        "chili",
+        "works",
+    ]
     assert title_words("The Best of 2010") == []

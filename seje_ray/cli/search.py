@@ -1,0 +1,76 @@
+"""``seje-ray search``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from seje_ray.cli.options import partition_option, run_name_option, workspace_option
+
+if TYPE_CHECKING:
+    from seje_ray.on_ray.search import Found
+
+
+@click.command("search", epilog="Example: seje-ray search --image dinner.jpg --results 10")
+@click.option(
+    "--image",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A photo: find recipes for it.",
+)
+@click.option(
+    "--recipe",
+    metavar="ID|FILE",
+    help="A recipe of the partition by its id, or a .jsonl file: find photos for it.",
+)
+@click.option(
+    "--results", type=click.IntRange(min=1), default=5, show_default=True, help="How many."
+)
+@partition_option
+@run_name_option
+@workspace_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def command(
+    image: Path | None,
+    recipe: str | None,
+    results: int,
+    partition: str,
+    name: str | None,
+    workspace: Path,
+    as_json: bool,
+) -> None:
+    """Find recipes for a photo, or photos for a recipe, among a partition's pairs.
+
+    Without a query the partition's first pair is searched both ways, as an example. Writes the
+    results with their photos to search.html in the workspace.
+    """
+    import json
+    from dataclasses import asdict
+
+    from seje_ray.on_ray.search import Searcher
+    from seje_ray.on_ray.train import open_run
+
+    searcher = Searcher(open_run(workspace, name), workspace, partition)
+    found = []
+    if image is not None:
+        found.append(searcher.for_photo(image.absolute(), results))
+    if recipe is not None:
+        found.append(searcher.for_recipe(recipe, results))
+    if not found:
+        found = [searcher.for_row(0, results, is_photo=is_photo) for is_photo in (True, False)]
+    searcher.write_page(workspace / "search.html")
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=1))
+        return
+    for one in found:
+        _print(one)
+    click.echo(f"photos: {workspace / 'search.html'}")
+
+
+def _print(found: "Found") -> None:
+    wanted = "recipes for" if found.is_photo else "photos for"
+    click.echo(f"{wanted} {found.query}")
+    for result in found.results:
+        photo = "" if found.is_photo else f"  photo {result.image_id}"
+        match = "  <- its own" if result.is_match else ""
+        place = f"  {result.rank:2d}  {result.similarity:5.2f}  {result.id}"
+        click.echo(f"{place}  {result.title}{photo}{match}")

@@ -1,0 +1,160 @@
+"""Search: the nearest recipes of a photo, or the nearest photos of a recipe."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seje_ray.artifact import open_artifact, write_text
+from seje_ray.calibration.corpus import RecipeText
+from seje_ray.errors import SejeError
+from seje_ray.on_ray.embed import embed_partition
+from seje_ray.on_ray.train import TrainedRun
+from seje_ray.recipe1m.images import load_image
+from seje_ray.recipe1m.own_data import read_own_data
+from seje_ray.recipe1m.records import ImageFile, Recipe
+from seje_ray.report.cards import Card, Example, card, photo_uri
+from seje_ray.report.page import render
+from seje_ray.report.photos import PairBook
+from seje_ray.retrieval.embeddings import Embeddings, load_embeddings
+from seje_ray.retrieval.search import nearest
+from seje_ray.training.query import QueryEmbedder
+
+STORED_SIDE = 512  # pixels, shorter side of a query photo
+
+
+class QueryError(SejeError):
+    """A query cannot be used; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One found pair."""
+
+    rank: int
+    similarity: float  # cosine, in [-1, 1]
+    id: str
+    image_id: str
+    title: str
+    is_match: bool  # the query's own pair
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A query and what was found for it, nearest first."""
+
+    query: str
+    is_photo: bool  # a photo that looks for recipes; else a recipe that looks for photos
+    results: tuple[Result, ...]
+
+
+class Searcher:
+    """Searches one partition with a training's best checkpoint."""
+
+    def __init__(self, trained: TrainedRun, workspace: Path, partition: str) -> None:
+        """Read the partition's embeddings; embed it first where that is not done yet."""
+        embedded = embed_partition(trained, workspace, partition)
+        self._embeddings: Embeddings = load_embeddings(embedded.shards(partition))
+        calibrated = open_artifact(workspace / "calibrated", "calibrated")
+        self._book = PairBook(calibrated, partition)
+        self._trained, self._workspace, self._partition = trained, workspace, partition
+        self.examples: list[Example] = []  # one per search, for the page
+
+    def for_photo(self, path: Path, num_results: int) -> Found:
+        """Recipes for the photo in ``path``.
+
+        Raises:
+            QueryError: If the file is no usable photo.
+        """
+        jpeg = load_image(ImageFile(path.stem, str(path)), shorter_side=STORED_SIDE)
+        if not isinstance(jpeg, bytes):
+            raise QueryError(f"{path}: {jpeg.reason}; give a photo, e.g. a JPEG or PNG file")
+        query = QueryEmbedder(self._trained.best_checkpoint, self._workspace).embed_photo(jpeg)
+        shown = Card(path.name, photo_uri(jpeg), ())
+        return self._search(query, shown, str(path), None, is_photo=True, num=num_results)
+
+    def for_recipe(self, name: str, num_results: int) -> Found:
+        """Photos for a recipe: an id of the partition, or a file with one recipe.
+
+        Raises:
+            QueryError: If there is no such recipe.
+        """
+        if name in self._embeddings.ids:
+            return self.for_row(self._embeddings.ids.index(name), num_results, is_photo=False)
+        path = Path(name)
+        if not path.is_file():
+            raise QueryError(
+                f"{name}: neither a file nor the id of a recipe of partition "
+                f"{self._partition!r}; an id is e.g. {self._embeddings.ids[0]}"
+            )
+        recipe = _only_recipe(path)
+        text = RecipeText(
+            recipe.id, recipe.title, recipe.ingredients, recipe.instructions, recipe.entities
+        )
+        embedder = QueryEmbedder(self._trained.best_checkpoint, self._workspace)
+        shown = Card(recipe.title, "", recipe.ingredients[:8])
+        query = embedder.embed_recipe(text)
+        return self._search(query, shown, recipe.title, None, is_photo=False, num=num_results)
+
+    def for_row(self, row: int, num_results: int, *, is_photo: bool) -> Found:
+        """Results for a pair of the partition, by its photo or by its recipe."""
+        found = self._embeddings
+        rows = found.image_embeddings if is_photo else found.recipe_embeddings
+        described = f"photo {found.image_ids[row]}" if is_photo else found.titles[row]
+        shown = card(self._book, row)
+        return self._search(rows[row], shown, described, row, is_photo=is_photo, num=num_results)
+
+    def write_page(self, path: Path) -> None:
+        """Write an HTML page of all searches so far."""
+        values: dict[str, Any] = {
+            "title": "seje_ray: search",
+            "subtitle": f"{self._trained.folder.name}, {self._partition} partition, "
+            f"{len(self._embeddings.ids):,} pairs",
+            "examples": self.examples,
+        }
+        write_text(path, render("search.html", values))
+
+    def _search(
+        self,
+        query: np.ndarray,
+        shown: Card,
+        text: str,
+        own: int | None,
+        *,
+        is_photo: bool,
+        num: int,
+    ) -> Found:
+        known = self._embeddings
+        gallery = known.recipe_embeddings if is_photo else known.image_embeddings
+        hits = nearest(query, gallery, num)
+        cards = tuple(
+            card(self._book, row, note=f"{similarity:.2f}", is_match=row == own)
+            for row, similarity in hits
+        )
+        self.examples.append(Example(shown, is_photo, cards))
+        results = tuple(
+            Result(
+                rank,
+                similarity,
+                known.ids[row],
+                known.image_ids[row],
+                known.titles[row],
+                row == own,
+            )
+            for rank, (row, similarity) in enumerate(hits, start=1)
+        )
+        return Found(text, is_photo, results)
+
+
+def _only_recipe(path: Path) -> Recipe:
+    """The first recipe of a file of own data.
+
+    Raises:
+        QueryError: If its first record is not one.
+    """
+    first = next(iter(read_own_data(path)), None)
+    if isinstance(first, Recipe):
+        return first
+    reason = "it is empty" if first is None else f"{first.reason} ({first.detail})"
+    raise QueryError(f"{path}: expected one recipe as a line of JSON, found none: {reason}")

@@ -1,0 +1,143 @@
+"""Photos: from any file to a small JPEG, and from JPEG bytes to the crops that networks see."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from seje_ray.recipe1m.records import ImageFile, Reject
+
+MAX_FILE_BYTES = 64 * 2**20
+MAX_PIXELS = 64_000_000
+MIN_SIDE = 16  # pixels
+MAX_ASPECT = 8.0  # longer side over shorter side
+JPEG_QUALITY = 90
+WHITE = (255, 255, 255)  # behind transparent parts
+
+
+def load_image(file: ImageFile, *, shorter_side: int) -> bytes | Reject:
+    """Read a photo and give it as an upright RGB JPEG, or the reason why it cannot be used.
+
+    Args:
+        file: Where it lies.
+        shorter_side: Pixels; a larger photo is made smaller, a smaller one stays as it is.
+    """
+    path = Path(file.location)
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            return Reject(file.id, "file_too_large", f"{path}: over {MAX_FILE_BYTES} bytes")
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return Reject(file.id, "missing_file", str(path))
+    except OSError as error:
+        return Reject(file.id, "unreadable_file", f"{path}: {error.strerror}")
+    result = to_jpeg(data, shorter_side=shorter_side)
+    if isinstance(result, bytes):
+        return result
+    reason, detail = result
+    return Reject(file.id, reason, f"{path}: {detail}")
+
+
+def to_jpeg(data: bytes, *, shorter_side: int) -> bytes | tuple[str, str]:
+    """Any image file's bytes as an upright RGB JPEG, or (reason, detail)."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            problem = _absurd(image.size)
+            if problem is not None:
+                return "absurd_dimensions", problem
+            return _encoded(_upright_rgb(image, shorter_side), shorter_side)
+    except UnidentifiedImageError:
+        return "undecodable_image", "no known image format" if data else "an empty file"
+    except OSError as error:
+        reason = "truncated_image" if "truncated" in str(error) else "undecodable_image"
+        return reason, str(error)
+    except (ValueError, SyntaxError, EOFError, IndexError, OverflowError, MemoryError) as error:
+        # What Pillow's decoders raise on broken files of the various formats.
+        return "undecodable_image", f"{type(error).__name__}: {error}"
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        return "absurd_dimensions", str(error)
+
+
+def _absurd(size: tuple[int, int]) -> str | None:
+    short, long = sorted(size)
+    if short < MIN_SIDE or long > MAX_ASPECT * short or short * long > MAX_PIXELS:
+        return f"{size[0]} x {size[1]} pixels"
+    return None
+
+
+def _upright_rgb(image: Image.Image, shorter_side: int) -> Image.Image:
+    image.draft("RGB", (shorter_side, shorter_side))  # JPEG: decode no finer than needed
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I;16") or upright.mode in ("I", "F"):
+        return _scaled_to_8_bits(upright).convert("RGB")
+    if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
+        layer = upright.convert("RGBA")
+        ground = Image.new("RGBA", layer.size, (*WHITE, 255))
+        return Image.alpha_composite(ground, layer).convert("RGB")
+    return upright.convert("RGB")
+
+
+def _scaled_to_8_bits(image: Image.Image) -> Image.Image:
+    """16-bit and float greys; Pillow's own conversion clips them to white."""
+    values = np.nan_to_num(np.asarray(image, dtype=np.float32))
+    top = max(float(values.max()), 1e-12)
+    full = 65535.0 if top > 255 else 255.0 if top > 1 else 1.0
+    return Image.fromarray((values.clip(0, full) * (255 / full)).round().astype(np.uint8))
+
+
+def _encoded(image: Image.Image, shorter_side: int) -> bytes:
+    factor = shorter_side / min(image.size)
+    if factor < 1:
+        width, height = (max(1, round(side * factor)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return buffer.getvalue()
+
+
+def decode(jpeg: bytes) -> Image.Image:
+    """A stored JPEG as an RGB image."""
+    with Image.open(io.BytesIO(jpeg)) as image:
+        return image.convert("RGB")
+
+
+def eval_crop(jpeg: bytes, *, resize: int, crop: int) -> np.ndarray:
+    """Centre crop (crop, crop, 3) uint8 after scaling the shorter side to ``resize`` pixels.
+
+    Source: METHOD 6.
+    """
+    offset = (resize - crop) / 2
+    return _crop(jpeg, resize, crop, offset, offset)
+
+
+def train_crop(
+    jpeg: bytes, *, resize: int, crop: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Random crop (crop, crop, 3) uint8 of the central square, flipped half of the time.
+
+    The shorter side is scaled to ``resize`` pixels first.
+
+    Source: METHOD 6.
+    """
+    left, top = (int(n) for n in generator.integers(0, resize - crop + 1, size=2))
+    cropped = _crop(jpeg, resize, crop, left, top)
+    return cropped[:, ::-1] if generator.random() < 0.5 else cropped
+
+
+def _crop(jpeg: bytes, resize: int, crop: int, left: float, top: float) -> np.ndarray:
+    """A window of the central ``resize`` square, read from the photo in one resampling."""
+    with Image.open(io.BytesIO(jpeg)) as image:
+        image.draft("RGB", (resize, resize))
+        width, height = image.size
+        scale = min(width, height) / resize  # photo pixels per scaled pixel
+        x = (width - resize * scale) / 2 + left * scale
+        y = (height - resize * scale) / 2 + top * scale
+        box = (
+            max(0.0, x),
+            max(0.0, y),
+            min(width, x + crop * scale),
+            min(height, y + crop * scale),
+        )
+        window = image.convert("RGB").resize((crop, crop), Image.Resampling.BILINEAR, box=box)
+    return np.asarray(window)

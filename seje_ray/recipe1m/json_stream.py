@@ -1,0 +1,134 @@
+"""JSON records of a large file one by one; a broken record costs itself and nothing else."""
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seje_ray.recipe1m.records import DataError
+
+CHUNK_BYTES = 1 << 20
+MAX_RECORD_CHARS = 8 << 20
+TAIL = 16  # characters at the end of what is read where an error may mean "cut", not "wrong"
+
+_BETWEEN = re.compile(r"[\s,]*")
+_NEXT_RECORD = re.compile(r"\n[\s,]*(?=\{)|(?<=\}),\s*(?=\{)")
+_DECODER = json.JSONDecoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A stretch of the file that is no record."""
+
+    reason: str  # malformed_json, record_too_large or truncated_file
+    detail: str
+
+
+def json_records(path: Path, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Any | Broken]:
+    """Elements of a JSON list, or of JSON lines, in file order; memory holds a few of them.
+
+    After a record that is not JSON, reading goes on at the next place that looks like the start
+    of one: an opening brace on a new line, or after a closing brace and a comma.
+
+    Raises:
+        DataError: If the file is empty, or starts like no JSON list and no JSON object.
+    """
+    with path.open("rb") as file:
+        window = _Window(path, file, chunk_bytes)
+        is_list = window.start()
+        while window.skip(_BETWEEN):
+            if is_list and window.next_is("]"):
+                return
+            yield window.record()
+        if is_list:
+            yield Broken("truncated_file", f"{path.name}: ends without the closing ]")
+
+
+class _Window:
+    """The part of a file that is held as text, and how far it is read."""
+
+    def __init__(self, path: Path, file: Any, chunk_bytes: int) -> None:
+        self._path, self._file, self._chunk_bytes = path, file, chunk_bytes
+        # A byte that is not UTF-8 becomes a lone surrogate, which the readers reject by record.
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape")
+        self._text, self._at = "", 0
+        self._is_whole = False  # the file's end is in the text
+        self._before = 0  # characters of the file before the text
+
+    def start(self) -> bool:
+        """Go behind the opening bracket of a list; False where the file has JSON lines."""
+        self._read()
+        if self._text.startswith("\ufeff"):
+            self._at = 1
+        if not self.skip(re.compile(r"\s*")):
+            raise DataError(f"{self._path}: expected JSON records, found an empty file")
+        first = self._text[self._at]
+        if first not in "[{":
+            raise DataError(
+                f"{self._path}: expected a JSON list or JSON lines, found a file that starts with "
+                f"{self._text[self._at : self._at + 12]!r}; is it compressed or another format?"
+            )
+        self._at += first == "["
+        return first == "["
+
+    def skip(self, pattern: re.Pattern[str]) -> bool:
+        """Go behind ``pattern``; False at the end of the file."""
+        while True:
+            match = pattern.match(self._text, self._at)
+            self._at = match.end() if match else self._at
+            if self._at < len(self._text):
+                return True
+            if not self._read():
+                return False
+
+    def next_is(self, character: str) -> bool:
+        return self._text[self._at] == character
+
+    def record(self) -> Any | Broken:
+        """The record that starts here."""
+        while True:
+            try:
+                value, self._at = _DECODER.raw_decode(self._text, self._at)
+            except (json.JSONDecodeError, RecursionError) as error:
+                problem = error
+            else:
+                return value
+            if isinstance(problem, json.JSONDecodeError) and self._may_be_cut(problem):
+                if len(self._text) - self._at > MAX_RECORD_CHARS:
+                    return self._resume(Broken("record_too_large", self._where("record")))
+                if self._read():
+                    continue
+            return self._resume(Broken("malformed_json", self._where(str(problem))))
+
+    def _may_be_cut(self, error: json.JSONDecodeError) -> bool:
+        return error.msg.startswith("Unterminated") or error.pos >= len(self._text) - TAIL
+
+    def _where(self, what: str) -> str:
+        return f"{self._path.name}: character {self._before + self._at:,}: {what}"[:200]
+
+    def _resume(self, broken: Broken) -> Broken:
+        """Go to the next likely start of a record, or to the end of the file."""
+        self._at += 1
+        while True:
+            match = _NEXT_RECORD.search(self._text, self._at)
+            if match is not None:
+                self._at = match.end()
+                return broken
+            self._at = max(self._at, len(self._text) - TAIL)
+            if not self._read():
+                self._at = len(self._text)
+                return broken
+
+    def _read(self) -> bool:
+        """Add a chunk to the text, drop what is behind; False at the end of the file."""
+        if self._is_whole:
+            return False
+        data = self._file.read(self._chunk_bytes)
+        self._is_whole = not data
+        kept = self._text[self._at :]
+        self._before += self._at
+        self._text, self._at = kept + self._decoder.decode(data, final=self._is_whole), 0
+        return not self._is_whole or len(self._text) > len(kept)

@@ -1,0 +1,46 @@
+"""Which reader a data set needs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from seje_ray.recipe1m.own_data import OwnData
+from seje_ray.recipe1m.reader import Recipe1M, Removed
+from seje_ray.recipe1m.records import DataError, Recipe, Reject
+
+OWN_SUFFIXES = (".jsonl", ".parquet")
+
+
+class DataSource(Protocol):
+    """A data set that can be read."""
+
+    def files(self) -> list[Path]:
+        """Files that decide the texts; part of what identifies the data set."""
+
+    def describe(self) -> str:
+        """What and where it is, for messages."""
+
+    def read(self) -> Iterator[Recipe | Reject]:
+        """Every record, either usable or rejected by reason."""
+
+
+def open_source(path: Path, *, removed: Removed = "public") -> DataSource:
+    """Choose the reader for ``path``: a Recipe1M folder, or a file of own recipes.
+
+    Args:
+        path: What the user named.
+        removed: How a Recipe1M folder's remove1M.txt is read.
+
+    Raises:
+        DataError: If there is no such thing, or it is neither.
+    """
+    if path.is_dir():
+        return Recipe1M(path, removed=removed)
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    if path.suffix not in OWN_SUFFIXES:
+        raise DataError(
+            f"{path}: expected a Recipe1M folder or a {' or '.join(OWN_SUFFIXES)} file, found "
+            f"{path.suffix or 'a file without suffix'}"
+        )
+    return OwnData(path)

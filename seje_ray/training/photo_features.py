@@ -1,0 +1,89 @@
+"""Features of photos that calibration stores: category, f_cat, and frozen backbone features.
+
+Letters: E word-vector dimensions, F pooled features.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seje_ray.calibration.categories import Categories
+from seje_ray.calibration.image_categorizer import (
+    ImageCategorizer,
+    category_word_vectors,
+    image_category_vectors,
+)
+from seje_ray.calibration.word_vectors import WordVectors
+from seje_ray.config import RunConfig
+from seje_ray.recipe1m.pixels import PixelSpec
+from seje_ray.training.build import backbone_of, pixels_of
+
+BATCH_SIZE = 64  # photos in one forward pass
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFeatures:
+    """What is stored of n photos."""
+
+    category_ids: np.ndarray  # (n,) int32, the categorizer's likeliest category
+    category_vectors: np.ndarray  # (n, E) float32, f_cat
+    pooled: np.ndarray | None  # (n, F) float32, where the image backbone is frozen
+
+
+class PhotoExtractor:
+    """Computes ``PhotoFeatures`` with the networks of a fitted calibrator."""
+
+    def __init__(
+        self, run: RunConfig, calibrator: Path, device: torch.device, num_threads: int = 2
+    ) -> None:
+        """Load the categorizer, and the frozen image backbone where ``run`` has one."""
+        config = run.calibrate.image_categorizer
+        backbone = backbone_of(config.backbone, load_weights=False)
+        categorizer = ImageCategorizer.load(calibrator / "image_categorizer", backbone)
+        self._categorizer = categorizer.to(device)
+        self._pixels = pixels_of(config.backbone, backbone)
+        words = WordVectors.load(calibrator / "word_vectors")
+        self._vectors = category_word_vectors(Categories.load(calibrator / "text").names, words)
+        self._mode = config.vector
+        self._device, self._num_threads = device, num_threads
+        self._frozen, self._frozen_pixels = None, self._pixels
+        if run.model.freeze_backbone:
+            self._frozen = backbone_of(run.model.backbone).to(device).eval()
+            self._frozen_pixels = pixels_of(run.model.backbone, self._frozen)
+
+    @property
+    def feature_dim(self) -> int | None:
+        """F, where pooled features are computed."""
+        return None if self._frozen is None else self._frozen.feature_dim
+
+    @torch.inference_mode()
+    def extract(self, jpegs: Sequence[bytes]) -> PhotoFeatures:
+        """Features of at least one photo, in order."""
+        probabilities = np.concatenate(
+            [self._categorizer.predict(x).cpu().numpy() for x in self._decoded(jpegs, self._pixels)]
+        )
+        pooled = None
+        if self._frozen is not None:
+            batches = [self._frozen(x) for x in self._decoded(jpegs, self._frozen_pixels)]
+            pooled = torch.cat(batches).float().cpu().numpy()
+        return PhotoFeatures(
+            probabilities.argmax(axis=1).astype(np.int32),
+            image_category_vectors(probabilities, self._vectors, self._mode).astype(np.float32),
+            pooled,
+        )
+
+    def _decoded(self, jpegs: Sequence[bytes], pixels: PixelSpec) -> Iterator[Tensor]:
+        """Batches of centre crops, decoded ahead of the network."""
+
+        def batch(start: int) -> Tensor:
+            crops = [pixels.crop_of(jpeg, None) for jpeg in jpegs[start : start + BATCH_SIZE]]
+            return torch.from_numpy(pixels.normalise(crops))
+
+        with ThreadPoolExecutor(self._num_threads) as decoders:
+            for decoded in decoders.map(batch, range(0, len(jpegs), BATCH_SIZE)):
+                yield decoded.to(self._device)

@@ -1,0 +1,77 @@
+"""Embedding of one photo or one recipe that the model has never seen."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seje_ray.calibration.calibrator import TextCalibrator
+from seje_ray.calibration.corpus import RecipeText
+from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
+from seje_ray.config import load_run
+from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.training.build import FeatureDims, build_model, pixel_spec
+from seje_ray.training.photo_features import PhotoExtractor
+from seje_ray.training.state import load_model_weights, read_origin
+
+
+class QueryEmbedder:
+    """Calibrates and embeds queries with a checkpoint and the calibrator of its workspace."""
+
+    def __init__(self, checkpoint: Path, workspace: Path) -> None:
+        """Read the model; a branch's calibration is read when first used."""
+        run, origin = read_origin(checkpoint)
+        # How features were computed is the calibration's to say, not the training's run file.
+        stored = load_run(workspace / "calibrated" / "run.yaml")
+        self._run = replace(run, calibrate=stored.calibrate)
+        self._calibrator = workspace / "calibrator"
+        model = build_model(run, FeatureDims.of(origin.facts), load_weights=False)
+        assert isinstance(model, JointEmbedding)
+        load_model_weights(model, checkpoint)
+        self._model = model
+
+    @torch.inference_mode()
+    def embed_photo(self, jpeg: bytes) -> np.ndarray:
+        """Unit image embedding (D,) of a photo, as ``load_image`` gives it."""
+        extractor = PhotoExtractor(self._run, self._calibrator, torch.device("cpu"))
+        features = extractor.extract([jpeg])
+        if self._model.backbone is None:
+            assert features.pooled is not None
+            pooled = torch.from_numpy(features.pooled)
+        else:
+            pixels = pixel_spec(self._run)
+            assert pixels is not None
+            pooled = self._model.backbone(
+                torch.from_numpy(pixels.normalise([pixels.crop_of(jpeg, None)]))
+            )
+        category = _used(features.category_vectors, self._run.model.use_image_category)
+        embedding: np.ndarray = self._model.image_head(pooled, category)[0].float().numpy()
+        return embedding
+
+    @torch.inference_mode()
+    def embed_recipe(self, recipe: RecipeText) -> np.ndarray:
+        """Unit recipe embedding (D,) of a recipe's texts."""
+        config, model = self._run.calibrate, self._run.model
+        text = TextCalibrator.load(
+            self._calibrator / "text", self._calibrator / "word_vectors", config.key_term_vector
+        ).features(recipe)
+        encoder = SkipInstructions.load(self._calibrator / "sentence_encoder")
+        steps = recipe.instructions[: config.sentence_encoder.max_sentences]
+        sentences = encoder.encode(steps) if steps else np.zeros((1, encoder.dim), np.float32)
+        embedding: np.ndarray = (
+            self._model.recipe_encoder(
+                _used(sentences[None], model.use_sentences),
+                torch.tensor([len(steps)]),
+                _used(text.key_term_vector[None], model.use_key_terms),
+            )[0]
+            .float()
+            .numpy()
+        )
+        return embedding
+
+
+def _used(values: np.ndarray, is_used: bool) -> Tensor:
+    tensor = torch.from_numpy(values)
+    return tensor if is_used else torch.zeros_like(tensor)
