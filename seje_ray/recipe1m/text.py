@@ -33,13 +33,13 @@ _UNITS = _word_set(
 )
 _PIECES = _word_set(
     """bag bags bar bars block blocks bottle bottles bowl bowls box boxes bulb bulbs bunch bunches
-    can cans carton cartons clove cloves cob cobs container containers cube cubes dash dashes drop
-    drops ear ears envelope envelopes fillet fillets glass glasses handful handfuls head heads jar
-    jars knob leaf leaves link links loaf loaves pack package packages packet packets packs part parts
-    pc pcs piece pieces pinch pinches portion portions ring rings rib ribs sachet sachets section
-    sections segment segments sheet sheets slice slices spear spears splash spoon spoonful spoons
-    sprig sprigs sprinkle stalk stalks stem stems stick sticks strip strips tin tins tub tubs
-    wedge wedges"""
+    can cans carton cartons clove cloves cob cobs container containers cube cubes dash dashes
+    drop drops ear ears envelope envelopes fillet fillets glass glasses handful handfuls head
+    heads jar jars knob leaf leaves link links loaf loaves pack package packages packet packets
+    packs part parts pc pcs piece pieces pinch pinches portion portions rib ribs ring rings
+    sachet sachets section sections segment segments sheet sheets slice slices spear spears
+    splash spoon spoonful spoons sprig sprigs sprinkle stalk stalks stem stems stick sticks
+    strip strips tin tins tub tubs wedge wedges"""
 )
 """Units only after a quantity: the ribs of "pork ribs" and "Clove 3" are ingredients."""
 

@@ -1,12 +1,17 @@
 """What a recipe is, before it is written or drawn."""
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 
 from seje_ray.recipe1m.cookbook.dice import Dice, zipf_cumulative
 from seje_ray.recipe1m.cookbook.pantry import Staple, pantry
 
-PLAN, PLAN_TWIN, WORDS = 0, 1, 2  # purposes of the dice, so that no two share their numbers
+PLAN, PLAN_TWIN, WORDS, DISHES = (
+    0,
+    1,
+    2,
+    3,
+)  # purposes of the dice, so that no two share their numbers
 
 TWIN_EVERY = 4  # every fourth recipe may be the near twin of the one before it ...
 TWIN_SHARE = 0.6  # ... and is one this often
@@ -48,10 +53,25 @@ def plan_recipe(seed: int, index: int) -> Plan:
     return _own_plan(seed, index)
 
 
+def turn_of(seed: int, index: int) -> str:
+    """Return the dish whose turn it is: each comes once in a round, in an order of its own.
+
+    So every dish has nearly the same number of recipes, however few there are.
+    """
+    lap, place = divmod(index, len(pantry().dishes))
+    return _dish_order(seed, lap)[place]
+
+
+@lru_cache(maxsize=64)
+def _dish_order(seed: int, lap: int) -> tuple[str, ...]:
+    dishes = tuple(pantry().dishes)
+    return tuple(Dice((seed, lap, DISHES)).some(dishes, len(dishes)))
+
+
 def _own_plan(seed: int, index: int) -> Plan:
     things = pantry()
     dice = Dice((seed, index, PLAN))
-    dish = things.dishes[dice.choice(tuple(things.dishes))]
+    dish = things.dishes[turn_of(seed, index)]
     look = Look(
         dish=dish.title,
         method=dice.choice(tuple(dish.methods)),

@@ -1,15 +1,17 @@
 """One recipe of the cookbook, from its seed and index alone."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from seje_ray.recipe1m.cookbook.dice import Dice
 from seje_ray.recipe1m.cookbook.grammar import write_text
-from seje_ray.recipe1m.cookbook.plan import Look, plan_recipe
-from seje_ray.recipe1m.records import PARTITIONS, Entity
+from seje_ray.recipe1m.cookbook.pantry import pantry
+from seje_ray.recipe1m.cookbook.plan import Look, plan_recipe, turn_of
+from seje_ray.recipe1m.records import Entity
 
-FACTS = 3  # purpose of the dice, beside those of plan.py
+FACTS, PARTITIONING = 4, 5  # purposes of the dice, beside those of plan.py
 
-PARTITION_SHARES = (0.70, 0.85, 1.0)  # running sums of train, val, test
+PARTITION_DECK = ("train",) * 14 + ("val",) * 3 + ("test",) * 3  # of twenty recipes of a dish
 NO_PHOTO_SHARE = 0.1
 NUM_PHOTOS_SHARES = (0.42, 0.72, 0.87, 0.95, 1.0)  # running sums of one to five photos: mean 2.04
 
@@ -40,7 +42,6 @@ def generate_recipe(seed: int, index: int) -> CookbookRecipe:
     plan = plan_recipe(seed, index)
     text = write_text(plan)
     dice = Dice((seed, index, FACTS))
-    partition = dice.weighted(PARTITIONS, PARTITION_SHARES)
     num_photos = 0
     if not dice.chance(NO_PHOTO_SHARE):
         num_photos = dice.weighted(range(1, 6), NUM_PHOTOS_SHARES)
@@ -49,7 +50,7 @@ def generate_recipe(seed: int, index: int) -> CookbookRecipe:
         seed=seed,
         index=index,
         id=recipe_id,
-        partition=partition,
+        partition=_partition(seed, index),
         title=text.title,
         names_dish=text.names_dish,
         url=f"https://cookbook.example.org/recipes/{recipe_id}",
@@ -59,6 +60,19 @@ def generate_recipe(seed: int, index: int) -> CookbookRecipe:
         image_ids=tuple(_hex_id(seed, 5 * index + i, PHOTO_IDS) for i in range(num_photos)),
         look=plan.look,
     )
+
+
+def _partition(seed: int, index: int) -> str:
+    """Return the recipe's partition, dealt so that each holds its share of every dish."""
+    dishes = tuple(pantry().dishes)
+    deck, card = divmod(index // len(dishes), len(PARTITION_DECK))
+    return _dealt(seed, dishes.index(turn_of(seed, index)), deck)[card]
+
+
+@lru_cache(maxsize=256)
+def _dealt(seed: int, dish_number: int, deck: int) -> tuple[str, ...]:
+    dice = Dice((seed, dish_number, deck, PARTITIONING))
+    return tuple(dice.some(PARTITION_DECK, len(PARTITION_DECK)))
 
 
 def _hex_id(seed: int, index: int, factor: int) -> str:

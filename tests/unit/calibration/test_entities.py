@@ -130,6 +130,7 @@ def test_common_ingredients_are_singular_and_plural_and_found_in_lines():
     [
         (["add", "soy", "sauce", "now"], ["soy_sauce"], ["add", "soy_sauce", "now"]),
         (["light", "soy", "sauce"], ["soy_sauce", "light_soy_sauce"], ["light_soy_sauce"]),
+        (["soy", "sauce", "dip"], ["soy_sauce", "soy_sauce_dip"], ["soy_sauce_dip"]),
         (["red", "wine", "red", "wine"], ["red_wine"], ["red_wine", "red_wine"]),
         (["a", "b", "c"], ["a_b", "b_c"], ["a_b", "c"]),  # from the left
         (["soy", "sauce"], ["soy", "sauce"], ["soy", "sauce"]),

@@ -117,6 +117,16 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(corpus):
     assert first.history == again.history
 
 
+def test_each_epoch_has_an_order_of_its_own(corpus):
+    """Weights that hardly move: epochs differ only in which sentences share a batch."""
+    still = {**SETTINGS, "learning_rate": 1e-30, "batch_size": 7}
+
+    losses = [e["loss"] for e in fit_skip_instructions(corpus, epochs=3, **still).history]
+
+    assert len(set(losses)) == 3
+    assert losses == pytest.approx([losses[0]] * 3, rel=0.05)
+
+
 def test_fitting_leaves_the_global_generator_alone(corpus):
     before = torch.random.get_rng_state()
 

@@ -1,9 +1,11 @@
 """word2vec on the texts of recipes."""
 
 import json
+import zlib
 
 import numpy as np
 import pytest
+from gensim.models import Word2Vec
 
 from seje_ray.calibration.word_vectors import WordVectors, fit_word_vectors
 from seje_ray.errors import ArtifactError
@@ -29,6 +31,19 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others():
     assert first.words == again.words
     assert first.matrix.tobytes() == again.matrix.tobytes()
     assert first.vocabulary_hash == again.vocabulary_hash != other.vocabulary_hash
+
+
+def test_vectors_are_those_of_skip_gram_with_hierarchical_softmax():
+    """The library's own call, every setting of METHOD 1.5 written out."""
+    texts = texts_of_two_dishes()
+    twin = Word2Vec(
+        texts, sg=1, hs=1, negative=0, vector_size=8, window=3, epochs=2, min_count=2, seed=1,
+        workers=1, hashfxn=lambda word: zlib.crc32(word.encode()),
+    )  # fmt: skip
+
+    vectors = fit_word_vectors(texts, **SETTINGS)
+
+    assert vectors.matrix.tobytes() == twin.wv.vectors.tobytes()
 
 
 def test_words_that_occur_together_are_near():

@@ -11,7 +11,7 @@ from seje_ray.recipe1m.cookbook import CookbookRecipe, generate_recipe
 from seje_ray.recipe1m.cookbook.dice import Dice, zipf_cumulative
 from seje_ray.recipe1m.cookbook.grammar import write_text
 from seje_ray.recipe1m.cookbook.pantry import pantry
-from seje_ray.recipe1m.cookbook.plan import plan_recipe
+from seje_ray.recipe1m.cookbook.plan import plan_recipe, turn_of
 
 NUM_RECIPES = 2000
 
