@@ -31,11 +31,9 @@ def command(
     them. The same run name again goes on from its last checkpoint.
     """
     run = read_run(config, overrides, workspace)
-    from seje_ray.on_ray.connect import connected
     from seje_ray.on_ray.train import train
 
-    with connected(num_workers=workers or 2):
-        trained = train(run, workspace, name=name or run.name, num_workers=workers)
+    trained = train(run, workspace, name=name or run.name, num_workers=workers)
     metrics = trained.metrics
     click.echo(
         f"best epoch {trained.best_epoch}: val MedR "

@@ -16,8 +16,8 @@ POLL_S = 0.3
 class Report(Protocol):
     """What a long piece of work calls now and then."""
 
-    def __call__(self, done: float, total: float, text: str) -> None:
-        """``done`` of ``total`` units are finished; ``text`` says what is going on."""
+    def __call__(self, done: int, total: int, text: str) -> None:
+        """Say that ``done`` of ``total`` units are finished, and what is going on."""
         ...
 
 
@@ -26,13 +26,13 @@ class ProgressBoard:
     """Keeps the latest word of every reporter."""
 
     def __init__(self) -> None:
-        self._latest: dict[str, tuple[float, float, str]] = {}
+        self._latest: dict[str, tuple[int, int, str]] = {}
 
-    def tell(self, name: str, done: float, total: float, text: str) -> None:
+    def tell(self, name: str, done: int, total: int, text: str) -> None:
         """Note how far ``name`` is."""
         self._latest[name] = (done, total, text)
 
-    def latest(self) -> dict[str, tuple[float, float, str]]:
+    def latest(self) -> dict[str, tuple[int, int, str]]:
         """Everything told so far."""
         return self._latest
 
@@ -46,11 +46,11 @@ def reporter(board: Any, name: str) -> Report:
     """Return a function that tells ``board``, at most every ``POLL_S`` seconds."""
     last = 0.0
 
-    def report(done: float, total: float, text: str) -> None:
+    def report(done: int, total: int, text: str) -> None:
         nonlocal last
         if done >= total or time.monotonic() - last >= POLL_S:
             last = time.monotonic()
-            board.tell.remote(name, float(done), float(total), text)
+            board.tell.remote(name, done, total, text)
 
     return report
 

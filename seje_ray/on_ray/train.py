@@ -25,13 +25,14 @@ from seje_ray.artifact import (
 )
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError, ResourceError, SejeError
-from seje_ray.on_ray.connect import num_cpus, num_gpus, user_error
+from seje_ray.on_ray.connect import connected, num_cpus, num_gpus, user_error
 from seje_ray.on_ray.progress import drawn, new_board, reporter
 from seje_ray.training.build import pixel_spec, require_features
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.state import Origin, read_origin
 
+LOCAL_WORKERS = 2  # by default, without GPUs
 MAX_RESTARTS = 3  # of the worker group, after a worker or its node died
 KEEP = "best_epoch_so_far"  # what Ray ranks checkpoints by
 FREE_TO_CHANGE = ("num_epochs", "stop_patience")  # of a run that goes on
@@ -49,7 +50,7 @@ class TrainedRun:
 
 def default_num_workers() -> int:
     """One worker per GPU, or one per core up to two where there is none."""
-    return num_gpus() or min(2, num_cpus())
+    return num_gpus() or min(LOCAL_WORKERS, num_cpus())
 
 
 def train(run: RunConfig, workspace: Path, *, name: str, num_workers: int | None) -> TrainedRun:
@@ -70,13 +71,13 @@ def train(run: RunConfig, workspace: Path, *, name: str, num_workers: int | None
         known = open_run(workspace, name)
         if _is_complete(known, run):
             return known
-    workers = num_workers or default_num_workers()
-    _require_resources(workers)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(
-        folder / "run.json", {"run": run_to_dict(run), "calibrated": calibrated.content_hash}
-    )
-    _fit(run, calibrated, folder, workers)
+    with connected(num_workers or LOCAL_WORKERS):
+        workers = num_workers or default_num_workers()
+        _require_resources(workers)
+        folder.mkdir(parents=True, exist_ok=True)
+        stored = {"run": run_to_dict(run), "calibrated": calibrated.content_hash}
+        write_json(folder / "run.json", stored)
+        _fit(run, calibrated, folder, workers)
     return _close(folder)
 
 
@@ -136,7 +137,7 @@ def _fit(run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -
         ),
     )
     try:
-        with drawn(board, "epochs"):
+        with drawn(board, "steps"):
             result = trainer.fit()
     except ray.train.TrainingFailedError as error:
         raise _first_cause(error) from error
@@ -358,7 +359,7 @@ class RayWorker:
         return Path(checkpoint.path) if checkpoint is not None else None
 
     def progress(self, done: int, total: int, text: str) -> None:
-        """Tell the driver's bar, in epochs."""
+        """Tell the driver's bar, in steps."""
         assert self._trainer is not None
         progress = self._trainer.state.progress
         if progress.history:
@@ -367,4 +368,4 @@ class RayWorker:
                 f", loss {last['train/loss']:.3f}, val MedR "
                 f"{last['val/median_rank/image_to_recipe']:.1f}"
             )
-        self._tell(progress.num_epochs + done / total, self._num_epochs, text)
+        self._tell(progress.num_epochs * total + done, self._num_epochs * total, text)

@@ -66,4 +66,5 @@ def _dim(path: Path) -> int:
 
 def _matrix(column: pa.ChunkedArray) -> np.ndarray:
     rows = column.combine_chunks()
-    return np.asarray(rows.flatten()).reshape(len(rows), column.type.list_size)
+    # A copy: Arrow's memory is read-only, which torch warns about.
+    return np.array(rows.flatten()).reshape(len(rows), column.type.list_size)

@@ -73,10 +73,17 @@ def test_photos_per_recipe_are_one_to_five_about_two(recipes: list[CookbookRecip
 def test_dishes_are_near_uniform(recipes: list[CookbookRecipe]) -> None:
     counts = Counter(recipe.look.dish for recipe in recipes)
     assert set(counts) == set(pantry().dishes)
-    assert all(
-        is_share(count, NUM_RECIPES, 1.3 / len(counts)) or count for count in counts.values()
+    # 2,000 / 20 = 100 turns each; 300 near twins take another's turn: deviation sqrt(15 + 15)
+    assert all(75 < count < 125 for count in counts.values())
+
+
+def test_each_partition_holds_its_share_of_every_dish() -> None:
+    # 20 rounds of 20 dishes deal 14, 3 and 3 turns of each dish to the three partitions
+    turns = Counter(
+        (turn_of(1, index), generate_recipe(1, index).partition) for index in range(400)
     )
-    assert max(counts.values()) < 2 * min(counts.values())
+    for dish in pantry().dishes:
+        assert [turns[dish, part] for part in ("train", "val", "test")] == [14, 3, 3]
 
 
 def test_a_title_names_its_dish_or_no_dish_at_all(recipes: list[CookbookRecipe]) -> None:

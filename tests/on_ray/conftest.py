@@ -1,0 +1,27 @@
+"""One small workspace, calibrated and trained once for all tests on Ray."""
+
+from pathlib import Path
+
+import pytest
+
+from seje_ray.on_ray.calibrate import Calibrated, calibrate
+from seje_ray.on_ray.train import TrainedRun, train
+from tests.on_ray.tiny import tiny_run
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory) -> Path:
+    """Folder of the shared artifacts; tests add runs of their own names to it."""
+    return tmp_path_factory.mktemp("workspace")
+
+
+@pytest.fixture(scope="session")
+def calibrated(workspace) -> Calibrated:
+    """The small cookbook, calibrated."""
+    return calibrate(tiny_run(), None, workspace)
+
+
+@pytest.fixture(scope="session")
+def trained(workspace, calibrated) -> TrainedRun:
+    """Two epochs on one worker."""
+    return train(tiny_run(), workspace, name="one", num_workers=1)

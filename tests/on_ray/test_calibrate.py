@@ -1,0 +1,166 @@
+"""Phase I on Ray: every row once, every column in its type, and safe to interrupt."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from seje_ray.artifact import open_artifact
+from seje_ray.calibration.calibrator import TextCalibrator
+from seje_ray.calibration.corpus import recipe_text
+from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
+from seje_ray.on_ray.calibrate import calibrate
+from seje_ray.recipe1m.records import DataError
+from seje_ray.schema import calibrated as calibrated_schema
+from tests.on_ray.killing import run_until
+from tests.on_ray.tiny import TINY, tiny_run
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+
+def rows_of(artifact):
+    return [row for path in artifact.shards() for row in pq.read_table(path).to_pylist()]
+
+
+def test_every_recipe_with_a_photo_is_there_once(calibrated, workspace):
+    """Counts agree with the cookbook's own files, and nothing is left out silently."""
+    cookbook = workspace / "cookbook-120-0"
+    layer1 = json.loads((cookbook / "layer1.json").read_text())
+    with_photo = {r["id"] for r in json.loads((cookbook / "layer2.json").read_text())}
+    read = {row["id"] for row in rows_of(calibrated.recipes)}
+    ids = [row["id"] for row in rows_of(calibrated.calibrated)]
+
+    assert len(layer1) == 120
+    assert len(read) + sum(calibrated.recipes.manifest.rejected.values()) == 120
+    assert sorted(ids) == sorted(read & with_photo)
+    assert calibrated.calibrated.manifest.rejected == {"no_image": len(read - with_photo)}
+
+
+def test_columns_have_their_final_types(calibrated):
+    """The schema of every shard is the one that ``schema.py`` names."""
+    expected = calibrated_schema(12, 16, None)
+    for path in calibrated.calibrated.shards():
+        assert pq.read_schema(path).equals(expected), path.name
+
+
+def test_features_are_those_of_the_pure_functions(calibrated, workspace):
+    """Each row equals what the fitted parts give for that recipe alone."""
+    folder = workspace / "calibrator"
+    calibrator = TextCalibrator.load(folder / "text", folder / "word_vectors", "weighted_mean")
+    encoder = SkipInstructions.load(folder / "sentence_encoder")
+    rows = rows_of(calibrated.calibrated)
+    assert any(row["category_id"] > 0 for row in rows)
+    for row in rows[::7]:
+        features = calibrator.features(recipe_text(row))
+        assert row["key_terms"] == features.key_terms
+        np.testing.assert_allclose(row["key_term_scores"], features.key_term_scores, rtol=1e-6)
+        np.testing.assert_array_equal(np.float32(row["key_term_vector"]), features.key_term_vector)
+        assert row["category_id"] == features.category_id
+        np.testing.assert_allclose(
+            row["sentence_vectors"], encoder.encode(row["instructions"]), atol=1e-6
+        )
+        assert len(row["image_category_ids"]) == len(row["images"])
+        assert len(row["image_category_vectors"]) == len(row["images"])
+
+
+def test_a_second_run_changes_nothing_and_a_setting_refits_only_its_part(tmp_path, calibrated):
+    """The word vectors' dimensions change word vectors, not the encoder of sentences."""
+    first = calibrate(tiny_run(), None, tmp_path)
+    assert first.calibrated is not None
+    assert first.calibrated.content_hash == calibrated.calibrated.content_hash
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("manifest.json")}
+
+    calibrate(tiny_run(), None, tmp_path)
+    kept = {p: p.stat().st_mtime_ns for p in before if p.parent.name != "calibrator"}
+    assert kept == {p: t for p, t in before.items() if p.parent.name != "calibrator"}
+
+    changed = calibrate(tiny_run("calibrate.word_vectors.dim=8"), None, tmp_path)
+    assert changed.calibrated is not None
+    assert changed.calibrated.manifest.facts["word_dim"] == 8
+    refitted = {
+        p.parent.name for p, t in before.items() if p.exists() and p.stat().st_mtime_ns != t
+    }
+    assert refitted == {"calibrator", "word_vectors", "calibrated"}
+
+
+@pytest.mark.parametrize(
+    "stage",
+    ["cookbook-120-0/images", "recipes.partial", "calibrator", "calibrated.partial"],
+)
+def test_a_killed_driver_is_continued_to_the_same_result(tmp_path, calibrated, stage):
+    """SIGKILL in any stage, the same command again: the bytes of an undisturbed run."""
+    options = [word for override in TINY for word in ("--set", override)]
+    arguments = ["calibrate", "--workspace", str(tmp_path), *options]
+
+    def is_reached() -> bool:
+        folder = tmp_path / stage
+        if stage == "calibrator":
+            return any(folder.glob("*/manifest.json"))
+        if stage.endswith("partial"):
+            return any(folder.glob("t*-*.parquet"))
+        return folder.exists()
+
+    run_until(arguments, is_reached)
+    committed = {p: p.stat().st_mtime_ns for p in tmp_path.glob("*.partial/*-*.parquet")}
+
+    again = calibrate(tiny_run(), None, tmp_path)
+
+    assert again.calibrated is not None
+    assert again.calibrated.content_hash == calibrated.calibrated.content_hash
+    for path, modified in committed.items():
+        finished = Path(str(path).replace(".partial", ""))
+        assert finished.stat().st_mtime_ns == modified, "a committed shard was made again"
+
+
+def test_own_recipes_without_photos_or_partitions_are_counted(tmp_path):
+    """A user's JSON lines with one broken record and no photo stop with what is missing."""
+    records = [
+        {"id": n, "title": "Pea soup", "ingredients": ["1 cup peas"], "instructions": ["Boil."]}
+        for n in range(30)
+    ]
+    lines = [json.dumps(record) for record in records]
+    lines[7] = '{"id": 7, "title": '
+    path = tmp_path / "own.jsonl"
+    path.write_text("\n".join(lines))
+
+    made = calibrate(tiny_run(), path, tmp_path / "w", last_stage="fit")
+
+    assert made.recipes.num_rows() == 29
+    assert made.recipes.manifest.rejected == {"malformed_json": 1}
+    assert made.calibrated is None
+    assert open_artifact(tmp_path / "w" / "calibrator", "calibrator").manifest.facts
+
+
+def test_a_data_set_without_a_usable_recipe_is_one_clear_error(tmp_path):
+    """What was rejected is named."""
+    path = tmp_path / "own.jsonl"
+    path.write_text('{"id": 1}\n{"title": "no id"}\n')
+    with pytest.raises(DataError, match="'no_text': 1, 'missing_id': 1"):
+        calibrate(tiny_run(), path, tmp_path / "w")
+
+
+def test_rejected_photos_are_kept_with_their_reason(tmp_path):
+    """A broken photo costs itself; the recipe stays with its others."""
+    records = [
+        {
+            "id": "a",
+            "title": "Pea soup",
+            "ingredients": ["1 cup peas"],
+            "instructions": ["Boil."],
+            "images": ["missing.jpg", "broken.jpg"],
+            "partition": "train",
+        }
+    ]
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 not a photo")
+    path = tmp_path / "own.jsonl"
+    path.write_text(json.dumps(records[0]))
+
+    made = calibrate(tiny_run(), path, tmp_path / "w", last_stage="ingest")
+
+    assert made.recipes.manifest.rejected == {"missing_file": 1, "undecodable_image": 1}
+    rejects = pa.Table.to_pylist(pq.read_table(made.recipes.folder / "rejects.parquet"))
+    assert {r["id"] for r in rejects} == {"missing.jpg", "broken.jpg"}
+    assert rows_of(made.recipes)[0]["images"] == []

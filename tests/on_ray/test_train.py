@@ -1,0 +1,148 @@
+"""Phase II on Ray: the same numbers for any worker count, and a run that cannot be lost."""
+
+import json
+
+import pytest
+from safetensors.torch import load_file
+
+from seje_ray.errors import ArtifactError, ResourceError
+from seje_ray.on_ray.evaluate import evaluate_run
+from seje_ray.on_ray.search import QueryError, Searcher
+from seje_ray.on_ray.train import open_run, train
+from seje_ray.report.evaluation import as_text
+from tests.on_ray.killing import run_until
+from tests.on_ray.tiny import TINY, tiny_run
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+
+def history_of(trained):
+    lines = (trained.folder / "history.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def last_weights(trained):
+    return load_file(max(trained.folder.glob("checkpoint-*")) / "model.safetensors")
+
+
+def assert_equal_weights(one, other):
+    first, second = last_weights(one), last_weights(other)
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert value.equal(second[name]), name
+
+
+def test_a_training_leaves_history_checkpoints_and_curves(trained):
+    """Two epochs, finite losses, a best checkpoint with the whole state, TensorBoard."""
+    history = history_of(trained)
+
+    assert [entry["epoch"] for entry in history] == [1, 2]
+    assert all(entry["train/loss"] > 0 for entry in history)
+    assert {"model.safetensors", "optimizers.pt", "progress.json", "run.json"} <= {
+        path.name for path in trained.best_checkpoint.iterdir()
+    }
+    assert any((trained.folder / "tensorboard").iterdir())
+
+
+def test_three_workers_train_as_one(workspace, trained):
+    """The global batch is shared, so every metric agrees (float32 sums apart)."""
+    three = train(tiny_run(), workspace, name="three", num_workers=3)
+
+    for alone, shared in zip(history_of(trained), history_of(three), strict=True):
+        for key in ("train/loss", "train/triplet", "train/discriminator_loss"):
+            assert shared[key] == pytest.approx(alone[key], rel=2e-2), key
+
+
+def test_going_on_equals_never_having_stopped(workspace, trained):
+    """One epoch, then the same run to two: bitwise the weights of two in one go."""
+    train(tiny_run("train.num_epochs=1"), workspace, name="stopped", num_workers=1)
+    continued = train(tiny_run(), workspace, name="stopped", num_workers=1)
+
+    assert history_of(continued) == history_of(trained)
+    assert_equal_weights(continued, trained)
+
+
+def test_a_killed_training_goes_on_from_its_checkpoint(workspace, trained):
+    """SIGKILL after the first epoch; no epoch is missing or done twice."""
+    options = [word for override in TINY for word in ("--set", override)]
+    folder = workspace / "runs" / "killed"
+    run_until(
+        ["train", "--workspace", str(workspace), "--run", "killed", "--workers", "1", *options],
+        lambda: (folder / "history.jsonl").is_file(),
+    )
+
+    continued = train(tiny_run(), workspace, name="killed", num_workers=1)
+
+    assert [entry["epoch"] for entry in history_of(continued)] == [1, 2]
+    assert_equal_weights(continued, trained)
+
+
+def test_a_finished_training_returns_at_once(workspace, trained):
+    """The same command again touches no checkpoint."""
+    before = trained.best_checkpoint.stat().st_mtime_ns
+
+    assert train(tiny_run(), workspace, name="one", num_workers=1) == trained
+    assert trained.best_checkpoint.stat().st_mtime_ns == before
+
+
+def test_other_settings_under_the_same_name_are_refused(workspace, trained):
+    """What changed is named."""
+    with pytest.raises(ArtifactError, match=r"loss.margin: 0.0 -> 0.5"):
+        train(tiny_run("loss.margin=0.5"), workspace, name="one", num_workers=1)
+
+
+def test_more_workers_than_pairs_or_cpus_is_an_error_and_no_hang(workspace, calibrated):
+    """The message says what to lower."""
+    with pytest.raises(ResourceError, match="--workers must be at least 1"):
+        train(tiny_run(), workspace, name="none", num_workers=-1)
+    run = tiny_run("train.global_batch_size=2")
+    with pytest.raises(Exception, match="cannot be shared by 3 workers"):
+        train(run, workspace, name="crowded", num_workers=3)
+
+
+def test_evaluation_counts_every_test_pair_and_writes_both_reports(workspace, trained, calibrated):
+    """report.json holds the model and its three controls; the page holds its pictures."""
+    evaluated = evaluate_run(trained, workspace, partition="test", gallery_sizes=(10, 1000))
+
+    report = json.loads((evaluated.folder / "report.json").read_text())
+    num_pairs = calibrated.calibrated.num_rows("test")
+    assert report["num_pairs"] == num_pairs
+    assert report["is_made_up"]
+    assert [gallery["gallery_size"] for gallery in report["galleries"]] == [10, num_pairs]
+    names = [line["name"] for line in report["galleries"][0]["lines"]]
+    assert names == ["model", "category oracle", "shuffled pairs", "chance"]
+    for line in report["galleries"][0]["lines"]:
+        assert 0 <= line["means"]["recall_at_1/image_to_recipe"] <= 1
+    page = (evaluated.folder / "report.html").read_text()
+    assert "Made-up data" in page
+    assert page.count("data:image/jpeg;base64") > 20
+    assert "10 galleries of 10 pairs" in as_text(evaluated.galleries)
+    with pytest.raises(ArtifactError, match="no finished training named 'other'"):
+        open_run(workspace, "other")
+
+
+def test_search_finds_the_same_for_a_file_as_for_a_stored_pair(workspace, trained, tmp_path):
+    """A photo or recipe of the data set, given as a file, is embedded as calibration did it."""
+    searcher = Searcher(trained, workspace, "test")
+    by_row = searcher.for_row(0, 3, is_photo=True)
+    layer2 = json.loads((workspace / "cookbook-120-0" / "layer2.json").read_text())
+    stored = searcher.for_row(0, 3, is_photo=False)
+    own_id = searcher._embeddings.ids[0]
+    image = next(r for r in layer2 if r["id"] == own_id)["images"][0]["id"]
+    path = next((workspace / "cookbook-120-0" / "images").rglob(image))
+    layer1 = json.loads((workspace / "cookbook-120-0" / "layer1.json").read_text())
+    record = next(r for r in layer1 if r["id"] == own_id)
+    (tmp_path / "query.jsonl").write_text(json.dumps(record))
+
+    by_file = searcher.for_photo(path, 3)
+    by_recipe = searcher.for_recipe(str(tmp_path / "query.jsonl"), 3)
+
+    assert by_row.results[0].similarity == pytest.approx(by_file.results[0].similarity, abs=0.1)
+    assert [r.id for r in searcher.for_recipe(own_id, 3).results] == [r.id for r in stored.results]
+    assert len(by_recipe.results) == 3
+    searcher.write_page(tmp_path / "search.html")
+    assert "Photos for a recipe" in (tmp_path / "search.html").read_text()
+    with pytest.raises(QueryError, match="neither a file nor the id"):
+        searcher.for_recipe("nothing", 3)
+    with pytest.raises(QueryError, match="undecodable_image"):
+        searcher.for_photo(tmp_path / "query.jsonl", 3)
