@@ -95,27 +95,22 @@ def fit_categories(
     """
     worded = [title_words(title) for title in titles]
     threshold = scaled_min_members(len(worded)) if min_members is None else min_members
-    bigrams = _frequent_bigrams(worded, num_bigrams)
-    candidates = [(name, "bigram") for name in bigrams]
+    candidates = [(name, "bigram") for name in _frequent_bigrams(worded, num_bigrams)]
     if food101:
-        known = set(bigrams)
-        candidates += [(name, "food101") for name in food101_names() if name not in known]
+        candidates += [(name, "food101") for name in food101_names()]
     members = _members(worded, candidates)
-    chosen: list[tuple[str, str]] = []
+    chosen: dict[str, str] = {}  # name -> source
     is_taken = [False] * len(worded)
     for number, (name, source) in enumerate(candidates):
         free = [title for title in members[number] if not is_taken[title]]
         is_bigram = source == "bigram"
-        if is_bigram and len(chosen) >= max_bigram_categories:
+        if name in chosen or (is_bigram and len(chosen) >= max_bigram_categories):
             continue
         if len(free) > (threshold if is_bigram else 0):
-            chosen.append((name, source))
+            chosen[name] = source
             for title in free:
                 is_taken[title] = True
-    return Categories(
-        (BACKGROUND, *(name for name, _ in chosen)),
-        (BACKGROUND, *(source for _, source in chosen)),
-    )
+    return Categories((BACKGROUND, *chosen), (BACKGROUND, *chosen.values()))
 
 
 def food101_names() -> list[str]:

@@ -92,18 +92,20 @@ class _Window:
         while True:
             try:
                 value, self._at = _DECODER.raw_decode(self._text, self._at)
-            except (json.JSONDecodeError, RecursionError) as error:
-                problem = error
-            else:
                 return value
-            if isinstance(problem, json.JSONDecodeError) and self._may_be_cut(problem):
-                if len(self._text) - self._at > MAX_RECORD_CHARS:
-                    return self._resume(Broken("record_too_large", self._where("record")))
-                if self._read():
-                    continue
-            return self._resume(Broken("malformed_json", self._where(str(problem))))
+            except (json.JSONDecodeError, RecursionError) as error:
+                # The error holds the whole text: nothing of it may outlive this block.
+                problem, may_be_cut = str(error), self._may_be_cut(error)
+            if may_be_cut and len(self._text) - self._at > MAX_RECORD_CHARS:
+                return self._resume(Broken("record_too_large", self._where("record")))
+            if may_be_cut and self._read():
+                continue
+            return self._resume(Broken("malformed_json", self._where(problem)))
 
-    def _may_be_cut(self, error: json.JSONDecodeError) -> bool:
+    def _may_be_cut(self, error: Exception) -> bool:
+        """Whether the text ends too early, rather than being wrong."""
+        if not isinstance(error, json.JSONDecodeError):
+            return False
         return error.msg.startswith("Unterminated") or error.pos >= len(self._text) - TAIL
 
     def _where(self, what: str) -> str:

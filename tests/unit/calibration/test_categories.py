@@ -89,9 +89,20 @@ def test_names_are_met_at_word_boundaries():
 
 
 def test_a_bigram_that_is_a_food101_name_is_one_category():
-    categories = fit_categories(["Apple Pie"] * 3, **{**SETTINGS, "food101": True})
+    titles = ["Apple Pie"] * 3 + ["Apple Pies"]
+
+    categories = fit_categories(titles, **{**SETTINGS, "food101": True})
 
     assert categories.names == ("background", "apple pie")
+    assert categories.of("Apple Pies") == (0, "background")
+
+
+def test_a_food101_name_that_is_too_rare_for_a_bigram_stays():
+    titles = ["Apple Pie"] * 3
+
+    categories = fit_categories(titles, **{**SETTINGS, "food101": True, "min_members": 5})
+
+    assert categories.of("Apple Pie") == (1, "food101")
 
 
 @pytest.mark.parametrize("titles", [[], [""], ["of the", "123"]])

@@ -1,0 +1,126 @@
+"""Records of a large file: the same as json.loads, and a broken one costs only itself."""
+
+import json
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seje_ray.recipe1m.json_stream import Broken, json_records
+from seje_ray.recipe1m.records import DataError
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(['{"', "}, {", "]\\"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+RECORDS = st.lists(st.dictionaries(st.text(), VALUES, max_size=3), max_size=6)
+
+
+def written(folder: Path, text: str | bytes) -> Path:
+    path = folder / "file.json"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+@given(
+    records=RECORDS,
+    chunk_bytes=st.integers(1, 40),
+    layout=st.sampled_from([{}, {"indent": 1}, {"ensure_ascii": False}]),
+    is_list=st.booleans(),
+)
+def test_any_records_in_any_chunks_are_what_json_loads_gives(
+    tmp_path_factory, records, chunk_bytes, layout, is_list
+):
+    """Braces in strings, escapes, line breaks and characters cut by a chunk change nothing."""
+    folder = tmp_path_factory.mktemp("json")
+    text = json.dumps(records, **layout)
+    if not is_list:
+        text = "\n".join(json.dumps(record, **layout) for record in records) or " {}"
+        records = records or [{}]
+
+    found = list(json_records(written(folder, text), chunk_bytes=chunk_bytes))
+
+    assert found == records
+
+
+@pytest.mark.parametrize("chunk_bytes", [7, 1 << 20])
+@pytest.mark.parametrize(
+    "broken",
+    ['{"id": "b", }', '{"id": "b"', '{"id": b}', '{"id": "b""}', '"b": 1}', "nonsense", "{{{"],
+)
+def test_a_broken_record_costs_itself_alone(tmp_path, broken, chunk_bytes):
+    """What stands on the lines before and behind it is read."""
+    lines = ['{"id": "a", "steps": [{"text": "x"}]}', broken, '{"id": "c"}', '{"id": "d"}']
+    path = written(tmp_path, "[" + ",\n".join(lines) + "]")
+
+    found = list(json_records(path, chunk_bytes=chunk_bytes))
+
+    assert [r["id"] for r in found if isinstance(r, dict)] == ["a", "c", "d"]
+    reasons = [r.reason for r in found if isinstance(r, Broken)]
+    assert reasons
+    assert set(reasons) == {"malformed_json"}
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.9, 0.999])
+def test_a_truncated_file_gives_what_is_whole_and_says_so(tmp_path, kept):
+    """The last thing is the notice that the file ends too early."""
+    records = [{"id": n, "text": "x" * 20} for n in range(50)]
+    text = json.dumps(records)
+    cut = text[: int(len(text) * kept)]
+
+    found = list(json_records(written(tmp_path, cut)))
+
+    whole = [r for r in found if isinstance(r, dict)]
+    assert whole == records[: len(whole)]
+    assert len(whole) >= int(50 * kept) - 1
+    assert found[-1].reason == "truncated_file"
+
+
+@given(position=st.integers(0, 10_000), value=st.integers(0, 255))
+def test_any_wrong_byte_loses_few_records_and_never_raises(tmp_path_factory, position, value):
+    """One byte of a file with a record per line is overwritten."""
+    lines = [json.dumps({"id": f"r{n}", "text": f'say "{n}" {{'}) for n in range(40)]
+    data = bytearray(("[" + ",\n".join(lines) + "]").encode())
+    data[1 + position % (len(data) - 2)] = value
+
+    path = written(tmp_path_factory.mktemp("json"), bytes(data))
+    found = [r for r in json_records(path, chunk_bytes=64) if isinstance(r, dict)]
+
+    assert len(found) >= 38
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "<html>", "\x1f\x8b\x08", "id,title", "\ufeff"])
+def test_what_is_no_json_at_all_is_one_error(tmp_path, text):
+    """Empty, a web page, gzip, a table."""
+    with pytest.raises(DataError, match="expected"):
+        list(json_records(written(tmp_path, text)))
+
+
+def test_a_record_without_end_does_not_fill_the_memory(tmp_path, monkeypatch):
+    """A string that is never closed is given up, and reading goes on behind it."""
+    monkeypatch.setattr("seje_ray.recipe1m.json_stream.MAX_RECORD_CHARS", 1000)
+    path = written(tmp_path, '[{"id": "' + "x" * 5000 + '"},\n{"id": "next"}]')
+
+    found = list(json_records(path, chunk_bytes=100))
+
+    assert found[0].reason == "record_too_large"
+    assert found[-1] == {"id": "next"}
+
+
+def test_memory_is_bounded_however_large_the_file(tmp_path):
+    """Thirty megabytes pass through a few."""
+    record = json.dumps({"id": "a", "text": "x" * 3000})
+    path = tmp_path / "large.json"
+    with path.open("w") as file:
+        file.write("[" + ",\n".join([record] * 10_000) + "]")
+
+    tracemalloc.start()
+    count = sum(1 for _ in json_records(path))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert count == 10_000
+    assert peak < 8 * 2**20

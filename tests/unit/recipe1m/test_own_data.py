@@ -1,0 +1,95 @@
+"""A user's own JSON lines and Parquet."""
+
+import json
+from collections import Counter
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from seje_ray.recipe1m.own_data import read_own_data
+from seje_ray.recipe1m.records import DataError, Entity, ImageFile, Recipe, Reject
+from seje_ray.recipe1m.source import open_source
+
+RECORD = {
+    "id": 7,
+    "title": "Soup",
+    "ingredients": ["1 cup peas"],
+    "instructions": "Boil.\n\nServe.",
+    "images": ["photos/7.jpg"],
+    "partition": "val",
+    "entities": [{"text": "peas", "valid": True}],
+}
+
+
+def test_json_lines_and_parquet_give_the_same_recipe(tmp_path):
+    """Numbers as ids, one text for several lines, paths relative to the file."""
+    lines, table = tmp_path / "own.jsonl", tmp_path / "own.parquet"
+    lines.write_text(json.dumps(RECORD) + "\n")
+    pq.write_table(pa.Table.from_pylist([RECORD]), table)
+    expected = Recipe(
+        "7",
+        "val",
+        "Soup",
+        ("1 cup peas",),
+        ("Boil.", "Serve."),
+        (Entity("peas", True),),
+        (ImageFile("photos/7.jpg", str(tmp_path / "photos/7.jpg")),),
+    )
+
+    assert list(read_own_data(lines)) == [expected]
+    assert list(read_own_data(table)) == [expected]
+    assert open_source(lines).files() == [lines]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"id": None}, "missing_id"),
+        ({"id": True}, "wrong_type"),
+        ({"title": ["x"]}, "wrong_type"),
+        ({"ingredients": 3}, "wrong_type"),
+        ({"ingredients": [3]}, "wrong_type"),
+        ({"images": {"a": 1}}, "wrong_type"),
+        ({"images": [1]}, "wrong_type"),
+        ({"partition": "dev"}, "unknown_partition"),
+        ({"entities": []}, "entities_mismatch"),
+        ({"entities": [{"text": "x", "valid": "yes"}]}, "wrong_type"),
+        ({"ingredients": [], "instructions": None, "entities": None}, "no_text"),
+    ],
+)
+def test_each_fault_is_rejected_by_its_reason(tmp_path, change, reason):
+    """The good record behind it is read."""
+    path = tmp_path / "own.jsonl"
+    path.write_text("\n".join(map(json.dumps, [{**RECORD, **change}, {**RECORD, "id": "z"}])))
+
+    records = list(read_own_data(path))
+
+    assert Counter(r.reason for r in records if isinstance(r, Reject)) == {reason: 1}
+    assert [r.id for r in records if isinstance(r, Recipe)] == ["z"]
+
+
+def test_only_the_needed_fields_are_needed(tmp_path):
+    """An id and some text."""
+    path = tmp_path / "own.jsonl"
+    path.write_text('{"id": "a", "ingredients": "peas"}\n{"id": "a", "ingredients": "peas"}')
+
+    recipe, second = read_own_data(path)
+
+    assert recipe == Recipe("a", recipe.partition, "", ("peas",), (), None, ())
+    assert second.reason == "duplicate_id"
+
+
+def test_what_is_no_data_set_is_one_error(tmp_path):
+    """A missing path, a strange suffix, a Parquet file that is none or lacks an id."""
+    with pytest.raises(DataError, match="no such file or folder"):
+        open_source(tmp_path / "none.jsonl")
+    (tmp_path / "own.csv").write_text("id,title")
+    with pytest.raises(DataError, match=r"found \.csv"):
+        open_source(tmp_path / "own.csv")
+    (tmp_path / "own.parquet").write_text("id,title")
+    with pytest.raises(DataError, match="expected a Parquet file"):
+        list(open_source(tmp_path / "own.parquet").read())
+    pq.write_table(pa.table({"name": ["x"]}), tmp_path / "own.parquet")
+    with pytest.raises(DataError, match=r"expected columns id.*found name"):
+        list(open_source(tmp_path / "own.parquet").read())

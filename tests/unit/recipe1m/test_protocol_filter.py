@@ -1,0 +1,34 @@
+"""The field's filter at its edges."""
+
+import pytest
+
+from seje_ray.recipe1m.protocol_filter import protocol_rejection
+from seje_ray.recipe1m.records import Entity, Recipe
+
+
+def recipe(num_ingredients, num_instructions, entities=None):
+    lines, steps = ("x",) * num_ingredients, ("y",) * num_instructions
+    return Recipe("a", "train", "t", lines, steps, entities, ())
+
+
+@pytest.mark.parametrize(
+    ("num_ingredients", "num_instructions", "expected"),
+    [
+        (1, 0, None),
+        (19, 19, None),
+        (20, 5, "too_many_ingredients"),
+        (5, 20, "too_many_instructions"),
+        (0, 5, "no_ingredient"),
+    ],
+)
+def test_fewer_than_twenty_of_each_and_one_ingredient(num_ingredients, num_instructions, expected):
+    """The bounds are exclusive above and inclusive below."""
+    assert protocol_rejection(recipe(num_ingredients, num_instructions)) == expected
+
+
+def test_only_detected_ingredients_count():
+    """25 lines of which 3 were understood stay; 5 of which none was do not."""
+    some = tuple(Entity("x", n < 3) for n in range(25))
+    none = tuple(Entity("x", False) for _ in range(5))
+    assert protocol_rejection(recipe(25, 3, some)) is None
+    assert protocol_rejection(recipe(5, 3, none)) == "no_ingredient"
