@@ -55,6 +55,7 @@ class WordVectorConfig:
     window: int = 10  # words on each side
     epochs: int = 10
     min_count: int = 10  # occurrences a word needs to get a vector
+    whiten: bool = False  # centre the vectors and decorrelate their dimensions; not in the paper
 
     def __post_init__(self) -> None:
         _require(
@@ -238,6 +239,7 @@ class TrainConfig:
     backbone_learning_rate: float | None = None  # of the image backbone; null = learning_rate
     weight_decay: float = 0.0  # >= 0, decoupled (AdamW) where > 0
     warmup_steps: int = 0  # linear, from 0 to the learning rate
+    schedule: Literal["plateau", "cosine"] = "plateau"  # drop without gain, or fall to 0 by the end
     lr_drop_patience: int = 3  # epochs without gain before the learning rates drop
     lr_drop_factor: float = 0.1  # in (0, 1)
     stop_patience: int = 10  # further epochs without gain before training stops

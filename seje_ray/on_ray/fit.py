@@ -196,6 +196,8 @@ def _fit_word_vectors(
         seed=run.seed,
         progress=report,
     )
+    if config.whiten:
+        vectors = vectors.whitened()
     vectors.save(partial)
     return {
         "num_words": len(vectors),

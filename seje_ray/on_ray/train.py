@@ -210,7 +210,7 @@ def _decisive(run: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in values.items():
             if isinstance(value, dict):
                 nested.append((f"{prefix}.{key}", value))
-            elif key not in FREE_TO_CHANGE:
+            elif key not in FREE_TO_CHANGE or run["train"]["schedule"] == "cosine":
                 flat[f"{prefix}.{key}"] = value
     return flat
 

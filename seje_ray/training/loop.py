@@ -1,5 +1,6 @@
 """The training loop: epochs, validation, learning-rate drop, early stop, checkpoints."""
 
+import math
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ class Trainer:
         sums = torch.zeros(len(_PARTS), dtype=torch.float64)
         for step, cpu_batch in enumerate(loader.epoch(epoch)):
             batch = cpu_batch.to(self.worker.device)
-            self._warm_up(epoch * num_steps + step)
+            self._set_learning_rates(epoch * num_steps + step)
             sums += self._step(batch, epoch, step)
             if self.worker.rank == 0:
                 self.worker.progress(step + 1, num_steps, f"epoch {epoch + 1}")
@@ -133,26 +134,29 @@ class Trainer:
         ]
         return torch.stack([value.detach().double().cpu() for value in values])
 
-    def _warm_up(self, step: int) -> None:
-        num_steps = self.run.train.warmup_steps
-        if step > num_steps or num_steps == 0:
-            return
+    def _set_learning_rates(self, step: int) -> None:
+        """Learning rates of a step, counted from the start of the training."""
+        config = self.run.train
+        factor = min(1.0, (step + 1) / max(1, config.warmup_steps))
+        if config.schedule == "cosine":
+            factor *= cosine(step / (config.num_epochs * self.loaders.train.num_steps))
         for group in self.state.optimizer.param_groups:
-            group["lr"] = group["full_lr"] * min(1.0, (step + 1) / num_steps)
+            group["lr"] = group["full_lr"] * factor
 
     def _decide(self, metrics: dict[str, float]) -> None:
         config, progress = self.run.train, self.state.progress
         metrics["learning_rate"] = self.state.optimizer.param_groups[-1]["lr"]
         dropped = progress.note(
             metrics["val/selection_score"],
-            drop_patience=config.lr_drop_patience,
+            drop_patience=config.lr_drop_patience if config.schedule == "plateau" else None,
             stop_patience=config.stop_patience,
         )
         if dropped:
             for optimizer in (self.state.optimizer, self.state.discriminator_optimizer):
                 for group in optimizer.param_groups:
                     group["lr"] *= config.lr_drop_factor
-                    group["full_lr"] = group["lr"]
+                    if "full_lr" in group:
+                        group["full_lr"] *= config.lr_drop_factor
         progress.history.append(dict(metrics))
 
     def _publish(self, metrics: Mapping[str, float]) -> None:
@@ -175,6 +179,11 @@ _PARTS = (
     "discriminator_loss",
     "active_triplet_share",
 )
+
+
+def cosine(done: float) -> float:
+    """Factor of the learning rate, falling from 1 to 0 while ``done`` goes from 0 to 1."""
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
 def forward(model: nn.Module, batch: PairBatch, run: RunConfig) -> JointOutput:

@@ -32,11 +32,12 @@ class Progress:
     stopped_early: bool = False
     history: list[dict[str, float]] = field(default_factory=list)  # one entry per epoch
 
-    def note(self, score: float, *, drop_patience: int, stop_patience: int) -> bool:
+    def note(self, score: float, *, drop_patience: int | None, stop_patience: int) -> bool:
         """Count one finished epoch; return whether the learning rates drop now.
 
         After ``drop_patience`` epochs without gain the rates drop once; after ``stop_patience``
-        more without gain training stops. Source: METHOD 6.
+        more without gain training stops. Where ``drop_patience`` is None nothing drops, and
+        training stops after ``stop_patience`` epochs without gain. Source: METHOD 6.
         """
         self.num_epochs += 1
         if score > self.best_score:
@@ -44,7 +45,7 @@ class Progress:
             self.epochs_without_gain = 0
             return False
         self.epochs_without_gain += 1
-        if not self.lr_dropped:
+        if drop_patience is not None and not self.lr_dropped:
             self.lr_dropped = self.epochs_without_gain >= drop_patience
             if self.lr_dropped:
                 self.epochs_without_gain = 0

@@ -136,3 +136,29 @@ def test_words_and_vectors_of_different_fits_are_refused(tmp_path, words):
 def test_a_matrix_of_another_shape_is_refused():
     with pytest.raises(ValueError, match="2 words"):
         WordVectors(["a", "b"], np.zeros((3, 4)))
+
+
+def test_whitened_vectors_are_centred_and_uncorrelated():
+    """Mean 0; variance v becomes v / (v + floor), by hand from the given spread."""
+    generator = np.random.default_rng(5)
+    spread = np.array([10.0, 1.0, 0.1])
+    drawn = generator.normal(size=(4000, 3)) * spread + 7
+    words = [f"w{n}" for n in range(len(drawn))]
+
+    white = WordVectors(words, drawn.astype(np.float32)).whitened()
+
+    assert white.words == tuple(words)
+    np.testing.assert_allclose(white.matrix.mean(axis=0), 0, atol=1e-4)
+    variances = np.cov(drawn.T, bias=True).diagonal()
+    floor = 0.01 * variances.mean()
+    found = np.cov(white.matrix.T, bias=True)
+    np.testing.assert_allclose(
+        np.sort(found.diagonal()), np.sort(variances / (variances + floor)), rtol=0.05
+    )
+    np.testing.assert_allclose(found - np.diag(found.diagonal()), 0, atol=1e-3)
+
+
+def test_whitening_an_empty_vocabulary_changes_nothing():
+    """No word occurred often enough."""
+    empty = WordVectors((), np.zeros((0, 4), np.float32))
+    assert empty.whitened().matrix.shape == (0, 4)
