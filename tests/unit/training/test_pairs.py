@@ -1,0 +1,132 @@
+"""Batches: the same pairs for any number of workers, each recipe once an epoch."""
+
+from itertools import pairwise
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from seje_ray.recipe1m.pixels import PixelSpec
+from seje_ray.training.pairs import PairLoader
+from tests.unit.training.tiny_data import write_shards
+
+PIXELS = PixelSpec(20, 16, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+
+
+def loader(paths, *, rank=0, world_size=1, pixels=None, size=8, seed=3, window=32):
+    return PairLoader(
+        paths,
+        pixels,
+        global_batch_size=size,
+        rank=rank,
+        world_size=world_size,
+        seed=seed,
+        shuffle_window=window,
+    )
+
+
+def joined(batches):
+    """Rows of one global batch in worker order."""
+    ids = [recipe for batch in batches for recipe in batch.ids]
+    return ids, torch.cat([batch.images for batch in batches])
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return write_shards(tmp_path, "train", [7, 5, 9])
+
+
+@pytest.mark.parametrize("pixels", [None, PIXELS])
+@pytest.mark.parametrize("world_size", [2, 3])
+def test_any_number_of_workers_sees_the_same_global_batches(paths, world_size, pixels):
+    """Ids, chosen photos and their augmentation, step by step; uneven rows where they must be."""
+    alone = list(loader(paths, pixels=pixels).epoch(4))
+    shared = zip(
+        *(
+            loader(paths, rank=rank, world_size=world_size, pixels=pixels).epoch(4)
+            for rank in range(world_size)
+        ),
+        strict=True,
+    )
+    for one, several in zip(alone, shared, strict=True):
+        ids, images = joined(several)
+        assert tuple(ids) == one.ids
+        assert images.equal(one.images)
+        assert [len(batch.ids) for batch in several] == list(several[0].sizes)
+
+
+def test_an_epoch_has_each_recipe_at_most_once_and_only_the_rest_of_a_batch_is_missing(paths):
+    """21 recipes in batches of 8: two steps, 16 different recipes; another epoch, others."""
+    orders = []
+    for epoch in range(2):
+        batches = list(loader(paths).epoch(epoch))
+        assert len(batches) == loader(paths).num_steps == 2
+        ids = [recipe for batch in batches for recipe in batch.ids]
+        assert len(set(ids)) == 16
+        orders.append(ids)
+    assert orders[0] != orders[1]
+
+
+def test_a_small_window_shuffles_within_itself(paths):
+    """With a window of one shard the rows of a shard stay together."""
+    ids = [r for b in loader(paths, window=1, size=7).epoch(0) for r in b.ids]
+    shards = [recipe.split("-")[0] for recipe in ids]
+    changes = sum(a != b for a, b in pairwise(shards))
+    assert changes <= 2
+
+
+def test_validation_deals_every_pair_once_with_its_first_photo(paths):
+    """File order, the last batch short, no row lost or doubled over three workers."""
+    expected = [row for path in paths for row in pq.read_table(path).to_pylist()]
+    found = {}
+    for rank in range(3):
+        for batch in loader(paths, rank=rank, world_size=3, size=4).in_order():
+            found |= dict(zip(batch.ids, batch.images.numpy(), strict=True))
+
+    assert found.keys() == {row["id"] for row in expected}
+    for row in expected:
+        np.testing.assert_allclose(found[row["id"]], row["image_features"][0], rtol=1e-6)
+    alone = [recipe for batch in loader(paths, size=4).in_order(10) for recipe in batch.ids]
+    assert alone == [row["id"] for row in expected[:10]]
+
+
+def test_features_belong_to_their_recipe(paths):
+    """Every column of a batch row is that of the shard's row, padding apart."""
+    rows = {r["id"]: r for path in paths for r in pq.read_table(path).to_pylist()}
+    for batch in loader(paths).epoch(0):
+        for n, recipe in enumerate(batch.ids):
+            row = rows[recipe]
+            chosen = [
+                np.allclose(batch.images[n], features, rtol=1e-6)
+                for features in row["image_features"]
+            ]
+            assert sum(chosen) == 1
+            category = row["image_category_vectors"][chosen.index(True)]
+            np.testing.assert_allclose(batch.image_category_vectors[n], category, rtol=1e-6)
+            np.testing.assert_allclose(batch.key_term_vectors[n], row["key_term_vector"], rtol=1e-6)
+            assert int(batch.category_ids[n]) == row["category_id"]
+            steps = int(batch.num_sentences[n])
+            np.testing.assert_allclose(
+                batch.sentence_vectors[n, :steps], row["sentence_vectors"], rtol=1e-6
+            )
+            assert not batch.sentence_vectors[n, steps:].any()
+
+
+def test_all_photos_of_a_recipe_are_chosen_over_the_epochs(paths):
+    """One random photo per recipe and epoch."""
+    rows = {r["id"]: r for path in paths for r in pq.read_table(path).to_pylist()}
+    seen = {recipe: set() for recipe in rows}
+    epochs = loader(paths, size=21)
+    for epoch in range(30):
+        for batch in epochs.epoch(epoch):
+            for n, recipe in enumerate(batch.ids):
+                seen[recipe].add(round(float(batch.images[n, 0]), 5))
+    assert all(len(seen[recipe]) == len(rows[recipe]["images"]) for recipe in rows)
+
+
+def test_fewer_recipes_than_a_batch_make_one_batch_of_all(tmp_path):
+    """A tiny data set trains on what there is."""
+    small = loader(write_shards(tmp_path, "train", [3]), size=8)
+    assert small.num_steps == 1
+    assert [len(batch.ids) for batch in small.epoch(0)] == [3]

@@ -1,0 +1,89 @@
+"""Calibrated shards small enough for a test, whose pairs can be learned."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image
+
+from seje_ray.artifact import shard_name, write_table
+from seje_ray.config import RunConfig, run_from_json
+from seje_ray.schema import calibrated as calibrated_schema
+from seje_ray.training.state import Origin
+
+WORD_DIM, SENTENCE_DIM, FEATURE_DIM, NUM_CATEGORIES = 4, 3, 5, 3
+
+
+def origin() -> Origin:
+    """What a checkpoint of these shards remembers."""
+    facts = {
+        "word_dim": WORD_DIM,
+        "sentence_dim": SENTENCE_DIM,
+        "num_categories": NUM_CATEGORIES,
+        "feature_dim": FEATURE_DIM,
+    }
+    return Origin("calibrated", "vocabulary", facts)
+
+
+def tiny_run(**train: object) -> RunConfig:
+    """A run on stored features that takes a moment."""
+    settings = {"num_epochs": 3, "global_batch_size": 8, "learning_rate": 0.01} | train
+    raw = {
+        "model": {"freeze_backbone": True, "embedding_dim": 6, "lstm_dim": 4},
+        "train": settings,
+    }
+    return run_from_json(json.dumps(raw), "a test")
+
+
+def write_shards(folder: Path, partition: str, sizes: list[int], seed: int = 0) -> list[Path]:
+    """Shards of ``sizes`` recipes with one to three photos and one to four sentences each."""
+    generator = np.random.default_rng((seed, len(partition)))
+    paths = []
+    for number, size in enumerate(sizes):
+        rows = [_row(f"{partition}{number}-{row}", generator) for row in range(size)]
+        schema = calibrated_schema(WORD_DIM, SENTENCE_DIM, FEATURE_DIM)
+        path = folder / shard_name(partition, number)
+        write_table(path, pa.Table.from_pylist(rows, schema=schema))
+        paths.append(path)
+    return paths
+
+
+def _row(recipe_id: str, generator: np.random.Generator) -> dict:
+    num_images = int(generator.integers(1, 4))
+    meaning = generator.normal(size=FEATURE_DIM)
+
+    def vectors(number: int, dim: int) -> list[list[float]]:
+        return generator.normal(size=(number, dim)).tolist()
+
+    return {
+        "id": recipe_id,
+        "partition": "train",
+        "title": f"title of {recipe_id}",
+        "ingredients": ["x"],
+        "instructions": ["y"],
+        "entities": None,
+        "images": [{"id": f"{recipe_id}/{n}", "jpeg": _jpeg(generator)} for n in range(num_images)],
+        "key_terms": ["x"],
+        "key_term_scores": [1.0],
+        "num_missing_terms": 0,
+        "num_rescued_lines": 0,
+        "num_unknown_lines": 0,
+        "key_term_vector": meaning[:WORD_DIM].tolist(),
+        "category_id": int(generator.integers(NUM_CATEGORIES)),
+        "category_source": "bigram",
+        "sentence_vectors": vectors(int(generator.integers(1, 5)), SENTENCE_DIM),
+        "image_category_ids": [1] * num_images,
+        "image_category_vectors": vectors(num_images, WORD_DIM),
+        "image_features": [
+            (meaning + 0.1 * generator.normal(size=FEATURE_DIM)).tolist() for _ in range(num_images)
+        ],
+    }
+
+
+def _jpeg(generator: np.random.Generator) -> bytes:
+    colour = tuple(int(c) for c in generator.integers(0, 255, 3))
+    buffer = io.BytesIO()
+    Image.new("RGB", (24, 20), colour).save(buffer, "JPEG")
+    return buffer.getvalue()
