@@ -25,7 +25,7 @@ from seje_ray.retrieval.controls import chance
 from seje_ray.retrieval.protocol import RetrievalResult, evaluate_retrieval, selection_score
 
 DIMS = (32, 64, 128, 256)
-PENALTIES = (1.0, 10.0, 100.0, 1000.0)
+PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10_000.0)
 
 
 @click.command()

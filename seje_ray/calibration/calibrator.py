@@ -1,20 +1,25 @@
 """The text side of phase I: what is fitted on train texts, and the features it gives."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from seje_ray.artifact import write_json
 from seje_ray.calibration.categories import Categories, fit_categories
 from seje_ray.calibration.corpus import Progress, Recipes, RecipeText
-from seje_ray.calibration.entities import EntityLexicon, Reexaminer
+from seje_ray.calibration.entities import EntityLexicon, Reexaminer, TaggedLines
 from seje_ray.calibration.key_term_vector import Normalisation, key_term_vector
-from seje_ray.calibration.key_terms import document_tokens, key_terms
+from seje_ray.calibration.key_terms import content_words, document_tokens, key_terms
 from seje_ray.calibration.raters.tfidf import TfidfRater
 from seje_ray.calibration.term_tagger import DetIngrsTagger, TermTagger
 from seje_ray.calibration.word_vectors import WordVectors
+
+Actions = Literal["none", "content_words"]
 
 
 @dataclass(frozen=True)
@@ -24,14 +29,20 @@ class FittedText:
     lexicon: EntityLexicon
     rater: TfidfRater
     categories: Categories
+    actions: Actions = "none"
 
     @cached_property
     def tagger(self) -> TermTagger:
         """Entities of ingredient lines, re-examined against the lexicon."""
         return DetIngrsTagger(Reexaminer(self.lexicon))
 
+    def terms(self, recipe: RecipeText) -> "Terms":
+        """Key terms of a recipe and what they come from."""
+        return _terms(recipe, self.tagger, self.actions)
+
     def save(self, folder: Path) -> None:
         """Write one JSON file per part into an existing folder."""
+        write_json(folder / "key_terms.json", {"actions": self.actions})
         self.lexicon.save(folder)
         self.rater.save(folder)
         self.categories.save(folder)
@@ -39,7 +50,30 @@ class FittedText:
     @classmethod
     def load(cls, folder: Path) -> "FittedText":
         """Read what ``save`` wrote."""
-        return cls(EntityLexicon.load(folder), TfidfRater.load(folder), Categories.load(folder))
+        stored = json.loads((folder / "key_terms.json").read_text(encoding="utf-8"))
+        return cls(
+            EntityLexicon.load(folder),
+            TfidfRater.load(folder),
+            Categories.load(folder),
+            stored["actions"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Key terms of one recipe."""
+
+    tagged: TaggedLines
+    key_terms: list[str]  # entities, then actions
+    tokens: list[str]  # of title and instructions, entities joined
+
+
+def _terms(recipe: RecipeText, tagger: TermTagger, actions: Actions) -> Terms:
+    tagged = tagger.tag(recipe)
+    entities = key_terms(tagged)
+    tokens = document_tokens(recipe, entities)
+    others = content_words(tokens) if actions == "content_words" else []
+    return Terms(tagged, list(dict.fromkeys([*entities, *others])), tokens)
 
 
 def fit_text(
@@ -49,6 +83,7 @@ def fit_text(
     max_bigram_categories: int,
     min_members: int | None,
     food101: bool,
+    actions: Actions = "none",
     known_entities: Recipes | None = None,
     progress: Progress | None = None,
 ) -> FittedText:
@@ -60,6 +95,8 @@ def fit_text(
         max_bigram_categories: See there.
         min_members: See there.
         food101: See there.
+        actions: What key terms hold besides entities: nothing, or the words of title and
+            instructions (``content_words``).
         known_entities: Where entities are collected; None for ``train``. Anything else is
             transductive (METHOD 1.2).
         progress: Called with (done, total, text); a unit is a recipe read.
@@ -78,8 +115,9 @@ def fit_text(
         food101=food101,
     )
     tagger = DetIngrsTagger(Reexaminer(lexicon))
-    rater = TfidfRater.fit(_terms_and_tokens(count.through(train), tagger))
-    return FittedText(lexicon, rater, categories)
+    terms = (_terms(recipe, tagger, actions) for recipe in count.through(train))
+    rater = TfidfRater.fit((found.key_terms, found.tokens) for found in terms)
+    return FittedText(lexicon, rater, categories, actions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +156,9 @@ class TextCalibrator:
 
         They do not depend on any other recipe of a batch.
         """
-        tagged = self.text.tagger.tag(recipe)
-        terms = key_terms(tagged)
-        scores = self.text.rater.rate(terms, document_tokens(recipe, terms))
+        found = self.text.terms(recipe)
+        terms, tagged = found.key_terms, found.tagged
+        scores = self.text.rater.rate(terms, found.tokens)
         vector, num_missing = key_term_vector(
             terms, scores, self.word_vectors, normalisation=self.normalisation
         )
@@ -141,14 +179,6 @@ def _noting_titles(recipes: Iterator[RecipeText], titles: list[str]) -> Iterator
     for recipe in recipes:
         titles.append(recipe.title)
         yield recipe
-
-
-def _terms_and_tokens(
-    recipes: Iterator[RecipeText], tagger: TermTagger
-) -> Iterator[tuple[list[str], list[str]]]:
-    for recipe in recipes:
-        terms = key_terms(tagger.tag(recipe))
-        yield terms, document_tokens(recipe, terms)
 
 
 class _Counted:

@@ -11,7 +11,7 @@ from seje_ray.cli.options import read_run, run_options, workspace_option
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    help="Training processes.  [default: one per GPU; without GPUs up to 2]",
+    help="Training processes.  [default: one per GPU; without GPUs one with all cores]",
 )
 @click.option(
     "--run", "name", metavar="NAME", help="Name of the training.  [default: the run file's name]"

@@ -165,7 +165,7 @@ class CalibrateConfig:
 
     tagger: Literal["det_ingrs"] = "det_ingrs"  # where ingredient entities come from
     known_entities: Literal["train", "corpus"] = "train"  # "corpus" is transductive
-    actions: Literal["none"] = "none"  # cooking actions and utensils among the key terms
+    actions: Literal["none", "content_words"] = "content_words"  # key terms besides entities
     rater: Literal["tfidf"] = "tfidf"  # score of a key term
     key_term_vector: Literal["weighted_mean", "sum", "l2"] = "weighted_mean"
     word_vectors: WordVectorConfig = field(default_factory=WordVectorConfig)

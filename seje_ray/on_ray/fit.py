@@ -175,6 +175,7 @@ def _fit_text(
         max_bigram_categories=config.categories.max_bigram_categories,
         min_members=config.categories.min_members,
         food101=config.categories.food101,
+        actions=config.actions,
         known_entities=everything,
         progress=report,
     )

@@ -25,14 +25,13 @@ from seje_ray.artifact import (
 )
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError, ResourceError, SejeError
-from seje_ray.on_ray.connect import connected, num_cpus, num_gpus, user_error
+from seje_ray.on_ray.connect import connected, num_gpus, user_error
 from seje_ray.on_ray.progress import drawn, new_board, reporter
 from seje_ray.training.build import pixel_spec, require_features
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.state import Origin, read_origin
 
-LOCAL_WORKERS = 2  # by default, without GPUs
 MAX_RESTARTS = 3  # of the worker group, after a worker or its node died
 KEEP = "best_epoch_so_far"  # what Ray ranks checkpoints by
 FREE_TO_CHANGE = ("num_epochs", "stop_patience")  # of a run that goes on
@@ -49,8 +48,11 @@ class TrainedRun:
 
 
 def default_num_workers() -> int:
-    """One worker per GPU, or one per core up to two where there is none."""
-    return num_gpus() or min(LOCAL_WORKERS, num_cpus())
+    """One worker per GPU; without GPUs a single one, whose threads use all cores.
+
+    Two workers on two cores took twice as long for the demo (docs/results.md).
+    """
+    return num_gpus() or 1
 
 
 def train(run: RunConfig, workspace: Path, *, name: str, num_workers: int | None) -> TrainedRun:
@@ -71,7 +73,7 @@ def train(run: RunConfig, workspace: Path, *, name: str, num_workers: int | None
         known = open_run(workspace, name)
         if _is_complete(known, run):
             return known
-    with connected(num_workers or LOCAL_WORKERS):
+    with connected(num_workers or 1):
         workers = num_workers or default_num_workers()
         _require_resources(workers)
         folder.mkdir(parents=True, exist_ok=True)
@@ -249,7 +251,8 @@ def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
     """Run the loop in one Ray Train process."""
     run = run_from_json(config["run"], "train_loop_config")
     calibrated = open_artifact(Path(config["calibrated"]), "calibrated")
-    torch.set_num_threads(max(1, int(os.environ.get("OMP_NUM_THREADS", "1"))))
+    workers_here = ray.train.get_context().get_local_world_size()
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers_here))
     with RayWorker(run, Path(config["folder"]), config["board"]) as worker:
         try:
             trainer = Trainer(
