@@ -17,6 +17,8 @@ TINY = [
     "model.embedding_dim=16",
     "model.lstm_dim=16",
     "train.num_epochs=2",
+    "train.schedule=plateau",
+    "train.warmup_steps=0",
     "train.global_batch_size=16",
 ]
 
