@@ -1,0 +1,260 @@
+"""One step of the whole objective on three workers: run as a script, this file is one of them."""
+
+import sys
+from datetime import timedelta
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from seje_ray.config import LossConfig
+from seje_ray.models.category_head import CategoryHead
+from seje_ray.models.discriminator import Discriminator
+from seje_ray.models.image_head import ImageHead
+from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
+from seje_ray.models.recipe_encoder import RecipeEncoder
+from seje_ray.training.batch_norm import use_global_batch_norm
+from seje_ray.training.pairs import PairBatch
+from seje_ray.training.step import (
+    DivergedError,
+    Place,
+    discriminator_step,
+    objective,
+    require_finite,
+)
+
+SIZES = (3, 1, 2)
+NUM_STEPS = 3
+CONSTANTS = {  # no default, and weights that let each part be seen in the gradient
+    "scale": 5.0,
+    "margin": 0.2,
+    "category_weight": 0.7,
+    "background_weight": 0.3,
+    "discriminator_weight": 0.4,
+    "gradient_penalty": 3.0,
+    "discriminator_learning_rate": 0.01,
+}
+CONFIGS = {
+    "wgan_gp": LossConfig(discriminator="wgan_gp", negatives="both", **CONSTANTS),
+    "bce": LossConfig(discriminator="bce", negatives="category", **CONSTANTS),
+}
+
+
+def batch_of(rank, sizes):
+    """A worker's rows of the same six pairs; categories 0 (background), 1 and 2."""
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(*shape):
+        return torch.randn(sum(sizes), *shape, generator=generator)[own]
+
+    start = sum(sizes[:rank])
+    own = slice(start, start + sizes[rank])
+    return PairBatch(
+        ids=tuple("abcdef")[own],
+        images=drawn(7),
+        image_category_vectors=drawn(5),
+        sentence_vectors=drawn(4, 6),
+        num_sentences=torch.tensor([4, 0, 1, 2, 3, 4])[own],
+        key_term_vectors=drawn(5),
+        category_ids=torch.tensor([1, 1, 0, 2, 0, 2])[own],
+        sizes=sizes,
+    )
+
+
+def train(rank, sizes, config):
+    """Some steps as ``Trainer`` takes them; everything they give and change."""
+    torch.manual_seed(1)
+    model = JointEmbedding(
+        None,
+        ImageHead(7, 5, 8, dropout=0.0),
+        RecipeEncoder(6, 5, 8, 9, dropout=0.0),
+        CategoryHead(8, 3),
+    )
+    discriminator = Discriminator(8)
+    use_global_batch_norm(model)
+    wrapped = model
+    if len(sizes) > 1:
+        wrapped = DistributedDataParallel(model, broadcast_buffers=False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    its_optimizer = torch.optim.SGD(
+        discriminator.parameters(), lr=config.discriminator_learning_rate
+    )
+    batch, result = batch_of(rank, sizes), {}
+    place = Place.of(batch, rank)
+    for step in range(NUM_STEPS):
+        output = wrapped(
+            batch.images,
+            batch.image_category_vectors,
+            batch.sentence_vectors,
+            batch.num_sentences,
+            batch.key_term_vectors,
+        )
+        its_loss = discriminator_step(
+            output, discriminator, its_optimizer, place, config, seed=(3, 4, step)
+        )
+        parts = objective(output, batch.category_ids, discriminator, place, config)
+        optimizer.zero_grad()
+        parts.total.backward()
+        optimizer.step()
+        result |= {
+            f"{step} total": parts.total.detach(),
+            f"{step} triplet": parts.triplet.detach(),
+            f"{step} category_alignment": parts.category_alignment.detach(),
+            f"{step} discriminator_alignment": parts.discriminator_alignment.detach(),
+            f"{step} active_triplet_share": parts.active_triplet_share,
+            f"{step} discriminator_loss": its_loss,
+        }
+        for name, parameter in [*model.named_parameters(), *discriminator.named_parameters()]:
+            result[f"{step} gradient of {name}"] = parameter.grad.clone()
+    result |= {f"state {name}": value for name, value in model.state_dict().items()}
+    result |= {f"state {name}": value for name, value in discriminator.state_dict().items()}
+    return result
+
+
+def on_worker(rank):
+    result = {kind: train(rank, SIZES, config) for kind, config in CONFIGS.items()}
+    total = torch.tensor(torch.nan if rank == 1 else 1.0)
+    try:
+        require_finite(total, batch_of(rank, SIZES), epoch=2, step=5)
+    except DivergedError as error:
+        result["diverged"] = str(error)
+    return result
+
+
+@pytest.fixture(scope="module")
+def saved(on_workers):
+    return on_workers(__file__, len(SIZES))
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_three_workers_equal_one_in_losses_gradients_and_weights(saved, kind):
+    """The parts of a loss average to its value; gradients and weights are the same on each."""
+    expected = train(0, (sum(SIZES),), CONFIGS[kind])
+
+    found = [worker[kind] for worker in saved]
+
+    assert found[0].keys() == expected.keys()
+    for name, value in expected.items():
+        parts = [worker[name] for worker in found]
+        if not name.startswith("state") and "gradient" not in name:
+            parts = [sum(parts) / len(parts)]
+        for part in parts:
+            torch.testing.assert_close(
+                part, value, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
+            )
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_every_part_reaches_the_weights(kind):
+    """What the test above compares is no column of zeros."""
+    result = train(0, (6,), CONFIGS[kind])
+
+    for name, value in result.items():
+        if "gradient of" in name:
+            is_shift = name.endswith(("linear.bias", "4.bias"))  # BatchNorm or the WGAN cancels it
+            assert is_shift or value.abs().max() > 1e-6, name
+    assert float(result["0 triplet"]) != float(result["1 triplet"])
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_objective_gives_the_discriminator_no_gradient(kind):
+    discriminator = Discriminator(4)
+    rows = torch.nn.functional.normalize(torch.randn(2, 3, 4), dim=2)
+    images, recipes = (x.clone().requires_grad_() for x in rows)
+    output = JointOutput(images, recipes, torch.zeros(3, 2), torch.zeros(3, 2))
+
+    parts = objective(
+        output, torch.tensor([0, 1, 1]), discriminator, Place(0, 1.0, (3,)), CONFIGS[kind]
+    )
+    parts.discriminator_alignment.backward()
+
+    assert all(p.grad is None and p.requires_grad for p in discriminator.parameters())
+    assert images.grad is None  # the recipe side alone is trained to fool it
+    assert recipes.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_discriminator_step_leaves_the_embeddings_alone(kind):
+    torch.manual_seed(0)
+    discriminator = Discriminator(4)
+    before = [p.detach().clone() for p in discriminator.parameters()]
+    rows = torch.randn(2, 3, 4, requires_grad=True)
+    output = JointOutput(rows[0], rows[1], torch.zeros(3, 2), torch.zeros(3, 2))
+
+    discriminator_step(
+        output,
+        discriminator,
+        torch.optim.SGD(discriminator.parameters(), lr=0.1),
+        Place(0, 1.0, (3,)),
+        CONFIGS[kind],
+        seed=(0,),
+    )
+
+    assert rows.grad is None
+    after = list(discriminator.parameters())
+    assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_discriminator_learns_to_score_images_above_recipes(kind):
+    torch.manual_seed(0)
+    discriminator = Discriminator(2)
+    images, recipes = torch.tensor([[1.0, 0.0]] * 4), torch.tensor([[0.0, 1.0]] * 4)
+    output = JointOutput(images, recipes, torch.zeros(4, 2), torch.zeros(4, 2))
+    optimizer = torch.optim.Adam(discriminator.parameters(), lr=0.01)
+
+    for step in range(30):
+        discriminator_step(
+            output, discriminator, optimizer, Place(0, 1.0, (4,)), CONFIGS[kind], seed=(step,)
+        )
+
+    with torch.no_grad():
+        assert discriminator(images).min() > discriminator(recipes).max() + 0.5
+
+
+def test_place_of_each_worker():
+    """Rows start where the lower ranks' end; shares are W * B / M and average to 1."""
+    places = [Place.of(batch_of(rank, SIZES), rank) for rank in range(3)]
+
+    assert [place.first for place in places] == [0, 3, 4]
+    assert [place.share for place in places] == [1.5, 0.5, 1.0]
+
+
+def test_all_workers_stop_where_one_diverges(saved):
+    """A worker that went on alone would wait for the others for ever."""
+    for rank, worker in enumerate(saved):
+        assert "the loss is not finite at epoch 2, step 5" in worker["diverged"]
+        assert batch_of(rank, SIZES).ids[0] in worker["diverged"]
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_loss_that_is_not_finite_raises(value):
+    batch = batch_of(0, (6,))
+
+    with pytest.raises(DivergedError, match=r"epoch 1, step 9 \(recipes a, b, c, d, e, \.\.\.\)"):
+        require_finite(torch.tensor(value), batch, epoch=1, step=9)
+    require_finite(torch.tensor(3.0), batch, epoch=1, step=9)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_nan_embedding_never_gives_a_finite_total(side):
+    """In the released code the loss is NaN, its gradient finite, and training goes on."""
+    rows = torch.nn.functional.normalize(torch.randn(2, 3, 4), dim=2)
+    rows[side, 1, 0] = torch.nan
+    output = JointOutput(*rows, torch.zeros(3, 2), torch.zeros(3, 2))
+
+    parts = objective(
+        output, torch.tensor([0, 1, 1]), Discriminator(4), Place(0, 1.0, (3,)), LossConfig()
+    )
+
+    assert parts.total.isnan()
+
+
+if __name__ == "__main__":
+    rank, world_size, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    dist.init_process_group(
+        "gloo", f"file://{folder}/sync", timedelta(seconds=60), world_size, rank
+    )
+    torch.save(on_worker(rank), f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
