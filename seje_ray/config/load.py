@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from seje_ray.config.sections import RunConfig
 from seje_ray.errors import ConfigError
@@ -30,9 +31,10 @@ def load_run(path: Path, overrides: Iterable[str] = ()) -> RunConfig:
         raise ConfigError(f"{path}: not YAML{line}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}: a run file is a mapping of sections, found {raw!r}")
+    overrides = tuple(overrides)
     for override in overrides:
         _apply(raw, override)
-    return _check(raw, str(path))
+    return _check(raw, " with ".join([str(path), *(f"--set {o}" for o in overrides)]))
 
 
 def named_run_file(name: str) -> Path:
@@ -68,10 +70,18 @@ def _check(raw: dict[str, Any], source: str) -> RunConfig:
         # By way of JSON: pydantic's strict mode takes a mapping for a dataclass only there.
         return TypeAdapter(RunConfig).validate_json(json.dumps(raw))
     except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise ConfigError("\n".join([f"{source}: not a valid run file", *lines])) from error
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {_fault(e)}" for e in error.errors())
+        raise ConfigError(f"{source}: not a valid run: {faults}") from error
     except TypeError as error:
         raise ConfigError(f"{source}: holds a value that is no number, text or list") from error
+
+
+def _fault(error: ErrorDetails) -> str:
+    if error["type"] == "unexpected_keyword_argument":
+        return "no such setting (seje-ray show-run lists all)"
+    if error["type"] == "value_error":  # our own checks: they say what was found
+        return error["msg"].removeprefix("Value error, ")
+    return f"{error['msg'].lower()}, found {error['input']!r}"
 
 
 def _apply(raw: dict[str, Any], override: str) -> None:

@@ -17,6 +17,7 @@ from seje_ray.on_ray.fit import fit
 from seje_ray.on_ray.ingest import ingest
 from seje_ray.on_ray.transform import transform
 from seje_ray.recipe1m.cookbook import write_cookbook
+from seje_ray.recipe1m.source import open_source
 
 STAGES = ("ingest", "fit", "transform")
 
@@ -60,7 +61,8 @@ def calibrate(
         DataError: If the data cannot be read at all.
     """
     last = STAGES.index(last_stage or "transform")
-    source = data if data is not None else _cookbook(run, workspace)
+    folder = data if data is not None else _cookbook(run, workspace)
+    source = open_source(folder, removed=run.data.removed)
     with connected():
         recipes = ingest(run, source, workspace, is_made_up=data is None)
         calibrator = fit(run, recipes, workspace) if last >= STAGES.index("fit") else None

@@ -33,25 +33,24 @@ from seje_ray.on_ray.shards import missing_shards, run_shards, tasks
 from seje_ray.recipe1m.images import load_image
 from seje_ray.recipe1m.protocol_filter import protocol_rejection
 from seje_ray.recipe1m.records import DataError, ImageFile, Recipe, Reject
-from seje_ray.recipe1m.source import DataSource, open_source
+from seje_ray.recipe1m.source import DataSource
 from seje_ray.schema import RECIPE_TEXTS, RECIPES, REJECTS
 
 NUM_READERS = 4  # threads per task; reading photos waits for the disk
 
 
-def ingest(run: RunConfig, data: Path, workspace: Path, *, is_made_up: bool) -> Artifact:
-    """Read the data set at ``data`` into ``workspace/recipes``; resumes, or returns at once.
+def ingest(run: RunConfig, source: DataSource, workspace: Path, *, is_made_up: bool) -> Artifact:
+    """Read the data set into ``workspace/recipes``; resumes, or returns at once.
 
     Args:
         run: The run.
-        data: A Recipe1M folder, or a file of own recipes.
+        source: What reads the data set.
         workspace: Where artifacts lie.
         is_made_up: Whether it is the embedded cookbook, for every report to say so.
 
     Raises:
-        DataError: If ``data`` is no data set or holds no usable recipe.
+        DataError: If the data set cannot be read or holds no usable recipe.
     """
-    source = open_source(data, removed=run.data.removed)
     plan = Plan(
         kind="recipes",
         section={

@@ -1,0 +1,134 @@
+"""The command line: quick help with an example everywhere, and one line for what a user can fix."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from seje_ray.cli.main import COMMANDS, cli
+
+HEAVY = ("torch", "ray", "pyarrow", "numpy", "pandas", "gensim", "sklearn")
+
+
+def paths():
+    """Every command and subcommand, as words."""
+    context = click.Context(cli)
+    for name in COMMANDS:
+        yield (name,)
+        command = cli.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from ((name, child) for child in command.commands)
+
+
+def run(*words, folder):
+    """The command in a process of its own, in ``folder``."""
+    return subprocess.run(
+        [sys.executable, "-m", "seje_ray", *words], cwd=folder, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize("path", [(), *paths()], ids=" ".join)
+def test_help_shows_an_example_that_parses(path):
+    """The example in the help is a command line of this program, with options that exist."""
+    result = CliRunner().invoke(cli, [*path, "--help"])
+
+    assert result.exit_code == 0
+    example = " ".join(result.output.rpartition("Example: ")[2].split())
+    for line in example.split(" && "):
+        program, *words = line.split()
+        assert program == "seje-ray"
+        command, context = cli, click.Context(cli)
+        while isinstance(command, click.Group):
+            command = command.get_command(context, words.pop(0))
+        options = {name for parameter in command.params for name in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= options
+
+
+@pytest.mark.parametrize("path", [(), *paths()], ids=" ".join)
+def test_help_imports_nothing_heavy(path):
+    """What makes ``--help`` slow is not imported; timing itself would be a flaky test."""
+    program = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from seje_ray.cli.main import cli\n"
+        f"CliRunner().invoke(cli, [*{path!r}, '--help'])\n"
+        "print(*sys.modules)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert set(HEAVY) & set(loaded.stdout.split()) == set()
+    assert "seje_ray.cli.main" in loaded.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["train"], "seje-ray calibrate"),
+        (["evaluate"], "seje-ray train"),
+        (["calibrate", "--set", "loss.margn=1"], "loss.margn"),
+        (["calibrate", "--set", "loss.margin=wide"], "loss.margin"),
+        (["calibrate", "--config", "nowhere"], "nowhere"),
+        (["calibrate", "--data", "nowhere"], "nowhere"),
+        (["search", "--image", "nowhere.jpg"], "seje-ray train"),
+        (["search", "--recipe", "nowhere.jsonl"], "seje-ray train"),
+    ],
+    ids=" ".join,
+)
+def test_what_a_user_can_fix_is_one_line_and_exit_code_1(tmp_path, words, expected):
+    """No traceback, nothing on stdout, and the line names the cure or the culprit."""
+    done = run(*words, folder=tmp_path)
+
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == ""
+    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("no --data:")]
+    assert line.startswith("Error: ")
+    assert expected in line
+
+
+def test_wrong_usage_is_exit_code_2(tmp_path):
+    """As click has it, with the usage shown."""
+    done = run("train", "--workers", "0", folder=tmp_path)
+    assert done.returncode == 2
+    assert "Usage:" in done.stderr
+
+
+def test_synth_writes_the_layout_and_refuses_a_used_folder(tmp_path):
+    """A second run into the same folder changes nothing there."""
+    words = ["data", "synth", "--recipes", "5", "--no-images", "--processes", "1", "--out", "c"]
+    assert run(*words, folder=tmp_path).returncode == 0
+    written = {p: p.read_bytes() for p in (tmp_path / "c").rglob("*") if p.is_file()}
+    assert {p.name for p in written} >= {"layer1.json", "layer2.json", "det_ingrs.json"}
+    assert len(json.loads((tmp_path / "c" / "layer1.json").read_bytes())) == 5
+
+    again = run(*words, folder=tmp_path)
+
+    assert again.returncode == 1
+    assert "new or empty" in again.stderr
+    assert {p: p.read_bytes() for p in (tmp_path / "c").rglob("*") if p.is_file()} == written
+
+
+@pytest.mark.parametrize("name", ["demo", "seje", "small"])
+def test_show_run_prints_a_run_file_that_reads_back_the_same(tmp_path, name):
+    """The complete run, defaults included, is a fixed point."""
+    first = run("show-run", "--config", name, folder=tmp_path)
+    assert first.returncode == 0, first.stderr
+    (tmp_path / "run.yaml").write_text(first.stdout)
+    second = run("show-run", "--config", "run.yaml", folder=tmp_path)
+    assert second.stdout == first.stdout
+
+
+def test_each_driver_of_jobs_is_the_command_of_its_name():
+    """``python -m jobs.train`` is ``seje-ray train``."""
+    jobs = Path(__file__).parents[3] / "jobs"
+    for driver in sorted(jobs.glob("[a-z]*.py")):
+        done = subprocess.run(
+            [sys.executable, "-m", f"jobs.{driver.stem}", "--help"],
+            cwd=jobs.parent,
+            capture_output=True,
+            text=True,
+        )
+        expected = run(driver.stem, "--help", folder=jobs.parent).stdout
+        assert done.stdout.partition("\n")[2] == expected.partition("\n")[2], driver
