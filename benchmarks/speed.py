@@ -1,0 +1,170 @@
+"""Speed as ratios to the plain way of doing the same, both timed in one run on this machine.
+
+Run: ``python -m benchmarks.speed``; or ``--workspace W`` to time training too, on what was
+calibrated there. A ratio above 1 says how many times faster ours is.
+"""
+
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import numpy as np
+import ray
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from seje_ray.config import load_run
+from seje_ray.losses.triplet import double_negative_triplet
+from seje_ray.on_ray.train import train
+from seje_ray.recipe1m.cookbook import write_cookbook
+from seje_ray.recipe1m.json_stream import json_records
+from seje_ray.retrieval.ranking import true_match_ranks
+
+NUM_TIMINGS = 5
+
+
+@click.command()
+@click.option("--workspace", type=click.Path(path_type=Path, exists=True), help="Time training.")
+@click.option("--epochs", default=2, show_default=True, help="Epochs of each timed training.")
+@click.option("--recipes", default=20_000, show_default=True, help="Records of the JSON file.")
+def main(workspace: Path | None, epochs: int, recipes: int) -> None:
+    """Print a table of seconds and ratios."""
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"torch {torch.__version__}, ray {ray.__version__}; best of {NUM_TIMINGS}\n"
+    )
+    _ranking()
+    _triplet()
+    _json_stream(recipes)
+    if workspace is not None:
+        _training(workspace.absolute(), epochs)
+
+
+def _ranking(num_pairs: int = 2_000, dim: int = 1024) -> None:
+    queries, gallery = _unit(num_pairs, dim, seed=0), _unit(num_pairs, dim, seed=1)
+    rows, others = queries.numpy(), gallery.numpy()
+
+    def plain() -> None:
+        for i, query in enumerate(rows):
+            np.argsort(-(others @ query)).tolist().index(i)
+
+    _compare(
+        f"rank {num_pairs:,} queries, {dim} dimensions",
+        "argsort per query",
+        lambda: true_match_ranks(queries, gallery),
+        plain,
+    )
+
+
+def _triplet(num_pairs: int = 100, dim: int = 1024) -> None:
+    images, recipes = _unit(num_pairs, dim, seed=0), _unit(num_pairs, dim, seed=1)
+    categories = torch.randint(0, 8, (num_pairs,), generator=torch.Generator().manual_seed(0))
+
+    def ours() -> None:
+        own = [rows.clone().requires_grad_() for rows in (images, recipes)]
+        double_negative_triplet(
+            *own,
+            *own,
+            categories,
+            categories,
+            first_candidate=0,
+            scale=16.0,
+            margin=0.0,
+            negatives="both",
+        ).backward()
+
+    def plain() -> None:
+        own = [rows.clone().requires_grad_() for rows in (images, recipes)]
+        _looped_triplet(*own, categories).backward()
+
+    _compare(f"triplet loss and gradient, batch {num_pairs}", "a loop over anchors", ours, plain)
+
+
+def _looped_triplet(images: Tensor, recipes: Tensor, categories: Tensor) -> Tensor:
+    """Anchor by anchor, as the published code of this field mines."""
+    losses = []
+    for anchors, candidates in ((images, recipes), (recipes, images)):
+        for i, anchor in enumerate(anchors):
+            distances = (anchor - candidates).norm(dim=1)
+            is_other = torch.arange(len(candidates)) != i
+            is_foreign = is_other & ((categories != categories[i]) | (categories[i] == 0))
+            for allowed in (is_other, is_foreign):
+                nearest = distances.masked_fill(~allowed, torch.inf).min()
+                losses.append(F.softplus(16.0 * (distances[i] - nearest)))
+    return torch.stack(losses).mean()
+
+
+def _json_stream(num_recipes: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        write_cookbook(
+            Path(folder), num_recipes=num_recipes, seed=0, with_images=False, num_processes=1
+        )
+        path = Path(folder) / "layer1.json"
+        size = path.stat().st_size / 2**20
+
+        def ours() -> None:
+            for _ in json_records(path):
+                pass
+
+        def plain() -> None:
+            with path.open(encoding="utf-8") as file:
+                json.load(file)
+
+        _compare(
+            f"read {size:.0f} MiB of layer1.json, bounded memory",
+            "json.load of it all",
+            ours,
+            plain,
+        )
+
+
+def _training(workspace: Path, epochs: int) -> None:
+    """One worker with all cores against two that share them; start-up cancels in the difference."""
+    seconds = {}
+    for num_workers in (1, 2):
+        times = []
+        for num_epochs in (1, 1 + epochs):
+            name = f"speed-{num_workers}-{num_epochs}-{time.time_ns()}"
+            run = load_run(
+                workspace / "calibrated" / "run.yaml",
+                (f"train.num_epochs={num_epochs}", "train.schedule=plateau"),
+            )
+            start = time.perf_counter()
+            train(run, workspace, name=name, num_workers=num_workers)
+            times.append(time.perf_counter() - start)
+        seconds[num_workers] = (times[1] - times[0]) / epochs
+    _print("one epoch, 2 workers", "1 worker, all cores", seconds[2], seconds[1])
+
+
+def _unit(num_rows: int, dim: int, *, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return F.normalize(torch.randn(num_rows, dim, generator=generator))
+
+
+def _compare(
+    what: str, plain_name: str, ours: Callable[[], None], plain: Callable[[], None]
+) -> None:
+    """Time both in turn, so that what else the machine does hits both; the best of each."""
+    ours()  # once before, for what is loaded at the first call
+    times = [(_seconds(ours), _seconds(plain)) for _ in range(NUM_TIMINGS)]
+    _print(what, plain_name, min(t[0] for t in times), min(t[1] for t in times))
+
+
+def _seconds(function: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def _print(what: str, plain_name: str, ours: float, plain: float) -> None:
+    print(f"{what:<52}{ours:>9.3f} s  {plain_name:<22}{plain:>9.3f} s  x {plain / ours:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""The table beside its controls, worked out by hand on a handful of pairs."""
+
+import numpy as np
+
+from seje_ray.report.evaluation import as_text, evaluate
+from seje_ray.retrieval.embeddings import Embeddings
+
+
+def embeddings_of(images, recipes, categories):
+    """Pairs with one-letter ids."""
+    ids = tuple("abcdefghijkl"[: len(images)])
+    rows = [np.asarray(matrix, np.float32) for matrix in (images, recipes)]
+    return Embeddings(ids, ids, ids, np.asarray(categories, np.int32), *rows)
+
+
+def test_a_perfect_model_stands_beside_what_its_controls_must_get():
+    """Four pairs in two classes of two: the oracle ties two (rank 1.5), chance is (4 + 1) / 2."""
+    rows = np.eye(4)
+    (gallery,) = evaluate(
+        embeddings_of(rows, rows, [1, 1, 2, 2]), gallery_sizes=[1000], num_repeats=10, seed=0
+    )
+    lines = {line.name: line.means for line in gallery.lines}
+
+    assert (gallery.gallery_size, gallery.num_repeats) == (4, 1)
+    assert list(lines) == ["model", "category oracle", "shuffled pairs", "chance"]
+    for direction in ("image_to_recipe", "recipe_to_image"):
+        assert lines["model"][f"median_rank/{direction}"] == 1
+        assert lines["model"][f"recall_at_1/{direction}"] == 1
+        assert lines["category oracle"][f"median_rank/{direction}"] == 1.5
+        assert lines["category oracle"][f"recall_at_1/{direction}"] == 0.5
+        assert lines["chance"][f"median_rank/{direction}"] == 2.5
+        assert lines["chance"][f"recall_at_1/{direction}"] == 0.25
+
+
+def test_a_collapsed_model_scores_chance():
+    """All embeddings equal: every item ties."""
+    rows = np.tile([1.0, 0.0], (10, 1))
+    (gallery,) = evaluate(
+        embeddings_of(rows, rows, [0] * 10), gallery_sizes=[10], num_repeats=1, seed=0
+    )
+    lines = {line.name: line.means for line in gallery.lines}
+    for name in ("model", "shuffled pairs", "category oracle"):
+        for key, value in lines["chance"].items():
+            np.testing.assert_allclose(lines[name][key], value, err_msg=f"{name} {key}")
+
+
+def test_sizes_above_the_partition_are_one_gallery_of_it():
+    """1,000 and 10,000 of four pairs are the same one; 2 is drawn as often as asked."""
+    rows = np.eye(4)
+    galleries = evaluate(
+        embeddings_of(rows, rows, [1, 1, 2, 2]),
+        gallery_sizes=[10_000, 2, 1000],
+        num_repeats=3,
+        seed=0,
+    )
+    assert [(g.gallery_size, g.num_repeats) for g in galleries] == [(2, 3), (4, 1)]
+
+
+def test_the_printed_table_has_a_line_per_model_and_eight_numbers_each():
+    """Recalls in percent; a deviation behind each number of several galleries."""
+    rows = np.eye(4)
+    galleries = evaluate(
+        embeddings_of(rows, rows, [1, 1, 2, 2]), gallery_sizes=[2, 4], num_repeats=3, seed=0
+    )
+    several, one = as_text(galleries).split("\n\n")
+    assert several.splitlines()[0] == "3 galleries of 2 pairs"
+    assert several.splitlines()[3].count("±") == 8
+    assert one.splitlines()[0] == "one gallery of 4 pairs"
+    assert one.splitlines()[3].split() == ["model", *["1.0", "100.0", "100.0", "100.0"] * 2]
