@@ -34,7 +34,7 @@ def load_run(path: Path, overrides: Iterable[str] = ()) -> RunConfig:
     overrides = tuple(overrides)
     for override in overrides:
         _apply(raw, override)
-    return _check(raw, " with ".join([str(path), *(f"--set {o}" for o in overrides)]))
+    return _check(raw, " ".join([str(path), *(f"--set {o}" for o in overrides)]))
 
 
 def named_run_file(name: str) -> Path:

@@ -102,7 +102,6 @@ def _configure_data() -> None:
     context.raise_original_map_exception = True
     context.execution_no_progress_timeout_s = NO_PROGRESS_TIMEOUT_S
     context.enable_progress_bars = False
-    context.target_max_block_size = None  # a shard stays one block: it is committed as one file
     for handler in logging.getLogger("ray.data").handlers:
         if type(handler).__name__ == "PlainRayHandler":
             handler.setLevel(logging.ERROR)

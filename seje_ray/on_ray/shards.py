@@ -10,6 +10,7 @@ import ray
 from seje_ray.on_ray.connect import num_cpus, num_gpus
 from seje_ray.on_ray.progress import bar
 
+SHARD = "shard_table"  # column of a row that carries its shard's table, see ``packed``
 Operator = Callable[["ray.data.Dataset"], "ray.data.Dataset"]
 
 
@@ -40,9 +41,9 @@ def run_shards(
 
 
 def tasks(function: Callable[[pa.Table], pa.Table]) -> Operator:
-    """Run a plain function on each shard, in CPU tasks."""
+    """Run a plain function of rows on each shard, in CPU tasks."""
     return lambda dataset: dataset.map_batches(
-        function, batch_size=None, batch_format="pyarrow", num_cpus=1
+        function, batch_size=1, batch_format="pyarrow", num_cpus=1
     )
 
 
@@ -51,7 +52,7 @@ def cpu_actors(stage: type, **arguments: Any) -> Operator:
     return lambda dataset: dataset.map_batches(
         stage,
         fn_constructor_kwargs=arguments,
-        batch_size=None,
+        batch_size=1,
         batch_format="pyarrow",
         num_cpus=0.5,
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=max(1, num_cpus() // 2)),
@@ -71,7 +72,7 @@ def accelerator_actors(stage: type, *, gpu_share: float = 1.0, **arguments: Any)
     return lambda dataset: dataset.map_batches(
         stage,
         fn_constructor_kwargs=arguments,
-        batch_size=None if gpus == 0 else LARGER_THAN_A_SHARD,
+        batch_size=1,
         batch_format="pyarrow",
         num_cpus=0.5,
         num_gpus=gpu_share if gpus else 0,
@@ -79,7 +80,36 @@ def accelerator_actors(stage: type, *, gpu_share: float = 1.0, **arguments: Any)
     )
 
 
-LARGER_THAN_A_SHARD = 1_000_000  # rows; with GPUs Ray Data insists on a number
+class OnTables:
+    """Ray Data stage: applies a stage of tables, ``inner``, to the shard that each row carries."""
+
+    def __init__(self, inner: type, **arguments: Any) -> None:
+        self._inner = inner(**arguments)
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        """Replace the tables, keep what else the rows say."""
+        tables = [packed(self._inner(unpacked(shard))) for shard in rows[SHARD]]
+        return with_shards(rows, tables)
+
+
+def with_shards(rows: pa.Table, shards: Sequence[bytes]) -> pa.Table:
+    """The rows with their packed tables, new or replaced."""
+    if SHARD in rows.column_names:
+        rows = rows.drop_columns([SHARD])
+    return rows.append_column(SHARD, pa.array(shards, pa.large_binary()))
+
+
+def packed(table: pa.Table) -> bytes:
+    """A whole table as one cell, so that no operator can split it or mix it with another."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def unpacked(cell: pa.Scalar) -> pa.Table:
+    """What ``packed`` gave, without a copy."""
+    return pa.ipc.open_stream(cell.as_buffer()).read_all()
 
 
 def missing_shards(folder: Path, names: Iterable[str]) -> list[str]:

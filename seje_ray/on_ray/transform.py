@@ -1,7 +1,7 @@
 """Stage ``transform``: recipes with photos, and the fitted calibrator -> ``calibrated/``.
 
 A Ray Data pipeline of five operators. Text runs in CPU actors, networks in actors that hold a
-GPU where there is one; each shard passes as one block and is committed as one file.
+GPU where there is one; each shard passes as one row and is committed as one file.
 """
 
 import json
@@ -24,18 +24,23 @@ from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError
 from seje_ray.on_ray.fit import weights_hash
 from seje_ray.on_ray.shards import (
+    SHARD,
+    OnTables,
     accelerator_actors,
     cpu_actors,
     missing_shards,
+    packed,
     run_shards,
     tasks,
+    unpacked,
+    with_shards,
 )
 from seje_ray.schema import calibrated as calibrated_schema
 from seje_ray.schema import vector
 from seje_ray.training.build import backbone_of
 from seje_ray.training.photo_features import PhotoExtractor
 
-TARGET = "shard_path"  # column that tells where a shard is committed
+DONE = pa.schema([("shard", pa.string()), ("rows", pa.int64())])  # what the last stage gives
 
 
 def transform(run: RunConfig, recipes: Artifact, calibrator: Artifact, workspace: Path) -> Artifact:
@@ -52,13 +57,13 @@ def transform(run: RunConfig, recipes: Artifact, calibrator: Artifact, workspace
     partial = begin(folder, plan)
     names = [path.name for path in recipes.shards()]
     todo = missing_shards(partial, names)
-    items = [{"source": str(recipes.folder / n), TARGET: str(partial / n)} for n in todo]
-    fitted, stored_run = str(calibrator.folder), json.dumps(run_to_dict(run))
+    items = [{"source": str(recipes.folder / n), "target": str(partial / n)} for n in todo]
+    fitted = {"calibrator": str(calibrator.folder), "run": json.dumps(run_to_dict(run))}
     operators = [
         tasks(read_shards),
-        cpu_actors(AddTextFeatures, calibrator=fitted, run=stored_run),
-        accelerator_actors(AddSentenceVectors, gpu_share=0.25, calibrator=fitted, run=stored_run),
-        accelerator_actors(AddImageFeatures, gpu_share=0.75, calibrator=fitted, run=stored_run),
+        cpu_actors(OnTables, inner=AddTextFeatures, **fitted),
+        accelerator_actors(OnTables, inner=AddSentenceVectors, gpu_share=0.25, **fitted),
+        accelerator_actors(OnTables, inner=AddImageFeatures, gpu_share=0.75, **fitted),
         tasks(commit_shards),
     ]
     run_shards("calibrating", items, operators, done=len(names) - len(todo))
@@ -139,15 +144,12 @@ def _counts(folder: Path) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def read_shards(items: pa.Table) -> pa.Table:
-    """Ray Data stage: the recipes with a photo of each named shard, and where they will go."""
-    tables = []
-    for item in items.to_pylist():
-        table = pq.read_table(item["source"])
-        table = table.filter(pc.greater(pc.list_value_length(table["images"]), 0))
-        target = pa.array([item[TARGET]] * table.num_rows, pa.string())
-        tables.append(table.append_column(TARGET, target))
-    return pa.concat_tables(tables)
+def read_shards(rows: pa.Table) -> pa.Table:
+    """Ray Data stage: each named shard's recipes with a photo; no row where it holds none."""
+    tables = [pq.read_table(source) for source in rows["source"].to_pylist()]
+    tables = [t.filter(pc.greater(pc.list_value_length(t["images"]), 0)) for t in tables]
+    is_filled = pa.array([table.num_rows > 0 for table in tables])
+    return with_shards(rows, [packed(table) for table in tables]).filter(is_filled)
 
 
 class AddTextFeatures:
@@ -224,20 +226,22 @@ class AddImageFeatures:
         return _with_columns(table, columns)
 
 
-def commit_shards(table: pa.Table) -> pa.Table:
-    """Ray Data stage: write a calibrated shard; give one row about it."""
-    target = Path(table[TARGET][0].as_py())
-    table = table.drop_columns([TARGET])
-    feature_dim = None
-    if "image_features" in table.column_names:
-        feature_dim = table.schema.field("image_features").type.value_type.list_size
-    schema = calibrated_schema(
-        table.schema.field("key_term_vector").type.list_size,
-        table.schema.field("sentence_vectors").type.value_type.list_size,
-        feature_dim,
-    )
-    write_table(target, table.select(schema.names).cast(schema))
-    return pa.table({"shard": [target.name], "rows": [table.num_rows]})
+def commit_shards(rows: pa.Table) -> pa.Table:
+    """Ray Data stage: write each calibrated shard; give one row about it."""
+    done = []
+    for target, shard in zip(rows["target"].to_pylist(), rows[SHARD], strict=True):
+        table = unpacked(shard)
+        feature_dim = None
+        if "image_features" in table.column_names:
+            feature_dim = table.schema.field("image_features").type.value_type.list_size
+        schema = calibrated_schema(
+            table.schema.field("key_term_vector").type.list_size,
+            table.schema.field("sentence_vectors").type.value_type.list_size,
+            feature_dim,
+        )
+        write_table(Path(target), table.select(schema.names).cast(schema))
+        done.append({"shard": Path(target).name, "rows": table.num_rows})
+    return pa.Table.from_pylist(done, DONE)
 
 
 def vectors_array(rows: np.ndarray) -> pa.FixedSizeListArray:

@@ -1,0 +1,99 @@
+"""Shards stay apart on their way through a pipeline, with and without GPUs."""
+
+import pyarrow as pa
+import pytest
+import ray
+
+from seje_ray.on_ray.calibrate import calibrate
+from seje_ray.on_ray.connect import connected
+from seje_ray.on_ray.shards import (
+    SHARD,
+    OnTables,
+    accelerator_actors,
+    cpu_actors,
+    packed,
+    run_shards,
+    tasks,
+    unpacked,
+    with_shards,
+)
+from tests.on_ray.tiny import tiny_run
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+NUM_SHARDS, ROWS = 7, 5
+
+
+class AddDevice:
+    """What an actor sees of the cluster's GPUs."""
+
+    def __init__(self, name):
+        self._name = name
+
+    def __call__(self, table):
+        held = len(ray.get_runtime_context().get_accelerator_ids().get("GPU", []))
+        return table.append_column(self._name, pa.array([held] * table.num_rows))
+
+
+def read(rows):
+    tables = [
+        pa.table({"of": [name] * ROWS, "photo": [b"x" * 100_000] * ROWS})
+        for name in rows["shard"].to_pylist()
+    ]
+    return with_shards(rows, [packed(table) for table in tables])
+
+
+def summary(rows):
+    tables = [unpacked(cell) for cell in rows[SHARD]]
+    return pa.Table.from_pylist(
+        [
+            {
+                "shard": shard,
+                "rows": table.num_rows,
+                "of": sorted(set(table["of"].to_pylist())),
+                "gpus": [table["first"][0].as_py(), table["second"][0].as_py()],
+            }
+            for shard, table in zip(rows["shard"].to_pylist(), tables, strict=True)
+        ]
+    )
+
+
+@pytest.fixture(params=[0, 1, 3])
+def cluster(request):
+    """A local Ray that is told it has so many GPUs; torch sees none."""
+    ray.init(
+        num_cpus=4, num_gpus=request.param, include_dashboard=False, log_to_driver=False,
+        logging_level="ERROR",
+    )  # fmt: skip
+    yield request.param
+    ray.shutdown()
+
+
+def test_each_shard_passes_alone_and_networks_hold_a_gpu_where_there_is_one(cluster):
+    """With GPUs, Ray Data bundles small blocks for an actor: no shard may swallow another."""
+    with connected():
+        operators = [
+            tasks(read),
+            cpu_actors(OnTables, inner=AddDevice, name="cpu"),
+            accelerator_actors(OnTables, inner=AddDevice, gpu_share=0.25, name="first"),
+            accelerator_actors(OnTables, inner=AddDevice, gpu_share=0.75, name="second"),
+            tasks(summary),
+        ]
+        names = [f"train-{number:05d}" for number in range(NUM_SHARDS)]
+        found = run_shards("testing", [{"shard": name} for name in names], operators)
+
+    held = min(1, cluster)
+    assert sorted(found, key=lambda row: row["shard"]) == [
+        {"shard": name, "rows": ROWS, "of": [name], "gpus": [held, held]} for name in names
+    ]
+
+
+@pytest.mark.parametrize("cluster", [2], indirect=True)
+def test_a_cluster_with_gpus_calibrates_the_same(cluster, tmp_path, calibrated):
+    """The whole of phase I where Ray schedules by GPU: the same bytes in every artifact."""
+    found = calibrate(tiny_run(), None, tmp_path)
+
+    assert found.recipes.content_hash == calibrated.recipes.content_hash
+    assert found.calibrator is not None
+    assert found.calibrated is not None
+    assert found.calibrated.content_hash == calibrated.calibrated.content_hash
