@@ -15,7 +15,8 @@ MAX_RECORD_CHARS = 8 << 20
 TAIL = 16  # characters at the end of what is read where an error may mean "cut", not "wrong"
 
 _BETWEEN = re.compile(r"[\s,]*")
-_NEXT_RECORD = re.compile(r"\n[\s,]*(?=\{)|(?<=\}),\s*(?=\{)")
+_NEXT_LINE = re.compile(r"\n[\s,]*(?=\{)")
+_NEXT_OBJECT = re.compile(r"\n[\s,\[]*(?=\{)|(?<=\}),\s*(?=\{)")
 _DECODER = json.JSONDecoder()
 
 
@@ -23,15 +24,15 @@ _DECODER = json.JSONDecoder()
 class Broken:
     """A stretch of the file that is no record."""
 
-    reason: str  # malformed_json, record_too_large or truncated_file
+    reason: str  # malformed_json, not_an_object, record_too_large or truncated_file
     detail: str
 
 
 def json_records(path: Path, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Any | Broken]:
     """Elements of a JSON list, or of JSON lines, in file order; memory holds a few of them.
 
-    After a record that is not JSON, reading goes on at the next place that looks like the start
-    of one: an opening brace on a new line, or after a closing brace and a comma.
+    After a record that is not JSON, reading goes on at the next line of JSON lines; in a list, at
+    the next object with an ``id``, which the objects inside a record do not have.
 
     Raises:
         DataError: If the file is empty, or starts like no JSON list and no JSON object.
@@ -40,10 +41,10 @@ def json_records(path: Path, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Any 
         window = _Window(path, file, chunk_bytes)
         is_list = window.start()
         while window.skip(_BETWEEN):
-            if is_list and window.next_is("]"):
+            if is_list and window.is_at_the_end():
                 return
             yield window.record()
-        if is_list:
+        if is_list and not window.ends_with("]"):
             yield Broken("truncated_file", f"{path.name}: ends without the closing ]")
 
 
@@ -55,6 +56,7 @@ class _Window:
         # A byte that is not UTF-8 becomes a lone surrogate, which the readers reject by record.
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape")
         self._text, self._at = "", 0
+        self._is_list = False
         self._is_whole = False  # the file's end is in the text
         self._before = 0  # characters of the file before the text
 
@@ -71,8 +73,13 @@ class _Window:
                 f"{self._path}: expected a JSON list or JSON lines, found a file that starts with "
                 f"{self._text[self._at : self._at + 12]!r}; is it compressed or another format?"
             )
-        self._at += first == "["
-        return first == "["
+        self._is_list = first == "["
+        self._at += self._is_list
+        return self._is_list
+
+    def ends_with(self, character: str) -> bool:
+        """Whether it is the last of the text, at the end of the file."""
+        return self._text.rstrip().endswith(character)
 
     def skip(self, pattern: re.Pattern[str]) -> bool:
         """Go behind ``pattern``; False at the end of the file."""
@@ -84,23 +91,40 @@ class _Window:
             if not self._read():
                 return False
 
-    def next_is(self, character: str) -> bool:
-        return self._text[self._at] == character
+    def is_at_the_end(self) -> bool:
+        """Whether this is the closing bracket; one with text behind it is damage."""
+        while self._text[self._at] == "]":
+            behind = self._text[self._at + 1 :]
+            if behind.strip():
+                return False
+            if not self._read():
+                return True
+        return False
 
     def record(self) -> Any | Broken:
         """The record that starts here."""
+        value = self._decoded()
+        if isinstance(value, Broken):
+            self._at += 1
+            self._resume()
+        return value
+
+    def _decoded(self) -> Any | Broken:
+        """The value that starts here, and go behind it; stay where it is broken."""
+        if self._text[self._at] == "[":  # read as one value, it could be the rest of the file
+            return Broken("not_an_object", self._where("found a list"))
         while True:
             try:
                 value, self._at = _DECODER.raw_decode(self._text, self._at)
                 return value
-            except (json.JSONDecodeError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:  # ValueError: also a far too long number
                 # The error holds the whole text: nothing of it may outlive this block.
                 problem, may_be_cut = str(error), self._may_be_cut(error)
             if may_be_cut and len(self._text) - self._at > MAX_RECORD_CHARS:
-                return self._resume(Broken("record_too_large", self._where("record")))
+                return Broken("record_too_large", self._where("record"))
             if may_be_cut and self._read():
                 continue
-            return self._resume(Broken("malformed_json", self._where(problem)))
+            return Broken("malformed_json", self._where(problem))
 
     def _may_be_cut(self, error: Exception) -> bool:
         """Whether the text ends too early, rather than being wrong."""
@@ -111,18 +135,29 @@ class _Window:
     def _where(self, what: str) -> str:
         return f"{self._path.name}: character {self._before + self._at:,}: {what}"[:200]
 
-    def _resume(self, broken: Broken) -> Broken:
-        """Go to the next likely start of a record, or to the end of the file."""
-        self._at += 1
+    def _resume(self) -> None:
+        """Go to the next start of a record, or to the end of the file."""
+        pattern = _NEXT_OBJECT if self._is_list else _NEXT_LINE
+        while self._search(pattern):
+            if not self._is_list:
+                return
+            start = self._before + self._at
+            value = self._decoded()
+            self._at = start - self._before
+            if isinstance(value, dict) and "id" in value:
+                return
+
+    def _search(self, pattern: re.Pattern[str]) -> bool:
+        """Go behind the next match of ``pattern``; False, and to the end, where there is none."""
         while True:
-            match = _NEXT_RECORD.search(self._text, self._at)
+            match = pattern.search(self._text, self._at)
             if match is not None:
                 self._at = match.end()
-                return broken
+                return True
             self._at = max(self._at, len(self._text) - TAIL)
             if not self._read():
                 self._at = len(self._text)
-                return broken
+                return False
 
     def _read(self) -> bool:
         """Add a chunk to the text, drop what is behind; False at the end of the file."""

@@ -92,6 +92,51 @@ def test_any_wrong_byte_loses_few_records_and_never_raises(tmp_path_factory, pos
     assert len(found) >= 38
 
 
+@pytest.fixture(scope="module")
+def layer1(shared_data):
+    """A real file, as it lies on the disk."""
+    return (shared_data / "cookbook" / "layer1.json").read_bytes()
+
+
+@pytest.mark.parametrize("value", [b'"', b"]", b"}", b"{", b"\n", b"\xff"])
+def test_a_wrong_byte_in_real_records_costs_one_or_two_of_them(tmp_path, layer1, value):
+    """Records hold lists of objects, so what looks like a start or the end may be neither."""
+    ids = [record["id"] for record in json.loads(layer1)]
+    for number in range(40):
+        position = 1 + (number * 7919 * 31) % (len(layer1) - 2)
+        path = written(tmp_path, layer1[:position] + value + layer1[position + 1 :])
+
+        records = list(json_records(path))
+
+        found = [r["id"] for r in records if isinstance(r, dict) and "id" in r]
+        assert len(set(ids) - set(found)) <= 2, position
+        num_records = sum(isinstance(r, dict) for r in records)
+        assert num_records == len(found), "an ingredient line was taken for a record"
+        assert len(records) < len(ids) + 3
+
+
+def test_a_closing_bracket_with_records_behind_it_ends_nothing(tmp_path):
+    """Two lists that were pasted together: the seam is counted, no record is lost."""
+    path = written(tmp_path, '[{"id": 1},\n{"id": 2}\n]\n[{"id": 3},\n{"id": 4}]\n ')
+    found = list(json_records(path))
+    assert [r["id"] for r in found if isinstance(r, dict)] == [1, 2, 3, 4]
+    assert [r.reason for r in found if isinstance(r, Broken)] == ["malformed_json"]
+
+
+def test_a_number_that_is_too_long_is_a_broken_record(tmp_path):
+    """Python refuses to read it, with another error than for wrong JSON."""
+    path = written(tmp_path, '{"id": ' + "9" * 5000 + '}\n{"id": "b"}')
+    broken, whole = json_records(path)
+    assert broken.reason == "malformed_json"
+    assert whole == {"id": "b"}
+
+
+def test_a_broken_last_record_is_no_truncated_file(tmp_path):
+    """The list is closed."""
+    found = list(json_records(written(tmp_path, '[{"id": "a"}, {"id": "b",}]')))
+    assert [r.reason for r in found if isinstance(r, Broken)] == ["malformed_json"]
+
+
 @pytest.mark.parametrize("text", ["", "  \n", "<html>", "\x1f\x8b\x08", "id,title", "\ufeff"])
 def test_what_is_no_json_at_all_is_one_error(tmp_path, text):
     """Empty, a web page, gzip, a table."""
