@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +16,15 @@ from seje_ray.config.sections import RunConfig
 from seje_ray.errors import ConfigError
 
 
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which 3e-4 is a number, as everywhere but in YAML 1.1."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
 def load_run(path: Path, overrides: Iterable[str] = ()) -> RunConfig:
     """Read the run file at ``path``; ``overrides`` are ``"section.key=value"``.
 
@@ -22,7 +32,7 @@ def load_run(path: Path, overrides: Iterable[str] = ()) -> RunConfig:
         ConfigError: Naming the file and every wrong key at once.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot read the run file: {error}") from error
     except yaml.YAMLError as error:
@@ -98,6 +108,6 @@ def _apply(raw: dict[str, Any], override: str) -> None:
         if not isinstance(node, dict):
             raise ConfigError(f"override {override!r}: {section!r} is a value, not a section")
     try:
-        node[key] = yaml.safe_load(value)
+        node[key] = yaml.load(value, _Loader)
     except yaml.YAMLError as error:
         raise ConfigError(f"override {override!r}: {value!r} is not a YAML value") from error

@@ -14,7 +14,8 @@ class FieldError(ValueError):
     """A record cannot be used: ``reason`` is counted, the message says what is wrong."""
 
     def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
+        # Names and values of a record may hold what no UTF-8 file can.
+        super().__init__(message.encode("utf-8", "backslashreplace").decode())
         self.reason = reason
 
 
@@ -22,16 +23,21 @@ def id_of(record: Any) -> str:
     """The id of a record.
 
     Raises:
-        FieldError: not_an_object, missing_id or wrong_type.
+        FieldError: not_an_object, missing_id, wrong_type, invalid_unicode or id_too_long.
     """
     if not isinstance(record, Mapping):
         raise FieldError("not_an_object", f"expected an object, found {type(record).__name__}")
     found = record.get("id")
     if found is None or found == "":
         raise FieldError("missing_id", f"keys: {', '.join(map(str, list(record)[:8]))}")
+    if isinstance(found, float) and found.is_integer():
+        found = int(found)  # what a table with a gap in the column makes of whole numbers
     if isinstance(found, bool) or not isinstance(found, str | int):
         raise FieldError("wrong_type", f"id: expected text, found {type(found).__name__}")
-    return text_of(str(found), "id")[:MAX_ID_LENGTH]
+    text = text_of(str(found), "id")
+    if len(text) > MAX_ID_LENGTH:
+        raise FieldError("id_too_long", f"{len(text)} characters: {text[:40]}...")
+    return text
 
 
 def text_of(value: Any, name: str) -> str:
@@ -53,7 +59,7 @@ def text_of(value: Any, name: str) -> str:
 def lines_of(value: Any, name: str) -> tuple[str, ...]:
     """A list of texts, or of objects with a ``text``, or one text with a line each.
 
-    A list keeps its empty lines: entities are matched to ingredients by their position.
+    A list keeps its blank lines: entities are matched to ingredients by their position.
 
     Raises:
         FieldError: wrong_type or invalid_unicode.
@@ -63,6 +69,11 @@ def lines_of(value: Any, name: str) -> tuple[str, ...]:
     if isinstance(value, str):
         value = [line for line in value.splitlines() if line.strip()]
     return tuple(_line(line, name) for line in list_of(value, name))
+
+
+def without_blanks(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines that say something."""
+    return tuple(line for line in lines if line.strip())
 
 
 def list_of(value: Any, name: str) -> list[Any]:
@@ -88,6 +99,8 @@ def partition_of(value: Any, recipe_id: str) -> str:
     Raises:
         FieldError: unknown_partition.
     """
+    if isinstance(value, str):
+        value = value.strip().lower() or None
     if value is None:
         digest = hashlib.sha256(recipe_id.encode()).digest()
         draw = int.from_bytes(digest[:8], "big") / 2**64

@@ -1,6 +1,7 @@
 """Photos: from any file to a small JPEG, and from JPEG bytes to the crops that networks see."""
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,18 @@ MIN_SIDE = 16  # pixels
 MAX_ASPECT = 8.0  # longer side over shorter side
 JPEG_QUALITY = 90
 WHITE = (255, 255, 255)  # behind transparent parts
+DECODER_ERRORS = (  # what Pillow's decoders raise on broken files of the various formats
+    ValueError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    ArithmeticError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    AttributeError,
+    struct.error,
+)
 
 
 def load_image(file: ImageFile, *, shorter_side: int) -> bytes | Reject:
@@ -32,6 +45,8 @@ def load_image(file: ImageFile, *, shorter_side: int) -> bytes | Reject:
         return Reject(file.id, "missing_file", str(path))
     except OSError as error:
         return Reject(file.id, "unreadable_file", f"{path}: {error.strerror}")
+    except ValueError as error:  # a NUL in its name
+        return Reject(file.id, "unreadable_file", f"{str(path)!r}: {error}")
     result = to_jpeg(data, shorter_side=shorter_side)
     if isinstance(result, bytes):
         return result
@@ -46,14 +61,16 @@ def to_jpeg(data: bytes, *, shorter_side: int) -> bytes | tuple[str, str]:
             problem = _absurd(image.size)
             if problem is not None:
                 return "absurd_dimensions", problem
-            return _encoded(_upright_rgb(image, shorter_side), shorter_side)
+            upright = _upright_rgb(image, shorter_side)
+            if upright is None:
+                return "blank_image", "transparent all over"
+            return _encoded(upright, shorter_side)
     except UnidentifiedImageError:
         return "undecodable_image", "no known image format" if data else "an empty file"
     except OSError as error:
         reason = "truncated_image" if "truncated" in str(error) else "undecodable_image"
         return reason, str(error)
-    except (ValueError, SyntaxError, EOFError, IndexError, OverflowError, MemoryError) as error:
-        # What Pillow's decoders raise on broken files of the various formats.
+    except DECODER_ERRORS as error:
         return "undecodable_image", f"{type(error).__name__}: {error}"
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         return "absurd_dimensions", str(error)
@@ -66,13 +83,16 @@ def _absurd(size: tuple[int, int]) -> str | None:
     return None
 
 
-def _upright_rgb(image: Image.Image, shorter_side: int) -> Image.Image:
+def _upright_rgb(image: Image.Image, shorter_side: int) -> Image.Image | None:
+    """The picture on white, turned as its EXIF says; None where nothing of it can be seen."""
     image.draft("RGB", (shorter_side, shorter_side))  # JPEG: decode no finer than needed
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I;16") or upright.mode in ("I", "F"):
         return _scaled_to_8_bits(upright).convert("RGB")
     if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
         layer = upright.convert("RGBA")
+        if layer.getchannel("A").getextrema() == (0, 0):
+            return None
         ground = Image.new("RGBA", layer.size, (*WHITE, 255))
         return Image.alpha_composite(ground, layer).convert("RGB")
     return upright.convert("RGB")
@@ -82,7 +102,7 @@ def _scaled_to_8_bits(image: Image.Image) -> Image.Image:
     """16-bit and float greys; Pillow's own conversion clips them to white."""
     values = np.nan_to_num(np.asarray(image, dtype=np.float32))
     top = max(float(values.max()), 1e-12)
-    full = 65535.0 if top > 255 else 255.0 if top > 1 else 1.0
+    full = next((limit for limit in (1.0, 255.0, 65535.0) if top <= limit), top)
     return Image.fromarray((values.clip(0, full) * (255 / full)).round().astype(np.uint8))
 
 

@@ -1,5 +1,6 @@
 """A user's own recipes: JSON lines or Parquet of {id, title, ingredients, instructions, images}."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seje_ray.recipe1m.fields import FieldError, id_of, lines_of, list_of, partition_of, text_of
+from seje_ray.recipe1m.fields import (
+    FieldError,
+    id_of,
+    lines_of,
+    list_of,
+    partition_of,
+    text_of,
+    without_blanks,
+)
 from seje_ray.recipe1m.json_stream import Broken, json_records
 from seje_ray.recipe1m.records import DataError, Entity, ImageFile, Recipe, Reject
 
@@ -54,7 +63,7 @@ def read_own_data(path: Path) -> Iterator[Recipe | Reject]:
             if recipe_id in seen:
                 raise FieldError("duplicate_id", "the first stays")
             seen.add(recipe_id)
-            yield _recipe(record, recipe_id, path.parent)
+            yield from _recipe(record, recipe_id, path.parent)
         except FieldError as error:
             yield Reject(recipe_id, error.reason, str(error))
 
@@ -69,37 +78,59 @@ def _parquet_rows(path: Path) -> Iterator[Any]:
                     f"{', '.join(file.schema_arrow.names) or 'none'}; rename yours"
                 )
             for batch in file.iter_batches(batch_size=256, columns=columns):
-                yield from batch.to_pylist()
+                yield from _rows(batch)
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{path}: expected a Parquet file, found none: {error}") from error
 
 
-def _recipe(record: Any, recipe_id: str, folder: Path) -> Recipe:
+def _rows(batch: pa.RecordBatch) -> Iterator[Any]:
+    """Rows one by one where not all can be read at once."""
+    try:
+        yield from batch.to_pylist()
+        return
+    except UnicodeDecodeError:
+        pass
+    for number in range(batch.num_rows):
+        try:
+            yield from batch.slice(number, 1).to_pylist()
+        except UnicodeDecodeError as error:
+            yield Broken("invalid_unicode", str(error))
+
+
+def _recipe(record: Any, recipe_id: str, folder: Path) -> Iterator[Recipe | Reject]:
+    """The recipe, after what of it cannot be used."""
     ingredients = lines_of(record.get("ingredients"), "ingredients")
-    instructions = lines_of(record.get("instructions"), "instructions")
-    if not ingredients and not instructions:
+    instructions = without_blanks(lines_of(record.get("instructions"), "instructions"))
+    if not without_blanks(ingredients) and not instructions:
         raise FieldError("no_text", "neither ingredients nor instructions")
     entities = record.get("entities")
     found = None if entities is None else tuple(map(_entity, list_of(entities, "entities")))
     if found is not None and len(found) != len(ingredients):
-        raise FieldError(
-            "entities_mismatch", f"{len(found)} entities, {len(ingredients)} ingredient lines"
-        )
+        counts = f"{len(found)} entities, {len(ingredients)} lines"
+        yield Reject(recipe_id, "entities_mismatch", counts)
+        found = None
     names = record.get("images")
     names = [names] if isinstance(names, str) else list_of(names or [], "images")
-    return Recipe(
+    images = []
+    for name in names:
+        try:
+            images.append(_image(text_of(name, "images[]"), folder))
+        except FieldError as error:  # it costs itself, not the recipe
+            yield Reject(recipe_id, error.reason, str(error))
+    yield Recipe(
         id=recipe_id,
         partition=partition_of(record.get("partition"), recipe_id),
         title=text_of(record.get("title") or "", "title"),
         ingredients=ingredients,
         instructions=instructions,
         entities=found,
-        images=tuple(_image(text_of(name, "images[]"), folder) for name in names),
+        images=tuple(images),
     )
 
 
 def _image(name: str, folder: Path) -> ImageFile:
-    return ImageFile(name, str((folder / name).absolute()))
+    path = name if os.sep == "\\" else name.replace("\\", "/")  # as Windows writes it
+    return ImageFile(name, str((folder / path).absolute()))
 
 
 def _entity(value: Any) -> Entity:

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from seje_ray.recipe1m.fields import without_blanks
 from seje_ray.recipe1m.records import Recipe
 
 MAX_LINES = 20  # instructions, and detected ingredients, must be fewer
@@ -24,7 +25,7 @@ def protocol_rejection(recipe: Recipe) -> ProtocolRejection | None:
 
     Source: METHOD 6.
     """
-    num_ingredients = len(recipe.ingredients)
+    num_ingredients = len(without_blanks(recipe.ingredients))
     if recipe.entities is not None:
         num_ingredients = sum(entity.valid for entity in recipe.entities)
     if len(recipe.instructions) >= MAX_LINES:

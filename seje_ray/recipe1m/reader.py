@@ -12,7 +12,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from seje_ray.recipe1m.fields import FieldError, id_of, lines_of, list_of, partition_of, text_of
+from seje_ray.recipe1m.fields import (
+    FieldError,
+    id_of,
+    lines_of,
+    list_of,
+    partition_of,
+    text_of,
+    without_blanks,
+)
 from seje_ray.recipe1m.json_stream import Broken, json_records
 from seje_ray.recipe1m.records import PARTITIONS, DataError, Entity, ImageFile, Recipe, Reject
 
@@ -108,8 +116,8 @@ class Recipe1M:
     ) -> Recipe:
         partition = partition_of(record.get("partition"), recipe_id)
         ingredients = lines_of(record.get("ingredients"), "ingredients")
-        instructions = lines_of(record.get("instructions"), "instructions")
-        if not ingredients and not instructions:
+        instructions = without_blanks(lines_of(record.get("instructions"), "instructions"))
+        if not without_blanks(ingredients) and not instructions:
             raise FieldError("no_text", "neither ingredients nor instructions")
         images = _found(database, "images", recipe_id) or []
         entities = _found(database, "entities", recipe_id)
@@ -165,7 +173,8 @@ def _stored(
     def insert() -> list[str]:
         """Insert the collected rows; return the ids that were there before."""
         known = [id_ for id_ in rows if _found(database, table, id_) is not None]
-        new = [(id_, value) for id_, value in rows.items() if id_ not in set(known)]
+        is_known = set(known)
+        new = [(id_, value) for id_, value in rows.items() if id_ not in is_known]
         database.executemany(f"INSERT INTO {table} VALUES (?, ?)", new)
         rows.clear()
         return known

@@ -4,7 +4,9 @@ import re
 import unicodedata
 
 _VULGAR_FRACTION = re.compile("[\u00bc-\u00be\u2150-\u215f\u2189]")
-_TOKEN = re.compile(r"\d+(?:[.,/]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)*")
+_MARKS = "".join(chr(n) for n in range(0x300, 0x10000) if unicodedata.category(chr(n))[0] == "M")
+_WORD = rf"[^\W\d_]+(?:[{_MARKS}]+[^\W\d_]*)*"  # vowel signs and accents belong to their word
+_TOKEN = re.compile(rf"\d+(?:[.,/]\d+)*|{_WORD}(?:'{_WORD})*")
 _PARENTHESES = re.compile(r"\([^()]*\)")
 
 

@@ -36,6 +36,14 @@ def test_file_beats_default_and_override_beats_file(tmp_path):
     assert run.calibrate.word_vectors.dim == 64
 
 
+@pytest.mark.parametrize("number", ["3e-4", "3.e-4", "3.0E-4", "0.0003"])
+def test_a_number_may_be_written_with_an_exponent(tmp_path, number):
+    """YAML 1.1 takes 3e-4 for text."""
+    path = written(tmp_path, f"loss: {{category_weight: {number}}}")
+    run = load_run(path, [f"train.learning_rate={number}"])
+    assert (run.loss.category_weight, run.train.learning_rate) == (3e-4, 3e-4)
+
+
 def test_all_wrong_keys_are_named_at_once(tmp_path):
     """A typo, a wrong type and a value out of range in one message."""
     path = written(tmp_path, "loss: {margn: 0.3}\ntrain: {num_epochs: many}\nmodel: {dropout: 2}")

@@ -65,6 +65,22 @@ def test_transparent_parts_become_white_and_opaque_ones_stay():
     assert colour(found.getpixel((35, 20)), (255, 255, 255))
 
 
+def test_greys_beyond_16_bits_are_scaled_to_their_top():
+    """32-bit integers of half the largest value are half grey."""
+    values = np.full((40, 40), 500_000, np.int32)
+    values[:20] = 1_000_000
+    found = decode(to_jpeg(encoded(Image.fromarray(values), "TIFF"), shorter_side=256))
+    assert colour(found.getpixel((20, 30)), (128, 128, 128), 3)
+
+
+def test_a_photo_that_is_transparent_all_over_is_rejected():
+    """It would be a white picture."""
+    clear = Image.new("RGBA", (40, 40), (*RED, 0))
+    assert to_jpeg(encoded(clear), shorter_side=256)[0] == "blank_image"
+    palette = Image.new("P", (40, 40), 0)
+    assert to_jpeg(encoded(palette, "GIF", transparency=0), shorter_side=256)[0] == "blank_image"
+
+
 def test_the_camera_orientation_is_applied():
     """EXIF 6: the camera was turned by 90 degrees, so left becomes top."""
     exif = Image.Exif()
@@ -127,9 +143,22 @@ def test_every_fault_of_a_file_has_its_reason(tmp_path):
         assert str(path) in found.detail
 
 
-def test_a_flipped_byte_anywhere_gives_a_photo_or_a_reason():
-    """No byte makes Pillow's own errors escape."""
-    data = encoded(halves(64, 48), "PNG")
+def test_a_name_that_no_file_can_have_is_a_reject(tmp_path):
+    """A NUL in a path is a ValueError to the system."""
+    found = load_image(ImageFile("x", str(tmp_path / "a\0.jpg")), shorter_side=64)
+    assert (found.id, found.reason) == ("x", "unreadable_file")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about the metadata it skips
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "AVIF"])
+def test_a_flipped_byte_anywhere_gives_a_photo_or_a_reason(kind):
+    """No byte makes Pillow's own errors escape, those of the EXIF block included."""
+    if f".{kind.lower()}" not in Image.registered_extensions():
+        pytest.skip(f"this Pillow cannot write {kind}")
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "soup"
+    options = {"exif": exif} if kind in ("JPEG", "PNG", "WEBP") else {}
+    data = encoded(halves(64, 48), kind, **options)
     for position in range(0, len(data), 3):
         broken = bytearray(data)
         broken[position] ^= 0xFF

@@ -32,3 +32,9 @@ def test_only_detected_ingredients_count():
     none = tuple(Entity("x", False) for _ in range(5))
     assert protocol_rejection(recipe(25, 3, some)) is None
     assert protocol_rejection(recipe(5, 3, none)) == "no_ingredient"
+
+
+def test_blank_lines_are_no_ingredients():
+    """Where there are no entities, lines that say something count."""
+    blank = Recipe("a", "train", "t", ("x", " ", "") + ("\t",) * 20, ("y",), None, ())
+    assert protocol_rejection(blank) is None

@@ -20,6 +20,8 @@ from seje_ray.recipe1m.text import ingredient_tokens, title_words, tokenize
         ("½cup 1,000 2.5 3/4", ["1/2", "cup", "1,000", "2.5", "3/4"]),
         ("CRÈME fraîche Äpfel", ["crème", "fraîche", "äpfel"]),
         ("hong shao 红烧肉", ["hong", "shao", "红烧肉"]),
+        ("दाल मखनी", ["दाल", "मखनी"]),
+        ("مُرَبَّى التين", ["مُرَبَّى", "التين"]),
         ("snake_case_word", ["snake", "case", "word"]),
         (" ...—! \n", []),
         ("", []),
