@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from seje_ray.cli.options import read_run, run_options, workspace_option
+from seje_ray.cli.options import DEFAULT_RUN, read_run, run_options, workspace_option
 
 
 @click.command(
@@ -37,10 +37,10 @@ def command(
     still fits the run file is kept.
     """
     run = read_run(config, overrides, workspace)
-    if data is None:
+    if data is not None and run.name == DEFAULT_RUN:
         click.echo(
-            f"no --data: using the embedded cookbook, {run.data.cookbook_recipes:,} made-up "
-            f"recipes with drawn photos (seed {run.seed})",
+            "note: these are the demo's settings, made for drawn photos; take --config small for "
+            "up to some ten thousand real recipes, --config seje for Recipe1M",
             file=sys.stderr,
         )
     from seje_ray.on_ray.calibrate import calibrate  # not at the top: --help stays fast

@@ -38,7 +38,7 @@ def run_options(function: Function) -> Function:
     return click.option(
         "--config",
         metavar="FILE|NAME",
-        help="Run file, or the name of a packaged one (demo, seje).  "
+        help="Run file, or the name of a packaged one (demo, small, seje).  "
         "[default: what the workspace was calibrated with, else demo]",
     )(function)
 

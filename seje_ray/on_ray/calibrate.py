@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import yaml
 from tqdm import tqdm
 
-from seje_ray.artifact import Artifact, write_text
+from seje_ray.artifact import Artifact, open_artifact, write_text
 from seje_ray.config import RunConfig, run_to_dict
+from seje_ray.errors import ArtifactError
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.fit import fit
 from seje_ray.on_ray.ingest import ingest
 from seje_ray.on_ray.transform import transform
 from seje_ray.recipe1m.cookbook import write_cookbook
+from seje_ray.recipe1m.records import DataError
 from seje_ray.recipe1m.source import open_source
 
 STAGES = ("ingest", "fit", "transform")
@@ -58,9 +61,12 @@ def calibrate(
         last_stage: ingest, fit or transform; None for all.
 
     Raises:
-        DataError: If the data cannot be read at all.
+        DataError: If the data cannot be read at all, or none is named in the workspace of a data
+            set of the user's.
     """
     last = STAGES.index(last_stage or "transform")
+    if data is None:
+        _require_no_real_data(workspace)
     folder = data if data is not None else _cookbook(run, workspace)
     source = open_source(folder, removed=run.data.removed)
     with connected():
@@ -75,9 +81,27 @@ def calibrate(
     return Calibrated(recipes, calibrator, calibrated)
 
 
+def _require_no_real_data(workspace: Path) -> None:
+    """The embedded cookbook never takes the place of a user's recipes by a forgotten option."""
+    try:
+        recipes = open_artifact(workspace / "recipes", "recipes")
+    except ArtifactError:
+        return
+    if not recipes.manifest.facts["is_made_up"]:
+        raise DataError(
+            f"{workspace}: expected --data PATH, since {recipes.num_rows():,} recipes of a data "
+            "set are here; repeat it, or name another --workspace for the embedded cookbook"
+        )
+
+
 def _cookbook(run: RunConfig, workspace: Path) -> Path:
     """Write the embedded cookbook, or find the one that is there; layer1.json comes last."""
     num_recipes = run.data.cookbook_recipes
+    click.echo(
+        f"no --data: using the embedded cookbook, {num_recipes:,} made-up recipes with drawn "
+        f"photos (seed {run.seed})",
+        file=sys.stderr,
+    )
     folder = workspace / f"cookbook-{num_recipes}-{run.seed}"
     if (folder / "layer1.json").is_file():
         return folder

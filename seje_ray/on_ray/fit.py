@@ -44,7 +44,7 @@ class Component:
     name: str
     fit: Fit
     settings: Callable[[RunConfig], dict[str, Any]]
-    needs: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()  # components fitted before, or the one file of theirs it reads
     uses_gpu: bool = False
 
 
@@ -122,8 +122,10 @@ def _gpu_share(gpus: int, num_tasks: int) -> float:
 
 def _plan(component: Component, run: RunConfig, recipes: Artifact, folder: Path) -> Plan:
     inputs = {"recipes": recipes.content_hash}
-    for name in component.needs:
-        inputs[name] = open_artifact(folder / name, f"calibrator_{name}").content_hash
+    for need in component.needs:
+        name, _, file = need.partition("/")
+        fitted = open_artifact(folder / name, f"calibrator_{name}")
+        inputs[need] = fitted.manifest.shards[file] if file else fitted.content_hash
     if component.uses_gpu and component.name == "image_categorizer":
         inputs |= weights_hash(run.calibrate.image_categorizer.backbone)
     return Plan(
@@ -270,6 +272,11 @@ def _text_settings(run: RunConfig) -> dict[str, Any]:
     }
 
 
+def _without(section: dict[str, Any], used_later: str) -> dict[str, Any]:
+    """A section without the setting that only ``transform`` reads."""
+    return {key: value for key, value in section.items() if key != used_later}
+
+
 GENERATIONS: tuple[tuple[Component, ...], ...] = (
     (Component("text", _fit_text, _text_settings),),
     (
@@ -277,19 +284,19 @@ GENERATIONS: tuple[tuple[Component, ...], ...] = (
             "word_vectors",
             _fit_word_vectors,
             lambda run: asdict(run.calibrate.word_vectors),
-            needs=("text",),
+            needs=("text/entities.json",),
         ),
         Component(
             "sentence_encoder",
             _fit_sentence_encoder,
-            lambda run: asdict(run.calibrate.sentence_encoder),
+            lambda run: _without(asdict(run.calibrate.sentence_encoder), "max_sentences"),
             uses_gpu=True,
         ),
         Component(
             "image_categorizer",
             _fit_image_categorizer,
-            lambda run: asdict(run.calibrate.image_categorizer),
-            needs=("text",),
+            lambda run: _without(asdict(run.calibrate.image_categorizer), "vector"),
+            needs=("text/categories.json",),
             uses_gpu=True,
         ),
     ),

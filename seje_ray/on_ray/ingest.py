@@ -1,5 +1,6 @@
 """Stage ``ingest``: raw recipes and photos -> ``recipes/``."""
 
+import os
 import shutil
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import Any
 
 import click
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from seje_ray.artifact import (
@@ -62,7 +64,7 @@ def ingest(run: RunConfig, source: DataSource, workspace: Path, *, is_made_up: b
     )
     folder = workspace / "recipes"
     known = finished(folder, plan)
-    if known is not None:
+    if known is not None and not _has_new_photos(known):
         return known
     partial = begin(folder, plan)
     if not (partial / "texts.json").is_file():
@@ -81,6 +83,13 @@ def ingest(run: RunConfig, source: DataSource, workspace: Path, *, is_made_up: b
     ]
     run_shards("reading photos", items, [tasks(ingest_shards)], done=len(texts) - len(todo))
     return _close(folder, partial, plan)
+
+
+def _has_new_photos(recipes: Artifact) -> bool:
+    """Whether a photo is there now that was missing when the data set was read."""
+    rejects = pq.read_table(recipes.folder / "rejects.parquet")
+    missing = rejects.filter(pc.equal(rejects["reason"], "missing_file"))["detail"].to_pylist()
+    return any(os.path.exists(path) for path in missing)
 
 
 def _close(folder: Path, partial: Path, plan: Plan) -> Artifact:
@@ -144,7 +153,8 @@ def _spool_texts(source: DataSource, partial: Path, run: RunConfig) -> None:
     if not numbers:
         raise DataError(
             f"{source.describe()}: expected recipes, found none that can be used "
-            f"({dict(Counter(r['reason'] for r in rejected))}); see METHOD 6 for the filter"
+            f"({dict(Counter(r['reason'] for r in rejected))}); a recipe needs 1 to 19 "
+            "ingredients and fewer than 20 instructions"
         )
     write_json(partial / "texts.json", {"shards": dict(numbers)})
 

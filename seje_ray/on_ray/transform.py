@@ -35,6 +35,7 @@ from seje_ray.on_ray.shards import (
     unpacked,
     with_shards,
 )
+from seje_ray.recipe1m.records import DataError
 from seje_ray.schema import calibrated as calibrated_schema
 from seje_ray.schema import vector
 from seje_ray.training.build import backbone_of
@@ -47,8 +48,10 @@ def transform(run: RunConfig, recipes: Artifact, calibrator: Artifact, workspace
     """Calibrate every recipe that has a photo; resumes by shard.
 
     Raises:
+        DataError: If no train recipe has a photo.
         ArtifactError: If a row is missing in the result.
     """
+    _require_pairs(recipes)
     plan = _plan(run, recipes, calibrator)
     folder = workspace / "calibrated"
     known = finished(folder, plan)
@@ -68,6 +71,18 @@ def transform(run: RunConfig, recipes: Artifact, calibrator: Artifact, workspace
     ]
     run_shards("calibrating", items, operators, done=len(names) - len(todo))
     return _close(folder, partial, plan, run, recipes, calibrator)
+
+
+def _require_pairs(recipes: Artifact) -> None:
+    """Without a photo of a train recipe there is nothing to learn from."""
+    with_image, rejected = recipes.manifest.facts["rows_with_image"], recipes.manifest.rejected
+    if not with_image.get("train"):
+        raise DataError(
+            f"{recipes.folder}: expected train recipes with photos, found photos of "
+            f"{sum(with_image.values()):,} of {recipes.num_rows():,} recipes, none of them train; "
+            f"rejected: {dict(rejected) or 'nothing'}; rejects.parquet says where photos were "
+            "looked for, and a Recipe1M folder names them in layer2.json"
+        )
 
 
 def _plan(run: RunConfig, recipes: Artifact, calibrator: Artifact) -> Plan:

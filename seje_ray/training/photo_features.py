@@ -56,11 +56,6 @@ class PhotoExtractor:
             self._frozen = backbone_of(run.model.backbone).to(device).eval()
             self._frozen_pixels = pixels_of(run.model.backbone, self._frozen)
 
-    @property
-    def feature_dim(self) -> int | None:
-        """F, where pooled features are computed."""
-        return None if self._frozen is None else self._frozen.feature_dim
-
     @torch.inference_mode()
     def extract(self, jpegs: Sequence[bytes]) -> PhotoFeatures:
         """Features of at least one photo, in order."""

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seje_ray.artifact import open_artifact, require_equal_hash
 from seje_ray.calibration.calibrator import TextCalibrator
 from seje_ray.calibration.corpus import RecipeText
 from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
@@ -21,12 +22,25 @@ class QueryEmbedder:
     """Calibrates and embeds queries with a checkpoint and the calibrator of its workspace."""
 
     def __init__(self, checkpoint: Path, workspace: Path) -> None:
-        """Read the model; a branch's calibration is read when first used."""
+        """Read the model; a branch's calibration is read when first used.
+
+        Raises:
+            ArtifactError: If the workspace's calibrator is not the one of its calibrated recipes.
+        """
         run, origin = read_origin(checkpoint)
+        calibrator = open_artifact(workspace / "calibrator", "calibrator")
+        calibrated = open_artifact(workspace / "calibrated", "calibrated")
+        require_equal_hash(
+            "calibrator",
+            calibrated.folder,
+            calibrated.manifest.plan.inputs["calibrator"],
+            calibrator.content_hash,
+            "seje-ray calibrate",
+        )
         # How features were computed is the calibration's to say, not the training's run file.
         stored = load_run(workspace / "calibrated" / "run.yaml")
         self._run = replace(run, calibrate=stored.calibrate)
-        self._calibrator = workspace / "calibrator"
+        self._calibrator = calibrator.folder
         model = build_model(run, FeatureDims.of(origin.facts), load_weights=False)
         assert isinstance(model, JointEmbedding)
         load_model_weights(model, checkpoint)

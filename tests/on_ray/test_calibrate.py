@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from seje_ray.artifact import open_artifact
 from seje_ray.calibration.calibrator import TextCalibrator
@@ -67,23 +68,30 @@ def test_features_are_those_of_the_pure_functions(calibrated, workspace):
 
 
 def test_a_second_run_changes_nothing_and_a_setting_refits_only_its_part(tmp_path, calibrated):
-    """The word vectors' dimensions change word vectors, not the encoder of sentences."""
+    """Dimensions of word vectors do not concern sentences; what transform reads refits nothing."""
     first = calibrate(tiny_run(), None, tmp_path)
     assert first.calibrated is not None
     assert first.calibrated.content_hash == calibrated.calibrated.content_hash
-    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("manifest.json")}
+    made = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("manifest.json")}
 
-    calibrate(tiny_run(), None, tmp_path)
-    kept = {p: p.stat().st_mtime_ns for p in before if p.parent.name != "calibrator"}
-    assert kept == {p: t for p, t in before.items() if p.parent.name != "calibrator"}
+    def made_by(*overrides):
+        before = dict(made)
+        calibrate(tiny_run(*overrides), None, tmp_path)
+        made.update({p: p.stat().st_mtime_ns for p in before})
+        return {p.parent.name for p in before if made[p] != before[p]} - {"calibrator"}
 
-    changed = calibrate(tiny_run("calibrate.word_vectors.dim=8"), None, tmp_path)
-    assert changed.calibrated is not None
-    assert changed.calibrated.manifest.facts["word_dim"] == 8
-    refitted = {
-        p.parent.name for p, t in before.items() if p.exists() and p.stat().st_mtime_ns != t
-    }
-    assert refitted == {"calibrator", "word_vectors", "calibrated"}
+    dim = "calibrate.word_vectors.dim=8"
+    assert made_by() == set()
+    assert made_by(dim) == {"word_vectors", "calibrated"}
+    assert made_by(
+        dim,
+        "calibrate.actions=none",
+        "calibrate.image_categorizer.vector=soft",
+        "calibrate.sentence_encoder.max_sentences=5",
+    ) == {"text", "calibrated"}
+    again = open_artifact(tmp_path / "calibrated", "calibrated")
+    assert again.manifest.facts["word_dim"] == 8
+    assert max(len(row["sentence_vectors"]) for row in rows_of(again)) == 5
 
 
 @pytest.mark.parametrize(
@@ -115,8 +123,44 @@ def test_a_killed_driver_is_continued_to_the_same_result(tmp_path, calibrated, s
         assert finished.stat().st_mtime_ns == modified, "a committed shard was made again"
 
 
+def test_a_forgotten_data_option_never_replaces_real_recipes(tmp_path):
+    """The workspace of a user's recipes, and no --data."""
+    path = tmp_path / "own.jsonl"
+    path.write_text('{"id": 1, "ingredients": "1 cup peas", "partition": "train"}')
+    made = calibrate(tiny_run(), path, tmp_path / "w", last_stage="ingest")
+    with pytest.raises(DataError, match=r"expected --data PATH, since 1 recipes"):
+        calibrate(tiny_run(), None, tmp_path / "w")
+    assert open_artifact(made.recipes.folder, "recipes").content_hash == made.recipes.content_hash
+
+
+def test_photos_that_come_later_are_read_then(tmp_path):
+    """A rerun finds nothing new, then a photo that had been missing."""
+    record = {"id": "a", "ingredients": "peas", "images": ["a.png", "b.png"], "partition": "train"}
+    path = tmp_path / "own.jsonl"
+    path.write_text(json.dumps(record))
+
+    def photos():
+        made = calibrate(tiny_run(), path, tmp_path / "w", last_stage="ingest").recipes
+        return [i["id"] for i in rows_of(made)[0]["images"]], made.manifest.rejected
+
+    assert photos() == ([], {"missing_file": 2})
+    assert photos() == ([], {"missing_file": 2})
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "b.png")
+    assert photos() == (["b.png"], {"missing_file": 1})
+
+
+def test_data_without_a_photo_to_train_on_says_where_photos_were_looked_for(tmp_path):
+    """Text is read and fitted; then one clear error, no empty artifact."""
+    path = tmp_path / "own.jsonl"
+    record = {"id": "a", "ingredients": "peas", "images": ["a.png"], "partition": "train"}
+    path.write_text(json.dumps(record))
+    with pytest.raises(DataError, match=r"expected train recipes with photos.*'missing_file': 1"):
+        calibrate(tiny_run(), path, tmp_path / "w")
+    assert not (tmp_path / "w" / "calibrated").exists()
+
+
 def test_own_recipes_without_photos_or_partitions_are_counted(tmp_path):
-    """A user's JSON lines with one broken record and no photo stop with what is missing."""
+    """A user's JSON lines without photos, one of them broken: texts are fitted."""
     records = [
         {"id": n, "title": "Pea soup", "ingredients": ["1 cup peas"], "instructions": ["Boil."]}
         for n in range(30)

@@ -1,6 +1,7 @@
 """Phase II on Ray: the same numbers for any worker count, and a run that cannot be lost."""
 
 import json
+import shutil
 
 import pytest
 from safetensors.torch import load_file
@@ -10,6 +11,7 @@ from seje_ray.on_ray.evaluate import evaluate_run
 from seje_ray.on_ray.search import QueryError, Searcher
 from seje_ray.on_ray.train import open_run, train
 from seje_ray.report.evaluation import as_text
+from seje_ray.training.query import QueryEmbedder
 from tests.on_ray.killing import run_until
 from tests.on_ray.tiny import TINY, tiny_run
 
@@ -146,3 +148,15 @@ def test_search_finds_the_same_for_a_file_as_for_a_stored_pair(workspace, traine
         searcher.for_recipe("nothing", 3)
     with pytest.raises(QueryError, match="undecodable_image"):
         searcher.for_photo(tmp_path / "query.jsonl", 3)
+
+
+def test_search_refuses_a_calibrator_that_is_not_the_recipes_own(workspace, trained, tmp_path):
+    """After `calibrate --stage fit` with other settings a query would have other features."""
+    for name in ("calibrated", "calibrator"):
+        shutil.copytree(workspace / name, tmp_path / name)
+    calibrator = tmp_path / "calibrator" / "manifest.json"
+    manifest = json.loads(calibrator.read_text())
+    manifest["facts"]["num_words"] += 1
+    calibrator.write_text(json.dumps(manifest))
+    with pytest.raises(ArtifactError, match=r"made with another calibrator: expected .* found"):
+        QueryEmbedder(trained.best_checkpoint, tmp_path)
