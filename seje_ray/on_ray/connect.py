@@ -78,6 +78,11 @@ def num_cpus() -> int:
     return logical if "RAY_ADDRESS" in os.environ else min(logical, os.cpu_count() or 1)
 
 
+def cores_per_network() -> int:
+    """Cores for each network of a pipeline: its share beside a GPU, one where there is none."""
+    return max(1, num_cpus() // (num_gpus() or num_cpus()))
+
+
 def _start(num_workers: int) -> None:
     if "RAY_ADDRESS" in os.environ:
         ray.init(log_to_driver=False, logging_level=logging.ERROR)

@@ -19,7 +19,7 @@ from seje_ray.artifact import (
     write_table,
 )
 from seje_ray.errors import ArtifactError
-from seje_ray.on_ray.connect import connected
+from seje_ray.on_ray.connect import connected, cores_per_network
 from seje_ray.on_ray.shards import accelerator_actors, missing_shards, run_shards
 from seje_ray.on_ray.train import TrainedRun
 from seje_ray.schema import embeddings
@@ -89,7 +89,7 @@ class EmbedShards:
     """Ray Data stage: calibrated shards -> committed embedding shards; one model per actor."""
 
     def __init__(self, checkpoint: str) -> None:
-        torch.set_num_threads(1)
+        torch.set_num_threads(cores_per_network())
         run, origin = read_origin(Path(checkpoint))
         model = build_model(run, FeatureDims.of(origin.facts), load_weights=False)
         self._run, self._pixels = run, pixel_spec(run)
@@ -102,7 +102,13 @@ class EmbedShards:
 
     def _embed(self, source: str, target: str) -> dict[str, Any]:
         loader = PairLoader(
-            [Path(source)], self._pixels, global_batch_size=BATCH_SIZE, rank=0, world_size=1, seed=0
+            [Path(source)],
+            self._pixels,
+            global_batch_size=BATCH_SIZE,
+            rank=0,
+            world_size=1,
+            seed=0,
+            num_threads=max(2, torch.get_num_threads()),
         )
         batches = [embed(self._model, batch, self._run) for batch in loader.in_order()]
         images, recipes = (torch.cat(parts).numpy() for parts in zip(*batches, strict=True))

@@ -242,6 +242,7 @@ def _fit_image_categorizer(
         pixels=pixels_of(config.backbone, backbone),
         batch_size=config.batch_size,
         seed=run.seed,
+        num_threads=max(2, torch.get_num_threads()),
     )
     categorizer = fit_image_categorizer(
         backbone,

@@ -293,6 +293,7 @@ def loaders_of(run: RunConfig, calibrated: Artifact, worker: "RayWorker") -> Loa
             world_size=worker.world_size,
             seed=run.seed,
             shuffle_window=run.train.shuffle_window,
+            num_threads=max(2, torch.get_num_threads()),
         )
         for partition in ("train", "val")
     ]

@@ -22,6 +22,7 @@ from seje_ray.calibration.corpus import recipe_text
 from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError
+from seje_ray.on_ray.connect import cores_per_network
 from seje_ray.on_ray.fit import weights_hash
 from seje_ray.on_ray.shards import (
     SHARD,
@@ -202,7 +203,7 @@ class AddSentenceVectors:
     """Ray Data stage: instructions -> f_sent, one vector per instruction."""
 
     def __init__(self, calibrator: str, run: str) -> None:
-        torch.set_num_threads(1)
+        torch.set_num_threads(cores_per_network())
         config = run_from_json(run, "the driver's run").calibrate
         self._max_sentences = config.sentence_encoder.max_sentences
         encoder = SkipInstructions.load(Path(calibrator) / "sentence_encoder")
@@ -220,9 +221,12 @@ class AddImageFeatures:
     """Ray Data stage: photos -> their category, f_cat, and frozen backbone features."""
 
     def __init__(self, calibrator: str, run: str) -> None:
-        torch.set_num_threads(1)
+        cores = cores_per_network()
+        torch.set_num_threads(cores)
         config = run_from_json(run, "the driver's run")
-        self._extractor = PhotoExtractor(config, Path(calibrator), _device())
+        self._extractor = PhotoExtractor(
+            config, Path(calibrator), _device(), num_threads=max(2, cores)
+        )
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Append the columns to one shard."""

@@ -3,8 +3,9 @@
 Letters: E word-vector dimensions, F pooled features.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,12 +74,17 @@ class PhotoExtractor:
         )
 
     def _decoded(self, jpegs: Sequence[bytes], pixels: PixelSpec) -> Iterator[Tensor]:
-        """Batches of centre crops, decoded ahead of the network."""
+        """Batches of centre crops; each thread decodes one batch ahead of the network."""
 
         def batch(start: int) -> Tensor:
             crops = [pixels.crop_of(jpeg, None) for jpeg in jpegs[start : start + BATCH_SIZE]]
             return torch.from_numpy(pixels.normalise(crops))
 
+        waiting: deque[Future[Tensor]] = deque()
         with ThreadPoolExecutor(self._num_threads) as decoders:
-            for decoded in decoders.map(batch, range(0, len(jpegs), BATCH_SIZE)):
-                yield decoded.to(self._device)
+            for start in range(0, len(jpegs), BATCH_SIZE):
+                waiting.append(decoders.submit(batch, start))
+                if len(waiting) > self._num_threads:
+                    yield waiting.popleft().result().to(self._device)
+            while waiting:
+                yield waiting.popleft().result().to(self._device)

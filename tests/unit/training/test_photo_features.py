@@ -1,0 +1,70 @@
+"""Features of photos: those of one photo after the other, in order, whatever the threads."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from seje_ray.calibration.categories import Categories
+from seje_ray.calibration.image_categorizer import ImageCategorizer
+from seje_ray.calibration.word_vectors import WordVectors
+from seje_ray.config import load_run, named_run_file
+from seje_ray.training.build import backbone_of
+from seje_ray.training.photo_features import BATCH_SIZE, PhotoExtractor
+
+NAMES = ["background", "tomato soup", "plum cake"]
+
+
+@pytest.fixture
+def run():
+    """Two small networks without weights from elsewhere: the categorizer's, and a frozen one."""
+    sizes = [
+        f"{section}.{side}"
+        for section in ("calibrate.image_categorizer.backbone", "model.backbone")
+        for side in ("resize=18", "crop=16")
+    ]
+    frozen = ["model.freeze_backbone=true", "calibrate.image_categorizer.vector=soft"]
+    return load_run(named_run_file("demo"), [*sizes, *frozen])
+
+
+@pytest.fixture
+def calibrator(tmp_path, run):
+    for name in ("image_categorizer", "text", "word_vectors"):
+        (tmp_path / name).mkdir()
+    torch.manual_seed(0)
+    backbone = backbone_of(run.calibrate.image_categorizer.backbone)
+    ImageCategorizer(backbone, NAMES).save(tmp_path / "image_categorizer")
+    Categories(tuple(NAMES), ("title",) * 3).save(tmp_path / "text")
+    vectors = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
+    WordVectors(["tomato", "soup", "plum", "cake"], vectors).save(tmp_path / "word_vectors")
+    return tmp_path
+
+
+def photo(number):
+    colour = tuple(np.random.default_rng(number).integers(0, 255, 3).tolist())
+    buffer = io.BytesIO()
+    Image.new("RGB", (24, 20), colour).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("num_threads", [1, 3])
+def test_batches_and_threads_change_no_feature_and_no_order(run, calibrator, num_threads):
+    """More batches than threads; the last one is short."""
+    jpegs = [photo(n) for n in range(4 * BATCH_SIZE + 3)]
+    torch.manual_seed(1)  # the frozen backbone has random weights here
+    extractor = PhotoExtractor(run, calibrator, torch.device("cpu"), num_threads=num_threads)
+
+    found = extractor.extract(jpegs)
+
+    assert found.pooled is not None
+    assert found.category_ids.shape == (len(jpegs),)
+    assert len(np.unique(found.pooled.round(4), axis=0)) > len(jpegs) // 2
+    for number in (0, BATCH_SIZE - 1, BATCH_SIZE, 2 * BATCH_SIZE + 7, len(jpegs) - 1):
+        alone = extractor.extract([jpegs[number]])
+        np.testing.assert_allclose(found.pooled[number], alone.pooled[0], atol=1e-5)
+        np.testing.assert_allclose(
+            found.category_vectors[number], alone.category_vectors[0], atol=1e-5
+        )
+        assert found.category_ids[number] == alone.category_ids[0]
