@@ -37,7 +37,7 @@ def command(
     still fits the run file is kept.
     """
     run = read_run(config, overrides, workspace)
-    if data is not None and run.name == DEFAULT_RUN:
+    if data is not None and data.exists() and run.name == DEFAULT_RUN:
         click.echo(
             "note: these are the demo's settings, made for drawn photos; take --config small for "
             "up to some ten thousand real recipes, --config seje for Recipe1M",

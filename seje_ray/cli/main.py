@@ -1,7 +1,7 @@
 """The ``seje-ray`` group; loads a command's module, and torch and ray, only when it runs."""
 
 import importlib
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -16,6 +16,16 @@ COMMANDS = {  # name -> module and attribute, in the order of use
     "data": ("data", "Make data sets."),
     "show-run": ("show_run", "Print a run file as it will be run, defaults included."),
 }
+
+
+class Interrupted(click.ClickException):
+    """Ctrl-C: nothing that was finished is lost."""
+
+    exit_code = 130
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Say how to go on."""
+        click.echo(f"\n{self.format_message()}", file=file, err=file is None)
 
 
 class SejeGroup(click.Group):
@@ -44,6 +54,10 @@ class SejeGroup(click.Group):
             return super().invoke(ctx)
         except SejeError as error:
             raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt as error:
+            raise Interrupted(
+                "Interrupted. What is finished is kept: repeat the command to go on."
+            ) from error
 
 
 @click.group(

@@ -48,7 +48,10 @@ class RecipeEncoder(nn.Module):
             num_sentences: Shape (B,), int64 in 0..S; 0 gives a zero state.
             key_term_vectors: Shape (B, E).
         """
-        states, _ = self.lstm(sentence_vectors)  # (B, S, lstm_dim)
+        # Autocast would run cuDNN's LSTM in float16, whatever was asked for, without loss scaling.
+        with torch.autocast(sentence_vectors.device.type, enabled=False):
+            inputs = sentence_vectors.to(next(self.lstm.parameters()).dtype)
+            states, _ = self.lstm(inputs)  # (B, S, lstm_dim)
         terms = F.leaky_relu(self.key_terms(key_term_vectors), SLOPE)
         last = _last_states(states, num_sentences)
         embeddings: Tensor = self.projection(torch.cat([last.to(terms), terms], dim=1))

@@ -74,11 +74,11 @@ def _require_calibrated(trained: TrainedRun, workspace: Path, partition: str) ->
     calibrated = open_artifact(workspace / "calibrated", "calibrated")
     _, origin = read_origin(trained.best_checkpoint)
     require_equal_hash(
-        "vocabulary",
+        "calibrated artifact",
         trained.folder,
-        origin.vocabulary_hash,
-        calibrated.manifest.facts["vocabulary_hash"],
-        "seje-ray train",
+        origin.calibrated_hash,
+        calibrated.content_hash,
+        "seje-ray train --run ANOTHER_NAME",
     )
     if calibrated.num_rows(partition) == 0:
         raise ArtifactError(f"{calibrated.folder}: partition {partition!r} holds no pair")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 import ray
+from ray.exceptions import RayError
 from tqdm import tqdm
 
 POLL_S = 0.3
@@ -78,7 +79,11 @@ class Bars:
 
     def refresh(self) -> None:
         """Redraw from the board's latest words."""
-        for name, (done, total, text) in ray.get(self._board.latest.remote()).items():
+        try:
+            latest = ray.get(self._board.latest.remote())
+        except RayError:  # the board's node is lost, or Ray is stopping; the work goes on
+            return
+        for name, (done, total, text) in latest.items():
             if name not in self._bars:
                 self._bars[name] = bar(name, total, self._unit)
             shown = self._bars[name]

@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from seje_ray.artifact import (
 )
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError, ResourceError, SejeError
+from seje_ray.models.image_backbone import BackboneError
 from seje_ray.on_ray.connect import connected, num_gpus, user_error
 from seje_ray.on_ray.progress import drawn, new_board, reporter
 from seje_ray.training.build import pixel_spec, require_features
@@ -34,7 +35,7 @@ from seje_ray.training.state import Origin, read_origin
 
 MAX_RESTARTS = 3  # of the worker group, after a worker or its node died
 KEEP = "best_epoch_so_far"  # what Ray ranks checkpoints by
-FREE_TO_CHANGE = ("num_epochs", "stop_patience")  # of a run that goes on
+FREE_TO_CHANGE = ("num_epochs",)  # of a run that goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,10 @@ def train(run: RunConfig, workspace: Path, *, name: str, num_workers: int | None
         folder.mkdir(parents=True, exist_ok=True)
         stored = {"run": run_to_dict(run), "calibrated": calibrated.content_hash}
         write_json(folder / "run.json", stored)
-        _fit(run, calibrated, folder, workers)
-    return _close(folder)
+        # From here on it may name a checkpoint that a better one replaces.
+        (folder / "manifest.json").unlink(missing_ok=True)
+        num_epochs = _fit(run, calibrated, folder, workers)
+    return _close(folder, num_epochs)
 
 
 def open_run(workspace: Path, name: str | None) -> TrainedRun:
@@ -107,7 +110,8 @@ def open_run(workspace: Path, name: str | None) -> TrainedRun:
     )
 
 
-def _fit(run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -> None:
+def _fit(run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -> int:
+    """Train; return the number of epochs that are done."""
     gpus = num_gpus()
     board = new_board()
     trainer = ray.train.torch.TorchTrainer(
@@ -143,8 +147,12 @@ def _fit(run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -
             result = trainer.fit()
     except ray.train.TrainingFailedError as error:
         raise _first_cause(error) from error
-    if isinstance(result.return_value, dict) and "error" in result.return_value:
-        raise SejeError(result.return_value["error"])
+    except SystemExit as stop:  # Ray's answer to Ctrl-C, once the workers have ended
+        raise KeyboardInterrupt from stop
+    outcome: dict[str, Any] = result.return_value
+    if "error" in outcome:
+        raise SejeError(outcome["error"])
+    return int(outcome["num_epochs"])
 
 
 def _first_cause(error: Exception) -> Exception:
@@ -183,8 +191,8 @@ def _require_resources(num_workers: int) -> None:
 def _require_same_run(folder: Path, run: RunConfig, calibrated: Artifact) -> None:
     """Refuse to go on with other settings or other data under the same name."""
     path = folder / "run.json"
-    if not path.is_file():
-        return
+    if not path.is_file() or not any(folder.glob("checkpoint-*")):
+        return  # nothing to go on from, so nothing to mix
     known = json.loads(path.read_text(encoding="utf-8"))
     require_equal_hash(
         "calibrated artifact",
@@ -223,10 +231,11 @@ def _is_complete(known: TrainedRun, run: RunConfig) -> bool:
     return bool(progress["stopped_early"]) or progress["num_epochs"] >= run.train.num_epochs
 
 
-def _close(folder: Path) -> TrainedRun:
-    """Write the run's manifest: its best checkpoint and what that reached on val."""
-    last = max(folder.glob("checkpoint-*"))
+def _close(folder: Path, num_epochs: int) -> TrainedRun:
+    """Write the history, and the manifest: the best checkpoint and what that reached on val."""
+    last = folder / f"checkpoint-{num_epochs:05d}"
     progress = json.loads((last / "progress.json").read_text(encoding="utf-8"))
+    write_history(folder, progress["history"])
     best = int(progress["best_epoch"])
     metrics = progress["history"][best - 1]
     checkpoint = folder / f"checkpoint-{best:05d}"
@@ -247,6 +256,12 @@ def _close(folder: Path) -> TrainedRun:
     return TrainedRun(folder, checkpoint, best, metrics)
 
 
+def write_history(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
+    """One line of metrics per epoch."""
+    lines = [json.dumps(entry) for entry in history]
+    write_text(folder / "history.jsonl", "\n".join(lines) + "\n")
+
+
 def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
     """Run the loop in one Ray Train process."""
     run = run_from_json(config["run"], "train_loop_config")
@@ -260,6 +275,8 @@ def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
             )
             worker.start(trainer)
             progress = trainer.fit()
+        except BackboneError:  # may strike one worker alone, so Ray has to end the others
+            raise
         except SejeError as error:  # repeats itself: no restart of the worker group would mend it
             return {"error": str(error)}
     return {"num_epochs": progress.num_epochs}
@@ -280,8 +297,9 @@ def loaders_of(run: RunConfig, calibrated: Artifact, worker: "RayWorker") -> Loa
     for partition in ("train", "val"):
         if calibrated.num_rows(partition) < 2:
             raise ArtifactError(
-                f"{calibrated.folder}: expected recipes with photos in partition {partition!r}, "
-                f"found {calibrated.num_rows(partition)}; add some and run `seje-ray calibrate`"
+                f"{calibrated.folder}: expected at least 2 recipes with photos in partition "
+                f"{partition!r}, found {calibrated.num_rows(partition)}; add some and run "
+                "`seje-ray calibrate`"
             )
     pixels = pixel_spec(run)
     loaders = [
@@ -348,8 +366,7 @@ class RayWorker:
             {**metrics, KEEP: self._keep()}, checkpoint=checkpoint, checkpoint_dir_name=name
         )
         if self.rank == 0 and self._trainer is not None:
-            lines = [json.dumps(entry) for entry in self._trainer.state.progress.history]
-            write_text(self._folder / "history.jsonl", "\n".join(lines) + "\n")
+            write_history(self._folder, self._trainer.state.progress.history)
 
     def _keep(self) -> int:
         """Highest for the newest best epoch, so that Ray keeps exactly our best checkpoint."""

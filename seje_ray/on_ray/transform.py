@@ -112,7 +112,6 @@ def _close(
     """Check that every recipe with a photo is there, and write the manifest."""
     expected = recipes.manifest.facts["rows_with_image"]
     facts = calibrator.manifest.facts
-    frozen = run.model.backbone if run.model.freeze_backbone else None
     manifest = build_manifest(
         plan,
         partial,
@@ -123,7 +122,7 @@ def _close(
             "num_categories": facts["num_categories"],
             "vocabulary_hash": facts["vocabulary_hash"],
             "feature_dim": _feature_dim(run),
-            "image_features_of": frozen and {"name": frozen.name, "weights": frozen.weights},
+            "image_features_of": plan.section["frozen"],
             "category_names": list(Categories.load(calibrator.folder / "text").names),
             "counts": _counts(partial),
         },

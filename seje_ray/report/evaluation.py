@@ -82,7 +82,7 @@ def as_text(galleries: Sequence[GalleryLines]) -> str:
     blocks = []
     for gallery in galleries:
         spread = gallery.num_repeats > 1
-        width = 12 if spread else 7
+        width = 14 if spread else 7
         drawn = f"{gallery.num_repeats} galleries" if spread else "one gallery"
         rows = [f"{drawn} of {gallery.gallery_size:,} pairs"]
         direction_width = width * len(METRICS)

@@ -1,7 +1,7 @@
 """From a run and its calibrated data to the modules that are trained."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.models.recipe_encoder import RecipeEncoder
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.batch_norm import use_global_batch_norm
+from seje_ray.training.dropout import use_global_dropout
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +41,19 @@ def require_features(run: RunConfig, calibrated: Artifact) -> None:
     """Check that a run with a frozen backbone finds this backbone's features.
 
     Raises:
-        ArtifactError: If they are missing or another network's.
+        ArtifactError: If they are missing, another network's, or of other pixels.
     """
     if not run.model.freeze_backbone:
         return
-    wanted = {"name": run.model.backbone.name, "weights": run.model.backbone.weights}
-    found = calibrated.manifest.facts.get("image_features_of")
-    if found is None or {key: found[key] for key in wanted} != wanted:
+    wanted = asdict(run.model.backbone)
+    found = calibrated.manifest.facts["image_features_of"]
+    if found != wanted:
+        differing = [key for key in wanted if found is None or found.get(key) != wanted[key]]
+        expected = ", ".join(f"{key} {wanted[key]}" for key in differing)
+        instead = ", ".join(f"{key} {found.get(key)}" for key in differing) if found else "none"
         raise ArtifactError(
-            f"{calibrated.folder}: expected pooled image features of {wanted['name']}, found "
-            f"{found['name'] if found else 'none'}; run `seje-ray calibrate` with this run file"
+            f"{calibrated.folder}: expected pooled image features of {expected}, found {instead}; "
+            "run `seje-ray calibrate` with this run file"
         )
 
 
@@ -83,6 +87,8 @@ def build_model(run: RunConfig, dims: FeatureDims, *, load_weights: bool = True)
     for name, child in joint.named_children():
         if name != "backbone" or run.train.batch_norm == "global":
             use_global_batch_norm(child)
+        if name != "backbone":
+            use_global_dropout(child)
     return joint
 
 

@@ -14,6 +14,7 @@ from seje_ray.errors import ResourceError
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.retrieval.protocol import evaluate_retrieval, selection_score
 from seje_ray.training.build import FeatureDims, build_discriminator, build_model
+from seje_ray.training.dropout import begin_dropout_step
 from seje_ray.training.gather import broadcast_buffers, gather_rows, sum_over_workers
 from seje_ray.training.pairs import PairBatch, PairLoader
 from seje_ray.training.state import Origin, Progress, TrainingState
@@ -100,14 +101,24 @@ class Trainer:
                 self.worker.progress(step + 1, num_steps, f"epoch {epoch + 1}")
         if self.run.train.batch_norm == "worker":
             broadcast_buffers(self.state.model)
-        means = sum_over_workers(sums) / (num_steps * self.worker.world_size)
+        # On the device: NCCL sums nothing that lies on the CPU.
+        totals = sum_over_workers(sums.to(self.worker.device)).cpu()
+        means = totals / (num_steps * self.worker.world_size)
         return {f"train/{name}": float(mean) for name, mean in zip(_PARTS, means, strict=True)}
 
     def _step(self, batch: PairBatch, epoch: int, step: int) -> torch.Tensor:
         """Train on one global batch; return this worker's parts of the loss, float64."""
         run, state, place = self.run, self.state, Place.of(batch, self.worker.rank)
-        # Dropout is a function of the step, so a resumed epoch repeats it.
+        # Dropout is a function of the step, so a resumed epoch repeats it: the heads' on the
+        # global batch, what a backbone brings along on each worker.
         torch.manual_seed(hash((run.seed, 3, epoch, step, self.worker.rank)) % 2**63)
+        begin_dropout_step(
+            self._model,
+            first=place.first,
+            num_rows=sum(place.sizes),
+            seed=hash((run.seed, 5, epoch, step)) % 2**63,
+            device=self.worker.device,
+        )
         with _autocast(run, self.worker.device):
             output = forward(self._wrapped, batch, run)
         output = JointOutput(*(value.float() for value in output))

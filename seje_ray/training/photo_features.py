@@ -54,7 +54,9 @@ class PhotoExtractor:
         self._device, self._num_threads = device, num_threads
         self._frozen, self._frozen_pixels = None, self._pixels
         if run.model.freeze_backbone:
-            self._frozen = backbone_of(run.model.backbone).to(device).eval()
+            with torch.random.fork_rng(devices=[]):  # without weights it is random: once for all
+                torch.manual_seed(run.seed)
+                self._frozen = backbone_of(run.model.backbone).to(device).eval()
             self._frozen_pixels = pixels_of(run.model.backbone, self._frozen)
 
     @torch.inference_mode()

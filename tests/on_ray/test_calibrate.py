@@ -85,7 +85,7 @@ def test_a_second_run_changes_nothing_and_a_setting_refits_only_its_part(tmp_pat
     assert made_by(dim) == {"word_vectors", "calibrated"}
     assert made_by(
         dim,
-        "calibrate.actions=none",
+        "calibrate.actions=content_words",
         "calibrate.image_categorizer.vector=soft",
         "calibrate.sentence_encoder.max_sentences=5",
     ) == {"text", "calibrated"}

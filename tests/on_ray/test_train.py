@@ -7,6 +7,7 @@ import pytest
 from safetensors.torch import load_file
 
 from seje_ray.errors import ArtifactError, ResourceError
+from seje_ray.on_ray.embed import embed_partition
 from seje_ray.on_ray.evaluate import evaluate_run
 from seje_ray.on_ray.search import QueryError, Searcher
 from seje_ray.on_ray.train import open_run, train
@@ -93,6 +94,19 @@ def test_other_settings_under_the_same_name_are_refused(workspace, trained):
         train(tiny_run("loss.margin=0.5"), workspace, name="one", num_workers=1)
 
 
+def test_a_run_without_a_checkpoint_is_no_obstacle(workspace, trained):
+    """It failed before its first epoch: other settings may take its name."""
+    folder = workspace / "runs" / "begun"
+    folder.mkdir()
+    shutil.copy(trained.folder / "run.json", folder)
+
+    begun = train(
+        tiny_run("loss.margin=0.5", "train.num_epochs=1"), workspace, name="begun", num_workers=1
+    )
+
+    assert json.loads((begun.folder / "run.json").read_text())["run"]["loss"]["margin"] == 0.5
+
+
 def test_more_workers_than_pairs_or_cpus_is_an_error_and_no_hang(workspace, calibrated):
     """The message says what to lower."""
     with pytest.raises(ResourceError, match="--workers must be at least 1"):
@@ -148,6 +162,18 @@ def test_search_finds_the_same_for_a_file_as_for_a_stored_pair(workspace, traine
         searcher.for_recipe("nothing", 3)
     with pytest.raises(QueryError, match="undecodable_image"):
         searcher.for_photo(tmp_path / "query.jsonl", 3)
+
+
+def test_evaluation_refuses_data_that_was_calibrated_anew(workspace, trained, tmp_path):
+    """The same word vectors, but other sentence vectors: the numbers would be of no model."""
+    shutil.copytree(workspace / "calibrated", tmp_path / "calibrated")
+    manifest = tmp_path / "calibrated" / "manifest.json"
+    facts = json.loads(manifest.read_text())
+    facts["plan"]["inputs"]["calibrator"] = "another"
+    manifest.write_text(json.dumps(facts))
+
+    with pytest.raises(ArtifactError, match="made with another calibrated artifact"):
+        embed_partition(trained, tmp_path, "test")
 
 
 def test_search_refuses_a_calibrator_that_is_not_the_recipes_own(workspace, trained, tmp_path):

@@ -16,6 +16,7 @@ TINY = [
     "model.backbone.crop=32",
     "model.embedding_dim=16",
     "model.lstm_dim=16",
+    "model.dropout=0.2",
     "train.num_epochs=2",
     "train.schedule=plateau",
     "train.warmup_steps=0",

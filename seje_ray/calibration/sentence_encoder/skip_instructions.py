@@ -60,7 +60,7 @@ class SkipInstructions(nn.Module):
 
         The LSTM reads from the left, so that padding at the right changes no earlier state.
         """
-        states, _ = self.encoder(self.embedding(sentences))
+        states = _run_lstm(self.encoder, self.embedding(sentences))
         last = (sentences != PAD).sum(dim=1) - 1
         vectors: Tensor = states[torch.arange(len(sentences), device=sentences.device), last]
         return vectors
@@ -70,7 +70,7 @@ class SkipInstructions(nn.Module):
         state = self.sentence_vectors(sentences)[None]
         start = torch.full_like(next_sentences[:, :1], END)
         words_before = torch.cat([start, next_sentences[:, :-1]], dim=1)
-        states, _ = self.decoder(self.embedding(words_before), (state, torch.zeros_like(state)))
+        states = _run_lstm(self.decoder, self.embedding(words_before), state)
         is_word = next_sentences != PAD
         scores = self.word_scores(states[is_word])  # (words, V)
         return F.cross_entropy(scores.float(), next_sentences[is_word])
@@ -105,6 +105,21 @@ class SkipInstructions(nn.Module):
         model.load_state_dict(weights, assign=True)
         model.history = stored["history"]
         return model.eval()
+
+
+def _run_lstm(lstm: nn.LSTM, vectors: Tensor, start: Tensor | None = None) -> Tensor:
+    """States (B, T, dim) in the weights' own precision; ``start`` is (1, B, dim).
+
+    Autocast would run cuDNN's LSTM in float16, whatever was asked for, without loss scaling.
+    """
+    with torch.autocast(vectors.device.type, enabled=False):
+        vectors = vectors.to(next(lstm.parameters()).dtype)
+        states: Tensor
+        if start is None:
+            states, _ = lstm(vectors)
+        else:
+            states, _ = lstm(vectors, (start, torch.zeros_like(start)))
+    return states
 
 
 def fit_skip_instructions(

@@ -1,8 +1,10 @@
 """The command line: quick help with an example everywhere, and one line for what a user can fix."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -93,6 +95,26 @@ def test_wrong_usage_is_exit_code_2(tmp_path):
     done = run("train", "--workers", "0", folder=tmp_path)
     assert done.returncode == 2
     assert "Usage:" in done.stderr
+
+
+def test_an_interrupted_command_says_how_to_go_on(tmp_path):
+    """Ctrl-C: no traceback, and the exit code of an interruption."""
+    words = ["data", "synth", "--recipes", "500000", "--no-images", "--processes", "1"]
+    started = subprocess.Popen(
+        [sys.executable, "-m", "seje_ray", *words, "--out", "c"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not any(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    started.send_signal(signal.SIGINT)
+    error = started.communicate(timeout=120)[1]
+
+    assert started.returncode == 130, error
+    assert "Traceback" not in error
+    assert error.splitlines()[-1].endswith("repeat the command to go on.")
 
 
 def test_synth_writes_the_layout_and_refuses_a_used_folder(tmp_path):

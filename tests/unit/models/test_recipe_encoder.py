@@ -87,3 +87,21 @@ def test_padding_gets_no_gradient(encoder):
 
 def test_dropout_is_that_of_the_last_linear_layer():
     assert RecipeEncoder(6, 5, 4, 7, dropout=0.25).projection.dropout.p == 0.25
+
+
+def test_the_lstm_keeps_its_precision_under_autocast(encoder):
+    """bfloat16 for the linear layers only: the states are those of float32."""
+    sentences, terms = recipes(3, 4)
+    lengths = torch.tensor([4, 1, 2])
+    seen = []
+    encoder.lstm.register_forward_hook(lambda *call: seen.append(call[-1][0]))
+
+    plain = encoder(sentences, lengths, terms)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = encoder(sentences, lengths, terms)
+
+    assert seen[1].dtype == torch.float32
+    assert seen[1].equal(seen[0])
+    assert mixed.dtype == torch.float32
+    assert not mixed.equal(plain)
+    torch.testing.assert_close(mixed, plain, atol=0.05, rtol=0.05)

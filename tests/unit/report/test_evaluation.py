@@ -2,7 +2,14 @@
 
 import numpy as np
 
-from seje_ray.report.evaluation import as_text, evaluate
+from seje_ray.report.evaluation import (
+    DIRECTIONS,
+    METRICS,
+    GalleryLines,
+    Line,
+    as_text,
+    evaluate,
+)
 from seje_ray.retrieval.embeddings import Embeddings
 
 
@@ -67,3 +74,12 @@ def test_the_printed_table_has_a_line_per_model_and_eight_numbers_each():
     assert several.splitlines()[3].count("±") == 8
     assert one.splitlines()[0] == "one gallery of 4 pairs"
     assert one.splitlines()[3].split() == ["model", *["1.0", "100.0", "100.0", "100.0"] * 2]
+
+
+def test_ranks_of_large_galleries_do_not_run_into_each_other():
+    """A control's rank of 10,000 pairs takes five digits, and its deviation as many."""
+    means = {f"{m}/{d}": 5000.5 if m == "median_rank" else 0.5 for m in METRICS for d in DIRECTIONS}
+    deviations = {key: value / 50 for key, value in means.items()}
+    text = as_text([GalleryLines(10_000, 10, (Line("control", means, deviations),))])
+    cells = ["5000.5", "±100.0", *["50.0", "±1.0"] * 3] * 2
+    assert text.splitlines()[-1].split() == ["control", *cells]

@@ -1,6 +1,7 @@
 """Features of photos: those of one photo after the other, in order, whatever the threads."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -53,7 +54,6 @@ def photo(number):
 def test_batches_and_threads_change_no_feature_and_no_order(run, calibrator, num_threads):
     """More batches than threads; the last one is short."""
     jpegs = [photo(n) for n in range(4 * BATCH_SIZE + 3)]
-    torch.manual_seed(1)  # the frozen backbone has random weights here
     extractor = PhotoExtractor(run, calibrator, torch.device("cpu"), num_threads=num_threads)
 
     found = extractor.extract(jpegs)
@@ -68,3 +68,18 @@ def test_batches_and_threads_change_no_feature_and_no_order(run, calibrator, num
             found.category_vectors[number], alone.category_vectors[0], atol=1e-5
         )
         assert found.category_ids[number] == alone.category_ids[0]
+
+
+def test_a_frozen_backbone_without_weights_is_the_same_one_every_time(run, calibrator):
+    """Calibration's actors and a later query see one random network, another seed another one."""
+
+    def features(run):
+        extractor = PhotoExtractor(run, calibrator, torch.device("cpu"), num_threads=1)
+        return extractor.extract([photo(1)]).pooled
+
+    torch.manual_seed(1)
+    first = features(run)
+    torch.manual_seed(2)
+
+    np.testing.assert_array_equal(features(run), first)
+    assert not np.allclose(features(replace(run, seed=run.seed + 1)), first)

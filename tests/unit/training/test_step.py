@@ -15,6 +15,7 @@ from seje_ray.models.image_head import ImageHead
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.models.recipe_encoder import RecipeEncoder
 from seje_ray.training.batch_norm import use_global_batch_norm
+from seje_ray.training.dropout import begin_dropout_step, use_global_dropout
 from seje_ray.training.pairs import PairBatch
 from seje_ray.training.step import (
     DivergedError,
@@ -67,12 +68,13 @@ def train(rank, sizes, config):
     torch.manual_seed(1)
     model = JointEmbedding(
         None,
-        ImageHead(7, 5, 8, dropout=0.0),
-        RecipeEncoder(6, 5, 8, 9, dropout=0.0),
+        ImageHead(7, 5, 8, dropout=0.2),
+        RecipeEncoder(6, 5, 8, 9, dropout=0.2),
         CategoryHead(8, 3),
     )
     discriminator = Discriminator(8)
     use_global_batch_norm(model)
+    use_global_dropout(model)
     wrapped = model
     if len(sizes) > 1:
         wrapped = DistributedDataParallel(model, broadcast_buffers=False)
@@ -83,6 +85,9 @@ def train(rank, sizes, config):
     batch, result = batch_of(rank, sizes), {}
     place = Place.of(batch, rank)
     for step in range(NUM_STEPS):
+        begin_dropout_step(
+            model, first=place.first, num_rows=sum(sizes), seed=step, device=torch.device("cpu")
+        )
         output = wrapped(
             batch.images,
             batch.image_category_vectors,
