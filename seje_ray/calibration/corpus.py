@@ -1,6 +1,7 @@
 """Recipes of finished shards, streamed again and again for fitting."""
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -65,3 +66,25 @@ def recipe_text(row: dict[str, object]) -> RecipeText:
         tuple(row["instructions"]),
         tuple(Entity(**entity) for entity in entities) if isinstance(entities, list) else None,
     )
+
+
+class TokenFile:
+    """Texts as tokens in a file, one text per line: what it took to get them is paid once.
+
+    Args:
+        path: The file; what is there is replaced.
+        texts: Their tokens hold no white space.
+    """
+
+    def __init__(self, path: Path, texts: Iterable[Sequence[str]]) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.writelines(" ".join(text) + "\n" for text in texts)
+        os.replace(temporary, path)
+
+    def __iter__(self) -> Iterator[list[str]]:
+        with self._path.open(encoding="utf-8", newline="\n") as file:
+            for line in file:
+                yield line.split()

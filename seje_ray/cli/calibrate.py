@@ -22,11 +22,17 @@ from seje_ray.cli.options import DEFAULT_RUN, read_run, run_options, workspace_o
     type=click.Choice(["ingest", "fit", "transform"]),
     help="Run the stages up to this one only.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes that train a network of the calibrator.  [default: one per GPU, else one]",
+)
 @workspace_option
 @run_options
 def command(
     data: Path | None,
     stage: str | None,
+    workers: int | None,
     workspace: Path,
     config: str | None,
     overrides: tuple[str, ...],
@@ -45,5 +51,6 @@ def command(
         )
     from seje_ray.on_ray.calibrate import calibrate  # not at the top: --help stays fast
 
-    summary = calibrate(run, data.absolute() if data else None, workspace, last_stage=stage)
+    source = data.absolute() if data else None
+    summary = calibrate(run, source, workspace, last_stage=stage, num_workers=workers)
     click.echo(summary)

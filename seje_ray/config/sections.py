@@ -51,6 +51,7 @@ class WordVectorConfig:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
+    file: str | None = None  # take the vectors from this word2vec file instead of fitting them
     dim: int = 300  # E
     window: int = 10  # words on each side
     epochs: int = 10

@@ -16,6 +16,7 @@ from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.errors import ArtifactError
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.fit import fit
+from seje_ray.on_ray.group import default_num_workers
 from seje_ray.on_ray.ingest import ingest
 from seje_ray.on_ray.transform import transform
 from seje_ray.recipe1m.cookbook import write_cookbook
@@ -50,7 +51,12 @@ class Calibrated:
 
 
 def calibrate(
-    run: RunConfig, data: Path | None, workspace: Path, *, last_stage: str | None = None
+    run: RunConfig,
+    data: Path | None,
+    workspace: Path,
+    *,
+    last_stage: str | None = None,
+    num_workers: int | None = None,
 ) -> Calibrated:
     """Compute SEJE's features for a data set, or for the embedded cookbook where it is None.
 
@@ -59,6 +65,8 @@ def calibrate(
         data: A Recipe1M folder, a file of own recipes, or None.
         workspace: Where artifacts lie.
         last_stage: ingest, fit or transform; None for all.
+        num_workers: Processes that train a network of the calibrator together; None for one per
+            GPU, and one where there is none.
 
     Raises:
         DataError: If the data cannot be read at all, or none is named in the workspace of a data
@@ -69,9 +77,10 @@ def calibrate(
         _require_no_real_data(workspace)
     folder = data if data is not None else _cookbook(run, workspace)
     source = open_source(folder, removed=run.data.removed)
-    with connected():
+    with connected(num_workers or 1):
+        workers = num_workers or default_num_workers()
         recipes = ingest(run, source, workspace, is_made_up=data is None)
-        calibrator = fit(run, recipes, workspace) if last >= STAGES.index("fit") else None
+        calibrator = fit(run, recipes, workspace, workers) if last >= STAGES.index("fit") else None
         if calibrator is None or last < STAGES.index("transform"):
             return Calibrated(recipes, calibrator, None)
         calibrated = transform(run, recipes, calibrator, workspace)

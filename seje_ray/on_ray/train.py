@@ -1,7 +1,6 @@
 """Phase II on Ray Train: the pure loop of ``training`` in a group of DDP workers."""
 
 import json
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,17 +23,16 @@ from seje_ray.artifact import (
     write_text,
 )
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
-from seje_ray.errors import ArtifactError, ResourceError, SejeError
+from seje_ray.errors import ArtifactError, SejeError
 from seje_ray.models.image_backbone import BackboneError
-from seje_ray.on_ray.connect import connected, num_gpus, user_error
+from seje_ray.on_ray.connect import connected
+from seje_ray.on_ray.group import KEEP, default_num_workers, require_resources, run_group
 from seje_ray.on_ray.progress import drawn, new_board, reporter
 from seje_ray.training.build import pixel_spec, require_features
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.state import Origin, read_origin
 
-MAX_RESTARTS = 3  # of the worker group, after a worker or its node died
-KEEP = "best_epoch_so_far"  # what Ray ranks checkpoints by
 FREE_TO_CHANGE = ("num_epochs",)  # of a run that goes on
 
 
@@ -46,14 +44,6 @@ class TrainedRun:
     best_checkpoint: Path
     best_epoch: int
     metrics: dict[str, float]  # of the best epoch
-
-
-def default_num_workers() -> int:
-    """One worker per GPU; without GPUs a single one, whose threads use all cores.
-
-    Two workers on two cores took twice as long for the demo (docs/results.md).
-    """
-    return num_gpus() or 1
 
 
 def train(run: RunConfig, workspace: Path, *, name: str, num_workers: int | None) -> TrainedRun:
@@ -76,7 +66,7 @@ def train(run: RunConfig, workspace: Path, *, name: str, num_workers: int | None
             return known
     with connected(num_workers or 1):
         workers = num_workers or default_num_workers()
-        _require_resources(workers)
+        require_resources(workers)
         folder.mkdir(parents=True, exist_ok=True)
         stored = {"run": run_to_dict(run), "calibrated": calibrated.content_hash}
         write_json(folder / "run.json", stored)
@@ -112,80 +102,18 @@ def open_run(workspace: Path, name: str | None) -> TrainedRun:
 
 def _fit(run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -> int:
     """Train; return the number of epochs that are done."""
-    gpus = num_gpus()
     board = new_board()
-    trainer = ray.train.torch.TorchTrainer(
-        train_on_worker,
-        train_loop_config={
-            "run": json.dumps(run_to_dict(run)),
-            "calibrated": str(calibrated.folder),
-            "folder": str(folder),
-            "board": board,
-        },
-        torch_config=ray.train.torch.TorchConfig(
-            backend=_backend(num_workers, gpus), timeout_s=1800
-        ),
-        scaling_config=ray.train.ScalingConfig(
-            num_workers=num_workers,
-            use_gpu=gpus > 0,
-            resources_per_worker=_per_worker(num_workers, gpus),
-        ),
-        run_config=ray.train.RunConfig(
-            name=folder.name,
-            storage_path=str(folder.parent),
-            failure_config=ray.train.FailureConfig(max_failures=MAX_RESTARTS),
-            checkpoint_config=ray.train.CheckpointConfig(
-                num_to_keep=1,  # the best; Ray keeps the last one beside it
-                checkpoint_score_attribute=KEEP,
-                checkpoint_score_order="max",
-            ),
-            logging_config=ray.train.LoggingConfig(log_level="ERROR"),
-        ),
-    )
-    try:
-        with drawn(board, "steps"):
-            result = trainer.fit()
-    except ray.train.TrainingFailedError as error:
-        raise _first_cause(error) from error
-    except SystemExit as stop:  # Ray's answer to Ctrl-C, once the workers have ended
-        raise KeyboardInterrupt from stop
-    outcome: dict[str, Any] = result.return_value
+    config = {
+        "run": json.dumps(run_to_dict(run)),
+        "calibrated": str(calibrated.folder),
+        "folder": str(folder),
+        "board": board,
+    }
+    with drawn(board, "steps"):
+        outcome: dict[str, Any] = run_group(train_on_worker, config, folder, num_workers)
     if "error" in outcome:
         raise SejeError(outcome["error"])
     return int(outcome["num_epochs"])
-
-
-def _first_cause(error: Exception) -> Exception:
-    """The worker's own error where it is one for the user."""
-    for failure in getattr(error, "worker_failures", {}).values():
-        cause = user_error(failure)
-        if cause is not None:
-            return cause
-    return error
-
-
-def _per_worker(num_workers: int, gpus: int) -> dict[str, float]:
-    """One CPU each, and a GPU or the part of one that its share allows."""
-    if gpus == 0:
-        return {"CPU": 1}
-    return {"CPU": 1, "GPU": 1 / math.ceil(num_workers / gpus)}
-
-
-def _backend(num_workers: int, gpus: int) -> str:
-    """NCCL refuses two processes on one GPU, and knows no CPU."""
-    return "nccl" if torch.cuda.is_available() and num_workers <= gpus else "gloo"
-
-
-def _require_resources(num_workers: int) -> None:
-    """Refuse what the cluster can never give, before anything starts."""
-    if num_workers < 1:
-        raise ResourceError(f"--workers must be at least 1, got {num_workers}")
-    available = int(ray.cluster_resources().get("CPU", 0))
-    if num_workers > available:
-        raise ResourceError(
-            f"--workers {num_workers}: each worker needs a CPU, the cluster has {available}; "
-            f"lower --workers or add nodes"
-        )
 
 
 def _require_same_run(folder: Path, run: RunConfig, calibrated: Artifact) -> None:

@@ -22,8 +22,8 @@ from seje_ray.calibration.corpus import recipe_text
 from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError
+from seje_ray.on_ray.components import weights_hash
 from seje_ray.on_ray.connect import cores_per_network
-from seje_ray.on_ray.fit import weights_hash
 from seje_ray.on_ray.shards import (
     SHARD,
     OnTables,

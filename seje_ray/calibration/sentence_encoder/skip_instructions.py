@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from seje_ray.artifact import write_json
 from seje_ray.calibration.corpus import Progress, Recipes
 from seje_ray.calibration.fit_state import load_fit_state, save_fit_state
+from seje_ray.calibration.fit_worker import FitWorker, OneFitWorker, own_rows
 from seje_ray.calibration.sentence_encoder.sentence_pairs import (
     END,
     PAD,
@@ -131,11 +132,14 @@ def fit_skip_instructions(
     batch_size: int,
     learning_rate: float,
     seed: int,
-    device: torch.device | str = "cpu",
+    worker: FitWorker | None = None,
     state_folder: Path | None = None,
     progress: Progress | None = None,
 ) -> SkipInstructions:
     """Train an encoder whose vector of a sentence predicts the next sentence of its recipe.
+
+    Every worker reads all batches and computes its rows of each, so that the number of workers
+    changes the speed and no number.
 
     Args:
         corpus: Recipes of the train partition, read once per epoch and once for the words.
@@ -145,55 +149,61 @@ def fit_skip_instructions(
         batch_size: Pairs of consecutive sentences.
         learning_rate: Of Adam.
         seed: Of weights and order.
-        device: Where to train.
+        worker: Which of the processes that train together this is; None: the only one, on the
+            CPU.
         state_folder: Where each finished epoch is kept; called again, training goes on there.
         progress: Called with (done, total, text); a unit is a recipe read.
 
     Source: METHOD 1.7.
     """
-    device = torch.device(device)
+    worker = worker or OneFitWorker()
     vocabulary = Vocabulary.fit(corpus, vocabulary_size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = SkipInstructions(vocabulary, dim)
-    model.to(device).train()
+    model.to(worker.device).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     model.history = load_fit_state(state_folder, model, optimizer)
+    trained = worker.wrap(model)
     for epoch in range(len(model.history), epochs):
         losses = _EpochLoss()
         generator = np.random.default_rng((seed, epoch))
         chunks = pair_batches(corpus, vocabulary, batch_size=batch_size, generator=generator)
         for num_recipes, batches in chunks:
             for batch in batches:
-                losses.add(_step(model, optimizer, batch, device))
+                losses.add(_step(trained, optimizer, batch, worker))
+            mean = losses.mean(worker)
             if progress is not None:
-                done = epoch * len(corpus) + num_recipes
-                progress(done, epochs * len(corpus), f"loss {losses.mean():.3f}")
-        model.history.append({"loss": losses.mean()})
-        save_fit_state(state_folder, model, optimizer, model.history)
+                progress(
+                    epoch * len(corpus) + num_recipes, epochs * len(corpus), f"loss {mean:.3f}"
+                )
+        model.history.append({"loss": losses.mean(worker)})
+        if worker.rank == 0:
+            save_fit_state(state_folder, model, optimizer, model.history)
     return model.eval()
 
 
 def _step(
-    model: SkipInstructions,
-    optimizer: torch.optim.Optimizer,
-    batch: PairBatch,
-    device: torch.device,
+    trained: nn.Module, optimizer: torch.optim.Optimizer, batch: PairBatch, worker: FitWorker
 ) -> Tensor:
-    """One step; the loss, detached."""
-    sentences = torch.from_numpy(batch.sentences).to(device)
-    next_sentences = torch.from_numpy(batch.next_sentences).to(device)
+    """One step; this worker's part of the batch's loss, detached."""
+    rows, is_own = own_rows(len(batch.sentences), worker)
+    num_words = (batch.next_sentences != PAD).sum(axis=1)
+    share = float(num_words[rows].sum() / num_words.sum()) if is_own else 0.0
+    device = worker.device
+    sentences = torch.from_numpy(batch.sentences[rows]).to(device)
+    next_sentences = torch.from_numpy(batch.next_sentences[rows]).to(device)
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        loss: Tensor = model(sentences, next_sentences)
+        loss: Tensor = trained(sentences, next_sentences) * share
     optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
+    (loss * worker.world_size).backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(trained.parameters(), MAX_GRADIENT_NORM)
     optimizer.step()
     return loss.detach()
 
 
 class _EpochLoss:
-    """Mean of the losses of the batches so far."""
+    """Mean of the losses of the batches so far, of which each worker knows its part."""
 
     def __init__(self) -> None:
         self._losses: list[Tensor] = []
@@ -201,13 +211,15 @@ class _EpochLoss:
     def add(self, loss: Tensor) -> None:
         self._losses.append(loss)
 
-    def mean(self) -> float:
-        """Mean; raises where it is not finite.
+    def mean(self, worker: FitWorker) -> float:
+        """Mean over the batches, the same on every worker; each has to ask for it.
 
         Raises:
             FloatingPointError: If a loss is NaN or infinite.
         """
-        mean = torch.stack(self._losses).double().mean().item() if self._losses else 0.0
+        if not self._losses:
+            return 0.0
+        mean = worker.sum(torch.stack(self._losses).double().mean()).item()
         if not np.isfinite(mean):
             raise FloatingPointError("the loss of the sentence encoder is not finite")
         return mean

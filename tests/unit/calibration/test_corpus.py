@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seje_ray.calibration.corpus import RecipeText, TextCorpus
+from seje_ray.calibration.corpus import RecipeText, TextCorpus, TokenFile
 from seje_ray.recipe1m.records import Entity
 from seje_ray.schema import RECIPES
 
@@ -28,3 +28,12 @@ def test_a_corpus_gives_the_same_recipes_at_every_pass(tmp_path):
     assert list(corpus) == list(corpus) == expected
     assert len(corpus) == 2
     assert list(TextCorpus([])) == []
+
+
+def test_tokens_come_back_from_their_file_again_and_again(tmp_path):
+    texts = [["soy_sauce", "1/2"], [], ["crème", "it's"]]
+
+    stored = TokenFile(tmp_path / "new" / "texts.txt", iter(texts))
+
+    assert list(stored) == list(stored) == texts
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["texts.txt"]

@@ -1,0 +1,105 @@
+"""A group of Ray Train processes that compute one thing together."""
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import ray
+import ray.train
+import ray.train.torch
+import torch
+
+from seje_ray.errors import ResourceError
+from seje_ray.on_ray.connect import num_gpus, user_error
+
+MAX_RESTARTS = 3  # of the group, after a worker or its node died
+KEEP = "best_epoch_so_far"  # what Ray ranks checkpoints by
+
+
+def default_num_workers() -> int:
+    """One worker per GPU; without GPUs a single one, whose threads use all cores.
+
+    Two workers on two cores took twice as long for the demo (docs/results.md).
+    """
+    return num_gpus() or 1
+
+
+def run_group(
+    function: Callable[[Mapping[str, Any]], Any],
+    config: dict[str, Any],
+    folder: Path,
+    num_workers: int,
+) -> Any:
+    """Run ``function`` in a group of Ray Train processes; return what rank 0 gives.
+
+    A group that loses a process is started again, and its checkpoints in ``folder`` are found.
+
+    Raises:
+        SejeError: What a worker raised for the user.
+        ResourceError: If the cluster can never hold ``num_workers``.
+    """
+    require_resources(num_workers)
+    gpus = num_gpus()
+    trainer = ray.train.torch.TorchTrainer(
+        function,
+        train_loop_config=config,
+        torch_config=ray.train.torch.TorchConfig(
+            backend=_backend(num_workers, gpus), timeout_s=1800
+        ),
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=num_workers,
+            use_gpu=gpus > 0,
+            resources_per_worker=_per_worker(num_workers, gpus),
+        ),
+        run_config=ray.train.RunConfig(
+            name=folder.name,
+            storage_path=str(folder.parent),
+            failure_config=ray.train.FailureConfig(max_failures=MAX_RESTARTS),
+            checkpoint_config=ray.train.CheckpointConfig(
+                num_to_keep=1,  # the best; Ray keeps the last one beside it
+                checkpoint_score_attribute=KEEP,
+                checkpoint_score_order="max",
+            ),
+            logging_config=ray.train.LoggingConfig(log_level="ERROR"),
+        ),
+    )
+    try:
+        return trainer.fit().return_value
+    except ray.train.TrainingFailedError as error:
+        raise _first_cause(error) from error
+    except SystemExit as stop:  # Ray's answer to Ctrl-C, once the workers have ended
+        raise KeyboardInterrupt from stop
+
+
+def _first_cause(error: Exception) -> Exception:
+    """The worker's own error where it is one for the user."""
+    for failure in getattr(error, "worker_failures", {}).values():
+        cause = user_error(failure)
+        if cause is not None:
+            return cause
+    return error
+
+
+def _per_worker(num_workers: int, gpus: int) -> dict[str, float]:
+    """One CPU each, and a GPU or the part of one that its share allows."""
+    if gpus == 0:
+        return {"CPU": 1}
+    return {"CPU": 1, "GPU": 1 / math.ceil(num_workers / gpus)}
+
+
+def _backend(num_workers: int, gpus: int) -> str:
+    """NCCL refuses two processes on one GPU, and knows no CPU."""
+    return "nccl" if torch.cuda.is_available() and num_workers <= gpus else "gloo"
+
+
+def require_resources(num_workers: int) -> None:
+    """Refuse what the cluster can never give, before anything starts."""
+    if num_workers < 1:
+        raise ResourceError(f"--workers must be at least 1, got {num_workers}")
+    available = int(ray.cluster_resources().get("CPU", 0))
+    if num_workers > available:
+        raise ResourceError(
+            f"--workers {num_workers}: each worker needs a CPU, the cluster has {available}; "
+            f"lower --workers or add nodes"
+        )
