@@ -1,7 +1,7 @@
 """Plots as SVG text."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -22,6 +22,43 @@ def training_curves(history: Sequence[dict[str, float]]) -> str:
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
     return _svg(figure)
+
+
+def category_terms(terms: Mapping[str, Mapping[str, float]], num_columns: int = 4) -> str:
+    """Bars of each category's key terms, longest first."""
+    num_rows = max(1, -(-len(terms) // num_columns))
+    figure = Figure(figsize=(10, 1.9 * num_rows), layout="constrained")
+    grid = figure.subplots(num_rows, num_columns, squeeze=False).flat
+    for axes, (name, bars) in zip(grid, terms.items(), strict=False):
+        axes.barh(range(len(bars)), list(bars.values()), color="#4a7fb5")
+        axes.set_yticks(range(len(bars)), [_short(term) for term in bars], fontsize=7)
+        axes.invert_yaxis()
+        axes.tick_params(axis="x", labelsize=7)
+        axes.set_title(_short(name, 26), fontsize=9)
+    for axes in list(grid)[len(terms) :]:
+        axes.set_visible(False)
+    return _svg(figure)
+
+
+def fitting_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
+    """What each network's fit reported by epoch: one plot per network and number."""
+    curves = [
+        (f"{network}: {number}", [entry[number] for entry in history])
+        for network, history in histories.items()
+        for number in (history[0] if history else ())
+    ]
+    figure = Figure(figsize=(9, 2.4), layout="constrained")
+    grid = figure.subplots(1, max(1, len(curves)), squeeze=False).flat
+    for axes, (title, values) in zip(grid, curves, strict=False):
+        axes.plot(range(1, len(values) + 1), values, marker=".")
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("epoch", fontsize=9)
+        axes.grid(alpha=0.3)
+    return _svg(figure)
+
+
+def _short(text: str, num: int = 18) -> str:
+    return text if len(text) <= num else text[: num - 1] + "…"
 
 
 def rank_histogram(ranks: dict[str, np.ndarray]) -> str:

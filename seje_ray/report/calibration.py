@@ -1,0 +1,242 @@
+"""The page of one calibration: what phase I made of a data set."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import yaml
+
+from seje_ray import __version__
+from seje_ray.artifact import Artifact, write_text
+from seje_ray.calibration.calibrator import FittedText
+from seje_ray.calibration.categories import BACKGROUND
+from seje_ray.calibration.corpus import recipe_text
+from seje_ray.calibration.word_vectors import WordVectors
+from seje_ray.config import RunConfig, run_to_dict
+from seje_ray.report.cards import Card, drawn_rows, photo_uri
+from seje_ray.report.page import render
+from seje_ray.report.plots import category_terms, fitting_curves
+
+NUM_CATEGORIES, NUM_TERMS = 12, 8  # that are drawn
+NUM_ENTITIES, NUM_NEAREST = 12, 5
+NUM_LINES, NUM_PHOTOS, NUM_REJECTS = 10, 10, 3  # examples
+NUM_READ_FOR_LINES = 400  # recipes looked through for examples of lines
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationArtifacts:
+    """What the page tells about."""
+
+    recipes: Artifact
+    calibrator: Artifact
+    calibrated: Artifact
+
+
+def write_calibration_report(folder: Path, run: RunConfig, artifacts: CalibrationArtifacts) -> Path:
+    """Write ``report.html`` into ``folder``; give its path."""
+    calibrator, calibrated = artifacts.calibrator, artifacts.calibrated
+    facts = calibrated.manifest.facts
+    names = facts["category_names"]
+    text = FittedText.load(calibrator.folder / "text")
+    words = WordVectors.load(calibrator.folder / "word_vectors")
+    tally = TermTally.of(calibrated)
+    largest = [c for c, _ in tally.sizes.most_common() if c != 0][:NUM_CATEGORIES]
+    rescued, unknown = _line_examples(artifacts.recipes, text)
+    folder.mkdir(parents=True, exist_ok=True)
+    page = render(
+        "calibration.html",
+        {
+            "title": f"seje_ray: calibration, {run.name}",
+            "subtitle": f"seje_ray {__version__}; calibrated data {calibrated.content_hash[:12]}, "
+            f"vocabulary {facts['vocabulary_hash'][:12]}",
+            "made_up": bool(artifacts.recipes.manifest.facts.get("is_made_up", False)),
+            "partitions": _partitions(artifacts),
+            "rejected": _rejects(artifacts.recipes),
+            "num_categories": len(names),
+            "background_share": _percent(tally.sizes[0], sum(tally.sizes.values())),
+            "sources": _sources(tally),
+            "terms": category_terms({names[c]: tally.distinctive(c, NUM_TERMS) for c in largest}),
+            "lines": _line_facts(facts["counts"]),
+            "rescued": rescued,
+            "unknown": unknown,
+            "num_words": len(words),
+            "nearest": nearest_words(words, text.lexicon.frequencies),
+            "curves": fitting_curves(_histories(calibrator.folder)),
+            "photos": _photos(calibrated, names, run.seed),
+            "run": yaml.safe_dump(run_to_dict(run), sort_keys=False),
+        },
+    )
+    write_text(folder / "report.html", page)
+    return folder / "report.html"
+
+
+class TermTally:
+    """Categories and key terms of all calibrated recipes, counted in one pass."""
+
+    def __init__(self) -> None:
+        self.sizes: Counter[int] = Counter()
+        self.sources: Counter[str] = Counter()
+        self._terms: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+
+    @classmethod
+    def of(cls, calibrated: Artifact) -> "TermTally":
+        """Read the shards, one at a time."""
+        tally = cls()
+        columns = ["category_id", "category_source", "key_terms", "key_term_scores"]
+        for path in calibrated.shards():
+            for row in pq.read_table(path, columns=columns).to_pylist():
+                tally.add(**row)
+        return tally
+
+    def add(
+        self,
+        category_id: int,
+        category_source: str,
+        key_terms: Sequence[str],
+        key_term_scores: Sequence[float],
+    ) -> None:
+        """Count one recipe."""
+        self.sizes[category_id] += 1
+        self.sources[category_source] += 1
+        total = sum(key_term_scores) or 1.0
+        for term, score in zip(key_terms, key_term_scores, strict=True):
+            self._terms[category_id][term] += score / total
+
+    def distinctive(self, category: int, num: int) -> dict[str, float]:
+        """Terms with the highest share of the category's scores above that of all recipes, in %.
+
+        The first ones are what tells the category from the others.
+        """
+        everywhere: Counter[str] = Counter()
+        for terms in self._terms.values():
+            everywhere.update(terms)
+        size, total = self.sizes[category], sum(self.sizes.values())
+        gain = {
+            term: 100 * (score / size - everywhere[term] / total)
+            for term, score in self._terms[category].items()
+        }
+        best = sorted(gain, key=lambda term: (-gain[term], term))[:num]
+        return {term: gain[term] for term in best}
+
+
+def nearest_words(
+    words: WordVectors, frequencies: Mapping[str, int]
+) -> list[tuple[str, list[str]]]:
+    """The most frequent entities that have a vector, and the words nearest to each by cosine."""
+    known = {word: row for row, word in enumerate(words.words)}
+    frequent = sorted(frequencies, key=lambda entity: (-frequencies[entity], entity))
+    shown = [entity for entity in frequent if entity in known][:NUM_ENTITIES]
+    lengths = np.linalg.norm(words.matrix, axis=1, keepdims=True)
+    unit = words.matrix / np.maximum(lengths, 1e-12)
+    nearest = []
+    for entity in shown:
+        order = np.argsort(-(unit @ unit[known[entity]]), kind="stable")
+        others = [words.words[row] for row in order[: NUM_NEAREST + 1]]
+        nearest.append((entity, [word for word in others if word != entity][:NUM_NEAREST]))
+    return nearest
+
+
+def _partitions(artifacts: CalibrationArtifacts) -> list[dict[str, Any]]:
+    pairs = artifacts.calibrated.manifest.rows
+    return [
+        {"name": name, "recipes": f"{number:,}", "pairs": f"{pairs.get(name, 0):,}"}
+        for name, number in artifacts.recipes.manifest.rows.items()
+    ]
+
+
+def _rejects(recipes: Artifact) -> list[dict[str, Any]]:
+    """Reasons, how often each, and the first few."""
+    table = pq.read_table(recipes.folder / "rejects.parquet")
+    examples: dict[str, list[str]] = defaultdict(list)
+    for row in table.to_pylist():
+        if len(examples[row["reason"]]) < NUM_REJECTS:
+            examples[row["reason"]].append(f"{row['id']}: {row['detail']}"[:160])
+    counts = recipes.manifest.rejected
+    return [
+        {"reason": reason, "number": f"{counts.get(reason, 0):,}", "examples": shown}
+        for reason, shown in sorted(examples.items())
+    ]
+
+
+def _sources(tally: TermTally) -> list[tuple[str, str, str]]:
+    total = sum(tally.sources.values())
+    return [(s, f"{n:,}", _percent(n, total)) for s, n in tally.sources.most_common()]
+
+
+def _line_facts(counts: Mapping[str, int]) -> str:
+    lines = counts.get("lines", 0)
+    return (
+        f"Of {lines:,} ingredient lines, re-examination rescued "
+        f"{_percent(counts.get('rescued_lines', 0), lines)} and "
+        f"{_percent(counts.get('unknown_lines', 0), lines)} stay without an entity. "
+        f"{_percent(counts.get('missing_terms', 0), counts.get('key_terms', 0))} of "
+        f"{counts.get('key_terms', 0):,} key terms have no word vector."
+    )
+
+
+def _line_examples(recipes: Artifact, text: FittedText) -> tuple[list[tuple[str, str]], list[str]]:
+    """Train lines that only re-examination understood, with their entity; and unknown ones."""
+    rescued: list[tuple[str, str]] = []
+    unknown: list[str] = []
+    for recipe in map(recipe_text, _first_rows(recipes, NUM_READ_FOR_LINES)):
+        tagged = text.tagger.tag(recipe)
+        valid = [entity.valid for entity in recipe.entities or ()] or [False] * len(
+            recipe.ingredients
+        )
+        for line, entity, is_valid in zip(recipe.ingredients, tagged.entities, valid, strict=False):
+            if entity is None:
+                unknown.append(line)
+            elif not is_valid:
+                rescued.append((line, entity))
+    return rescued[:NUM_LINES], unknown[:NUM_LINES]
+
+
+def _first_rows(recipes: Artifact, num: int) -> Iterable[dict[str, Any]]:
+    columns = ["id", "title", "ingredients", "instructions", "entities"]
+    for path in recipes.shards("train"):
+        for row in pq.read_table(path, columns=columns).to_pylist():
+            if num == 0:
+                return
+            num -= 1
+            yield row
+
+
+def _histories(calibrator: Path) -> dict[str, list[dict[str, float]]]:
+    """What fitting the networks reported, epoch by epoch."""
+    files = {
+        "sentence encoder": calibrator / "sentence_encoder" / "skip_instructions.json",
+        "image categorizer": calibrator / "image_categorizer" / "image_categorizer.json",
+    }
+    stored = {name: path for name, path in files.items() if path.is_file()}
+    return {
+        name: json.loads(path.read_text(encoding="utf-8"))["history"]
+        for name, path in stored.items()
+    }
+
+
+def _photos(calibrated: Artifact, names: Sequence[str], seed: int) -> list[Card]:
+    """Photos drawn from val, with the category of their title and the one that is seen in them."""
+    paths = calibrated.shards("val") or calibrated.shards("train")
+    rows = pq.read_table(paths[0], columns=["title", "images", "category_id", "image_category_ids"])
+    cards = []
+    for number in drawn_rows(rows.num_rows, NUM_PHOTOS, seed):
+        row = rows.slice(number, 1).to_pylist()[0]
+        title, seen = names[row["category_id"]], names[row["image_category_ids"][0]]
+        cards.append(
+            Card(
+                row["title"],
+                photo_uri(row["images"][0]["jpeg"]),
+                (f"title: {title}", f"photo: {seen}"),
+                is_match=title == seen != BACKGROUND,
+            )
+        )
+    return cards
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / max(1, whole):.1f} %"
