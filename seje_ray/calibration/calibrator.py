@@ -1,25 +1,23 @@
 """The text side of phase I: what is fitted on train texts, and the features it gives."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from seje_ray.artifact import write_json
 from seje_ray.calibration.categories import Categories, fit_categories
 from seje_ray.calibration.corpus import Progress, Recipes, RecipeText
-from seje_ray.calibration.entities import EntityLexicon, Reexaminer, TaggedLines
+from seje_ray.calibration.entities import EntityLexicon, Reexaminer
 from seje_ray.calibration.key_term_vector import Normalisation, key_term_vector
-from seje_ray.calibration.key_terms import content_words, document_tokens, key_terms
+from seje_ray.calibration.key_terms import ActionFinder, all_documents, documents
+from seje_ray.calibration.raters import Rater
 from seje_ray.calibration.raters.tfidf import TfidfRater
 from seje_ray.calibration.term_tagger import DetIngrsTagger, TermTagger
 from seje_ray.calibration.word_vectors import WordVectors
 
-Actions = Literal["none", "content_words"]
+TaggerOf = Callable[[Reexaminer], TermTagger]
 
 
 @dataclass(frozen=True)
@@ -27,53 +25,24 @@ class FittedText:
     """What counting the train texts gives."""
 
     lexicon: EntityLexicon
-    rater: TfidfRater
+    tfidf: TfidfRater
     categories: Categories
-    actions: Actions = "none"
 
     @cached_property
-    def tagger(self) -> TermTagger:
-        """Entities of ingredient lines, re-examined against the lexicon."""
-        return DetIngrsTagger(Reexaminer(self.lexicon))
-
-    def terms(self, recipe: RecipeText) -> "Terms":
-        """Key terms of a recipe and what they come from."""
-        return _terms(recipe, self.tagger, self.actions)
+    def reexaminer(self) -> Reexaminer:
+        """Finds entities of the lexicon in lines."""
+        return Reexaminer(self.lexicon)
 
     def save(self, folder: Path) -> None:
         """Write one JSON file per part into an existing folder."""
-        write_json(folder / "key_terms.json", {"actions": self.actions})
         self.lexicon.save(folder)
-        self.rater.save(folder)
+        self.tfidf.save(folder)
         self.categories.save(folder)
 
     @classmethod
     def load(cls, folder: Path) -> "FittedText":
         """Read what ``save`` wrote."""
-        stored = json.loads((folder / "key_terms.json").read_text(encoding="utf-8"))
-        return cls(
-            EntityLexicon.load(folder),
-            TfidfRater.load(folder),
-            Categories.load(folder),
-            stored["actions"],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """Key terms of one recipe."""
-
-    tagged: TaggedLines
-    key_terms: list[str]  # entities, then actions
-    tokens: list[str]  # of title and instructions, entities joined
-
-
-def _terms(recipe: RecipeText, tagger: TermTagger, actions: Actions) -> Terms:
-    tagged = tagger.tag(recipe)
-    entities = key_terms(tagged)
-    tokens = document_tokens(recipe, entities)
-    others = content_words(tokens) if actions == "content_words" else []
-    return Terms(tagged, list(dict.fromkeys([*entities, *others])), tokens)
+        return cls(EntityLexicon.load(folder), TfidfRater.load(folder), Categories.load(folder))
 
 
 def fit_text(
@@ -83,7 +52,7 @@ def fit_text(
     max_bigram_categories: int,
     min_members: int | None,
     food101: bool,
-    actions: Actions = "none",
+    tagger_of: TaggerOf = DetIngrsTagger,
     known_entities: Recipes | None = None,
     progress: Progress | None = None,
 ) -> FittedText:
@@ -95,8 +64,7 @@ def fit_text(
         max_bigram_categories: See there.
         min_members: See there.
         food101: See there.
-        actions: What key terms hold besides entities: nothing, or the words of title and
-            instructions (``content_words``).
+        tagger_of: Makes the tagger of ingredient lines from what knows the entities.
         known_entities: Where entities are collected; None for ``train``. Anything else is
             transductive (METHOD 1.2).
         progress: Called with (done, total, text); a unit is a recipe read.
@@ -114,17 +82,16 @@ def fit_text(
         min_members=min_members,
         food101=food101,
     )
-    tagger = DetIngrsTagger(Reexaminer(lexicon))
-    terms = (_terms(recipe, tagger, actions) for recipe in count.through(train))
-    rater = TfidfRater.fit((found.key_terms, found.tokens) for found in terms)
-    return FittedText(lexicon, rater, categories, actions)
+    found = all_documents(count.through(train), tagger_of(Reexaminer(lexicon)))
+    tfidf = TfidfRater.fit((document.entities, document.tokens) for document in found)
+    return FittedText(lexicon, tfidf, categories)
 
 
 @dataclass(frozen=True, slots=True)
 class TextFeatures:
     """Features of one recipe that need no network."""
 
-    key_terms: list[str]
+    key_terms: list[str]  # entities, then actions and utensils
     key_term_scores: list[float]
     num_missing_terms: int  # key terms without a word vector
     num_rescued_lines: int
@@ -138,41 +105,43 @@ class TextFeatures:
 class TextCalibrator:
     """Computes the text features of recipes."""
 
-    text: FittedText
+    categories: Categories
     word_vectors: WordVectors
+    tagger: TermTagger
+    actions: ActionFinder
+    rater: Rater
     normalisation: Normalisation = "weighted_mean"
 
-    @classmethod
-    def load(
-        cls, text_folder: Path, word_vectors_folder: Path, normalisation: Normalisation
-    ) -> "TextCalibrator":
-        """Read both fitted parts from their folders."""
-        return cls(
-            FittedText.load(text_folder), WordVectors.load(word_vectors_folder), normalisation
-        )
+    def features(self, recipes: Sequence[RecipeText]) -> list[TextFeatures]:
+        """Key terms, their scores and vector, and the category of each recipe.
 
-    def features(self, recipe: RecipeText) -> TextFeatures:
-        """Key terms, their scores and vector, and the category of one recipe.
-
-        They do not depend on any other recipe of a batch.
+        They do not depend on the other recipes, but for the rounding of batched networks.
         """
-        found = self.text.terms(recipe)
-        terms, tagged = found.key_terms, found.tagged
-        scores = self.text.rater.rate(terms, found.tokens)
-        vector, num_missing = key_term_vector(
-            terms, scores, self.word_vectors, normalisation=self.normalisation
-        )
-        category_id, category_source = self.text.categories.of(recipe.title)
-        return TextFeatures(
-            key_terms=terms,
-            key_term_scores=scores,
-            num_missing_terms=num_missing,
-            num_rescued_lines=tagged.num_rescued_lines,
-            num_unknown_lines=tagged.num_unknown_lines,
-            key_term_vector=vector,
-            category_id=category_id,
-            category_source=category_source,
-        )
+        found = documents(recipes, self.tagger)
+        terms = [
+            list(dict.fromkeys([*document.entities, *actions]))
+            for document, actions in zip(found, self.actions.find(found), strict=True)
+        ]
+        scores = self.rater.rate_all([(t, d.tokens) for t, d in zip(terms, found, strict=True)])
+        features = []
+        for document, key_terms, rated in zip(found, terms, scores, strict=True):
+            vector, num_missing = key_term_vector(
+                key_terms, rated, self.word_vectors, normalisation=self.normalisation
+            )
+            category_id, category_source = self.categories.of(document.recipe.title)
+            features.append(
+                TextFeatures(
+                    key_terms=key_terms,
+                    key_term_scores=rated,
+                    num_missing_terms=num_missing,
+                    num_rescued_lines=document.tagged.num_rescued_lines,
+                    num_unknown_lines=document.tagged.num_unknown_lines,
+                    key_term_vector=vector,
+                    category_id=category_id,
+                    category_source=category_source,
+                )
+            )
+        return features
 
 
 def _noting_titles(recipes: Iterator[RecipeText], titles: list[str]) -> Iterator[RecipeText]:

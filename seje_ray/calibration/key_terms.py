@@ -1,12 +1,16 @@
 """Key terms of a recipe, and the words of its text with entities as single tokens."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
 
 from seje_ray.calibration.corpus import Recipes, RecipeText
 from seje_ray.calibration.entities import TaggedLines, merge_entities
 from seje_ray.calibration.term_tagger import TermTagger
 from seje_ray.recipe1m.text import STOP_WORDS, tokenize
+
+RECIPES_PER_BATCH = 256  # tagged together
 
 
 def key_terms(tagged: TaggedLines) -> list[str]:
@@ -21,22 +25,75 @@ def document_tokens(recipe: RecipeText, entities: Iterable[str]) -> list[str]:
     return [token for text in texts for token in merge_entities(tokenize(text), known)]
 
 
-def content_words(tokens: Iterable[str]) -> list[str]:
-    """Words that may name an action, a utensil or a dish, each once, in order.
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A recipe with its entities found."""
+
+    recipe: RecipeText
+    tagged: TaggedLines
+    entities: list[str]  # each once
+    tokens: list[str]  # of title and instructions, entities joined
+
+
+def documents(recipes: Sequence[RecipeText], tagger: TermTagger) -> list[Document]:
+    """Tag recipes together."""
+    found = []
+    for recipe, tagged in zip(recipes, tagger.tag_all(recipes), strict=True):
+        entities = key_terms(tagged)
+        found.append(Document(recipe, tagged, entities, document_tokens(recipe, entities)))
+    return found
+
+
+def all_documents(corpus: Iterable[RecipeText], tagger: TermTagger) -> Iterator[Document]:
+    """Tag a corpus batch by batch."""
+    recipes = iter(corpus)
+    while batch := list(islice(recipes, RECIPES_PER_BATCH)):
+        yield from documents(batch, tagger)
+
+
+class ActionFinder(Protocol):
+    """Finds the key terms besides entities: cooking actions and utensils (METHOD 1.3)."""
+
+    def find(self, documents: Sequence[Document]) -> list[list[str]]:
+        """Terms of each document, each once; they are tokens of the document.
+
+        They do not depend on the other documents.
+        """
+
+
+class NoActions:
+    """Entities alone are key terms."""
+
+    def find(self, documents: Sequence[Document]) -> list[list[str]]:
+        """Nothing."""
+        return [[] for _ in documents]
+
+
+class ContentWords:
+    """Takes every word that may name an action, a utensil or a dish.
 
     All tokens of a document but stop words, numbers and words of up to two letters. Stands in for
-    the verbs and nouns of METHOD 1.3 where no tagger of parts of speech is at hand; the rater
-    gives words that every recipe has a low score.
+    verbs and nouns where no tagger of parts of speech is installed; the rater gives words that
+    every recipe has a low score.
     """
-    words = (t for t in tokens if len(t) > 2 and t.isalpha() and t not in STOP_WORDS)
-    return list(dict.fromkeys(words))
+
+    def find(self, documents: Sequence[Document]) -> list[list[str]]:
+        """Words of each document, in order."""
+        return [
+            list(
+                dict.fromkeys(
+                    t for t in d.tokens if len(t) > 2 and t.isalpha() and t not in STOP_WORDS
+                )
+            )
+            for d in documents
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class RecipeWords:
-    """For each recipe its key terms, title and instructions as one list of tokens.
+    """For each recipe its entities, title and instructions as one list of tokens.
 
-    Every pass reads the corpus anew; word vectors are fitted on it.
+    Every pass reads and tags the corpus anew; word vectors are fitted on it.
     """
 
     corpus: Recipes
@@ -46,6 +103,5 @@ class RecipeWords:
         return len(self.corpus)
 
     def __iter__(self) -> Iterator[list[str]]:
-        for recipe in self.corpus:
-            terms = key_terms(self.tagger.tag(recipe))
-            yield terms + document_tokens(recipe, terms)
+        for document in all_documents(self.corpus, self.tagger):
+            yield document.entities + document.tokens

@@ -1,5 +1,6 @@
 """Where the entities of ingredient lines come from."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from seje_ray.calibration.corpus import RecipeText
@@ -9,8 +10,11 @@ from seje_ray.calibration.entities import Reexaminer, TaggedLines, tag_lines
 class TermTagger(Protocol):
     """Gives the entity of each ingredient line."""
 
-    def tag(self, recipe: RecipeText) -> TaggedLines:
-        """The recipe's entities, and how many lines were rescued or stay unknown."""
+    def tag_all(self, recipes: Sequence[RecipeText]) -> list[TaggedLines]:
+        """Each recipe's entities, and how many lines were rescued or stay unknown.
+
+        They do not depend on the other recipes.
+        """
 
 
 class DetIngrsTagger:
@@ -23,6 +27,6 @@ class DetIngrsTagger:
     def __init__(self, reexaminer: Reexaminer) -> None:
         self._reexaminer = reexaminer
 
-    def tag(self, recipe: RecipeText) -> TaggedLines:
+    def tag_all(self, recipes: Sequence[RecipeText]) -> list[TaggedLines]:
         """See ``tag_lines``."""
-        return tag_lines(recipe, self._reexaminer)
+        return [tag_lines(recipe, self._reexaminer) for recipe in recipes]

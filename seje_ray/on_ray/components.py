@@ -15,6 +15,7 @@ from seje_ray.calibration.image_categorizer import fit_image_categorizer
 from seje_ray.calibration.key_terms import RecipeWords
 from seje_ray.calibration.photos import PhotoBatches
 from seje_ray.calibration.sentence_encoder.skip_instructions import fit_skip_instructions
+from seje_ray.calibration.term_tagger import DetIngrsTagger
 from seje_ray.calibration.word2vec_file import read_word2vec
 from seje_ray.calibration.word_vectors import WordVectors, fit_word_vectors
 from seje_ray.config import BackboneConfig, RunConfig
@@ -91,7 +92,6 @@ def _fit_text(inputs: FitInputs) -> tuple[Fitted, Facts]:
         max_bigram_categories=config.categories.max_bigram_categories,
         min_members=config.categories.min_members,
         food101=config.categories.food101,
-        actions=config.actions,
         known_entities=everything,
         progress=inputs.progress,
     )
@@ -104,7 +104,7 @@ def _fit_word_vectors(inputs: FitInputs) -> tuple[Fitted, Facts]:
         vectors = read_word2vec(Path(config.file))
         return vectors, _vocabulary(vectors)
     text = FittedText.load(inputs.calibrator / "text")
-    words = RecipeWords(TextCorpus(inputs.recipes.shards("train")), text.tagger)
+    words = RecipeWords(TextCorpus(inputs.recipes.shards("train")), DetIngrsTagger(text.reexaminer))
     vectors = fit_word_vectors(
         TokenFile(inputs.state / "texts.txt", words),
         dim=config.dim,
@@ -174,7 +174,7 @@ def _fit_image_categorizer(inputs: FitInputs) -> tuple[Fitted, Facts]:
 
 def _text_settings(run: RunConfig) -> dict[str, Any]:
     config = run.calibrate
-    names = ("tagger", "known_entities", "actions", "rater")
+    names = ("tagger", "known_entities")
     return {
         **{name: getattr(config, name) for name in names},
         "categories": asdict(config.categories),

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 import torch
 
 from seje_ray.artifact import Artifact, Plan, begin, build_manifest, finish, finished, write_table
-from seje_ray.calibration.calibrator import TextCalibrator
 from seje_ray.calibration.categories import Categories
 from seje_ray.calibration.corpus import recipe_text
 from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
@@ -41,6 +40,7 @@ from seje_ray.schema import calibrated as calibrated_schema
 from seje_ray.schema import vector
 from seje_ray.training.build import backbone_of
 from seje_ray.training.photo_features import PhotoExtractor
+from seje_ray.training.text_features import text_calibrator_of
 
 DONE = pa.schema([("shard", pa.string()), ("rows", pa.int64())])  # what the last stage gives
 
@@ -89,7 +89,7 @@ def _require_pairs(recipes: Artifact) -> None:
 def _plan(run: RunConfig, recipes: Artifact, calibrator: Artifact) -> Plan:
     config, model = run.calibrate, run.model
     section: dict[str, Any] = {
-        "key_term_vector": config.key_term_vector,
+        **{name: getattr(config, name) for name in ("actions", "rater", "key_term_vector")},
         "vector": config.image_categorizer.vector,
         "max_sentences": config.sentence_encoder.max_sentences,
         "frozen": None,
@@ -172,15 +172,12 @@ class AddTextFeatures:
 
     def __init__(self, calibrator: str, run: str) -> None:
         config = run_from_json(run, "the driver's run").calibrate
-        folder = Path(calibrator)
-        self._calibrator = TextCalibrator.load(
-            folder / "text", folder / "word_vectors", config.key_term_vector
-        )
+        self._calibrator = text_calibrator_of(config, Path(calibrator))
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Append the columns to one shard."""
         texts = table.drop_columns(["images"]).to_pylist()
-        features = [self._calibrator.features(recipe_text(row)) for row in texts]
+        features = self._calibrator.features([recipe_text(row) for row in texts])
         vectors = np.array([f.key_term_vector for f in features], dtype=np.float32)
         dim = self._calibrator.word_vectors.dim
         columns = {

@@ -16,6 +16,7 @@ from seje_ray.artifact import Artifact, write_text
 from seje_ray.calibration.calibrator import FittedText
 from seje_ray.calibration.categories import BACKGROUND
 from seje_ray.calibration.corpus import recipe_text
+from seje_ray.calibration.term_tagger import DetIngrsTagger
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.report.cards import Card, drawn_rows, photo_uri
@@ -183,8 +184,9 @@ def _line_examples(recipes: Artifact, text: FittedText) -> tuple[list[tuple[str,
     """Train lines that only re-examination understood, with their entity; and unknown ones."""
     rescued: list[tuple[str, str]] = []
     unknown: list[str] = []
+    tagger = DetIngrsTagger(text.reexaminer)
     for recipe in map(recipe_text, _first_rows(recipes, NUM_READ_FOR_LINES)):
-        tagged = text.tagger.tag(recipe)
+        [tagged] = tagger.tag_all([recipe])
         valid = [entity.valid for entity in recipe.entities or ()] or [False] * len(
             recipe.ingredients
         )

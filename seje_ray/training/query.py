@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from seje_ray.artifact import open_artifact, require_equal_hash
-from seje_ray.calibration.calibrator import TextCalibrator
 from seje_ray.calibration.corpus import RecipeText
 from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
 from seje_ray.config import load_run
@@ -16,6 +15,7 @@ from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.training.build import FeatureDims, build_model, pixel_spec
 from seje_ray.training.photo_features import PhotoExtractor
 from seje_ray.training.state import load_model_weights, read_origin
+from seje_ray.training.text_features import text_calibrator_of
 
 
 class QueryEmbedder:
@@ -68,9 +68,7 @@ class QueryEmbedder:
     def embed_recipe(self, recipe: RecipeText) -> np.ndarray:
         """Unit recipe embedding (D,) of a recipe's texts."""
         config, model = self._run.calibrate, self._run.model
-        text = TextCalibrator.load(
-            self._calibrator / "text", self._calibrator / "word_vectors", config.key_term_vector
-        ).features(recipe)
+        [text] = text_calibrator_of(config, self._calibrator).features([recipe])
         encoder = SkipInstructions.load(self._calibrator / "sentence_encoder")
         steps = recipe.instructions[: config.sentence_encoder.max_sentences]
         sentences = encoder.encode(steps) if steps else np.zeros((1, encoder.dim), np.float32)

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from seje_ray.artifact import open_artifact
-from seje_ray.calibration.calibrator import TextCalibrator
 from seje_ray.calibration.corpus import recipe_text
 from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
 from seje_ray.on_ray.calibrate import calibrate
 from seje_ray.recipe1m.records import DataError
 from seje_ray.schema import calibrated as calibrated_schema
+from seje_ray.training.text_features import text_calibrator_of
 from tests.on_ray.killing import run_until
 from tests.on_ray.tiny import TINY, tiny_run
 
@@ -50,12 +50,12 @@ def test_columns_have_their_final_types(calibrated):
 def test_features_are_those_of_the_pure_functions(calibrated, workspace):
     """Each row equals what the fitted parts give for that recipe alone."""
     folder = workspace / "calibrator"
-    calibrator = TextCalibrator.load(folder / "text", folder / "word_vectors", "weighted_mean")
+    calibrator = text_calibrator_of(tiny_run().calibrate, folder)
     encoder = SkipInstructions.load(folder / "sentence_encoder")
     rows = rows_of(calibrated.calibrated)
     assert any(row["category_id"] > 0 for row in rows)
     for row in rows[::7]:
-        features = calibrator.features(recipe_text(row))
+        [features] = calibrator.features([recipe_text(row)])
         assert row["key_terms"] == features.key_terms
         np.testing.assert_allclose(row["key_term_scores"], features.key_term_scores, rtol=1e-6)
         np.testing.assert_array_equal(np.float32(row["key_term_vector"]), features.key_term_vector)
@@ -88,7 +88,7 @@ def test_a_second_run_changes_nothing_and_a_setting_refits_only_its_part(tmp_pat
         "calibrate.actions=content_words",
         "calibrate.image_categorizer.vector=soft",
         "calibrate.sentence_encoder.max_sentences=5",
-    ) == {"text", "calibrated"}
+    ) == {"calibrated"}
     again = open_artifact(tmp_path / "calibrated", "calibrated")
     assert again.manifest.facts["word_dim"] == 8
     assert max(len(row["sentence_vectors"]) for row in rows_of(again)) == 5

@@ -1,20 +1,16 @@
 """Scores of key terms behind one interface."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
 
 class Rater(Protocol):
-    """Scores the key terms of one recipe."""
+    """Scores the key terms of recipes."""
 
-    def rate(self, key_terms: Sequence[str], document_tokens: Sequence[str]) -> list[float]:
-        """One score >= 0 per key term.
+    def rate_all(self, recipes: Sequence[tuple[Sequence[str], Sequence[str]]]) -> list[list[float]]:
+        """One score >= 0 per key term of each recipe.
 
         Args:
-            key_terms: Distinct key terms of a recipe.
-            document_tokens: Tokens of its title and instructions, entities as single tokens.
+            recipes: Distinct key terms of each, and the tokens of its title and instructions,
+                entities as single tokens.
         """
-
-    def save(self, folder: Path) -> None:
-        """Write the fitted state into an existing folder."""

@@ -47,6 +47,10 @@ class TfidfRater:
         counts = Counter(document_tokens)
         return [max(1, counts[term]) * self.idf(term) for term in key_terms]
 
+    def rate_all(self, recipes: Sequence[tuple[Sequence[str], Sequence[str]]]) -> list[list[float]]:
+        """Scores of each recipe's key terms."""
+        return [self.rate(key_terms, document_tokens) for key_terms, document_tokens in recipes]
+
     def save(self, folder: Path) -> None:
         """Write ``tfidf.json``."""
         write_json(

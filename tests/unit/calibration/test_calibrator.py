@@ -6,10 +6,19 @@ import numpy as np
 import pytest
 
 from seje_ray.calibration.calibrator import FittedText, TextCalibrator, fit_text
+from seje_ray.calibration.key_terms import ContentWords, NoActions
+from seje_ray.calibration.term_tagger import DetIngrsTagger
 from seje_ray.calibration.word_vectors import WordVectors
 
 SETTINGS = {"num_bigrams": 10, "max_bigram_categories": 10, "min_members": 4, "food101": True}
 VECTORS = WordVectors(["soy_sauce", "eggs"], np.asarray([[1.0, 0.0], [0.0, 1.0]], np.float32))
+
+
+def calibrator_of(fitted, vectors=VECTORS, normalisation="weighted_mean", actions=None):
+    tagger = DetIngrsTagger(fitted.reexaminer)
+    return TextCalibrator(
+        fitted.categories, vectors, tagger, actions or NoActions(), fitted.tfidf, normalisation
+    )
 
 
 def test_features_by_hand(corpus, make_recipe):
@@ -21,7 +30,7 @@ def test_features_by_hand(corpus, make_recipe):
         ["Add soy sauce.", "Stir in soy sauce and eggs."],
     )
 
-    features = TextCalibrator(fitted, VECTORS, "sum").features(recipe)
+    [features] = calibrator_of(fitted, normalisation="sum").features([recipe])
 
     soy_sauce = 2 * (math.log(41 / 21) + 1)  # named twice in the text
     eggs = math.log(41 / 21) + 1
@@ -40,7 +49,7 @@ def test_features_of_a_recipe_without_anything_are_zero(make_recipe):
     fitted = fit_text([], **SETTINGS)
     nothing = WordVectors((), np.zeros((0, 3), np.float32))
 
-    features = TextCalibrator(fitted, nothing).features(make_recipe("", [], []))
+    [features] = calibrator_of(fitted, nothing).features([make_recipe("", [], [])])
 
     assert features.key_terms == features.key_term_scores == []
     assert features.key_term_vector.tolist() == [0, 0, 0]
@@ -54,9 +63,9 @@ def test_entities_of_other_partitions_are_known_only_where_asked_for(corpus, mak
     inductive = fit_text(corpus, **SETTINGS)
     transductive = fit_text(corpus, **SETTINGS, known_entities=[*corpus, test_recipe])
 
-    assert inductive.tagger.tag(recipe).entities == (None,)
-    assert transductive.tagger.tag(recipe).entities == ("smoked_eel",)
-    assert inductive.rater == transductive.rater  # counts stay those of train
+    assert inductive.reexaminer.match(recipe.ingredients[0]) is None
+    assert transductive.reexaminer.match(recipe.ingredients[0]) == "smoked_eel"
+    assert inductive.tfidf == transductive.tfidf  # counts stay those of train
 
 
 def test_fitting_reports_every_recipe_read(corpus):
@@ -70,16 +79,23 @@ def test_fitting_reports_every_recipe_read(corpus):
 def test_the_fitted_text_survives_the_disk(corpus, tmp_path):
     fitted = fit_text(corpus, **SETTINGS)
     fitted.save(tmp_path)
-    VECTORS.save(tmp_path)
 
-    loaded = TextCalibrator.load(tmp_path, tmp_path, "l2")
+    assert FittedText.load(tmp_path) == fitted
 
-    assert loaded.text == fitted == FittedText.load(tmp_path)
-    for recipe in corpus[:2]:
-        found = loaded.features(recipe)
-        expected = TextCalibrator(fitted, VECTORS, "l2").features(recipe)
-        assert found.key_term_vector.tobytes() == expected.key_term_vector.tobytes()
-        assert found.key_term_scores == expected.key_term_scores
+
+def test_a_recipe_has_the_same_features_alone_and_among_others(corpus):
+    calibrator = calibrator_of(fit_text(corpus, **SETTINGS), actions=ContentWords())
+
+    together = calibrator.features(corpus)
+
+    assert len(together) == len(corpus)
+    for recipe, features in zip(corpus, together, strict=True):
+        [alone] = calibrator.features([recipe])
+        assert alone.key_term_vector.tobytes() == features.key_term_vector.tobytes()
+        assert (alone.key_terms, alone.key_term_scores) == (
+            features.key_terms,
+            features.key_term_scores,
+        )
 
 
 def test_fitting_twice_gives_the_same_bytes(corpus, tmp_path):

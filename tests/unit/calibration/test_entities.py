@@ -87,7 +87,7 @@ def test_flagged_lines_are_rescued_or_counted_as_unknown(make_recipe):
     )
     reexaminer = Reexaminer(EntityLexicon.fit([train]))
 
-    tagged = DetIngrsTagger(reexaminer).tag(recipe)
+    [tagged] = DetIngrsTagger(reexaminer).tag_all([recipe])
 
     # "(2 cups)" is flagged valid, but names nothing.
     assert tagged.entities == ("walnuts", "pitted_dates", None, None)

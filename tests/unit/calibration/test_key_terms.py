@@ -1,17 +1,21 @@
 """Key terms and the words of a recipe."""
 
+import numpy as np
 import pytest
 
-from seje_ray.calibration.calibrator import FittedText, fit_text
+from seje_ray.calibration.calibrator import TextCalibrator, fit_text
 from seje_ray.calibration.corpus import RecipeText
 from seje_ray.calibration.entities import EntityLexicon, Reexaminer, TaggedLines
 from seje_ray.calibration.key_terms import (
+    ContentWords,
+    Document,
+    NoActions,
     RecipeWords,
-    content_words,
     document_tokens,
     key_terms,
 )
 from seje_ray.calibration.term_tagger import DetIngrsTagger
+from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.recipe1m.records import Entity
 
 
@@ -46,24 +50,29 @@ def test_recipe_words_are_read_anew_at_each_pass(make_recipe):
 def test_content_words_are_what_may_name_an_action_or_a_utensil():
     """Stop words, numbers, short words and joined entities are left out; order stays."""
     tokens = ["bake", "the", "olive_oil", "in", "a", "pan", "for", "20", "min", "bake", "ox"]
-    assert content_words(tokens) == ["bake", "pan", "min"]
+    recipe = RecipeText("a", "", (), (), None)
+    document = Document(recipe, TaggedLines((), 0, 0), ["olive_oil"], tokens)
+
+    assert ContentWords().find([document]) == [["bake", "pan", "min"]]
 
 
 @pytest.mark.parametrize(
     ("actions", "expected"),
-    [("none", ["leeks"]), ("content_words", ["leeks", "soup", "boil", "pot"])],
+    [(NoActions(), ["leeks"]), (ContentWords(), ["leeks", "soup", "boil", "pot"])],
 )
-def test_key_terms_are_entities_and_then_actions(actions, expected, tmp_path):
-    """The choice is kept with what was fitted, and each term is rated once."""
+def test_key_terms_are_entities_and_then_actions(actions, expected):
+    """Each term is there once, and rated."""
     recipe = RecipeText(
         "a", "Leeks soup", ("2 leeks",), ("Boil leeks in the pot.",), (Entity("leeks", True),)
     )
     options = {"num_bigrams": 0, "max_bigram_categories": 0, "min_members": 1, "food101": False}
-    fit_text([recipe], actions=actions, **options).save(tmp_path)
+    fitted = fit_text([recipe], **options)
+    vectors = WordVectors(["leeks"], np.ones((1, 2)))
+    tagger = DetIngrsTagger(fitted.reexaminer)
 
-    text = FittedText.load(tmp_path)
+    calibrator = TextCalibrator(fitted.categories, vectors, tagger, actions, fitted.tfidf)
+    [features] = calibrator.features([recipe])
 
-    assert text.terms(recipe).key_terms == expected
+    assert features.key_terms == expected
     # Every term occurs in the one document: idf = ln(2 / 2) + 1 = 1, times its count.
-    counts = [2.0, 1.0, 1.0, 1.0][: len(expected)]
-    assert text.rater.rate(expected, text.terms(recipe).tokens) == counts
+    assert features.key_term_scores == [2.0, 1.0, 1.0, 1.0][: len(expected)]

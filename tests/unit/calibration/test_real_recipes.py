@@ -8,6 +8,7 @@ from seje_ray.calibration.calibrator import fit_text
 from seje_ray.calibration.corpus import RecipeText
 from seje_ray.calibration.entities import EntityLexicon, Reexaminer, tag_lines
 from seje_ray.calibration.key_terms import RecipeWords
+from seje_ray.calibration.term_tagger import DetIngrsTagger
 from seje_ray.calibration.word_vectors import fit_word_vectors
 from seje_ray.recipe1m.records import Entity
 
@@ -71,11 +72,11 @@ def test_bare_lines_find_what_the_detector_found(train):
 def test_rare_ingredients_outweigh_salt_and_most_terms_have_a_vector(train):
     settings = {"num_bigrams": 2000, "max_bigram_categories": 1000, "food101": True}
     fitted = fit_text(train, min_members=None, **settings)
-    texts = RecipeWords(train, fitted.tagger)
+    texts = RecipeWords(train, DetIngrsTagger(fitted.reexaminer))
     vectors = fit_word_vectors(texts, dim=16, window=10, epochs=1, min_count=3, seed=0)
 
     terms = {term for recipe in texts for term in recipe if term in fitted.lexicon.frequencies}
     num_missing = sum(vectors.vector(term) is None for term in terms)
-    assert fitted.rater.idf("salt") == min(fitted.rater.idf(t) for t in fitted.lexicon.frequencies)
+    assert fitted.tfidf.idf("salt") == min(fitted.tfidf.idf(t) for t in fitted.lexicon.frequencies)
     assert num_missing < 0.25 * len(terms)
     assert {"pizza", "pancakes"} <= set(fitted.categories.names)
