@@ -22,6 +22,7 @@ from seje_ray.on_ray.transform import transform
 from seje_ray.recipe1m.cookbook import write_cookbook
 from seje_ray.recipe1m.records import DataError
 from seje_ray.recipe1m.source import open_source
+from seje_ray.report.calibration import CalibrationArtifacts, write_calibration_report
 
 STAGES = ("ingest", "fit", "transform")
 
@@ -33,6 +34,7 @@ class Calibrated:
     recipes: Artifact
     calibrator: Artifact | None
     calibrated: Artifact | None
+    report: Path | None = None  # the page that shows what came out
 
     def __str__(self) -> str:
         lines = [_recipes_line(self.recipes)]
@@ -47,6 +49,8 @@ class Calibrated:
             pairs = ", ".join(f"{rows.get(p, 0):,} {p}" for p in ("train", "val", "test"))
             lines.append(f"calibrated: {pairs} recipes with photos")
             lines.append(f"in {self.calibrated.folder}")
+        if self.report is not None:
+            lines.append(f"report: {self.report}")
         return "\n".join(lines)
 
 
@@ -87,7 +91,12 @@ def calibrate(
     # Later commands take their defaults from it; no part of the artifact's content.
     stored = yaml.safe_dump(run_to_dict(run), sort_keys=False)
     write_text(calibrated.folder / "run.yaml", stored)
-    return Calibrated(recipes, calibrator, calibrated)
+    report = write_calibration_report(
+        workspace / "reports" / "calibration",
+        run,
+        CalibrationArtifacts(recipes, calibrator, calibrated),
+    )
+    return Calibrated(recipes, calibrator, calibrated, report)
 
 
 def _require_no_real_data(workspace: Path) -> None:

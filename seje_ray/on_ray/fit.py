@@ -10,9 +10,8 @@ from typing import Any
 
 import ray
 import ray.train
-import ray.train.torch
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from seje_ray import __version__
 from seje_ray.artifact import (
@@ -30,7 +29,7 @@ from seje_ray.calibration.fit_worker import FitWorker, OneFitWorker
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.on_ray.components import Component, FitInputs, generations
 from seje_ray.on_ray.connect import num_cpus, num_gpus
-from seje_ray.on_ray.group import MAX_RESTARTS, run_group
+from seje_ray.on_ray.group import MAX_RESTARTS, GroupMember, run_group
 from seje_ray.on_ray.progress import drawn, new_board, reporter
 from seje_ray.training.gather import sum_over_workers
 
@@ -125,21 +124,8 @@ def fit_on_worker(config: Mapping[str, Any]) -> None:
     _fit_and_commit(config["component"], config["settings"], config["board"], RayFitWorker())
 
 
-class RayFitWorker:
+class RayFitWorker(GroupMember):
     """The ``calibration.fit_worker.FitWorker`` of a Ray Train process."""
-
-    def __init__(self) -> None:
-        context = ray.train.get_context()
-        self.rank: int = context.get_world_rank()
-        self.world_size: int = context.get_world_size()
-        on_gpu = torch.cuda.is_available()
-        self.device = ray.train.torch.get_device() if on_gpu else torch.device("cpu")
-
-    def wrap(self, module: nn.Module) -> nn.Module:
-        """Move to the device and wrap in DistributedDataParallel."""
-        wrapped = ray.train.torch.prepare_model(module)
-        assert isinstance(wrapped, nn.Module)
-        return wrapped
 
     def sum(self, value: Tensor) -> Tensor:
         """All-reduce."""

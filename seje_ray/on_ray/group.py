@@ -9,12 +9,35 @@ import ray
 import ray.train
 import ray.train.torch
 import torch
+from torch import nn
 
 from seje_ray.errors import ResourceError
 from seje_ray.on_ray.connect import num_gpus, user_error
 
 MAX_RESTARTS = 3  # of the group, after a worker or its node died
 KEEP = "best_epoch_so_far"  # what Ray ranks checkpoints by
+
+
+class GroupMember:
+    """One process of a group: where it stands, and where it computes."""
+
+    def __init__(self) -> None:
+        context = ray.train.get_context()
+        self.rank: int = context.get_world_rank()
+        self.world_size: int = context.get_world_size()
+        # A GPU that Ray only counts is none to compute on.
+        on_gpu = torch.cuda.is_available()
+        self.device = ray.train.torch.get_device() if on_gpu else torch.device("cpu")
+
+    def wrap(self, module: nn.Module, *, broadcast_buffers: bool = True) -> nn.Module:
+        """Move to the device and wrap in DistributedDataParallel."""
+        wrapped = ray.train.torch.prepare_model(
+            module,
+            move_to_device=self.device,
+            parallel_strategy_kwargs={"broadcast_buffers": broadcast_buffers},
+        )
+        assert isinstance(wrapped, nn.Module)
+        return wrapped
 
 
 def default_num_workers() -> int:

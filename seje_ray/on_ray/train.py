@@ -9,9 +9,7 @@ from typing import Any
 
 import ray
 import ray.train
-import ray.train.torch
 import torch
-from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
 from seje_ray import __version__
@@ -26,7 +24,13 @@ from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError, SejeError
 from seje_ray.models.image_backbone import BackboneError
 from seje_ray.on_ray.connect import connected
-from seje_ray.on_ray.group import KEEP, default_num_workers, require_resources, run_group
+from seje_ray.on_ray.group import (
+    KEEP,
+    GroupMember,
+    default_num_workers,
+    require_resources,
+    run_group,
+)
 from seje_ray.on_ray.progress import drawn, new_board, reporter
 from seje_ray.training.build import pixel_spec, require_features
 from seje_ray.training.loop import Loaders, Trainer
@@ -246,16 +250,11 @@ def loaders_of(run: RunConfig, calibrated: Artifact, worker: "RayWorker") -> Loa
     return Loaders(*loaders)
 
 
-class RayWorker:
+class RayWorker(GroupMember):
     """The ``training.worker.Worker`` of a Ray Train process."""
 
     def __init__(self, run: RunConfig, folder: Path, board: Any) -> None:
-        context = ray.train.get_context()
-        self.rank: int = context.get_world_rank()
-        self.world_size: int = context.get_world_size()
-        self.device = (
-            ray.train.torch.get_device() if torch.cuda.is_available() else torch.device("cpu")
-        )
+        super().__init__()
         self._folder, self._num_epochs = folder, run.train.num_epochs
         self._tell = reporter(board, "training")
         self._trainer: Trainer | None = None
@@ -274,14 +273,6 @@ class RayWorker:
         if self.rank == 0:
             done = trainer.state.progress.num_epochs
             self._writer = SummaryWriter(str(self._folder / "tensorboard"), purge_step=done + 1)
-
-    def wrap(self, module: nn.Module, *, broadcast_buffers: bool) -> nn.Module:
-        """Move to the device and wrap in DistributedDataParallel."""
-        wrapped = ray.train.torch.prepare_model(
-            module, parallel_strategy_kwargs={"broadcast_buffers": broadcast_buffers}
-        )
-        assert isinstance(wrapped, nn.Module)
-        return wrapped
 
     def report(self, metrics: Mapping[str, float], checkpoint_dir: Path | None, name: str) -> None:
         """Write history and TensorBoard on rank 0; hand the checkpoint to Ray Train."""

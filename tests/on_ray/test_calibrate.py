@@ -67,6 +67,17 @@ def test_features_are_those_of_the_pure_functions(calibrated, workspace):
         assert len(row["image_category_vectors"]) == len(row["images"])
 
 
+def test_the_page_shows_what_came_out(calibrated):
+    """Counts, categories and photos are in one file that fetches nothing."""
+    assert calibrated.report is not None
+    page = calibrated.report.read_text()
+    facts = calibrated.calibrated.manifest.facts
+    assert f"{len(facts['category_names'])} categories" in page
+    assert page.count("<svg") == 2
+    assert page.count("data:image/jpeg") == 10
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+
+
 def test_a_second_run_changes_nothing_and_a_setting_refits_only_its_part(tmp_path, calibrated):
     """Dimensions of word vectors do not concern sentences; what transform reads refits nothing."""
     first = calibrate(tiny_run(), None, tmp_path)

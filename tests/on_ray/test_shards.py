@@ -3,6 +3,8 @@
 import pyarrow as pa
 import pytest
 import ray
+import torch
+from safetensors.torch import load_file
 
 from seje_ray.on_ray.calibrate import calibrate
 from seje_ray.on_ray.connect import connected
@@ -17,6 +19,7 @@ from seje_ray.on_ray.shards import (
     unpacked,
     with_shards,
 )
+from seje_ray.on_ray.train import train
 from tests.on_ray.tiny import tiny_run
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -91,9 +94,34 @@ def test_each_shard_passes_alone_and_networks_hold_a_gpu_where_there_is_one(clus
 @pytest.mark.parametrize("cluster", [2], indirect=True)
 def test_a_cluster_with_gpus_calibrates_the_same(cluster, tmp_path, calibrated):
     """The whole of phase I where Ray schedules by GPU: the same bytes in every artifact."""
-    found = calibrate(tiny_run(), None, tmp_path)
+    found = calibrate(tiny_run(), None, tmp_path, num_workers=1)
 
     assert found.recipes.content_hash == calibrated.recipes.content_hash
     assert found.calibrator is not None
     assert found.calibrated is not None
     assert found.calibrated.content_hash == calibrated.calibrated.content_hash
+
+
+@pytest.mark.parametrize("cluster", [2], indirect=True)
+def test_two_workers_with_a_gpu_each_fit_the_networks_that_one_fits(
+    cluster, tmp_path, calibrated, workspace
+):
+    """Ray Train's group gives the same sentence encoder up to rounding."""
+    calibrate(tiny_run(), None, tmp_path, last_stage="fit")
+
+    file = "calibrator/sentence_encoder/skip_instructions.safetensors"
+    one, two = (load_file(folder / file) for folder in (workspace, tmp_path))
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, atol=1e-5, rtol=1e-4)
+    left = {path.name for path in (tmp_path / "calibrator").iterdir()}
+    assert left == {path.name for path in (workspace / "calibrator").iterdir()}
+
+
+@pytest.mark.parametrize("cluster", [2], indirect=True)
+def test_two_workers_with_a_gpu_each_train_what_one_trains(cluster, workspace, calibrated, trained):
+    """Where Ray counts GPUs and torch sees none, training runs on the CPU."""
+    found = train(tiny_run(), workspace, name="on-gpus", num_workers=None)
+
+    for key in ("train/loss", "train/triplet", "train/discriminator_loss"):
+        assert found.metrics[key] == pytest.approx(trained.metrics[key], rel=2e-2), key
