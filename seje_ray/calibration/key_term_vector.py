@@ -35,15 +35,18 @@ def key_term_vector(
 
     Source: METHOD 1.6.
     """
-    total = np.zeros(word_vectors.dim, np.float64)
-    weight, num_missing = 0.0, 0
-    for term, score in zip(key_terms, scores, strict=True):
-        vector = word_vectors.vector(term)
-        if vector is None:
-            num_missing += 1
-            continue
-        total += score * vector.astype(np.float64)
-        weight += score
-    length = float(np.linalg.norm(total))
-    divisor = {"weighted_mean": weight, "sum": 1.0, "l2": length}[normalisation]
+    vectors = [word_vectors.vector(term) for term in key_terms]
+    known = [
+        (score, vector) for score, vector in zip(scores, vectors, strict=True) if vector is not None
+    ]
+    num_missing = len(vectors) - len(known)
+    if not known:
+        return np.zeros(word_vectors.dim, np.float32), num_missing
+    weights = np.array([score for score, _ in known], np.float64)
+    total = weights @ np.array([vector for _, vector in known], np.float64)
+    divisor = {
+        "weighted_mean": float(weights.sum()),
+        "sum": 1.0,
+        "l2": float(np.linalg.norm(total)),
+    }[normalisation]
     return (total / divisor if divisor else total).astype(np.float32), num_missing

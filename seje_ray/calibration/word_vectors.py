@@ -59,7 +59,10 @@ class WordVectors:
         """
         parts = term.replace(JOIN, " ").split()
         row = self._rows.get(JOIN.join(parts))
-        rows = [self._rows[part] for part in parts if part in self._rows] if row is None else [row]
+        if row is not None:
+            found: np.ndarray = self.matrix[row]
+            return found
+        rows = [self._rows[part] for part in parts if part in self._rows]
         if not rows:
             return None
         mean: np.ndarray = self.matrix[rows].mean(axis=0, dtype=np.float32)

@@ -1,0 +1,182 @@
+"""Text calibration of very many recipes: seconds per recipe, and the memory of all processes.
+
+Generated recipes without photos pass ``ingest`` and the text operator of ``transform``
+(det_ingrs entities, re-examination, TF-IDF, f_term, categories), with a calibrator that was fitted
+on other recipes beforehand. Run: ``python -m benchmarks.scale --recipes 10000 --recipes 1000000``.
+"""
+
+import json
+import os
+import platform
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
+import torch
+
+from seje_ray.artifact import write_table
+from seje_ray.calibration.calibrator import fit_text
+from seje_ray.calibration.corpus import TextCorpus
+from seje_ray.calibration.key_terms import RecipeWords
+from seje_ray.calibration.term_tagger import DetIngrsTagger
+from seje_ray.calibration.word_vectors import fit_word_vectors
+from seje_ray.config import RunConfig, load_run, named_run_file, run_to_dict
+from seje_ray.on_ray.connect import connected
+from seje_ray.on_ray.ingest import ingest
+from seje_ray.on_ray.shards import (
+    SHARD,
+    OnTables,
+    cpu_actors,
+    packed,
+    run_shards,
+    tasks,
+    unpacked,
+    with_shards,
+)
+from seje_ray.on_ray.transform import AddTextFeatures
+from seje_ray.recipe1m.cookbook import write_cookbook
+from seje_ray.recipe1m.source import open_source
+
+FITTED_ON = 20_000  # recipes
+POLL_S = 2.0
+
+
+@click.command()
+@click.option("--recipes", multiple=True, type=int, default=(10_000, 100_000), show_default=True)
+@click.option("--folder", type=click.Path(path_type=Path), help="Work here, and keep the data.")
+def main(recipes: tuple[int, ...], folder: Path | None) -> None:
+    """Print a line per number of recipes."""
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"torch {torch.__version__}, ray {ray.__version__}"
+    )
+    with tempfile.TemporaryDirectory() as temporary:
+        root = folder or Path(temporary)
+        run = load_run(named_run_file("seje"))
+        calibrator = _fitted(run, root)
+        for number in recipes:
+            _measure(run, root, calibrator, number)
+
+
+def _measure(run: RunConfig, root: Path, calibrator: Path, number: int) -> None:
+    source = _cookbook(root, number, seed=1)
+    workspace = root / f"workspace-{number}"
+    shutil.rmtree(workspace, ignore_errors=True)
+    with peak_memory() as peak, connected():
+        start = time.perf_counter()
+        artifact = ingest(run, open_source(source), workspace, is_made_up=True)
+        read = time.perf_counter()
+        target = workspace / "text"
+        target.mkdir()
+        items = [
+            {"source": str(path), "target": str(target / path.name)} for path in artifact.shards()
+        ]
+        fitted = {"calibrator": str(calibrator), "run": json.dumps(run_to_dict(run))}
+        operators = [
+            tasks(read_texts),
+            cpu_actors(OnTables, inner=AddTextFeatures, **fitted),
+            tasks(commit_texts),
+        ]
+        done = run_shards("calibrating texts", items, operators)
+        end = time.perf_counter()
+    assert sum(row["rows"] for row in done) == artifact.num_rows()
+    per_recipe = 1e6 / number
+    print(
+        f"{number:>9,} recipes: ingest {read - start:7.1f} s ({(read - start) * per_recipe:5.0f} us "
+        f"each), text {end - read:7.1f} s ({(end - read) * per_recipe:5.0f} us each), together "
+        f"{(end - start) * per_recipe:5.0f} us each; peak {max(peak) / 2**30:.2f} GiB",
+        flush=True,
+    )
+
+
+def read_texts(rows: pa.Table) -> pa.Table:
+    """Ray Data stage: each named shard."""
+    return with_shards(rows, [packed(pq.read_table(path)) for path in rows["source"].to_pylist()])
+
+
+def commit_texts(rows: pa.Table) -> pa.Table:
+    """Ray Data stage: write each shard; give its number of rows."""
+    counts = []
+    for target, shard in zip(rows["target"].to_pylist(), rows[SHARD], strict=True):
+        table = unpacked(shard)
+        write_table(Path(target), table)
+        counts.append(table.num_rows)
+    return pa.table({"rows": counts})
+
+
+def _fitted(run: RunConfig, root: Path) -> Path:
+    """A calibrator's text parts, fitted on recipes that are not measured."""
+    calibrator, workspace = root / "calibrator", root / "fitting"
+    if calibrator.exists():
+        return calibrator
+    with connected():
+        source = open_source(_cookbook(root, FITTED_ON, seed=0))
+        recipes = ingest(run, source, workspace, is_made_up=True)
+    corpus = TextCorpus(recipes.shards("train"))
+    categories = run.calibrate.categories
+    text = fit_text(
+        corpus,
+        num_bigrams=categories.num_bigrams,
+        max_bigram_categories=categories.max_bigram_categories,
+        min_members=categories.min_members,
+        food101=categories.food101,
+    )
+    words = RecipeWords(corpus, DetIngrsTagger(text.reexaminer))
+    vectors = fit_word_vectors(words, dim=300, window=10, epochs=1, min_count=10, seed=0)
+    for fitted, name in ((text, "text"), (vectors, "word_vectors")):
+        (calibrator / name).mkdir(parents=True)
+        fitted.save(calibrator / name)
+    return calibrator
+
+
+def _cookbook(root: Path, number: int, seed: int) -> Path:
+    folder = root / f"cookbook-{number}-{seed}"
+    if not folder.exists():
+        start = time.perf_counter()
+        processes = os.cpu_count() or 1
+        write_cookbook(
+            folder, num_recipes=number, seed=seed, with_images=False, num_processes=processes
+        )
+        print(f"{number:>9,} recipes: written in {time.perf_counter() - start:.1f} s", flush=True)
+    return folder
+
+
+@contextmanager
+def peak_memory() -> Iterator[list[int]]:
+    """Proportional memory in bytes of all Python and Ray processes, every two seconds."""
+    found = [0]
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(POLL_S):
+            found.append(sum(map(_proportional_bytes, Path("/proc").glob("[0-9]*"))))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    yield found
+    stop.set()
+    thread.join()
+
+
+def _proportional_bytes(process: Path) -> int:
+    """Memory of a process, shared pages divided among those that share them; 0 for others'."""
+    try:
+        command = (process / "cmdline").read_bytes()
+        if not any(name in command for name in (b"python", b"ray")):
+            return 0
+        lines = (process / "smaps_rollup").read_text().splitlines()
+    except OSError:  # it has ended, or is another user's
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+
+
+if __name__ == "__main__":
+    main()
