@@ -88,11 +88,13 @@ def _measure(run: RunConfig, root: Path, calibrator: Path, number: int) -> None:
         done = run_shards("calibrating texts", items, operators)
         end = time.perf_counter()
     assert sum(row["rows"] for row in done) == artifact.num_rows()
-    per_recipe = 1e6 / number
+
+    def told(what: str, seconds: float) -> str:
+        return f"{what} {seconds:7.1f} s ({1e6 * seconds / number:5.0f} us each)"
+
     print(
-        f"{number:>9,} recipes: ingest {read - start:7.1f} s ({(read - start) * per_recipe:5.0f} us "
-        f"each), text {end - read:7.1f} s ({(end - read) * per_recipe:5.0f} us each), together "
-        f"{(end - start) * per_recipe:5.0f} us each; peak {max(peak) / 2**30:.2f} GiB",
+        f"{number:>9,} recipes: {told('ingest', read - start)}, {told('text', end - read)}, "
+        f"{told('together', end - start)}; peak {max(peak) / 2**30:.2f} GiB",
         flush=True,
     )
 

@@ -74,7 +74,8 @@ class SentenceEncoderConfig:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    backend: Literal["skip_instructions"] = "skip_instructions"
+    # "transformer" takes calibrate.text_model as it is; all but max_sentences is then unused
+    backend: Literal["skip_instructions", "transformer"] = "skip_instructions"
     dim: int = 1024  # of a sentence vector
     vocabulary_size: int = 20_000  # most frequent words
     epochs: int = 5
@@ -166,13 +167,25 @@ class CalibrateConfig:
 
     tagger: Literal["det_ingrs"] = "det_ingrs"  # where ingredient entities come from
     known_entities: Literal["train", "corpus"] = "train"  # "corpus" is transductive
-    actions: Literal["none", "content_words"] = "content_words"  # key terms besides entities
-    rater: Literal["tfidf"] = "tfidf"  # score of a key term
+    actions: Literal["none", "content_words", "pos"] = "pos"  # key terms besides entities
+    rater: Literal["tfidf", "textrank", "bert"] = "tfidf"  # score of a key term
+    text_model: str | None = None  # local folder or hub name, for rater bert and transformer
     key_term_vector: Literal["weighted_mean", "sum", "l2"] = "weighted_mean"
     word_vectors: WordVectorConfig = field(default_factory=WordVectorConfig)
     sentence_encoder: SentenceEncoderConfig = field(default_factory=SentenceEncoderConfig)
     image_categorizer: ImageCategorizerConfig = field(default_factory=ImageCategorizerConfig)
     categories: CategoryConfig = field(default_factory=CategoryConfig)
+
+    def __post_init__(self) -> None:
+        needs_text_model = "bert" if self.rater == "bert" else self.sentence_encoder.backend
+        _require(
+            self,
+            (
+                "text_model",
+                self.text_model is not None or needs_text_model not in ("bert", "transformer"),
+                f"a local folder or a hub name for {needs_text_model}",
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,9 @@ from seje_ray.calibration.image_categorizer import fit_image_categorizer
 from seje_ray.calibration.key_terms import RecipeWords
 from seje_ray.calibration.photos import PhotoBatches
 from seje_ray.calibration.sentence_encoder.skip_instructions import fit_skip_instructions
+from seje_ray.calibration.sentence_encoder.transformer import TransformerEncoder
 from seje_ray.calibration.term_tagger import DetIngrsTagger
+from seje_ray.calibration.text_model import TextModel, text_model_hash
 from seje_ray.calibration.word2vec_file import read_word2vec
 from seje_ray.calibration.word_vectors import WordVectors, fit_word_vectors
 from seje_ray.config import BackboneConfig, RunConfig
@@ -129,6 +131,9 @@ def _vocabulary(vectors: WordVectors) -> Facts:
 
 def _fit_sentence_encoder(inputs: FitInputs) -> tuple[Fitted, Facts]:
     config = inputs.run.calibrate.sentence_encoder
+    if config.backend == "transformer":
+        model = TextModel(str(inputs.run.calibrate.text_model), inputs.worker.device)
+        return TransformerEncoder(model), {"sentence_dim": model.dim}
     encoder = fit_skip_instructions(
         TextCorpus(inputs.recipes.shards("train")),
         dim=config.dim,
@@ -181,6 +186,13 @@ def _text_settings(run: RunConfig) -> dict[str, Any]:
     }
 
 
+def _sentence_settings(run: RunConfig) -> dict[str, Any]:
+    config = run.calibrate.sentence_encoder
+    if config.backend == "transformer":
+        return {"text_model": text_model_hash(str(run.calibrate.text_model))}
+    return _without(asdict(config), "max_sentences")
+
+
 def _without(section: dict[str, Any], used_later: str) -> dict[str, Any]:
     """A section without the setting that only ``transform`` reads."""
     return {key: value for key, value in section.items() if key != used_later}
@@ -201,7 +213,7 @@ def generations(run: RunConfig) -> tuple[tuple[Component, ...], ...]:
             Component(
                 "sentence_encoder",
                 _fit_sentence_encoder,
-                lambda run: _without(asdict(run.calibrate.sentence_encoder), "max_sentences"),
+                _sentence_settings,
                 is_network=True,
             ),
             Component(

@@ -4,6 +4,7 @@ A Ray Data pipeline of five operators. Text runs in CPU actors, networks in acto
 GPU where there is one; each shard passes as one row and is committed as one file.
 """
 
+import functools
 import json
 from collections import Counter
 from pathlib import Path
@@ -18,7 +19,7 @@ import torch
 from seje_ray.artifact import Artifact, Plan, begin, build_manifest, finish, finished, write_table
 from seje_ray.calibration.categories import Categories
 from seje_ray.calibration.corpus import recipe_text
-from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
+from seje_ray.calibration.text_model import text_model_hash
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError
 from seje_ray.on_ray.components import weights_hash
@@ -40,7 +41,7 @@ from seje_ray.schema import calibrated as calibrated_schema
 from seje_ray.schema import vector
 from seje_ray.training.build import backbone_of
 from seje_ray.training.photo_features import PhotoExtractor
-from seje_ray.training.text_features import text_calibrator_of
+from seje_ray.training.text_features import sentence_encoder_of, text_calibrator_of
 
 DONE = pa.schema([("shard", pa.string()), ("rows", pa.int64())])  # what the last stage gives
 
@@ -62,16 +63,28 @@ def transform(run: RunConfig, recipes: Artifact, calibrator: Artifact, workspace
     names = [path.name for path in recipes.shards()]
     todo = missing_shards(partial, names)
     items = [{"source": str(recipes.folder / n), "target": str(partial / n)} for n in todo]
-    fitted = {"calibrator": str(calibrator.folder), "run": json.dumps(run_to_dict(run))}
+    fitted: dict[str, Any] = {
+        "calibrator": str(calibrator.folder),
+        "run": json.dumps(run_to_dict(run)),
+    }
+    text = (
+        functools.partial(accelerator_actors, gpu_share=0.25)
+        if _rates_by_network(run)
+        else cpu_actors
+    )
     operators = [
         tasks(read_shards),
-        cpu_actors(OnTables, inner=AddTextFeatures, **fitted),
+        text(OnTables, inner=AddTextFeatures, **fitted),
         accelerator_actors(OnTables, inner=AddSentenceVectors, gpu_share=0.25, **fitted),
-        accelerator_actors(OnTables, inner=AddImageFeatures, gpu_share=0.75, **fitted),
+        accelerator_actors(OnTables, inner=AddImageFeatures, gpu_share=0.5, **fitted),
         tasks(commit_shards),
     ]
     run_shards("calibrating", items, operators, done=len(names) - len(todo))
     return _close(folder, partial, plan, run, recipes, calibrator)
+
+
+def _rates_by_network(run: RunConfig) -> bool:
+    return run.calibrate.rater == "bert"
 
 
 def _require_pairs(recipes: Artifact) -> None:
@@ -95,6 +108,8 @@ def _plan(run: RunConfig, recipes: Artifact, calibrator: Artifact) -> Plan:
         "frozen": None,
     }
     inputs = {"recipes": recipes.content_hash, "calibrator": calibrator.content_hash}
+    if _rates_by_network(run):
+        inputs["text_model"] = text_model_hash(str(config.text_model))
     if model.freeze_backbone:
         section["frozen"] = run_to_dict(run)["model"]["backbone"]
         inputs |= weights_hash(model.backbone)
@@ -172,7 +187,8 @@ class AddTextFeatures:
 
     def __init__(self, calibrator: str, run: str) -> None:
         config = run_from_json(run, "the driver's run").calibrate
-        self._calibrator = text_calibrator_of(config, Path(calibrator))
+        torch.set_num_threads(1)
+        self._calibrator = text_calibrator_of(config, Path(calibrator), _device())
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Append the columns to one shard."""
@@ -202,8 +218,7 @@ class AddSentenceVectors:
         torch.set_num_threads(cores_per_network())
         config = run_from_json(run, "the driver's run").calibrate
         self._max_sentences = config.sentence_encoder.max_sentences
-        encoder = SkipInstructions.load(Path(calibrator) / "sentence_encoder")
-        self._encoder = encoder.to(_device())
+        self._encoder = sentence_encoder_of(config, Path(calibrator), _device())
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Append the column to one shard."""

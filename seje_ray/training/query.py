@@ -9,13 +9,12 @@ from torch import Tensor
 
 from seje_ray.artifact import open_artifact, require_equal_hash
 from seje_ray.calibration.corpus import RecipeText
-from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
 from seje_ray.config import load_run
 from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.training.build import FeatureDims, build_model, pixel_spec
 from seje_ray.training.photo_features import PhotoExtractor
 from seje_ray.training.state import load_model_weights, read_origin
-from seje_ray.training.text_features import text_calibrator_of
+from seje_ray.training.text_features import sentence_encoder_of, text_calibrator_of
 
 
 class QueryEmbedder:
@@ -69,7 +68,7 @@ class QueryEmbedder:
         """Unit recipe embedding (D,) of a recipe's texts."""
         config, model = self._run.calibrate, self._run.model
         [text] = text_calibrator_of(config, self._calibrator).features([recipe])
-        encoder = SkipInstructions.load(self._calibrator / "sentence_encoder")
+        encoder = sentence_encoder_of(config, self._calibrator)
         steps = recipe.instructions[: config.sentence_encoder.max_sentences]
         sentences = encoder.encode(steps) if steps else np.zeros((1, encoder.dim), np.float32)
         embedding: np.ndarray = (

@@ -2,14 +2,26 @@
 
 from pathlib import Path
 
+import torch
+
 from seje_ray.calibration.calibrator import FittedText, TextCalibrator
 from seje_ray.calibration.key_terms import ActionFinder, ContentWords, NoActions
+from seje_ray.calibration.parts_of_speech import PosActions
+from seje_ray.calibration.raters import Rater
+from seje_ray.calibration.raters.bert import BertRater
+from seje_ray.calibration.raters.textrank import TextRankRater
+from seje_ray.calibration.sentence_encoder import SentenceEncoder
+from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
+from seje_ray.calibration.sentence_encoder.transformer import TransformerEncoder
 from seje_ray.calibration.term_tagger import DetIngrsTagger
+from seje_ray.calibration.text_model import TextModel
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import CalibrateConfig
 
 
-def text_calibrator_of(config: CalibrateConfig, calibrator: Path) -> TextCalibrator:
+def text_calibrator_of(
+    config: CalibrateConfig, calibrator: Path, device: torch.device | str = "cpu"
+) -> TextCalibrator:
     """Read the fitted parts from ``calibrator/`` and put them together as the run says."""
     text = FittedText.load(calibrator / "text")
     return TextCalibrator(
@@ -17,10 +29,29 @@ def text_calibrator_of(config: CalibrateConfig, calibrator: Path) -> TextCalibra
         word_vectors=WordVectors.load(calibrator / "word_vectors"),
         tagger=DetIngrsTagger(text.reexaminer),
         actions=_actions_of(config),
-        rater=text.tfidf,
+        rater=_rater_of(config, text, device),
         normalisation=config.key_term_vector,
     )
 
 
+def sentence_encoder_of(
+    config: CalibrateConfig, calibrator: Path, device: torch.device | str = "cpu"
+) -> SentenceEncoder:
+    """Read the fitted sentence encoder."""
+    folder = calibrator / "sentence_encoder"
+    if config.sentence_encoder.backend == "transformer":
+        return TransformerEncoder.load(folder, device)
+    return SkipInstructions.load(folder).to(device)
+
+
 def _actions_of(config: CalibrateConfig) -> ActionFinder:
+    if config.actions == "pos":
+        return PosActions()
     return ContentWords() if config.actions == "content_words" else NoActions()
+
+
+def _rater_of(config: CalibrateConfig, text: FittedText, device: torch.device | str) -> Rater:
+    if config.rater == "bert":
+        assert config.text_model is not None
+        return BertRater(TextModel(config.text_model, device).encode)
+    return TextRankRater() if config.rater == "textrank" else text.tfidf

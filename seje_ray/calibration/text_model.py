@@ -1,0 +1,103 @@
+"""A BERT-family network that turns texts into unit vectors.
+
+Letters: N texts, T tokens, H dimensions.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from seje_ray.artifact import file_hash
+from seje_ray.calibration.classifier_training import bf16_on_cuda
+from seje_ray.errors import SejeError
+
+BATCH_SIZE = 64
+
+
+class TextModelError(SejeError):
+    """A text model is not there, or cannot be read."""
+
+
+class TextModel:
+    """An encoder of Hugging Face's ``transformers``: mean over tokens, length 1.
+
+    Args:
+        name: A local folder of ``config.json``, tokenizer and ``model.safetensors``, or the name
+            of a hub model, which is then downloaded (or found in the hub's cache).
+        device: Where to compute.
+
+    Raises:
+        TextModelError: If the package, the folder or its safetensors weights are missing.
+    """
+
+    def __init__(self, name: str, device: torch.device | str = "cpu") -> None:
+        try:
+            from transformers import AutoModel, AutoTokenizer  # heavy, and an extra
+        except ImportError as error:
+            raise TextModelError(
+                f"text model {name}: needs the package transformers; run "
+                "`pip install 'seje-ray[bert]'`"
+            ) from error
+        self.name, self.device = name, torch.device(device)
+        try:
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(name)
+            self._model: Any = AutoModel.from_pretrained(name, use_safetensors=True)
+        except (OSError, ValueError) as error:
+            raise TextModelError(
+                f"text model {name}: expected a folder with config.json, a tokenizer and "
+                f"model.safetensors, or the name of a hub model ({_first_line(error)}); name "
+                "another in calibrate.text_model"
+            ) from error
+        self._model.to(self.device).eval()
+
+    @property
+    def dim(self) -> int:
+        """Dimensions H of a vector."""
+        return int(self._model.config.hidden_size)
+
+    @torch.inference_mode()
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit vectors (N, H) float32; each depends on its text only, but for rounding."""
+        order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
+        vectors = np.zeros((len(texts), self.dim), np.float32)
+        for start in range(0, len(order), BATCH_SIZE):
+            rows = order[start : start + BATCH_SIZE]
+            batch = self._tokenizer(
+                [texts[n] for n in rows],
+                padding=True,
+                truncation=True,
+                max_length=self._max_tokens,
+                return_tensors="pt",
+            ).to(self.device)
+            with bf16_on_cuda(self.device):
+                states = self._model(**batch).last_hidden_state  # (B, T, H)
+            is_token = batch["attention_mask"][:, :, None].float()
+            means = (states.float() * is_token).sum(1) / is_token.sum(1).clamp(min=1)
+            vectors[rows] = F.normalize(means, dim=1).cpu().numpy()
+        return vectors
+
+    @property
+    def _max_tokens(self) -> int:
+        """What the network has positions for; a tokenizer may know no limit."""
+        known = getattr(self._model.config, "max_position_embeddings", 512)
+        return int(min(self._tokenizer.model_max_length, known))
+
+
+def text_model_hash(name: str) -> str:
+    """What identifies a text model: the hash of a folder's files, or the hub name itself."""
+    folder = Path(name)
+    if not folder.is_dir():
+        return name
+    content = hashlib.sha256()
+    for path in sorted(p for p in folder.iterdir() if p.suffix in (".json", ".safetensors")):
+        content.update(f"{path.name} {file_hash(path)}\n".encode())
+    return content.hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
