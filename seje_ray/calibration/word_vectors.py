@@ -62,9 +62,13 @@ class WordVectors:
         if row is not None:
             found: np.ndarray = self.matrix[row]
             return found
-        rows = [self._rows[part] for part in parts if part in self._rows]
+        return self.mean(parts) if any(part in self._rows for part in parts) else None
+
+    def mean(self, tokens: Iterable[str]) -> np.ndarray:
+        """Mean vector of the tokens that are known, (E,) float32; zeros where none is."""
+        rows = [self._rows[token] for token in tokens if token in self._rows]
         if not rows:
-            return None
+            return np.zeros(self.dim, np.float32)
         mean: np.ndarray = self.matrix[rows].mean(axis=0, dtype=np.float32)
         return mean
 

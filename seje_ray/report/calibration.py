@@ -15,10 +15,15 @@ from seje_ray import __version__
 from seje_ray.artifact import Artifact, write_text
 from seje_ray.calibration.calibrator import FittedText
 from seje_ray.calibration.categories import BACKGROUND
-from seje_ray.calibration.corpus import recipe_text
+from seje_ray.calibration.corpus import TEXT_COLUMNS, recipe_text
+from seje_ray.calibration.sentence_encoder.next_sentence import (
+    NUM_CANDIDATES,
+    next_sentence_accuracy,
+)
 from seje_ray.calibration.term_tagger import DetIngrsTagger
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import RunConfig, run_to_dict
+from seje_ray.recipe1m.text import tokenize
 from seje_ray.report.cards import Card, drawn_rows, photo_uri
 from seje_ray.report.page import render
 from seje_ray.report.plots import category_terms, fitting_curves
@@ -27,6 +32,8 @@ NUM_CATEGORIES, NUM_TERMS = 12, 8  # that are drawn
 NUM_ENTITIES, NUM_NEAREST = 12, 5
 NUM_LINES, NUM_PHOTOS, NUM_REJECTS = 10, 10, 3  # examples
 NUM_READ_FOR_LINES = 400  # recipes looked through for examples of lines
+NUM_READ_FOR_SENTENCES = 600  # recipes of each partition
+SENTENCE_COLUMNS = ("instructions", "sentence_vectors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,7 @@ def write_calibration_report(folder: Path, run: RunConfig, artifacts: Calibratio
             "unknown": unknown,
             "num_words": len(words),
             "nearest": nearest_words(words, text.lexicon.frequencies),
+            "next_sentence": _next_sentence(calibrated, words, run.seed),
             "curves": fitting_curves(_histories(calibrator.folder)),
             "photos": _photos(calibrated, names, run.seed),
             "run": yaml.safe_dump(run_to_dict(run), sort_keys=False),
@@ -185,7 +193,7 @@ def _line_examples(recipes: Artifact, text: FittedText) -> tuple[list[tuple[str,
     rescued: list[tuple[str, str]] = []
     unknown: list[str] = []
     tagger = DetIngrsTagger(text.reexaminer)
-    for recipe in map(recipe_text, _first_rows(recipes, NUM_READ_FOR_LINES)):
+    for recipe in map(recipe_text, _first_rows(recipes, NUM_READ_FOR_LINES, "train", TEXT_COLUMNS)):
         [tagged] = tagger.tag_all([recipe])
         valid = [entity.valid for entity in recipe.entities or ()] or [False] * len(
             recipe.ingredients
@@ -198,14 +206,39 @@ def _line_examples(recipes: Artifact, text: FittedText) -> tuple[list[tuple[str,
     return rescued[:NUM_LINES], unknown[:NUM_LINES]
 
 
-def _first_rows(recipes: Artifact, num: int) -> Iterable[dict[str, Any]]:
-    columns = ["id", "title", "ingredients", "instructions", "entities"]
-    for path in recipes.shards("train"):
-        for row in pq.read_table(path, columns=columns).to_pylist():
+def _first_rows(
+    artifact: Artifact, num: int, partition: str, columns: Sequence[str]
+) -> Iterable[dict[str, Any]]:
+    for path in artifact.shards(partition):
+        for row in pq.read_table(path, columns=list(columns)).to_pylist():
             if num == 0:
                 return
             num -= 1
             yield row
+
+
+def _next_sentence(calibrated: Artifact, words: WordVectors, seed: int) -> list[tuple[str, str]]:
+    """Next-sentence accuracy on val of the stored vectors, of mean word vectors, and of chance."""
+    stored: dict[str, list[np.ndarray]] = {}
+    means: dict[str, list[np.ndarray]] = {}
+    for partition in ("train", "val"):
+        rows = list(_first_rows(calibrated, NUM_READ_FOR_SENTENCES, partition, SENTENCE_COLUMNS))
+        vectors = [np.array(row["sentence_vectors"], np.float32) for row in rows]
+        stored[partition] = [v for v in vectors if len(v)]
+        means[partition] = [
+            np.array([words.mean(tokenize(step)) for step in row["instructions"][: len(v)]])
+            for row, v in zip(rows, vectors, strict=True)
+            if len(v)
+        ]
+    lines = {
+        "sentence encoder": next_sentence_accuracy(stored["train"], stored["val"], seed=seed),
+        "mean word vectors": next_sentence_accuracy(means["train"], means["val"], seed=seed),
+        "chance": 1 / NUM_CANDIDATES,
+    }
+    return [
+        (name, "too few sentences" if np.isnan(share) else f"{100 * share:.1f} %")
+        for name, share in lines.items()
+    ]
 
 
 def _histories(calibrator: Path) -> dict[str, list[dict[str, float]]]:

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from seje_ray.artifact import write_json
 from seje_ray.calibration.corpus import Progress, Recipes
@@ -49,7 +48,10 @@ class SkipInstructions(nn.Module):
         self.embedding = nn.Embedding(len(vocabulary), word_dim, padding_idx=PAD)
         self.encoder = nn.LSTM(word_dim, dim, batch_first=True)
         self.decoder = nn.LSTM(word_dim, dim, batch_first=True)
-        self.word_scores = nn.Linear(dim, len(vocabulary))
+        # Frequent words come first in the vocabulary: most words are settled among few.
+        self.next_words = nn.AdaptiveLogSoftmaxWithLoss(
+            dim, len(vocabulary), cutoffs(len(vocabulary)), div_value=4 if dim >= 16 else 1
+        )
 
     @property
     def dim(self) -> int:
@@ -73,13 +75,14 @@ class SkipInstructions(nn.Module):
         words_before = torch.cat([start, next_sentences[:, :-1]], dim=1)
         states = _run_lstm(self.decoder, self.embedding(words_before), state)
         is_word = next_sentences != PAD
-        scores = self.word_scores(states[is_word])  # (words, V)
-        return F.cross_entropy(scores.float(), next_sentences[is_word])
+        loss: Tensor = self.next_words(states[is_word], next_sentences[is_word]).loss
+        # A cluster without a word of this batch gets a gradient too, of zero: DDP waits for it.
+        return loss + 0 * torch.stack([p.flatten()[0] for p in self.next_words.parameters()]).sum()
 
     @torch.inference_mode()
     def encode(self, sentences: Sequence[str]) -> np.ndarray:
         """Vectors (number of sentences, dim), float32; each depends on its sentence only."""
-        device = self.word_scores.weight.device
+        device = self.embedding.weight.device
         numbers = [self.vocabulary.numbers(sentence) for sentence in sentences]
         order = sorted(range(len(numbers)), key=lambda i: len(numbers[i]))
         vectors = np.zeros((len(numbers), self.dim), np.float32)
@@ -106,6 +109,11 @@ class SkipInstructions(nn.Module):
         model.load_state_dict(weights, assign=True)
         model.history = stored["history"]
         return model.eval()
+
+
+def cutoffs(num_words: int) -> list[int]:
+    """Bounds of the adaptive softmax: a tenth of the words, then half; Grave et al. 2017."""
+    return sorted({max(1, num_words // 10), max(1, num_words // 2)})
 
 
 def _run_lstm(lstm: nn.LSTM, vectors: Tensor, start: Tensor | None = None) -> Tensor:

@@ -73,8 +73,7 @@ def test_the_loss_is_the_mean_surprise_of_each_next_word(encoder):
         for before, word in zip([END, *words], words, strict=False):
             embedded = encoder.embedding(torch.tensor([[before]]))
             output, (state, memory) = encoder.decoder(embedded, (state, memory))
-            logits = encoder.word_scores(output[0, 0])
-            surprises.append(torch.logsumexp(logits, 0) - logits[word])
+            surprises.append(-encoder.next_words.log_prob(output[0])[0, word])
 
     loss = encoder(torch.from_numpy(padded(sentences)), torch.from_numpy(padded(following)))
 
