@@ -1,6 +1,6 @@
 """The text side of phase I: what is fitted on train texts, and the features it gives."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from seje_ray.calibration.term_tagger import DetIngrsTagger, TermTagger
 from seje_ray.calibration.word_vectors import WordVectors
 
 TaggerOf = Callable[[Reexaminer], TermTagger]
+LexiconOf = Callable[[Iterable[RecipeText]], EntityLexicon]
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def fit_text(
     min_members: int | None,
     food101: bool,
     tagger_of: TaggerOf = DetIngrsTagger,
+    lexicon_of: LexiconOf = EntityLexicon.fit,
     known_entities: Recipes | None = None,
     progress: Progress | None = None,
 ) -> FittedText:
@@ -65,6 +67,7 @@ def fit_text(
         min_members: See there.
         food101: See there.
         tagger_of: Makes the tagger of ingredient lines from what knows the entities.
+        lexicon_of: Collects the entities that are surely understood.
         known_entities: Where entities are collected; None for ``train``. Anything else is
             transductive (METHOD 1.2).
         progress: Called with (done, total, text); a unit is a recipe read.
@@ -72,9 +75,9 @@ def fit_text(
     total = 2 * len(train) + (0 if known_entities is None else len(known_entities))
     count = _Counted(progress, total)
     titles: list[str] = []
-    lexicon = EntityLexicon.fit(_noting_titles(count.through(train), titles))
+    lexicon = lexicon_of(_noting_titles(count.through(train), titles))
     if known_entities is not None:
-        lexicon = EntityLexicon.fit(count.through(known_entities))
+        lexicon = lexicon_of(count.through(known_entities))
     categories = fit_categories(
         titles,
         num_bigrams=num_bigrams,

@@ -1,10 +1,15 @@
 """Where the entities of ingredient lines come from."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Protocol
 
 from seje_ray.calibration.corpus import RecipeText
-from seje_ray.calibration.entities import Reexaminer, TaggedLines, tag_lines
+from seje_ray.calibration.entities import EntityLexicon, Reexaminer, TaggedLines, tag_lines
+from seje_ray.calibration.line_tagger import LineTagger, TaggedSpan
+
+RECIPES_PER_CHUNK = 2048  # tagged together
 
 
 class TermTagger(Protocol):
@@ -30,3 +35,66 @@ class DetIngrsTagger:
     def tag_all(self, recipes: Sequence[RecipeText]) -> list[TaggedLines]:
         """See ``tag_lines``."""
         return [tag_lines(recipe, self._reexaminer) for recipe in recipes]
+
+
+class BilstmTagger:
+    """Marks entities by a network and re-examines lines that it is not sure of.
+
+    The source's det_ingrs are not looked at, but that recipes without them are re-examined with
+    the built-in common ingredients too, as ``tag_lines`` does.
+
+    Args:
+        line_tagger: Fitted on the train partition, on the device where it is to run.
+        reexaminer: Knows the entities of the train partition.
+        threshold: In [0, 1]; a line marked with less confidence is flagged False.
+
+    Source: METHOD 1.1 and 1.2.
+    """
+
+    def __init__(
+        self, line_tagger: LineTagger, reexaminer: Reexaminer, *, threshold: float
+    ) -> None:
+        self._line_tagger = line_tagger
+        self._reexaminer = reexaminer
+        self._threshold = threshold
+
+    def tag_all(self, recipes: Sequence[RecipeText]) -> list[TaggedLines]:
+        """All lines in batches; one counts as rescued where only re-examination names an entity."""
+        spans = iter(self._line_tagger.spans([line for r in recipes for line in r.ingredients]))
+        return [
+            self._reexamined(recipe, list(islice(spans, len(recipe.ingredients))))
+            for recipe in recipes
+        ]
+
+    def _reexamined(self, recipe: RecipeText, spans: Sequence[TaggedSpan]) -> TaggedLines:
+        entities: list[str | None] = []
+        num_rescued = 0
+        for line, span in zip(recipe.ingredients, spans, strict=True):
+            if span.is_understood(self._threshold):
+                entities.append(span.entity)
+                continue
+            match = self._reexaminer.match(line, with_common=recipe.entities is None)
+            entities.append(match)
+            num_rescued += match is not None
+        return TaggedLines(tuple(entities), num_rescued, entities.count(None))
+
+
+def understood_entities(
+    line_tagger: LineTagger, corpus: Iterable[RecipeText], *, threshold: float
+) -> EntityLexicon:
+    """All True entities of a corpus as the network marks them, for re-examination.
+
+    Args:
+        line_tagger: The fitted network.
+        corpus: Recipes of the train partition, read once.
+        threshold: In [0, 1]; least confidence of a line.
+
+    Source: METHOD 1.2.
+    """
+    counts: Counter[str] = Counter()
+    recipes = iter(corpus)
+    while chunk := list(islice(recipes, RECIPES_PER_CHUNK)):
+        spans = line_tagger.spans([line for recipe in chunk for line in recipe.ingredients])
+        sure = (span.entity for span in spans if span.is_understood(threshold))
+        counts.update(entity for entity in sure if entity is not None)
+    return EntityLexicon(dict(sorted(counts.items())))

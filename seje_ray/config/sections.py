@@ -46,6 +46,29 @@ class DataConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LineTaggerConfig:
+    """A network that marks the ingredient's name in each line (tagger ``bilstm``)."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    hidden_dim: int = 64  # state of the LSTM in each direction
+    epochs: int = 4  # passes over the train lines; 15 for a few thousand of them
+    batch_size: int = 64  # lines
+    learning_rate: float = 5e-3  # falls linearly to 0
+    threshold: float = 0.5  # in [0, 1]; a line marked with less confidence is re-examined
+
+    def __post_init__(self) -> None:
+        _require(
+            self,
+            ("hidden_dim", self.hidden_dim >= 1, ">= 1"),
+            ("epochs", self.epochs >= 0, ">= 0"),
+            ("batch_size", self.batch_size >= 1, ">= 1"),
+            ("learning_rate", self.learning_rate > 0, "> 0"),
+            ("threshold", 0 <= self.threshold <= 1, "in [0, 1]"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WordVectorConfig:
     """word2vec on the train texts (skip-gram, hierarchical softmax)."""
 
@@ -165,7 +188,8 @@ class CalibrateConfig:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    tagger: Literal["det_ingrs"] = "det_ingrs"  # where ingredient entities come from
+    tagger: Literal["det_ingrs", "bilstm"] = "det_ingrs"  # where ingredient entities come from
+    line_tagger: LineTaggerConfig = field(default_factory=LineTaggerConfig)
     known_entities: Literal["train", "corpus"] = "train"  # "corpus" is transductive
     actions: Literal["none", "content_words", "pos"] = "pos"  # key terms besides entities
     rater: Literal["tfidf", "textrank", "bert"] = "tfidf"  # score of a key term

@@ -1,5 +1,6 @@
 """The components of the calibrator: what decides each, what it waits for, how it is fitted."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,20 +9,23 @@ from typing import Any, Protocol
 import torch
 
 from seje_ray.artifact import Artifact, Plan, file_hash, open_artifact
-from seje_ray.calibration.calibrator import FittedText, fit_text
+from seje_ray.calibration.calibrator import FittedText, LexiconOf, TaggerOf, fit_text
 from seje_ray.calibration.corpus import Progress, TextCorpus, TokenFile
+from seje_ray.calibration.entities import EntityLexicon, Reexaminer
 from seje_ray.calibration.fit_worker import FitWorker
 from seje_ray.calibration.image_categorizer import fit_image_categorizer
 from seje_ray.calibration.key_terms import RecipeWords
+from seje_ray.calibration.line_tagger import LineTagger, fit_line_tagger
 from seje_ray.calibration.photos import PhotoBatches
 from seje_ray.calibration.sentence_encoder.skip_instructions import fit_skip_instructions
 from seje_ray.calibration.sentence_encoder.transformer import TransformerEncoder
-from seje_ray.calibration.term_tagger import DetIngrsTagger
+from seje_ray.calibration.term_tagger import BilstmTagger, DetIngrsTagger, understood_entities
 from seje_ray.calibration.text_model import TextModel, text_model_hash
 from seje_ray.calibration.word2vec_file import read_word2vec
 from seje_ray.calibration.word_vectors import WordVectors, fit_word_vectors
 from seje_ray.config import BackboneConfig, RunConfig
 from seje_ray.training.build import backbone_of, pixels_of
+from seje_ray.training.text_features import term_tagger_of
 
 
 class Fitted(Protocol):
@@ -84,9 +88,34 @@ def file_hashes(**paths: str | None) -> dict[str, str]:
     return {name: file_hash(p) if p.is_file() else "missing" for name, p in named.items()}
 
 
+def _fit_line_tagger(inputs: FitInputs) -> tuple[Fitted, Facts]:
+    config = inputs.run.calibrate.line_tagger
+    train = TextCorpus(inputs.recipes.shards("train"))
+    tagger = fit_line_tagger(
+        train,
+        Reexaminer(EntityLexicon.fit(train)),
+        hidden_dim=config.hidden_dim,
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        seed=inputs.run.seed,
+        device=inputs.worker.device,
+        state_folder=inputs.state,
+        progress=inputs.progress,
+    )
+    return tagger, {}
+
+
 def _fit_text(inputs: FitInputs) -> tuple[Fitted, Facts]:
     """Known entities, idf and categories."""
     config = inputs.run.calibrate
+    tagger_of: TaggerOf = DetIngrsTagger
+    lexicon_of: LexiconOf = EntityLexicon.fit
+    if config.tagger == "bilstm":
+        network = LineTagger.load(inputs.calibrator / "line_tagger")
+        threshold = config.line_tagger.threshold
+        tagger_of = functools.partial(BilstmTagger, network, threshold=threshold)
+        lexicon_of = functools.partial(understood_entities, network, threshold=threshold)
     everything = TextCorpus(inputs.recipes.shards()) if config.known_entities == "corpus" else None
     fitted = fit_text(
         TextCorpus(inputs.recipes.shards("train")),
@@ -94,6 +123,8 @@ def _fit_text(inputs: FitInputs) -> tuple[Fitted, Facts]:
         max_bigram_categories=config.categories.max_bigram_categories,
         min_members=config.categories.min_members,
         food101=config.categories.food101,
+        tagger_of=tagger_of,
+        lexicon_of=lexicon_of,
         known_entities=everything,
         progress=inputs.progress,
     )
@@ -106,7 +137,8 @@ def _fit_word_vectors(inputs: FitInputs) -> tuple[Fitted, Facts]:
         vectors = read_word2vec(Path(config.file))
         return vectors, _vocabulary(vectors)
     text = FittedText.load(inputs.calibrator / "text")
-    words = RecipeWords(TextCorpus(inputs.recipes.shards("train")), DetIngrsTagger(text.reexaminer))
+    tagger = term_tagger_of(inputs.run.calibrate, inputs.calibrator, text.reexaminer)
+    words = RecipeWords(TextCorpus(inputs.recipes.shards("train")), tagger)
     vectors = fit_word_vectors(
         TokenFile(inputs.state / "texts.txt", words),
         dim=config.dim,
@@ -179,9 +211,10 @@ def _fit_image_categorizer(inputs: FitInputs) -> tuple[Fitted, Facts]:
 
 def _text_settings(run: RunConfig) -> dict[str, Any]:
     config = run.calibrate
-    names = ("tagger", "known_entities")
     return {
-        **{name: getattr(config, name) for name in names},
+        "tagger": config.tagger,
+        "threshold": config.line_tagger.threshold if config.tagger == "bilstm" else None,
+        "known_entities": config.known_entities,
         "categories": asdict(config.categories),
     }
 
@@ -200,8 +233,16 @@ def _without(section: dict[str, Any], used_later: str) -> dict[str, Any]:
 
 def generations(run: RunConfig) -> tuple[tuple[Component, ...], ...]:
     """Components by what they wait for; those of one generation are fitted side by side."""
+    tags = run.calibrate.tagger == "bilstm"
+    line_tagger = Component(
+        "line_tagger",
+        _fit_line_tagger,
+        lambda run: _without(asdict(run.calibrate.line_tagger), "threshold"),
+        is_network=True,
+    )
     return (
-        (Component("text", _fit_text, _text_settings),),
+        (line_tagger,) if tags else (),
+        (Component("text", _fit_text, _text_settings, needs=("line_tagger",) if tags else ()),),
         (
             Component(
                 "word_vectors",

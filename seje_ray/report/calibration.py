@@ -16,17 +16,18 @@ from seje_ray.artifact import Artifact, write_text
 from seje_ray.calibration.calibrator import FittedText
 from seje_ray.calibration.categories import BACKGROUND
 from seje_ray.calibration.corpus import TEXT_COLUMNS, recipe_text
+from seje_ray.calibration.entities import EntityLexicon, Reexaminer
 from seje_ray.calibration.sentence_encoder.next_sentence import (
     NUM_CANDIDATES,
     next_sentence_accuracy,
 )
-from seje_ray.calibration.term_tagger import DetIngrsTagger
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.recipe1m.text import tokenize
 from seje_ray.report.cards import Card, drawn_rows, photo_uri
 from seje_ray.report.page import render
 from seje_ray.report.plots import category_terms, fitting_curves
+from seje_ray.training.text_features import term_tagger_of
 
 NUM_CATEGORIES, NUM_TERMS = 12, 8  # that are drawn
 NUM_ENTITIES, NUM_NEAREST = 12, 5
@@ -54,7 +55,7 @@ def write_calibration_report(folder: Path, run: RunConfig, artifacts: Calibratio
     words = WordVectors.load(calibrator.folder / "word_vectors")
     tally = TermTally.of(calibrated)
     largest = [c for c, _ in tally.sizes.most_common() if c != 0][:NUM_CATEGORIES]
-    rescued, unknown = _line_examples(artifacts.recipes, text)
+    rescued, unknown = _line_examples(artifacts, run, text)
     folder.mkdir(parents=True, exist_ok=True)
     page = render(
         "calibration.html",
@@ -188,20 +189,24 @@ def _line_facts(counts: Mapping[str, int]) -> str:
     )
 
 
-def _line_examples(recipes: Artifact, text: FittedText) -> tuple[list[tuple[str, str]], list[str]]:
+def _line_examples(
+    artifacts: CalibrationArtifacts, run: RunConfig, text: FittedText
+) -> tuple[list[tuple[str, str]], list[str]]:
     """Train lines that only re-examination understood, with their entity; and unknown ones."""
     rescued: list[tuple[str, str]] = []
     unknown: list[str] = []
-    tagger = DetIngrsTagger(text.reexaminer)
-    for recipe in map(recipe_text, _first_rows(recipes, NUM_READ_FOR_LINES, "train", TEXT_COLUMNS)):
-        [tagged] = tagger.tag_all([recipe])
-        valid = [entity.valid for entity in recipe.entities or ()] or [False] * len(
-            recipe.ingredients
-        )
-        for line, entity, is_valid in zip(recipe.ingredients, tagged.entities, valid, strict=False):
+    rows = _first_rows(artifacts.recipes, NUM_READ_FOR_LINES, "train", TEXT_COLUMNS)
+    recipes = [recipe_text(row) for row in rows]
+    config, folder = run.calibrate, artifacts.calibrator.folder
+    tagged = term_tagger_of(config, folder, text.reexaminer).tag_all(recipes)
+    unaided = term_tagger_of(config, folder, Reexaminer(EntityLexicon({}))).tag_all(recipes)
+    for recipe, known, alone in zip(recipes, tagged, unaided, strict=True):
+        for line, entity, own in zip(
+            recipe.ingredients, known.entities, alone.entities, strict=False
+        ):
             if entity is None:
                 unknown.append(line)
-            elif not is_valid:
+            elif own is None:
                 rescued.append((line, entity))
     return rescued[:NUM_LINES], unknown[:NUM_LINES]
 
@@ -245,6 +250,7 @@ def _histories(calibrator: Path) -> dict[str, list[dict[str, float]]]:
     """What fitting the networks reported, epoch by epoch."""
     files = {
         "sentence encoder": calibrator / "sentence_encoder" / "skip_instructions.json",
+        "line tagger": calibrator / "line_tagger" / "line_tagger.json",
         "image categorizer": calibrator / "image_categorizer" / "image_categorizer.json",
     }
     stored = {name: path for name, path in files.items() if path.is_file()}

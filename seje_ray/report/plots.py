@@ -45,7 +45,8 @@ def fitting_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> st
     curves = [
         (f"{network}: {number}", [entry[number] for entry in history])
         for network, history in histories.items()
-        for number in (history[0] if history else ())
+        for number in ("loss", "accuracy")
+        if history and number in history[0]
     ]
     figure = Figure(figsize=(9, 2.4), layout="constrained")
     grid = figure.subplots(1, max(1, len(curves)), squeeze=False).flat

@@ -5,7 +5,9 @@ from pathlib import Path
 import torch
 
 from seje_ray.calibration.calibrator import FittedText, TextCalibrator
+from seje_ray.calibration.entities import Reexaminer
 from seje_ray.calibration.key_terms import ActionFinder, ContentWords, NoActions
+from seje_ray.calibration.line_tagger import LineTagger
 from seje_ray.calibration.parts_of_speech import PosActions
 from seje_ray.calibration.raters import Rater
 from seje_ray.calibration.raters.bert import BertRater
@@ -13,7 +15,7 @@ from seje_ray.calibration.raters.textrank import TextRankRater
 from seje_ray.calibration.sentence_encoder import SentenceEncoder
 from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
 from seje_ray.calibration.sentence_encoder.transformer import TransformerEncoder
-from seje_ray.calibration.term_tagger import DetIngrsTagger
+from seje_ray.calibration.term_tagger import BilstmTagger, DetIngrsTagger, TermTagger
 from seje_ray.calibration.text_model import TextModel
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import CalibrateConfig
@@ -27,11 +29,24 @@ def text_calibrator_of(
     return TextCalibrator(
         categories=text.categories,
         word_vectors=WordVectors.load(calibrator / "word_vectors"),
-        tagger=DetIngrsTagger(text.reexaminer),
+        tagger=term_tagger_of(config, calibrator, text.reexaminer, device),
         actions=_actions_of(config),
         rater=_rater_of(config, text, device),
         normalisation=config.key_term_vector,
     )
+
+
+def term_tagger_of(
+    config: CalibrateConfig,
+    calibrator: Path,
+    reexaminer: Reexaminer,
+    device: torch.device | str = "cpu",
+) -> TermTagger:
+    """What gives the entities of ingredient lines."""
+    if config.tagger == "det_ingrs":
+        return DetIngrsTagger(reexaminer)
+    network = LineTagger.load(calibrator / "line_tagger").to(device)
+    return BilstmTagger(network, reexaminer, threshold=config.line_tagger.threshold)
 
 
 def sentence_encoder_of(
