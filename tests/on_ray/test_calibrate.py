@@ -202,7 +202,10 @@ def test_data_without_a_photo_to_train_on_says_where_photos_were_looked_for(tmp_
 
 
 def test_own_recipes_without_photos_or_partitions_are_counted(tmp_path):
-    """A user's JSON lines without photos, one of them broken: texts are fitted."""
+    """A user's JSON lines without photos or entities, one of them broken: texts are fitted.
+
+    The line tagger learns from the built-in common ingredients, and knows the lines then.
+    """
     records = [
         {"id": n, "title": "Pea soup", "ingredients": ["1 cup peas"], "instructions": ["Boil."]}
         for n in range(30)
@@ -212,8 +215,13 @@ def test_own_recipes_without_photos_or_partitions_are_counted(tmp_path):
     path = tmp_path / "own.jsonl"
     path.write_text("\n".join(lines))
 
-    made = calibrate(tiny_run(), path, tmp_path / "w", last_stage="fit")
+    run = tiny_run("calibrate.tagger=bilstm", "calibrate.line_tagger.epochs=30")
+    made = calibrate(run, path, tmp_path / "w", last_stage="fit")
 
+    calibrator = text_calibrator_of(run.calibrate, tmp_path / "w" / "calibrator")
+    [features] = calibrator.features([recipe_text(rows_of(made.recipes)[0])])
+    assert features.key_terms[0] == "peas"
+    assert features.num_unknown_lines == 0
     assert made.recipes.num_rows() == 29
     assert made.recipes.manifest.rejected == {"malformed_json": 1}
     assert made.calibrated is None
