@@ -16,6 +16,7 @@ from seje_ray.calibration.line_features import (
     line_batch,
     read_line,
 )
+from seje_ray.recipe1m.records import Entity
 from seje_ray.recipe1m.text import STOP_WORDS
 
 MAX_GAP = 6  # tokens of the line between the entity's own, in all; more is chance
@@ -104,25 +105,29 @@ def labelled_lines(
 
     Source: METHOD 1.1; [ours] as to the recipes without a detector.
     """
+    entities = recipe.entities or (None,) * len(recipe.ingredients)
     labelled = []
-    for number, line in enumerate(recipe.ingredients):
-        outcome: LabelledLine | str
-        if recipe.entities is None:
-            match = reexaminer.match(line, with_common=True)
-            outcome = "unmatched" if match is None else label_line(line, match) or "unaligned"
-        else:
-            entity = recipe.entities[number]
-            name = normalise_entity(entity.text)
-            if not entity.valid:
-                outcome = "flagged"
-            elif not names_something(name.split(JOIN)):
-                outcome = "nameless"
-            else:
-                outcome = label_line(line, name) or "unaligned"
+    for line, entity in zip(recipe.ingredients, entities, strict=True):
+        outcome = _outcome(line, entity, reexaminer)
         counts[outcome if isinstance(outcome, str) else "labelled"] += 1
         if isinstance(outcome, LabelledLine):
             labelled.append(outcome)
     return labelled
+
+
+def _outcome(line: str, entity: Entity | None, reexaminer: Reexaminer) -> LabelledLine | str:
+    """A line's label, or which of ``OUTCOMES`` it is."""
+    if entity is None:
+        name = reexaminer.match(line, with_common=True)
+        if name is None:
+            return "unmatched"
+    elif not entity.valid:
+        return "flagged"
+    else:
+        name = normalise_entity(entity.text)
+        if not names_something(name.split(JOIN)):
+            return "nameless"
+    return label_line(line, name) or "unaligned"
 
 
 def labelled_batches(

@@ -164,10 +164,8 @@ def test_words_are_those_of_tokenize_and_punctuation_is_no_trouble(line):
 def test_flags_say_what_stands_before_a_word_and_of_which_kind_it_is():
     """Kinds: up to 1, 2, 3, 5, 8 letters or more, a number, with more than letters or digits."""
     comma, opened, closed = (1 << MARKS.index(mark) for mark in ",()")
-    kinds = {
-        name: 1 << len(MARKS) + i
-        for i, name in enumerate(["1", "2", "3", "5", "8", "9", "number", "more"])
-    }
+    names = ["1", "2", "3", "5", "8", "9", "number", "more"]
+    kinds = {name: 1 << len(MARKS) + i for i, name in enumerate(names)}
 
     flags = read_line("1½ (ripe) bananas, cook's CHOICE").flags
 
@@ -230,3 +228,26 @@ def test_a_pass_gives_every_labelled_line_once_and_tells_every_recipe(make_recip
     assert shapes == sorted([(4, 1), (4, 1), (1, 1), (4, 2), (4, 2), (1, 2)])
     assert chunks[-1][0] == 9
     assert counts == {"labelled": 18, "flagged": 9}
+
+
+def test_training_hides_one_word_in_twenty_and_keeps_its_label(make_recipe):
+    """1,000 times the same word: expected are 50 hidden ones, with a deviation of 7."""
+    recipes = [make_recipe(str(i), ["salt"] * 10, []) for i in range(100)]
+    generator = np.random.default_rng(0)
+
+    (chunk,) = labelled_batches(
+        recipes, NOTHING_KNOWN, Counter(), batch_size=1000, generator=generator
+    )
+    (batch,) = chunk[1]
+
+    words = [
+        batch.lines.pieces[start:end].tolist()
+        for start, end in zip(
+            batch.lines.starts, [*batch.lines.starts[1:], len(batch.lines.pieces)], strict=True
+        )
+    ]
+    hidden = words.index(list(word_pieces(DROPPED_WORD)))
+    assert 15 < (batch.lines.words == hidden).sum() < 85
+    assert list(word_pieces("salt")) in words
+    assert len(words) == 2
+    assert batch.is_marked.all()

@@ -95,13 +95,8 @@ def test_very_long_and_foreign_lines_give_a_probability(tagger):
     assert spans[3] == TaggedSpan(None, 0.0)
 
 
-LINES = st.lists(
-    st.lists(
-        st.sampled_from([*["2", "cups", "salt", "red", "wine,", "(oz)", "figs"], ""]), max_size=7
-    ).map(" ".join),
-    min_size=1,
-    max_size=9,
-)
+PARTS = st.sampled_from(["2", "cups", "salt", "red", "wine,", "(oz)", "figs", ""])
+LINES = st.lists(st.lists(PARTS, max_size=7).map(" ".join), min_size=1, max_size=9)
 
 
 @given(lines=LINES, seed=st.integers(0, 99))
