@@ -23,7 +23,7 @@ from seje_ray.calibration.classifier_training import (
 )
 from seje_ray.calibration.corpus import Progress
 from seje_ray.calibration.fit_state import History
-from seje_ray.calibration.photos import PhotoBatches
+from seje_ray.calibration.photo_batches import LabelledPhotos
 from seje_ray.calibration.word_vectors import WordVectors
 
 
@@ -128,7 +128,7 @@ def image_category_vectors(
 
 def fit_image_categorizer(
     backbone: nn.Module,
-    photos: PhotoBatches,
+    photos: LabelledPhotos,
     names: Sequence[str],
     *,
     epochs: int,
@@ -180,7 +180,7 @@ def fit_image_categorizer(
     return categorizer.eval()
 
 
-def _random_crops(photos: PhotoBatches) -> Batches:
+def _random_crops(photos: LabelledPhotos) -> Batches:
     def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         for batch in photos.epoch(epoch):
             yield torch.from_numpy(batch.pixels), torch.from_numpy(batch.category_ids)
@@ -190,7 +190,7 @@ def _random_crops(photos: PhotoBatches) -> Batches:
 
 def _layer_alone(
     categorizer: ImageCategorizer,
-    photos: PhotoBatches,
+    photos: LabelledPhotos,
     seed: int,
     device: torch.device,
     progress: Progress | None,
@@ -208,7 +208,7 @@ def _layer_alone(
 
 @torch.inference_mode()
 def _frozen_features(
-    backbone: nn.Module, photos: PhotoBatches, device: torch.device, progress: Progress | None
+    backbone: nn.Module, photos: LabelledPhotos, device: torch.device, progress: Progress | None
 ) -> tuple[Tensor, Tensor]:
     """Pooled features (photos, F) of centre crops, and category ids, on the CPU."""
     backbone.eval()

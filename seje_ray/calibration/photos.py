@@ -1,38 +1,18 @@
-"""Photos of train recipes with the category of their recipe, in shuffled batches.
+"""Photos of train recipes, with the category of their recipe."""
 
-Letters: B photos.
-"""
-
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 
+from seje_ray.calibration.photo_batches import Photo, ShuffledPhotos
 from seje_ray.recipe1m.pixels import PixelSpec
 
 
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """One photo and the category of its recipe."""
-
-    jpeg: bytes
-    category_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoBatch:
-    """Pixels that a network sees, and categories."""
-
-    pixels: np.ndarray  # (B, 3, crop, crop) float32, normalised
-    category_ids: np.ndarray  # (B,) int64
-
-
-class PhotoBatches:
+class PhotoBatches(ShuffledPhotos):
     """Photos of ``recipes/`` shards whose recipe has a category; background is left out.
 
     Args:
@@ -56,11 +36,10 @@ class PhotoBatches:
         shuffle_size: int = 2048,
         num_threads: int = 2,
     ) -> None:
-        self.pixels, self.batch_size, self.seed = pixels, batch_size, seed
+        super().__init__(pixels=pixels, batch_size=batch_size, seed=seed, num_threads=num_threads)
         self._shards = list(shards)
         self._category_of = category_of
         self._shuffle_size = max(shuffle_size, batch_size)
-        self._num_threads = num_threads
 
     @cached_property
     def num_photos(self) -> dict[int, int]:
@@ -73,32 +52,9 @@ class PhotoBatches:
                 counts[self._category_of(title)] += len(images or ())
         return {id_: n for id_, n in sorted(counts.items()) if id_ != 0 and n > 0}
 
-    def __len__(self) -> int:
-        """Photos of one epoch."""
-        return sum(self.num_photos.values())
-
-    @property
-    def num_batches(self) -> int:
-        """Batches of ``epoch``; a single photo left at the end makes none of its own."""
-        full, rest = divmod(len(self), self.batch_size)
-        return full + (rest > 1 or len(self) == 1)
-
-    def epoch(self, number: int) -> Iterator[PhotoBatch]:
-        """Random crops of all photos in the order of epoch ``number``.
-
-        A batch of one photo is left out where there are others: batch norm cannot use it.
-        """
-        generator = np.random.default_rng((self.seed, number))
-        photos = self._shuffled(generator)
-        batches = self._batches(photos, generator)
-        for batch in self._decoded(batches):
-            if len(batch.category_ids) > 1 or len(self) == 1:
-                yield batch
-
-    def in_order(self) -> Iterator[PhotoBatch]:
-        """Centre crops of all photos in the order of the shards."""
-        photos = (photo for path in self._shards for photo in self._read(path))
-        return self._decoded(self._batches(photos, None))
+    def _listed(self) -> Iterator[Photo]:
+        """Photos in the order of the shards."""
+        return (photo for path in self._shards for photo in self._read(path))
 
     def _shuffled(self, generator: np.random.Generator) -> Iterator[Photo]:
         """Shards in random order; photos shuffled within a window."""
@@ -118,35 +74,4 @@ class PhotoBatches:
                     category_id = self._category_of(row["title"])
                     if category_id != 0:
                         for image in row["images"] or ():
-                            yield Photo(image["jpeg"], category_id)
-
-    def _batches(
-        self, photos: Iterator[Photo], generator: np.random.Generator | None
-    ) -> Iterator[list[tuple[Photo, np.random.Generator | None]]]:
-        """Photos with a generator of their own, so that threads cannot change a crop."""
-        batch: list[tuple[Photo, np.random.Generator | None]] = []
-        for photo in photos:
-            own = None if generator is None else np.random.default_rng(generator.integers(2**63))
-            batch.append((photo, own))
-            if len(batch) == self.batch_size:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
-
-    def _decoded(
-        self, batches: Iterator[list[tuple[Photo, np.random.Generator | None]]]
-    ) -> Iterator[PhotoBatch]:
-        """Decode in threads, one batch ahead of the one in use."""
-        waiting: deque[tuple[list[Future[np.ndarray]], np.ndarray]] = deque()
-        with ThreadPoolExecutor(self._num_threads) as threads:
-            for batch in batches:
-                crops = [threads.submit(self.pixels.crop_of, p.jpeg, own) for p, own in batch]
-                waiting.append((crops, np.asarray([p.category_id for p, _ in batch], np.int64)))
-                if len(waiting) > 1:
-                    yield self._gathered(*waiting.popleft())
-            while waiting:
-                yield self._gathered(*waiting.popleft())
-
-    def _gathered(self, crops: list[Future[np.ndarray]], category_ids: np.ndarray) -> PhotoBatch:
-        return PhotoBatch(self.pixels.normalise([crop.result() for crop in crops]), category_ids)
+                            yield Photo(image["id"], partial(bytes, image["jpeg"]), category_id)

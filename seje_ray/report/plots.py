@@ -1,10 +1,11 @@
 """Plots as SVG text."""
 
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+
+from seje_ray.report.svg import svg_text
 
 
 def training_curves(history: Sequence[dict[str, float]]) -> str:
@@ -21,7 +22,7 @@ def training_curves(history: Sequence[dict[str, float]]) -> str:
         axes.set_xlabel("epoch", fontsize=9)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
-    return _svg(figure)
+    return svg_text(figure)
 
 
 def category_terms(terms: Mapping[str, Mapping[str, float]], num_columns: int = 4) -> str:
@@ -37,7 +38,7 @@ def category_terms(terms: Mapping[str, Mapping[str, float]], num_columns: int = 
         axes.set_title(_short(name, 26), fontsize=9)
     for axes in list(grid)[len(terms) :]:
         axes.set_visible(False)
-    return _svg(figure)
+    return svg_text(figure)
 
 
 def fitting_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
@@ -55,7 +56,7 @@ def fitting_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> st
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("epoch", fontsize=9)
         axes.grid(alpha=0.3)
-    return _svg(figure)
+    return svg_text(figure)
 
 
 def _short(text: str, num: int = 18) -> str:
@@ -74,7 +75,7 @@ def rank_histogram(ranks: dict[str, np.ndarray]) -> str:
     axes.set_xlabel("rank of the true match", fontsize=9)
     axes.set_ylabel("queries", fontsize=9)
     axes.legend(fontsize=8)
-    return _svg(figure)
+    return svg_text(figure)
 
 
 def _both(metric: str, label: str) -> dict[str, str]:
@@ -89,10 +90,3 @@ def _curve(
 ) -> None:
     for key, label in keys.items():
         axes.plot(epochs, [h[key] for h in history], marker=".", label=label)  # type: ignore[attr-defined]
-
-
-def _svg(figure: Figure) -> str:
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]

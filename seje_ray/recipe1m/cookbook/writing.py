@@ -1,18 +1,14 @@
 """The cookbook on disk, in exactly Recipe1M's layout."""
 
-import io
 import json
 import mmap
-import multiprocessing
 import os
-import signal
 from array import array
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,12 +18,12 @@ from PIL import Image
 from seje_ray.recipe1m.cookbook.drawing import draw_photo
 from seje_ray.recipe1m.cookbook.plan import LONG_LENGTH
 from seje_ray.recipe1m.cookbook.recipe import CookbookRecipe, generate_recipe
+from seje_ray.recipe1m.cookbook.workers import in_order
 from seje_ray.recipe1m.records import DataError
 
 LAYER2_ORDER = 20  # purpose of the generator, beside those of the recipes
 JPEG_QUALITY = 88
 BATCH_WITH_IMAGES, BATCH_WITHOUT_IMAGES = 16, 500  # recipes per task, about a second of work
-BATCHES_AHEAD = 4  # per process, so that what waits to be written stays small
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,33 +170,13 @@ def _batches(
     size = BATCH_WITH_IMAGES if with_images else BATCH_WITHOUT_IMAGES
     image_dir = out_dir / "images" if with_images else None
     ranges = ((start, min(start + size, num_recipes)) for start in range(0, num_recipes, size))
-    if num_processes == 1:
-        for start, stop in ranges:
-            yield _make_batch(image_dir, seed, start, stop)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(num_processes, context, _leave_interrupts_to_the_parent) as pool:
-        waiting: deque[Future[_Batch]] = deque()
-        try:
-            for start, stop in islice(ranges, BATCHES_AHEAD * num_processes):
-                waiting.append(pool.submit(_make_batch, image_dir, seed, start, stop))
-            while waiting:
-                batch = waiting.popleft().result()
-                for start, stop in islice(ranges, 1):
-                    waiting.append(pool.submit(_make_batch, image_dir, seed, start, stop))
-                yield batch
-        finally:
-            pool.shutdown(cancel_futures=True)
+    return in_order(partial(_make_batch, image_dir, seed), ranges, num_processes)
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _make_batch(image_dir: Path | None, seed: int, start: int, stop: int) -> _Batch:
-    """Make recipes ``start`` to ``stop``; draw their photos where there is a folder for them."""
+def _make_batch(image_dir: Path | None, seed: int, indices: tuple[int, int]) -> _Batch:
+    """Make recipes from one index to another; draw their photos where they have a folder."""
     batch = _Batch([], [], [], Counter())
-    for index in range(start, stop):
+    for index in range(*indices):
         recipe = generate_recipe(seed, index)
         batch.layer1.append(_json(_layer1_record(recipe)))
         batch.det_ingrs.append(_json(_det_ingrs_record(recipe)))
@@ -260,12 +236,11 @@ def _write_photos(recipe: CookbookRecipe, image_dir: Path) -> None:
     for photo_index, image_id in enumerate(recipe.image_ids):
         folder = image_dir.joinpath(recipe.partition, *image_id[:4])
         folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f"{image_id}.partial"
-        partial.write_bytes(_jpeg(draw_photo(recipe, photo_index)))
-        os.replace(partial, folder / f"{image_id}.jpg")
+        write_photo(folder / f"{image_id}.jpg", draw_photo(recipe, photo_index))
 
 
-def _jpeg(photo: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    photo.save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return buffer.getvalue()
+def write_photo(path: Path, photo: Image.Image) -> None:
+    """Write a JPEG beside its place and rename it."""
+    unfinished = path.with_suffix(".partial")
+    photo.save(unfinished, "JPEG", quality=JPEG_QUALITY)
+    os.replace(unfinished, path)

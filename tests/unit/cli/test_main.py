@@ -132,6 +132,20 @@ def test_synth_writes_the_layout_and_refuses_a_used_folder(tmp_path):
     assert {p: p.read_bytes() for p in (tmp_path / "c").rglob("*") if p.is_file()} == written
 
 
+def test_synth_food101_writes_labelled_photos_in_food101s_layout(tmp_path):
+    """Forty photos of twenty dishes, two each; without photos there is nothing to label."""
+    words = ["data", "synth", "--food101", "--processes", "1", "--out", "f", "--recipes", "40"]
+    refused = run(*words, "--no-images", folder=tmp_path)
+    assert (refused.returncode, (tmp_path / "f").exists()) == (2, False)
+    done = run(*words, folder=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert "40 photos of 20 classes" in done.stdout
+    train = json.loads((tmp_path / "f" / "meta" / "train.json").read_bytes())
+    assert train["tomato_soup"] == ["tomato_soup/0", "tomato_soup/1"]
+    assert (tmp_path / "f" / "images" / "tomato_soup" / "0.jpg").is_file()
+
+
 @pytest.mark.parametrize("name", ["demo", "seje", "small"])
 def test_show_run_prints_a_run_file_that_reads_back_the_same(tmp_path, name):
     """The complete run, defaults included, is a fixed point."""

@@ -1,0 +1,92 @@
+"""How often an image categorizer is right, and what it takes for what.
+
+Letters: B photos, C categories with background.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from seje_ray.calibration.image_categorizer import ImageCategorizer
+from seje_ray.calibration.photo_batches import LabelledPhotos
+
+TOP = 5
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Predictions of photos whose category is known."""
+
+    counts: np.ndarray  # (C, C) int64: row is the photo's category, column the predicted one
+    num_in_top_5: int  # photos whose category is among the five likeliest
+
+    @property
+    def num_photos(self) -> int:
+        """Photos that were predicted."""
+        return int(self.counts.sum())
+
+    @property
+    def top_1(self) -> float:
+        """Share of the photos whose likeliest category is their own; NaN where there are none."""
+        return float(np.trace(self.counts)) / self.num_photos if self.num_photos else float("nan")
+
+    @property
+    def top_5(self) -> float:
+        """Share of the photos with their category among the five likeliest; NaN without any."""
+        return self.num_in_top_5 / self.num_photos if self.num_photos else float("nan")
+
+
+def categorizer_accuracy(
+    categorizer: ImageCategorizer, photos: LabelledPhotos, device: torch.device | str = "cpu"
+) -> Confusion:
+    """Predict the centre crops of held-out photos.
+
+    Args:
+        categorizer: Moved to ``device`` and set to evaluate.
+        photos: Their categories are numbers of ``categorizer.names``.
+        device: Where to predict.
+
+    Raises:
+        FloatingPointError: If a probability is NaN.
+    """
+    device = torch.device(device)
+    categorizer.to(device).eval()
+    return confusion_of(
+        (
+            (
+                categorizer.predict(torch.from_numpy(b.pixels).to(device)).cpu().numpy(),
+                b.category_ids,
+            )
+            for b in photos.in_order()
+        ),
+        len(categorizer.names),
+    )
+
+
+def confusion_of(
+    predictions: Iterable[tuple[np.ndarray, np.ndarray]], num_categories: int
+) -> Confusion:
+    """Count predictions.
+
+    A category without any probability is in no top five, so a categorizer that was never fitted
+    is never right.
+
+    Args:
+        predictions: Probabilities (B, C) and true category ids (B,), batch by batch.
+        num_categories: C.
+
+    Raises:
+        FloatingPointError: If a probability is NaN or infinite.
+    """
+    counts = np.zeros((num_categories, num_categories), np.int64)
+    num_in_top_5 = 0
+    for probabilities, category_ids in predictions:
+        if not np.isfinite(probabilities).all():
+            raise FloatingPointError("the image categorizer gave a probability that is not finite")
+        ranked = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
+        np.add.at(counts, (category_ids, ranked[:, 0]), 1)
+        is_possible = np.take_along_axis(probabilities, ranked, axis=1) > 0
+        num_in_top_5 += int(((ranked == category_ids[:, None]) & is_possible).sum())
+    return Confusion(counts, num_in_top_5)

@@ -1,0 +1,230 @@
+"""Categories that a user gives: a table from recipe id to class, read from a file."""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from seje_ray.calibration.categories import BACKGROUND
+from seje_ray.errors import SejeError
+from seje_ray.recipe1m.fields import FieldError, id_of, text_of
+from seje_ray.recipe1m.labelled_photos import class_name
+from seje_ray.recipe1m.records import DataError
+
+GIVEN = "given"  # source of a category of the table
+PICKLES = (".pkl", ".pickle", ".p")
+Row = tuple[Any, Any]  # id and class as the file has them
+
+
+@dataclass(frozen=True)
+class CategoryTable:
+    """Category names, and the category of each recipe that the file lists."""
+
+    names: tuple[str, ...]  # background first; the number of a category is its place
+    numbers: dict[str, int]  # recipe id -> category; 0 where the file says background
+    rejected: dict[str, int] = field(default_factory=dict)  # rows by reason
+
+    def of(self, recipe_id: str) -> tuple[int, str]:
+        """Category id of a recipe and its source; 0 and background where it has none."""
+        number = self.numbers.get(recipe_id, 0)
+        return number, GIVEN if number else BACKGROUND
+
+
+def read_category_table(path: Path) -> CategoryTable:
+    """Read a table of recipe ids and classes.
+
+    .json is ``{id: class, ...}`` or ``{"names": [...], "ids": {id: class, ...}}``; .csv and .tsv
+    have an id and a class per line, with or without a first line that begins with ``id``;
+    .parquet has columns ``id`` and ``class``.
+
+    A class is a name, or a whole number: its place in ``names``, or its own name where there are
+    no names. Number 0 is background, unless ``names`` begins with another name. Without
+    ``names`` the categories are the classes of the file, numbers first, then names by alphabet.
+
+    A row that cannot be used is counted by reason: ``missing_id``, ``empty_class``,
+    ``unknown_class``, ``wrong_type``, ``wrong_columns``, ``conflicting_class`` (the id is there
+    with another class; the first stays), ``repeated_row`` (with the same one) and others of
+    ``fields``.
+
+    Raises:
+        SejeError: If it is a pickle, or of an unknown kind.
+        DataError: If it cannot be read at all, or no row of it can be used.
+    """
+    suffix = path.suffix.lower()
+    if suffix in PICKLES:
+        raise SejeError(
+            f"{path}: expected .json, .csv, .tsv or .parquet, found a pickle, which can run code "
+            f"when it is read; if you trust it, convert it once: {_conversion(path)}"
+        )
+    readers: dict[str, Callable[[Path], Iterator[Row | FieldError]]] = {
+        ".csv": _lines, ".tsv": _lines, ".parquet": _columns,
+    }  # fmt: skip
+    if suffix not in readers and suffix != ".json":
+        raise SejeError(f"{path}: expected .json, .csv, .tsv or .parquet, found {suffix or 'none'}")
+    try:
+        if suffix == ".json":
+            names, rows = _json_rows(path)
+        else:
+            names, rows = None, readers[suffix](path)
+        return _table(path, rows, names)
+    except (OSError, ValueError) as error:  # JSON's, Unicode's and Arrow's errors are ValueErrors
+        raise DataError(f"{path}: expected a table of id and class in UTF-8, {error}") from error
+
+
+def _conversion(path: Path) -> str:
+    source, target = str(path), str(path.with_suffix(".json"))
+    return (
+        f"python -c \"import json, pickle; json.dump(pickle.load(open({source!r}, 'rb')), "
+        f"open({target!r}, 'w'))\""
+    )
+
+
+def _table(path: Path, rows: Iterator[Row | FieldError], names: list[str] | None) -> CategoryTable:
+    """Check every row and number the classes."""
+    labels: dict[str, str] = {}  # id -> name of its class
+    one_of_each: dict[str, str] = {}  # so that a million ids share the names of their classes
+    rejected: Counter[str] = Counter()
+    known = None if names is None else set(names)
+    for row in rows:
+        try:
+            if isinstance(row, FieldError):
+                raise row
+            id_ = id_of({"id": row[0]})
+            label = _label(row[1], names, known)
+            label = one_of_each.setdefault(label, label)
+            if id_ in labels:
+                is_same = labels[id_] == label
+                raise FieldError("repeated_row" if is_same else "conflicting_class", id_)
+            labels[id_] = label
+        except FieldError as error:
+            rejected[error.reason] += 1
+    if not labels:
+        counts = ", ".join(f"{reason}: {n}" for reason, n in sorted(rejected.items()))
+        raise DataError(f"{path}: expected rows of id and class, found none ({counts or 'empty'})")
+    order = names if names is not None else sorted(set(labels.values()), key=_numbers_first)
+    used = (BACKGROUND, *(name for name in order if name != BACKGROUND))
+    number_of = {name: number for number, name in enumerate(used)}
+    numbers = {id_: number_of[label] for id_, label in labels.items()}
+    return CategoryTable(used, numbers, dict(sorted(rejected.items())))
+
+
+def _label(value: Any, names: list[str] | None, known: set[str] | None) -> str:
+    """Name of a class."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # what a table with a gap in the column makes of whole numbers
+    if value is None or value == "":
+        raise FieldError("empty_class", "")
+    if isinstance(value, bool):
+        raise FieldError("wrong_type", "class: expected a name or a whole number, found bool")
+    text = str(value) if isinstance(value, int) else class_name(text_of(value, "class"))
+    if not text:
+        raise FieldError("empty_class", "")
+    if known is not None and text in known:
+        return text
+    if text.isdecimal():
+        return _numbered(int(text), names)
+    if text != BACKGROUND and (known is not None or text.removeprefix("-").isdecimal()):
+        raise FieldError("unknown_class", f"{text!r:.80}")
+    return text
+
+
+def _numbered(number: int, names: list[str] | None) -> str:
+    """Name of a class that is given as a number."""
+    if names is None:
+        return str(number) if number else BACKGROUND
+    if number >= len(names):
+        raise FieldError("unknown_class", f"{number} of {len(names)} names")
+    return names[number]
+
+
+def _numbers_first(label: str) -> tuple[bool, int, str]:
+    is_number = label.isdecimal()
+    return not is_number, int(label) if is_number else 0, label
+
+
+def _json_rows(path: Path) -> tuple[list[str] | None, Iterator[Row | FieldError]]:
+    """Names, where the file has them, and rows; an object keeps what it has twice."""
+    raw = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_Pairs)
+    if not isinstance(raw, _Pairs):
+        raise DataError(
+            f"{path}: expected an object of id: class, found {type(raw).__name__}; write "
+            '{"ids": {id: class}, "names": [...]}'
+        )
+    parts = dict(raw)
+    if not (set(parts) <= {"names", "ids"} and isinstance(parts.get("ids"), _Pairs)):
+        return None, iter(raw)
+    return _checked_names(path, parts.get("names")), iter(parts["ids"])
+
+
+class _Pairs(list[Row]):
+    """An object of a JSON file as (key, value) in file order."""
+
+
+def _checked_names(path: Path, names: Any) -> list[str] | None:
+    if names is None:
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise DataError(f"{path}: names: expected a list of texts; the place is the number")
+    words = [class_name(text_of(name, "names[]")) for name in names]
+    doubtful = sorted({name for name in words if not name or words.count(name) > 1})
+    if doubtful:
+        raise DataError(f"{path}: names: expected each once and none empty, found {doubtful[:5]}")
+    return words
+
+
+def _lines(path: Path) -> Iterator[Row | FieldError]:
+    """Rows of a .csv or .tsv file, streamed."""
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter)
+        is_first = True
+        while True:
+            try:
+                cells = next(reader, None)
+            except csv.Error as error:
+                yield FieldError("broken_line", str(error))
+                continue
+            if cells is None:
+                return
+            is_header = is_first and bool(cells) and cells[0].strip().lower() == "id"
+            is_first = False
+            if is_header or not cells:
+                continue
+            if len(cells) == 2:
+                yield cells[0].strip(), cells[1].strip()
+            else:
+                yield FieldError("wrong_columns", f"expected id and class, found {len(cells)}")
+
+
+def _columns(path: Path) -> Iterator[Row | FieldError]:
+    """Rows of a .parquet file, streamed."""
+    with pq.ParquetFile(path) as file:
+        found = file.schema_arrow.names
+        if not {"id", "class"} <= set(found):
+            raise DataError(
+                f"{path}: expected columns id and class, found {', '.join(found) or 'none'}; "
+                "rename yours"
+            )
+        for batch in file.iter_batches(columns=["id", "class"]):
+            yield from _rows_of(batch)
+
+
+def _rows_of(batch: pa.RecordBatch) -> Iterator[Row | FieldError]:
+    """Rows one by one where not all can be read at once."""
+    try:
+        columns = (batch.column(name).to_pylist() for name in ("id", "class"))
+        yield from zip(*columns, strict=True)
+        return
+    except UnicodeDecodeError:
+        pass
+    for number in range(batch.num_rows):
+        try:
+            yield tuple(batch.column(name)[number].as_py() for name in ("id", "class"))
+        except UnicodeDecodeError as error:
+            yield FieldError("invalid_unicode", str(error))

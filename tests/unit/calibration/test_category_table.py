@@ -1,0 +1,160 @@
+"""A given table from recipe id to class, in every format."""
+
+import json
+import pickle
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from seje_ray.calibration.category_table import read_category_table
+from seje_ray.errors import SejeError
+from seje_ray.recipe1m.records import DataError
+
+IDS = {"r1": "Plum_Cake", "r2": "soup", "r3": "plum cake", "r4": "background"}
+EXPECTED = {"r1": 1, "r2": 2, "r3": 1, "r4": 0}
+
+
+def written(path, rows):
+    """A table with one of the formats' ways to say the same."""
+    if path.suffix == ".json":
+        path.write_text(json.dumps(dict(rows)), encoding="utf-8")
+    elif path.suffix == ".parquet":
+        columns = {
+            "class": [c for _, c in rows],
+            "other": [0] * len(rows),
+            "id": [i for i, _ in rows],
+        }
+        pq.write_table(pa.table(columns), path)
+    else:
+        mark = "\t" if path.suffix == ".tsv" else ","
+        path.write_text("".join(f"{i}{mark}{c}\n" for i, c in rows), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".json", ".csv", ".tsv", ".parquet"])
+def test_all_formats_give_the_same_table(tmp_path, suffix):
+    table = read_category_table(written(tmp_path / f"t{suffix}", list(IDS.items())))
+
+    assert table.names == ("background", "plum cake", "soup")
+    assert table.numbers == EXPECTED
+    assert table.rejected == {}
+    assert table.of("r2") == (2, "given")
+    assert table.of("r4") == table.of("unknown") == (0, "background")
+
+
+@pytest.mark.parametrize("suffix", [".json", ".csv", ".parquet"])
+def test_numbers_without_names_are_their_own_names_and_0_is_background(tmp_path, suffix):
+    rows = [("a", 10), ("b", 9), ("c", 0), ("d", 10)]
+    table = read_category_table(written(tmp_path / f"t{suffix}", rows))
+    assert table.names == ("background", "9", "10")
+    assert table.numbers == {"a": 2, "b": 1, "c": 0, "d": 2}
+
+
+@pytest.mark.parametrize(
+    ("names", "expected_names", "numbers"),
+    [
+        (["background", "soup", "Plum_cake"], ("background", "soup", "plum cake"), [0, 2, 1, 1]),
+        (["soup", "plum cake", "pho"], ("background", "soup", "plum cake", "pho"), [1, 3, 2, 1]),
+    ],
+)
+def test_names_give_numbers_their_meaning(tmp_path, names, expected_names, numbers):
+    """0, 2 and 1 are places in names; without a background among them 0 is their first."""
+    path = tmp_path / "t.json"
+    ids = {"a": 0, "b": 2, "c": 1, "d": "soup", "e": 3, "f": "pizza", "g": -1, "h": 1.0}
+    path.write_text(json.dumps({"names": names, "ids": ids}))
+
+    table = read_category_table(path)
+
+    assert table.names == expected_names
+    assert [table.numbers[id_] for id_ in "abcd"] == numbers
+    assert table.numbers["h"] == table.numbers["c"]
+    assert table.rejected == {"unknown_class": 3}  # e, f, g
+
+
+def test_a_recipe_may_be_called_ids_or_names(tmp_path):
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps({"names": "soup", "ids": "cake"}))
+    assert read_category_table(path).numbers == {"names": 2, "ids": 1}
+
+
+def test_rows_that_cannot_be_used_are_counted(tmp_path):
+    path = tmp_path / "t.csv"
+    lines = [
+        "ID,class", "a,soup", "a,soup", "a,cake", ",soup", "b,", "c", "d,x,y", "", "e,-5", "f,  ",
+        'g,"cake"', "h,\udcff",
+    ]  # fmt: skip
+    path.write_text("\n".join(lines), encoding="utf-8", errors="surrogateescape")
+
+    table = read_category_table(path)
+
+    assert table.numbers == {"a": 2, "g": 1}
+    assert table.rejected == {
+        "conflicting_class": 1, "empty_class": 2, "invalid_unicode": 1, "missing_id": 1,
+        "repeated_row": 1, "unknown_class": 1, "wrong_columns": 2,
+    }  # fmt: skip
+
+
+def test_what_a_json_object_has_twice_is_found(tmp_path):
+    path = tmp_path / "t.json"
+    path.write_text('{"a": "soup", "b": null, "a": "cake", "c": true, "d": [1], "e": 1.5}')
+    table = read_category_table(path)
+    assert table.numbers == {"a": 1}
+    assert table.rejected == {"conflicting_class": 1, "empty_class": 1, "wrong_type": 3}
+
+
+def test_ids_of_parquet_may_be_numbers_and_classes_dictionaries(tmp_path):
+    path = tmp_path / "t.parquet"
+    classes = pa.array(["soup", None, "soup"]).dictionary_encode()
+    pq.write_table(pa.table({"id": [7, 8, 9], "class": classes}), path)
+    table = read_category_table(path)
+    assert table.numbers == {"7": 1, "9": 1}
+    assert table.rejected == {"empty_class": 1}
+
+
+def test_a_pickle_is_never_read_and_the_hint_converts_it(tmp_path):
+    """The command in the message is run as it stands."""
+    import shlex
+    import subprocess
+    import sys
+
+    path = tmp_path / "classes.pkl"
+    path.write_bytes(pickle.dumps(IDS))
+    with pytest.raises(SejeError, match="found a pickle") as error:
+        read_category_table(path)
+
+    command = shlex.split(str(error.value).partition("convert it once: ")[2])
+    subprocess.run([sys.executable, *command[1:]], check=True)
+    assert read_category_table(path.with_suffix(".json")).numbers == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("t.txt", "a,b", r"expected \.json, \.csv, \.tsv or \.parquet, found \.txt"),
+        ("t.json", "[1]", "expected an object of id: class, found list"),
+        ("t.json", "{", "expected a table of id and class"),
+        ("t.json", "{}", r"found none \(empty\)"),
+        ("t.json", '{"ids": {"a": 1}, "names": ["x", "x"]}', "each once and none empty"),
+        ("t.json", '{"ids": {"a": 1}, "names": ["x", ""]}', "each once and none empty"),
+        ("t.json", '{"ids": {"a": 1}, "names": 3}', "names: expected a list"),
+        ("t.csv", "id,class\n,x\n", "missing_id: 1"),
+        ("t.csv", "", "found none"),
+        ("t.parquet", "no", "expected a table of id and class"),
+    ],
+)
+def test_a_file_that_is_no_table_is_one_line(tmp_path, name, content, expected):
+    path = tmp_path / name
+    path.write_text(content)
+    with pytest.raises(SejeError, match=expected) as error:
+        read_category_table(path)
+    assert str(error.value).startswith(str(path))
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_and_missing_columns_are_named(tmp_path):
+    with pytest.raises(DataError, match="No such file"):
+        read_category_table(tmp_path / "t.csv")
+    pq.write_table(pa.table({"recipe": ["a"], "class": ["b"]}), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match="expected columns id and class, found recipe, class"):
+        read_category_table(tmp_path / "t.parquet")
