@@ -55,6 +55,7 @@ def fit_text(
     food101: bool,
     tagger_of: TaggerOf = DetIngrsTagger,
     lexicon_of: LexiconOf = EntityLexicon.fit,
+    given: Categories | None = None,
     known_entities: Recipes | None = None,
     progress: Progress | None = None,
 ) -> FittedText:
@@ -68,6 +69,7 @@ def fit_text(
         food101: See there.
         tagger_of: Makes the tagger of ingredient lines from what knows the entities.
         lexicon_of: Collects the entities that are surely understood.
+        given: Categories that are known; None to choose them from the titles.
         known_entities: Where entities are collected; None for ``train``. Anything else is
             transductive (METHOD 1.2).
         progress: Called with (done, total, text); a unit is a recipe read.
@@ -78,7 +80,7 @@ def fit_text(
     lexicon = lexicon_of(_noting_titles(count.through(train), titles))
     if known_entities is not None:
         lexicon = lexicon_of(count.through(known_entities))
-    categories = fit_categories(
+    categories = given or fit_categories(
         titles,
         num_bigrams=num_bigrams,
         max_bigram_categories=max_bigram_categories,
@@ -131,7 +133,9 @@ class TextCalibrator:
             vector, num_missing = key_term_vector(
                 key_terms, rated, self.word_vectors, normalisation=self.normalisation
             )
-            category_id, category_source = self.categories.of(document.recipe.title)
+            category_id, category_source = self.categories.of(
+                document.recipe.title, document.recipe.id
+            )
             features.append(
                 TextFeatures(
                     key_terms=key_terms,

@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -28,14 +28,18 @@ class Categories:
     """
 
     names: tuple[str, ...]  # background first
-    sources: tuple[str, ...]  # background, bigram or food101; one per name
+    sources: tuple[str, ...]  # background, bigram, food101 or given; one per name
+    given: Mapping[str, int] | None = None  # recipe id -> category; titles then say nothing
 
     def __post_init__(self) -> None:
         if len(self.names) != len(self.sources) or self.names[:1] != (BACKGROUND,):
             raise ValueError(f"categories need a source each and {BACKGROUND!r} first")
 
-    def of(self, title: str) -> tuple[int, str]:
-        """Category id of a title and its source; 0 and background where no name is in it."""
+    def of(self, title: str, recipe_id: str = "") -> tuple[int, str]:
+        """Category id of a recipe and its source; 0 and background where it has none."""
+        if self.given is not None:
+            number = self.given.get(recipe_id, 0)
+            return number, self.sources[number]
         found = min(_matches(title_words(title), self._ids, self._max_words), default=0)
         return found, self.sources[found]
 
@@ -50,13 +54,14 @@ class Categories:
 
     def save(self, folder: Path) -> None:
         """Write ``categories.json`` into an existing folder."""
-        write_json(folder / "categories.json", {"names": self.names, "sources": self.sources})
+        stored = {"names": self.names, "sources": self.sources, "given": self.given}
+        write_json(folder / "categories.json", stored)
 
     @classmethod
     def load(cls, folder: Path) -> "Categories":
         """Read what ``save`` wrote."""
         stored = json.loads((folder / "categories.json").read_text(encoding="utf-8"))
-        return cls(tuple(stored["names"]), tuple(stored["sources"]))
+        return cls(tuple(stored["names"]), tuple(stored["sources"]), stored["given"])
 
 
 Phrase = tuple[str, tuple[str, ...]]  # source; the words that a title is searched for

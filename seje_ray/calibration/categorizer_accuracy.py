@@ -3,12 +3,15 @@
 Letters: B photos, C categories with background.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from seje_ray.artifact import write_json
 from seje_ray.calibration.image_categorizer import ImageCategorizer
 from seje_ray.calibration.photo_batches import LabelledPhotos
 
@@ -21,6 +24,29 @@ class Confusion:
 
     counts: np.ndarray  # (C, C) int64: row is the photo's category, column the predicted one
     num_in_top_5: int  # photos whose category is among the five likeliest
+
+    def save(self, folder: Path) -> None:
+        """Write ``confusion.json`` into an existing folder: counts of the pairs that occur."""
+        rows, columns = np.nonzero(self.counts)
+        cells = [
+            [int(row), int(column), int(self.counts[row, column])]
+            for row, column in zip(rows, columns, strict=True)
+        ]
+        stored = {
+            "num_categories": len(self.counts),
+            "cells": cells,
+            "num_in_top_5": self.num_in_top_5,
+        }
+        write_json(folder / "confusion.json", stored)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Confusion":
+        """Read what ``save`` wrote."""
+        stored = json.loads((folder / "confusion.json").read_text(encoding="utf-8"))
+        counts = np.zeros((stored["num_categories"],) * 2, np.int64)
+        for row, column, number in stored["cells"]:
+            counts[row, column] = number
+        return cls(counts, stored["num_in_top_5"])
 
     @property
     def num_photos(self) -> int:

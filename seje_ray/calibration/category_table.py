@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seje_ray.calibration.categories import BACKGROUND
+from seje_ray.calibration.categories import BACKGROUND, Categories
 from seje_ray.errors import SejeError
 from seje_ray.recipe1m.fields import FieldError, id_of, text_of
 from seje_ray.recipe1m.labelled_photos import class_name
@@ -30,10 +30,10 @@ class CategoryTable:
     numbers: dict[str, int]  # recipe id -> category; 0 where the file says background
     rejected: dict[str, int] = field(default_factory=dict)  # rows by reason
 
-    def of(self, recipe_id: str) -> tuple[int, str]:
-        """Category id of a recipe and its source; 0 and background where it has none."""
-        number = self.numbers.get(recipe_id, 0)
-        return number, GIVEN if number else BACKGROUND
+    def categories(self) -> Categories:
+        """The same as categories of recipes, which take nothing from a title."""
+        sources = (BACKGROUND, *[GIVEN] * (len(self.names) - 1))
+        return Categories(self.names, sources, self.numbers)
 
 
 def read_category_table(path: Path) -> CategoryTable:

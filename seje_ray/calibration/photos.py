@@ -17,7 +17,7 @@ class PhotoBatches(ShuffledPhotos):
 
     Args:
         shards: Parquet files of the train partition.
-        category_of: Category id of a title; 0 is background.
+        category_of: Category id of a recipe by its title and id; 0 is background.
         pixels: What the network expects.
         batch_size: Photos, >= 2.
         seed: Of order and crops.
@@ -28,7 +28,7 @@ class PhotoBatches(ShuffledPhotos):
     def __init__(
         self,
         shards: Sequence[Path],
-        category_of: Callable[[str], int],
+        category_of: Callable[[str, str], int],
         *,
         pixels: PixelSpec,
         batch_size: int,
@@ -47,9 +47,10 @@ class PhotoBatches(ShuffledPhotos):
         counts: Counter[int] = Counter()
         for path in self._shards:
             with pq.ParquetFile(path) as file:  # reads a field of a list without the others
-                table = file.read(["title", "images.list.element.id"])
-            for title, images in zip(*(c.to_pylist() for c in table.columns), strict=True):
-                counts[self._category_of(title)] += len(images or ())
+                table = file.read(["title", "id", "images.list.element.id"])
+            columns = (table[name].to_pylist() for name in ("title", "id", "images"))
+            for title, id_, images in zip(*columns, strict=True):
+                counts[self._category_of(title, id_)] += len(images or ())
         return {id_: n for id_, n in sorted(counts.items()) if id_ != 0 and n > 0}
 
     def _listed(self) -> Iterator[Photo]:
@@ -69,9 +70,9 @@ class PhotoBatches(ShuffledPhotos):
 
     def _read(self, path: Path) -> Iterator[Photo]:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(columns=["title", "images"], batch_size=64):
+            for batch in file.iter_batches(columns=["title", "id", "images"], batch_size=64):
                 for row in batch.to_pylist():
-                    category_id = self._category_of(row["title"])
+                    category_id = self._category_of(row["title"], row["id"])
                     if category_id != 0:
                         for image in row["images"] or ():
                             yield Photo(image["id"], partial(bytes, image["jpeg"]), category_id)

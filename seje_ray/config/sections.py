@@ -147,7 +147,9 @@ class ImageCategorizerConfig:
         default_factory=lambda: BackboneConfig(name="torchvision/wide_resnet50_2")
     )
     freeze_backbone: bool = False  # train the category layer only, on pooled features
-    labels: Literal["categories"] = "categories"  # the data set's own title categories
+    # folder of labelled photos: Food-101's layout, or one folder per class; null: the train photos
+    # with the categories of their recipes
+    photos: str | None = None
     vector: Literal["hard", "soft"] = "hard"  # top category's vector, or the expected vector
     epochs: int = 10
     batch_size: int = 64  # photos
@@ -164,7 +166,7 @@ class ImageCategorizerConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryConfig:
-    """Categories from title bigrams and Food-101 names."""
+    """Categories from title bigrams and Food-101 names, and for recipes that these leave out."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
@@ -172,6 +174,10 @@ class CategoryConfig:
     max_bigram_categories: int = 1000
     min_members: int | None = None  # train recipes a category needs; null scales with the corpus
     food101: bool = True  # take the names of Food-101 as categories, after the bigrams
+    table: str | None = None  # file of recipe ids and classes to take instead: docs/data.md
+    # for recipes without a category: the one with the nearest mean f_term, then what photos show
+    backoff: Literal["none", "nearest", "nearest_and_photos"] = "nearest"
+    backoff_precision: float = 0.8  # in (0, 1], of the nearest mean among labelled train recipes
 
     def __post_init__(self) -> None:
         _require(
@@ -179,6 +185,7 @@ class CategoryConfig:
             ("num_bigrams", self.num_bigrams >= 0, ">= 0"),
             ("max_bigram_categories", self.max_bigram_categories >= 0, ">= 0"),
             ("min_members", self.min_members is None or self.min_members >= 1, ">= 1 or null"),
+            ("backoff_precision", 0 < self.backoff_precision <= 1, "in (0, 1]"),
         )
 
 

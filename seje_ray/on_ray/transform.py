@@ -18,11 +18,15 @@ import torch
 
 from seje_ray.artifact import Artifact, Plan, begin, build_manifest, finish, finished, write_table
 from seje_ray.calibration.categories import Categories
+from seje_ray.calibration.category_backoff import (
+    CategoryBackoff,
+    categories_of_classes,
+    image_votes,
+)
 from seje_ray.calibration.corpus import recipe_text
-from seje_ray.calibration.text_model import text_model_hash
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError
-from seje_ray.on_ray.components import weights_hash
+from seje_ray.on_ray.components import text_files, text_section, weights_hash
 from seje_ray.on_ray.connect import cores_per_network
 from seje_ray.on_ray.shards import (
     SHARD,
@@ -43,6 +47,7 @@ from seje_ray.training.build import backbone_of
 from seje_ray.training.photo_features import PhotoExtractor
 from seje_ray.training.text_features import sentence_encoder_of, text_calibrator_of
 
+VOTES = "image_votes"  # column that only ``FillCategories`` reads
 DONE = pa.schema([("shard", pa.string()), ("rows", pa.int64())])  # what the last stage gives
 
 
@@ -72,11 +77,13 @@ def transform(run: RunConfig, recipes: Artifact, calibrator: Artifact, workspace
         if _rates_by_network(run)
         else cpu_actors
     )
+    fills = run.calibrate.categories.backoff != "none"
     operators = [
         tasks(read_shards),
         text(OnTables, inner=AddTextFeatures, **fitted),
         accelerator_actors(OnTables, inner=AddSentenceVectors, gpu_share=0.25, **fitted),
         accelerator_actors(OnTables, inner=AddImageFeatures, gpu_share=0.5, **fitted),
+        *([cpu_actors(OnTables, inner=FillCategories, **fitted)] if fills else []),
         tasks(commit_shards),
     ]
     run_shards("calibrating", items, operators, done=len(names) - len(todo))
@@ -102,14 +109,14 @@ def _require_pairs(recipes: Artifact) -> None:
 def _plan(run: RunConfig, recipes: Artifact, calibrator: Artifact) -> Plan:
     config, model = run.calibrate, run.model
     section: dict[str, Any] = {
-        **{name: getattr(config, name) for name in ("actions", "rater", "key_term_vector")},
+        **text_section(run),
+        "backoff": config.categories.backoff,
         "vector": config.image_categorizer.vector,
         "max_sentences": config.sentence_encoder.max_sentences,
         "frozen": None,
     }
     inputs = {"recipes": recipes.content_hash, "calibrator": calibrator.content_hash}
-    if _rates_by_network(run):
-        inputs["text_model"] = text_model_hash(str(config.text_model))
+    inputs |= text_files(run)
     if model.freeze_backbone:
         section["frozen"] = run_to_dict(run)["model"]["backbone"]
         inputs |= weights_hash(model.backbone)
@@ -139,6 +146,7 @@ def _close(
             "feature_dim": _feature_dim(run),
             "image_features_of": plan.section["frozen"],
             "category_names": list(Categories.load(calibrator.folder / "text").names),
+            "image_category_names": facts["image_category_names"],
             "counts": _counts(partial),
         },
     )
@@ -238,6 +246,9 @@ class AddImageFeatures:
         self._extractor = PhotoExtractor(
             config, Path(calibrator), _device(), num_threads=max(2, cores)
         )
+        self._category_names = None
+        if config.calibrate.categories.backoff == "nearest_and_photos":
+            self._category_names = Categories.load(Path(calibrator) / "text").names
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Append the columns to one shard."""
@@ -251,9 +262,45 @@ class AddImageFeatures:
             ),
             "image_category_vectors": ragged_array(features.category_vectors, counts),
         }
+        if self._category_names is not None:
+            votes = image_votes(
+                features.probabilities,
+                np.array(counts),
+                categories_of_classes(self._extractor.class_names, self._category_names),
+                len(self._category_names),
+            )
+            columns[VOTES] = vectors_array(votes)
         if features.pooled is not None:
             columns["image_features"] = ragged_array(features.pooled, counts)
         return _with_columns(table, columns)
+
+
+class FillCategories:
+    """Ray Data stage: categories of recipes that have none, from f_term and photos."""
+
+    def __init__(self, calibrator: str, run: str) -> None:
+        self._backoff = CategoryBackoff.load(Path(calibrator) / "category_backoff")
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Replace the category columns of one shard."""
+        votes = _matrix(table[VOTES]) if VOTES in table.column_names else None
+        ids, sources = self._backoff.fill(
+            table["category_id"].to_numpy(),
+            table["category_source"].to_pylist(),
+            _matrix(table["key_term_vector"]),
+            votes,
+        )
+        columns = {
+            "category_id": pa.array(ids, pa.int32()),
+            "category_source": pa.array(sources, pa.string()),
+        }
+        return _with_columns(table.drop_columns(list(columns)), columns)
+
+
+def _matrix(column: pa.ChunkedArray) -> np.ndarray:
+    """A column of vectors as rows."""
+    flat = column.combine_chunks().flatten().to_numpy()
+    return np.asarray(flat).reshape(len(column), -1)
 
 
 def commit_shards(rows: pa.Table) -> pa.Table:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
@@ -15,6 +16,7 @@ from seje_ray import __version__
 from seje_ray.artifact import Artifact, write_text
 from seje_ray.calibration.calibrator import FittedText
 from seje_ray.calibration.categories import BACKGROUND
+from seje_ray.calibration.categorizer_accuracy import Confusion
 from seje_ray.calibration.corpus import TEXT_COLUMNS, recipe_text
 from seje_ray.calibration.entities import EntityLexicon, Reexaminer
 from seje_ray.calibration.sentence_encoder.next_sentence import (
@@ -25,6 +27,8 @@ from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.recipe1m.text import tokenize
 from seje_ray.report.cards import Card, drawn_rows, photo_uri
+from seje_ray.report.category_report import CategoryColumns, category_report
+from seje_ray.report.confusion import confusion_picture
 from seje_ray.report.page import render
 from seje_ray.report.plots import category_terms, fitting_curves
 from seje_ray.training.text_features import term_tagger_of
@@ -66,8 +70,7 @@ def write_calibration_report(folder: Path, run: RunConfig, artifacts: Calibratio
             "made_up": bool(artifacts.recipes.manifest.facts.get("is_made_up", False)),
             "partitions": _partitions(artifacts),
             "rejected": _rejects(artifacts.recipes),
-            "num_categories": len(names),
-            "background_share": _percent(tally.sizes[0], sum(tally.sizes.values())),
+            "categories": category_report(_category_columns(calibrated), names, seed=run.seed),
             "sources": _sources(tally),
             "terms": category_terms({names[c]: tally.distinctive(c, NUM_TERMS) for c in largest}),
             "lines": _line_facts(facts["counts"]),
@@ -77,6 +80,7 @@ def write_calibration_report(folder: Path, run: RunConfig, artifacts: Calibratio
             "nearest": nearest_words(words, text.lexicon.frequencies),
             "next_sentence": _next_sentence(calibrated, words, run.seed),
             "curves": fitting_curves(_histories(calibrator.folder)),
+            "confusion": _confusion(calibrator.folder, facts["image_category_names"]),
             "photos": _photos(calibrated, names, run.seed),
             "run": yaml.safe_dump(run_to_dict(run), sort_keys=False),
         },
@@ -246,6 +250,21 @@ def _next_sentence(calibrated: Artifact, words: WordVectors, seed: int) -> list[
     ]
 
 
+def _category_columns(calibrated: Artifact) -> dict[str, CategoryColumns]:
+    columns = ["id", "title", "category_id", "category_source"]
+    found = {}
+    for partition in calibrated.manifest.rows:
+        shards = [pq.read_table(path, columns=columns) for path in calibrated.shards(partition)]
+        table = pa.concat_tables(shards)
+        ids, titles, category_ids, sources = (table[name].to_pylist() for name in columns)
+        found[partition] = CategoryColumns(ids, titles, np.array(category_ids), sources)
+    return found
+
+
+def _confusion(calibrator: Path, names: Sequence[str]) -> str:
+    return confusion_picture(Confusion.load(calibrator / "image_categorizer"), names)
+
+
 def _histories(calibrator: Path) -> dict[str, list[dict[str, float]]]:
     """What fitting the networks reported, epoch by epoch."""
     files = {
@@ -262,17 +281,18 @@ def _histories(calibrator: Path) -> dict[str, list[dict[str, float]]]:
 
 def _photos(calibrated: Artifact, names: Sequence[str], seed: int) -> list[Card]:
     """Photos drawn from val, with the category of their title and the one that is seen in them."""
+    classes = calibrated.manifest.facts["image_category_names"]
     paths = calibrated.shards("val") or calibrated.shards("train")
     rows = pq.read_table(paths[0], columns=["title", "images", "category_id", "image_category_ids"])
     cards = []
     for number in drawn_rows(rows.num_rows, NUM_PHOTOS, seed):
         row = rows.slice(number, 1).to_pylist()[0]
-        title, seen = names[row["category_id"]], names[row["image_category_ids"][0]]
+        title, seen = names[row["category_id"]], classes[row["image_category_ids"][0]]
         cards.append(
             Card(
                 row["title"],
                 photo_uri(row["images"][0]["jpeg"]),
-                (f"title: {title}", f"photo: {seen}"),
+                (f"recipe: {title}", f"photo: {seen}"),
                 is_match=title == seen != BACKGROUND,
             )
         )

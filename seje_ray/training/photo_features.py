@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seje_ray.calibration.categories import Categories
 from seje_ray.calibration.image_categorizer import (
     ImageCategorizer,
     category_word_vectors,
@@ -31,7 +30,8 @@ BATCH_SIZE = 64  # photos in one forward pass
 class PhotoFeatures:
     """What is stored of n photos."""
 
-    category_ids: np.ndarray  # (n,) int32, the categorizer's likeliest category
+    probabilities: np.ndarray  # (n, K) float32, of the categorizer's classes
+    category_ids: np.ndarray  # (n,) int32, the categorizer's likeliest class
     category_vectors: np.ndarray  # (n, E) float32, f_cat
     pooled: np.ndarray | None  # (n, F) float32, where the image backbone is frozen
 
@@ -47,9 +47,10 @@ class PhotoExtractor:
         backbone = backbone_of(config.backbone, load_weights=False)
         categorizer = ImageCategorizer.load(calibrator / "image_categorizer", backbone)
         self._categorizer = categorizer.to(device)
+        self.class_names = categorizer.names
         self._pixels = pixels_of(config.backbone, backbone)
         words = WordVectors.load(calibrator / "word_vectors")
-        self._vectors = category_word_vectors(Categories.load(calibrator / "text").names, words)
+        self._vectors = category_word_vectors(categorizer.names, words)
         self._mode = config.vector
         self._device, self._num_threads = device, num_threads
         self._frozen, self._frozen_pixels = None, self._pixels
@@ -70,6 +71,7 @@ class PhotoExtractor:
             batches = [self._frozen(x) for x in self._decoded(jpegs, self._frozen_pixels)]
             pooled = torch.cat(batches).float().cpu().numpy()
         return PhotoFeatures(
+            probabilities,
             probabilities.argmax(axis=1).astype(np.int32),
             image_category_vectors(probabilities, self._vectors, self._mode).astype(np.float32),
             pooled,

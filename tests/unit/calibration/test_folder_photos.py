@@ -123,7 +123,7 @@ def test_a_folder_where_nothing_can_be_decoded_is_one_line(labelled, freeze_back
 
 def test_a_broken_photo_of_a_shard_is_left_out_too(photo_shards):
     """The third of 24 photos; a shard's photos were decoded once, so this is damage on disk."""
-    photos = PhotoBatches(photo_shards, lambda title: 1, pixels=PIXELS, batch_size=5, seed=0)
+    photos = PhotoBatches(photo_shards, lambda title, id_: 1, pixels=PIXELS, batch_size=5, seed=0)
     listed = list(photos._listed())
 
     class WithDamage(PhotoBatches):
@@ -132,7 +132,7 @@ def test_a_broken_photo_of_a_shard_is_left_out_too(photo_shards):
                 damaged = type(photo)(photo.id, lambda: b"damage", photo.category_id)
                 yield damaged if number == 2 else photo
 
-    damaged = WithDamage(photo_shards, lambda title: 1, pixels=PIXELS, batch_size=5, seed=0)
+    damaged = WithDamage(photo_shards, lambda title, id_: 1, pixels=PIXELS, batch_size=5, seed=0)
 
     assert len(ids_of(damaged.in_order())) == len(listed) - 1
     assert damaged.rejected == {"undecodable_image": 1}

@@ -44,7 +44,7 @@ class TinyBackbone(nn.Module):
 @pytest.fixture
 def photos(photo_shards):
     return PhotoBatches(
-        photo_shards, lambda title: IDS.get(title, 0), pixels=PIXELS, batch_size=5, seed=1
+        photo_shards, lambda title, id_: IDS.get(title, 0), pixels=PIXELS, batch_size=5, seed=1
     )
 
 
@@ -111,7 +111,7 @@ def test_a_frozen_backbone_keeps_its_weights_and_statistics(photos):
 
 
 def no_category(photo_shards):
-    return PhotoBatches(photo_shards, lambda title: 0, pixels=PIXELS, batch_size=2, seed=0)
+    return PhotoBatches(photo_shards, lambda title, id_: 0, pixels=PIXELS, batch_size=2, seed=0)
 
 
 @pytest.mark.parametrize("freeze_backbone", [False, True])

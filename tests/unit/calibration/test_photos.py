@@ -10,7 +10,7 @@ PIXELS = PixelSpec(resize=18, crop=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)
 IDS = {"Tomato Soup": 1, "Plum Cake": 2}
 
 
-def category_of(title):
+def category_of(title, id_):
     return IDS.get(title, 0)
 
 
@@ -85,6 +85,6 @@ def test_photos_in_order_are_centre_crops(photo_shards):
 
 def test_without_shards_or_categories_there_are_no_photos(photo_shards):
     assert len(PhotoBatches([], category_of, pixels=PIXELS, batch_size=2, seed=0)) == 0
-    nothing = PhotoBatches(photo_shards, lambda title: 0, pixels=PIXELS, batch_size=2, seed=0)
+    nothing = PhotoBatches(photo_shards, lambda title, id_: 0, pixels=PIXELS, batch_size=2, seed=0)
     assert (len(nothing), nothing.num_batches, list(nothing.epoch(0))) == (0, 0, [])
     assert list(nothing.in_order()) == []
