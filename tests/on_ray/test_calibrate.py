@@ -120,7 +120,7 @@ def test_other_back_ends_are_one_setting_away(tmp_path, calibrated, workspace):
     for name in ("recipes", "calibrator", "cookbook-120-0"):
         shutil.copytree(workspace / name, tmp_path / name)
     made = {p: p.stat().st_mtime_ns for p in (tmp_path / "calibrator").glob("*/manifest.json")}
-    write_food101(tmp_path / "food101", num_photos=60, seed=0)
+    write_food101(tmp_path / "food101", num_photos=80, seed=0)
     run = tiny_run(
         f"calibrate.image_categorizer.photos={tmp_path / 'food101'}",
         "calibrate.categories.backoff=nearest_and_photos",
@@ -138,7 +138,7 @@ def test_other_back_ends_are_one_setting_away(tmp_path, calibrated, workspace):
     assert again is not None
     classes = again.manifest.facts["image_category_names"]
     assert len(classes) == 21
-    assert Confusion.load(tmp_path / "calibrator" / "image_categorizer").num_photos == 15
+    assert Confusion.load(tmp_path / "calibrator" / "image_categorizer").num_photos == 20
     for row, before in zip(rows_of(again), rows_of(calibrated.calibrated), strict=True):
         entities = before["key_terms"]
         assert row["key_terms"][: len(entities)] == entities
