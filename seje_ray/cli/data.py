@@ -1,16 +1,23 @@
-"""``seje-ray data``: make data sets."""
+"""``seje-ray data``: make and check data sets."""
 
 import os
 import sys
 from functools import partial
 from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from seje_ray.cli.options import read_run
 
-@click.group("data", epilog="Example: seje-ray data synth --recipes 2000 --out cookbook")
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+
+@click.group("data", epilog="Example: seje-ray data check /data/recipe1m --html check.html")
 def command() -> None:
-    """Make data sets."""
+    """Make and check data sets."""
 
 
 @command.command(
@@ -65,3 +72,136 @@ def synth(recipes: int, seed: int, out: Path, images: bool, food101: bool, proce
         )
         summary = write(out, seed=seed, num_processes=processes, progress=advance)
     click.echo(f"{out}: {summary}")
+
+
+class PhotoNumber(click.ParamType):  # type: ignore[type-arg]  # generic in newer clicks only
+    """A number of photos, or ``all``, which is None."""
+
+    name = "N|all"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | None:
+        """Read the number."""
+        if value in ("all", None):
+            return None
+        try:
+            number = int(value)
+        except ValueError:
+            number = 0
+        if number < 1:
+            self.fail(f"expected a number of at least 1, or all, found {value!r}", param, ctx)
+        return number
+
+
+@command.command("check", epilog="Example: seje-ray data check /data/recipe1m --html check.html")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--photos",
+    "num_photos",
+    type=PhotoNumber(),
+    default="2000",
+    show_default=True,
+    help="Photos to read and compare, drawn evenly.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a page with pictures, too.",
+)
+@click.option(
+    "--config",
+    default="seje",
+    show_default=True,
+    metavar="FILE|NAME",
+    help="Run file whose data settings and vector sizes count.",
+)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=os.cpu_count() or 1,
+    show_default="all cores",
+    help="That read photos.",
+)
+def check(
+    path: Path,
+    num_photos: int | None,
+    as_json: bool,
+    page: Path | None,
+    config: str,
+    overrides: tuple[str, ...],
+    seed: int,
+    threads: int,
+) -> None:
+    """Look through a data set before a long job; nothing is written into it.
+
+    PATH is a Recipe1M folder, or own recipes as .jsonl or .parquet. Tells what is rejected and
+    what to do about it, recipes and photos that partitions share, and what a calibration will
+    take. Ends with an error where calibrate would refuse the data set.
+    """
+    import json
+
+    from seje_ray.recipe1m.audit import audit
+    from seje_ray.recipe1m.records import DataError
+    from seje_ray.report.audit import as_text
+
+    if page is not None and not page.absolute().parent.is_dir():
+        raise DataError(f"{page}: expected a file in a folder that exists; make the folder first")
+    run = read_run(config, overrides, Path())
+    with _Bars() as bars:
+        found = audit(
+            path,
+            num_photos=num_photos,
+            shorter_side=run.data.shorter_side,
+            max_images=run.data.max_images,
+            max_sentences=run.calibrate.sentence_encoder.max_sentences,
+            word_dim=run.calibrate.word_vectors.dim,
+            sentence_dim=run.calibrate.sentence_encoder.dim,
+            removed=run.data.removed,
+            seed=seed,
+            num_threads=threads,
+            progress=bars.show,
+        )
+    click.echo(json.dumps(found.to_dict(), indent=1) if as_json else as_text(found))
+    if page is not None:
+        from seje_ray.report.audit_page import write_page
+
+        write_page(page, found)
+        click.echo(f"page: {page}", err=as_json)
+    if found.blocked is not None:
+        raise DataError(found.blocked)
+
+
+class _Bars:
+    """Progress on stderr: a bar for each part of the work."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[Any] | None = None
+
+    def __enter__(self) -> "_Bars":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, name: str, done: int, total: int | None) -> None:
+        """Show how much of ``name`` is done; nothing else is shown before it is."""
+        from tqdm import tqdm
+
+        if self._bar is None:
+            self._bar = tqdm(desc=f"{name:<22}", unit=" ", file=sys.stderr)
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+        if done == total:
+            self._bar.close()
+            self._bar = None
