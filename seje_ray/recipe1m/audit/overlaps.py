@@ -120,7 +120,7 @@ class _Tally:
         np.logical_or.at(self._has_near, u, self._counts[v] > 0)
         np.logical_or.at(self._has_near, v, self._counts[u] > 0)
         for p, q in SIDES:
-            for one, other in ((u, v), (v, u)):
+            for one, other in ((u, v), (v, u)) if p != q else ((u, v),):
                 i, j = self._first[one, p], self._first[other, q]
                 is_pair = (i >= 0) & (j >= 0)
                 is_pair &= self._items.recipes[i] != self._items.recipes[j]
@@ -166,6 +166,7 @@ class _Tally:
         return None
 
     def _keep(self, side: tuple[int, int], found: Iterable[tuple[int, int, int]]) -> None:
+        """Keep the nearest of the examples."""
         known = self._examples.get(side, [])
         new = [(int(apart), int(i), int(j)) for apart, i, j in found]
         self._examples[side] = sorted({*known, *new})[: self._num_examples]
