@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seje_ray.cli.options import read_run
+from seje_ray.cli.options import read_run, workspace_option
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -205,3 +205,26 @@ class _Bars:
         if done == total:
             self._bar.close()
             self._bar = None
+
+
+@command.command("export-vectors", epilog="Example: seje-ray data export-vectors --out vectors.bin")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="File to write; .txt and .vec are text, other names word2vec's binary format.",
+)
+@workspace_option
+def export_vectors(out: Path, workspace: Path) -> None:
+    """Write the word vectors of a calibration as a word2vec file.
+
+    calibrate.word_vectors.file takes such a file.
+    """
+    from seje_ray.artifact import open_artifact
+    from seje_ray.calibration.word2vec_file import write_word2vec
+    from seje_ray.calibration.word_vectors import WordVectors
+
+    calibrator = open_artifact(workspace / "calibrator", "calibrator")
+    vectors = WordVectors.load(calibrator.folder / "word_vectors")
+    write_word2vec(vectors, out)
+    click.echo(f"{out}: {len(vectors):,} words of {vectors.dim} dimensions")

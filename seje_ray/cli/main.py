@@ -13,7 +13,7 @@ COMMANDS = {  # name -> module and attribute, in the order of use
     "train": ("train", "Phase II: train the joint embedding on calibrated features."),
     "evaluate": ("evaluate", "Embed a partition; print MedR and Recall@K; write a report."),
     "search": ("search", "Find recipes for a photo, or photos for a recipe."),
-    "data": ("data", "Make data sets."),
+    "data": ("data", "Make and check data sets."),
     "show-run": ("show_run", "Print a run file as it will be run, defaults included."),
 }
 

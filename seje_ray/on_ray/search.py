@@ -14,8 +14,8 @@ from seje_ray.on_ray.train import TrainedRun
 from seje_ray.recipe1m.images import load_image
 from seje_ray.recipe1m.own_data import read_own_data
 from seje_ray.recipe1m.records import ImageFile, Recipe
-from seje_ray.report.cards import Card, Example, card, photo_uri
-from seje_ray.report.page import render
+from seje_ray.report.cards import Card, Example, card
+from seje_ray.report.page import photo_uri, render
 from seje_ray.report.photos import PairBook
 from seje_ray.retrieval.embeddings import Embeddings, load_embeddings
 from seje_ray.retrieval.search import nearest

@@ -1,6 +1,5 @@
 """The page of ``seje-ray data check --html``: tables, histograms, and photos to look at."""
 
-import base64
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from seje_ray.report.audit import (
     reading_text,
     verdict,
 )
-from seje_ray.report.page import render
+from seje_ray.report.page import photo_uri, render
 
 THUMBNAIL_SIDE = 200  # pixels, the shorter side
 CHART_WIDTH, CHART_HEIGHT = 300, 90  # of a histogram, SVG units
@@ -99,7 +98,7 @@ def bars(found: Distribution) -> list[Bar]:
 def thumbnail(location: str) -> str:
     """A usable photo as a data URI, small; "" where it cannot be read any more."""
     jpeg = load_image(records.ImageFile("", location), shorter_side=THUMBNAIL_SIDE)
-    return _uri(jpeg) if isinstance(jpeg, bytes) else ""
+    return photo_uri(jpeg) if isinstance(jpeg, bytes) else ""
 
 
 def preview(path: Path) -> str:
@@ -119,15 +118,11 @@ def preview(path: Path) -> str:
         picture.thumbnail((2 * THUMBNAIL_SIDE, 2 * THUMBNAIL_SIDE))
         buffer = io.BytesIO()
         picture.save(buffer, "JPEG", quality=85)
-        return _uri(buffer.getvalue())
+        return photo_uri(buffer.getvalue())
     except (OSError, *DECODER_ERRORS, Image.DecompressionBombError, Warning):
         return ""  # what it is says the reason beside it
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = strict
-
-
-def _uri(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
 
 
 def _photo_matches(audit: Audit) -> list[dict[str, Any]]:

@@ -26,10 +26,10 @@ from seje_ray.calibration.sentence_encoder.next_sentence import (
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.recipe1m.text import tokenize
-from seje_ray.report.cards import Card, drawn_rows, photo_uri
+from seje_ray.report.cards import Card, drawn_rows
 from seje_ray.report.category_report import CategoryColumns, category_report
 from seje_ray.report.confusion import confusion_picture
-from seje_ray.report.page import render
+from seje_ray.report.page import photo_uri, render
 from seje_ray.report.plots import category_terms, fitting_curves
 from seje_ray.training.text_features import term_tagger_of
 

@@ -1,11 +1,11 @@
 """Retrieval examples to look at: a query, and what the model ranks first for it."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from seje_ray.report.page import photo_uri
 from seje_ray.report.photos import PairBook
 from seje_ray.retrieval.embeddings import Embeddings
 from seje_ray.retrieval.search import nearest
@@ -29,11 +29,6 @@ class Example:
     query: Card
     shows_photo: bool  # the query is the photo; else the text
     results: tuple[Card, ...]
-
-
-def photo_uri(jpeg: bytes) -> str:
-    """A photo as text that a page can hold."""
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
 
 
 def card(book: PairBook, row: int, *, note: str = "", is_match: bool = False) -> Card:

@@ -1,5 +1,6 @@
 """Pages a person opens: one HTML file each, photos and plots inside, no network."""
 
+import base64
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -21,3 +22,8 @@ def _environment() -> Environment:
 def render(template: str, values: Mapping[str, Any]) -> str:
     """Fill ``templates/TEMPLATE``; every name in it must be in ``values``."""
     return _environment().get_template(template).render(values)
+
+
+def photo_uri(jpeg: bytes) -> str:
+    """A photo as text that a page can hold."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")

@@ -9,12 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from seje_ray.artifact import open_artifact
 from seje_ray.calibration.categorizer_accuracy import Confusion
 from seje_ray.calibration.corpus import recipe_text
 from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
+from seje_ray.cli.main import cli
 from seje_ray.on_ray.calibrate import calibrate
 from seje_ray.recipe1m.cookbook import write_food101
 from seje_ray.recipe1m.records import DataError
@@ -80,6 +82,24 @@ def test_the_page_shows_what_came_out(calibrated):
     assert page.count("<svg") == 3
     assert page.count("data:image/jpeg") == 10
     assert not re.search(r"""(src|href)=["']?http""", page)
+
+
+def test_word_vectors_go_out_and_come_in_again(calibrated, workspace, tmp_path):
+    """The file of ``data export-vectors`` gives the vocabulary that it came from."""
+    path = tmp_path / "vectors.bin"
+    arguments = ["data", "export-vectors", "--workspace", str(workspace), "--out", str(path)]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 0
+    assert "words of 12 dimensions" in result.output
+
+    run = tiny_run(f"calibrate.word_vectors.file={path}")
+    for name in ("recipes", "calibrator", "cookbook-120-0"):
+        shutil.copytree(workspace / name, tmp_path / "w" / name)
+    again = calibrate(run, None, tmp_path / "w", last_stage="fit").calibrator
+
+    assert again is not None
+    known = calibrated.calibrator.manifest.facts["vocabulary_hash"]
+    assert again.manifest.facts["vocabulary_hash"] == known
 
 
 def test_a_second_run_changes_nothing_and_a_setting_refits_only_its_part(tmp_path, calibrated):
