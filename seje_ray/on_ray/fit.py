@@ -27,7 +27,8 @@ from seje_ray.artifact import (
 )
 from seje_ray.calibration.fit_worker import FitWorker, OneFitWorker
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
-from seje_ray.on_ray.components import Component, FitInputs, generations
+from seje_ray.on_ray.component_fits import FitInputs
+from seje_ray.on_ray.components import Component, generations
 from seje_ray.on_ray.connect import num_cpus, num_gpus
 from seje_ray.on_ray.group import MAX_RESTARTS, GroupMember, run_group
 from seje_ray.on_ray.progress import drawn, new_board, reporter
@@ -70,9 +71,7 @@ def _fit_together(
         return
     (folder / "manifest.json").unlink(missing_ok=True)  # it no longer describes what is there
     board = new_board()
-    in_groups = [
-        c for c in todo if c.is_network and num_workers > 1 and c.name == "sentence_encoder"
-    ]
+    in_groups = [c for c in todo if c.in_group and num_workers > 1]
     alone = [c for c in todo if c not in in_groups]
     gpus, num_on_gpu = num_gpus(), sum(c.is_network for c in alone)
     settings = {
