@@ -127,8 +127,10 @@ def test_cost_is_scaled_from_the_photos_that_can_be_used(faulty):
     assert (reading.available, reading.read, reading.usable) == (15, 15, 11)
     assert (cost.photos, cost.recipes_with_photos) == (11, 11)
     assert cost.recipes_bytes > 11 * reading.mean_jpeg_bytes
-    # per recipe: a word vector, three sentence vectors, and a word vector for its photo
-    assert cost.calibrated_bytes > 11 * (reading.mean_jpeg_bytes + 4 * (300 + 3 * 1024 + 300))
+    # per recipe: a word vector, three sentence vectors, and a word vector for its photo, of which
+    # zstd takes a tenth at most: the exponents of random float32 numbers are all it can shrink
+    vectors = 4 * (300 + 3 * 1024 + 300)
+    assert cost.calibrated_bytes > 11 * (reading.mean_jpeg_bytes + 0.9 * vectors)
     assert cost.calibrated_bytes < 11 * (reading.mean_jpeg_bytes + 40_000)
 
 
