@@ -88,6 +88,7 @@ def _start(num_workers: int) -> None:
         ray.init(log_to_driver=False, logging_level=logging.ERROR)
         return
     ray.init(
+        address="local",  # not a cluster that somebody else has started on this machine
         num_cpus=(os.cpu_count() or 1) + num_workers + 2,
         include_dashboard=False,
         log_to_driver=False,

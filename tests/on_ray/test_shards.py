@@ -65,7 +65,7 @@ def summary(rows):
 def cluster(request):
     """A local Ray that is told it has so many GPUs; torch sees none."""
     ray.init(
-        num_cpus=4, num_gpus=request.param, include_dashboard=False, log_to_driver=False,
+        "local", num_cpus=4, num_gpus=request.param, include_dashboard=False, log_to_driver=False,
         logging_level="ERROR",
     )  # fmt: skip
     yield request.param
