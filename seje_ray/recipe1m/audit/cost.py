@@ -72,7 +72,7 @@ def stored_text_bytes(recipes: Sequence[Recipe], scratch: Path) -> float:
 def stored_vector_bytes(sizes: dict[str, int], scratch: Path) -> dict[str, float]:
     """Bytes that so many random numbers per recipe take in a shard, by writing them.
 
-    Random float32 numbers shrink by some 7 %; vectors that repeat, as those of an image's category do,
+    Random float32 numbers shrink by some 7 %; vectors that repeat, as those of a category do,
     take less.
     """
     generator = np.random.default_rng(0)
