@@ -53,6 +53,7 @@ def calibrated(word_dim: int, sentence_dim: int, feature_dim: int | None) -> pa.
         pa.field("category_id", pa.int32()),  # 0 is background
         pa.field("category_source", pa.string()),
         pa.field("sentence_vectors", pa.list_(vector(sentence_dim))),
+        pa.field("num_missing_sentences", pa.int32()),  # of them, zeros where none was given
         pa.field("image_category_ids", pa.list_(pa.int32())),  # one per photo
         pa.field("image_category_vectors", pa.list_(vector(word_dim))),  # one per photo
     ]

@@ -97,8 +97,10 @@ class SentenceEncoderConfig:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    # "transformer" takes calibrate.text_model as it is; all but max_sentences is then unused
-    backend: Literal["skip_instructions", "transformer"] = "skip_instructions"
+    # "transformer" takes calibrate.text_model as it is, "file" the vectors of ``file``; of the
+    # others only max_sentences is then used
+    backend: Literal["skip_instructions", "transformer", "file"] = "skip_instructions"
+    file: str | None = None  # Parquet of id, step (from 0) and vector, for backend file
     dim: int = 1024  # of a sentence vector
     vocabulary_size: int = 20_000  # most frequent words
     epochs: int = 5
@@ -109,6 +111,11 @@ class SentenceEncoderConfig:
     def __post_init__(self) -> None:
         _require(
             self,
+            (
+                "file",
+                (self.file is not None) == (self.backend == "file"),
+                "a Parquet file where backend is file, and null elsewhere",
+            ),
             ("dim", self.dim >= 1, ">= 1"),
             ("vocabulary_size", self.vocabulary_size >= 10, ">= 10"),
             ("epochs", self.epochs >= 0, ">= 0"),

@@ -23,6 +23,7 @@ from seje_ray.recipe1m.cookbook import write_cookbook
 from seje_ray.recipe1m.records import DataError
 from seje_ray.recipe1m.source import open_source
 from seje_ray.report.calibration import CalibrationArtifacts, write_calibration_report
+from seje_ray.report.sentence_report import given_sentence_facts
 
 STAGES = ("ingest", "fit", "transform")
 
@@ -38,8 +39,10 @@ class Calibrated:
 
     def __str__(self) -> str:
         lines = [_recipes_line(self.recipes)]
+        given = None
         if self.calibrator is not None:
             facts = self.calibrator.manifest.facts
+            given = facts.get("given_sentences")
             lines.append(
                 f"calibrator: {facts['num_words']:,} word vectors, {facts['num_categories']:,} "
                 "categories with background"
@@ -48,6 +51,9 @@ class Calibrated:
             rows = self.calibrated.manifest.rows
             pairs = ", ".join(f"{rows.get(p, 0):,} {p}" for p in ("train", "val", "test"))
             lines.append(f"calibrated: {pairs} recipes with photos")
+            if given is not None:
+                counts = self.calibrated.manifest.facts["counts"]
+                lines.append(f"sentence vectors: {given_sentence_facts(given, counts)}")
             lines.append(f"in {self.calibrated.folder}")
         if self.report is not None:
             lines.append(f"report: {self.report}")

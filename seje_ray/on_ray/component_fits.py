@@ -25,8 +25,14 @@ from seje_ray.calibration.key_terms import RECIPES_PER_BATCH, RecipeWords
 from seje_ray.calibration.line_tagger import LineTagger, fit_line_tagger
 from seje_ray.calibration.photo_batches import ShuffledPhotos
 from seje_ray.calibration.photos import PhotoBatches
+from seje_ray.calibration.sentence_encoder.given import GivenSentences, agreement
 from seje_ray.calibration.sentence_encoder.skip_instructions import fit_skip_instructions
 from seje_ray.calibration.sentence_encoder.transformer import TransformerEncoder
+from seje_ray.calibration.sentence_encoder.vector_file import (
+    SentenceVectorFileError,
+    first_id,
+    import_sentence_vectors,
+)
 from seje_ray.calibration.term_tagger import BilstmTagger, DetIngrsTagger, understood_entities
 from seje_ray.calibration.text_model import TextModel
 from seje_ray.calibration.word2vec_file import read_word2vec
@@ -143,8 +149,10 @@ def _vocabulary(vectors: WordVectors) -> Facts:
 
 
 def sentence_encoder_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
-    """Skip-instructions, on all workers together; or a text model as it is."""
+    """Skip-instructions, on all workers together; a text model as it is; or vectors of a file."""
     config = inputs.run.calibrate.sentence_encoder
+    if config.file is not None:
+        return _given_sentences(inputs, Path(config.file))
     if config.backend == "transformer":
         model = TextModel(str(inputs.run.calibrate.text_model), inputs.worker.device)
         return TransformerEncoder(model), {"sentence_dim": model.dim}
@@ -161,6 +169,21 @@ def sentence_encoder_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
         progress=inputs.progress,
     )
     return encoder, {"sentence_dim": encoder.dim}
+
+
+def _given_sentences(inputs: FitInputs, path: Path) -> tuple[Fitted, Facts]:
+    """Vectors of a file, and how many train recipes it knows."""
+    imported = import_sentence_vectors(path, inputs.state, inputs.progress)
+    given, train = GivenSentences.load(imported.folder), inputs.recipes.shards("train")
+    found = agreement(given, train)
+    if found.num_recipes and not found.num_known:
+        own = next(iter(TextCorpus(train))).id
+        raise SentenceVectorFileError(
+            f"{path}: expected vectors of train recipes, found none of {found.num_recipes:,}: an "
+            f"id of theirs is {own!r}, one of the file is {first_id(path)!r}; ids must be equal"
+        )
+    facts = {"num_vectors": len(given), **found._asdict()}
+    return imported, {"sentence_dim": given.dim, "given_sentences": facts}
 
 
 def image_categorizer_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:

@@ -98,7 +98,9 @@ def _sentence_settings(run: RunConfig) -> dict[str, Any]:
     config = run.calibrate.sentence_encoder
     if config.backend == "transformer":
         return {"text_model": text_model_hash(str(run.calibrate.text_model))}
-    return _without(asdict(config), "max_sentences")
+    if config.backend == "file":
+        return {"backend": config.backend}
+    return _without(asdict(config), "max_sentences", "file")
 
 
 def _without(section: dict[str, Any], *used_elsewhere: str) -> dict[str, Any]:
@@ -109,6 +111,7 @@ def _without(section: dict[str, Any], *used_elsewhere: str) -> dict[str, Any]:
 def generations(run: RunConfig) -> tuple[tuple[Component, ...], ...]:
     """Components by what they wait for; those of one generation are fitted side by side."""
     tags, fills = run.calibrate.tagger == "bilstm", run.calibrate.categories.backoff != "none"
+    encodes = run.calibrate.sentence_encoder.backend == "skip_instructions"
     has_own_photos = run.calibrate.image_categorizer.photos is not None
     line_tagger = Component(
         "line_tagger",
@@ -131,7 +134,12 @@ def generations(run: RunConfig) -> tuple[tuple[Component, ...], ...]:
         files=lambda run: file_hashes(word_vectors=run.calibrate.word_vectors.file),
     )
     sentence_encoder = Component(
-        "sentence_encoder", sentence_encoder_fit, _sentence_settings, is_network=True, in_group=True
+        "sentence_encoder",
+        sentence_encoder_fit,
+        _sentence_settings,
+        is_network=encodes,
+        in_group=encodes,
+        files=lambda run: file_hashes(sentence_vectors=run.calibrate.sentence_encoder.file),
     )
     image_categorizer = Component(
         "image_categorizer",

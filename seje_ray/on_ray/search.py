@@ -8,7 +8,6 @@ import numpy as np
 
 from seje_ray.artifact import open_artifact, write_text
 from seje_ray.calibration.corpus import RecipeText
-from seje_ray.errors import SejeError
 from seje_ray.on_ray.embed import embed_partition
 from seje_ray.on_ray.train import TrainedRun
 from seje_ray.recipe1m.images import load_image
@@ -19,13 +18,9 @@ from seje_ray.report.page import photo_uri, render
 from seje_ray.report.photos import PairBook
 from seje_ray.retrieval.embeddings import Embeddings, load_embeddings
 from seje_ray.retrieval.search import nearest
-from seje_ray.training.query import QueryEmbedder
+from seje_ray.training.query import QueryEmbedder, QueryError
 
 STORED_SIDE = 512  # pixels, shorter side of a query photo
-
-
-class QueryError(SejeError):
-    """A query cannot be used; says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +73,7 @@ class Searcher:
         """Photos for a recipe: an id of the partition, or a file with one recipe.
 
         Raises:
-            QueryError: If there is no such recipe.
+            QueryError: If there is no such recipe, or the file's cannot be embedded.
         """
         if name in self._embeddings.ids:
             return self.for_row(self._embeddings.ids.index(name), num_results, is_photo=False)

@@ -24,6 +24,7 @@ from seje_ray.calibration.category_backoff import (
     image_votes,
 )
 from seje_ray.calibration.corpus import recipe_text
+from seje_ray.calibration.sentence_encoder import Steps
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError
 from seje_ray.on_ray.components import text_files, text_section, weights_hash
@@ -45,7 +46,7 @@ from seje_ray.schema import calibrated as calibrated_schema
 from seje_ray.schema import vector
 from seje_ray.training.build import backbone_of
 from seje_ray.training.photo_features import PhotoExtractor
-from seje_ray.training.text_features import sentence_encoder_of, text_calibrator_of
+from seje_ray.training.text_features import sentence_vectors_of, text_calibrator_of
 
 VOTES = "image_votes"  # column that only ``FillCategories`` reads
 DONE = pa.schema([("shard", pa.string()), ("rows", pa.int64())])  # what the last stage gives
@@ -72,26 +73,20 @@ def transform(run: RunConfig, recipes: Artifact, calibrator: Artifact, workspace
         "calibrator": str(calibrator.folder),
         "run": json.dumps(run_to_dict(run)),
     }
-    text = (
-        functools.partial(accelerator_actors, gpu_share=0.25)
-        if _rates_by_network(run)
-        else cpu_actors
-    )
+    network = functools.partial(accelerator_actors, gpu_share=0.25)
+    text = network if run.calibrate.rater == "bert" else cpu_actors
+    sentences = cpu_actors if run.calibrate.sentence_encoder.backend == "file" else network
     fills = run.calibrate.categories.backoff != "none"
     operators = [
         tasks(read_shards),
         text(OnTables, inner=AddTextFeatures, **fitted),
-        accelerator_actors(OnTables, inner=AddSentenceVectors, gpu_share=0.25, **fitted),
+        sentences(OnTables, inner=AddSentenceVectors, **fitted),
         accelerator_actors(OnTables, inner=AddImageFeatures, gpu_share=0.5, **fitted),
         *([cpu_actors(OnTables, inner=FillCategories, **fitted)] if fills else []),
         tasks(commit_shards),
     ]
     run_shards("calibrating", items, operators, done=len(names) - len(todo))
     return _close(folder, partial, plan, run, recipes, calibrator)
-
-
-def _rates_by_network(run: RunConfig) -> bool:
-    return run.calibrate.rater == "bert"
 
 
 def _require_pairs(recipes: Artifact) -> None:
@@ -147,7 +142,7 @@ def _close(
             "image_features_of": plan.section["frozen"],
             "category_names": list(Categories.load(calibrator.folder / "text").names),
             "image_category_names": facts["image_category_names"],
-            "counts": _counts(partial),
+            "counts": _counts(partial, run.calibrate.sentence_encoder.max_sentences),
         },
     )
     wrong = {p: (n, manifest.rows.get(p, 0)) for p, n in expected.items()}
@@ -164,21 +159,27 @@ def _feature_dim(run: RunConfig) -> int | None:
     return backbone_of(run.model.backbone, load_weights=False).feature_dim
 
 
-def _counts(folder: Path) -> dict[str, int]:
+def _counts(folder: Path, max_sentences: int) -> dict[str, int]:
     """What the report tells about the text features."""
     counts: Counter[str] = Counter()
     columns = [
         "ingredients", "key_terms", "num_missing_terms", "num_rescued_lines",
-        "num_unknown_lines", "category_id",
+        "num_unknown_lines", "category_id", "instructions", "num_missing_sentences",
     ]  # fmt: skip
     for path in sorted(folder.glob("*-*.parquet")):
         table = pq.read_table(path, columns=columns)
         counts["recipes"] += table.num_rows
         counts["background"] += pc.sum(pc.equal(table["category_id"], 0)).as_py() or 0
-        for name in ("missing_terms", "rescued_lines", "unknown_lines"):
+        for name in ("missing_terms", "rescued_lines", "unknown_lines", "missing_sentences"):
             counts[name] += pc.sum(table[f"num_{name}"]).as_py() or 0
         counts["lines"] += pc.sum(pc.list_value_length(table["ingredients"])).as_py() or 0
         counts["key_terms"] += pc.sum(pc.list_value_length(table["key_terms"])).as_py() or 0
+        sentences = pc.min_element_wise(pc.list_value_length(table["instructions"]), max_sentences)
+        has_none = pc.and_(
+            pc.greater(sentences, 0), pc.equal(sentences, table["num_missing_sentences"])
+        )
+        counts["sentences"] += pc.sum(sentences).as_py() or 0
+        counts["recipes_without_sentences"] += pc.sum(has_none).as_py() or 0
     return dict(sorted(counts.items()))
 
 
@@ -226,14 +227,23 @@ class AddSentenceVectors:
         torch.set_num_threads(cores_per_network())
         config = run_from_json(run, "the driver's run").calibrate
         self._max_sentences = config.sentence_encoder.max_sentences
-        self._encoder = sentence_encoder_of(config, Path(calibrator), _device())
+        self._sentence_vectors = sentence_vectors_of(config, Path(calibrator), _device())
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Append the column to one shard."""
-        recipes = [steps[: self._max_sentences] for steps in table["instructions"].to_pylist()]
-        vectors = self._encoder.encode([step for steps in recipes for step in steps])
-        column = ragged_array(vectors, [len(steps) for steps in recipes])
-        return _with_columns(table, {"sentence_vectors": column})
+        """Append the columns to one shard."""
+        ids, instructions = table["id"].to_pylist(), table["instructions"].to_pylist()
+        recipes = [
+            Steps(id_, steps[: self._max_sentences])
+            for id_, steps in zip(ids, instructions, strict=True)
+        ]
+        vectors, is_missing = self._sentence_vectors.of(recipes)
+        counts = [len(recipe.sentences) for recipe in recipes]
+        num_missing = [int(part.sum()) for part in np.split(is_missing, np.cumsum(counts)[:-1])]
+        columns = {
+            "sentence_vectors": ragged_array(vectors, counts),
+            "num_missing_sentences": pa.array(num_missing, pa.int32()),
+        }
+        return _with_columns(table, columns)
 
 
 class AddImageFeatures:

@@ -31,6 +31,7 @@ from seje_ray.report.category_report import CategoryColumns, category_report
 from seje_ray.report.confusion import confusion_picture
 from seje_ray.report.page import photo_uri, render
 from seje_ray.report.plots import category_terms, fitting_curves
+from seje_ray.report.sentence_report import given_sentence_facts
 from seje_ray.training.text_features import term_tagger_of
 
 NUM_CATEGORIES, NUM_TERMS = 12, 8  # that are drawn
@@ -78,6 +79,7 @@ def write_calibration_report(folder: Path, run: RunConfig, artifacts: Calibratio
             "unknown": unknown,
             "num_words": len(words),
             "nearest": nearest_words(words, text.lexicon.frequencies),
+            "given_sentences": _given_sentences(artifacts),
             "next_sentence": _next_sentence(calibrated, words, run.seed),
             "curves": fitting_curves(_histories(calibrator.folder)),
             "confusion": _confusion(calibrator.folder, facts["image_category_names"]),
@@ -224,6 +226,12 @@ def _first_rows(
                 return
             num -= 1
             yield row
+
+
+def _given_sentences(artifacts: CalibrationArtifacts) -> str:
+    given = artifacts.calibrator.manifest.facts.get("given_sentences")
+    counts = artifacts.calibrated.manifest.facts["counts"]
+    return "" if given is None else given_sentence_facts(given, counts)
 
 
 def _next_sentence(calibrated: Artifact, words: WordVectors, seed: int) -> list[tuple[str, str]]:

@@ -9,12 +9,18 @@ from torch import Tensor
 
 from seje_ray.artifact import open_artifact, require_equal_hash
 from seje_ray.calibration.corpus import RecipeText
+from seje_ray.calibration.sentence_encoder import Steps
 from seje_ray.config import load_run
+from seje_ray.errors import SejeError
 from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.training.build import FeatureDims, build_model, pixel_spec
 from seje_ray.training.photo_features import PhotoExtractor
 from seje_ray.training.state import load_model_weights, read_origin
-from seje_ray.training.text_features import sentence_encoder_of, text_calibrator_of
+from seje_ray.training.text_features import sentence_vectors_of, text_calibrator_of
+
+
+class QueryError(SejeError):
+    """A query cannot be used; says why."""
 
 
 class QueryEmbedder:
@@ -65,22 +71,39 @@ class QueryEmbedder:
 
     @torch.inference_mode()
     def embed_recipe(self, recipe: RecipeText) -> np.ndarray:
-        """Unit recipe embedding (D,) of a recipe's texts."""
+        """Unit recipe embedding (D,) of a recipe's texts.
+
+        Raises:
+            QueryError: If its instructions have no vectors, since calibration was given these.
+        """
         config, model = self._run.calibrate, self._run.model
+        sentences, num_sentences = self._sentences(recipe)
         [text] = text_calibrator_of(config, self._calibrator).features([recipe])
-        encoder = sentence_encoder_of(config, self._calibrator)
-        steps = recipe.instructions[: config.sentence_encoder.max_sentences]
-        sentences = encoder.encode(steps) if steps else np.zeros((1, encoder.dim), np.float32)
         embedding: np.ndarray = (
             self._model.recipe_encoder(
                 _used(sentences[None], model.use_sentences),
-                torch.tensor([len(steps)]),
+                torch.tensor([num_sentences]),
                 _used(text.key_term_vector[None], model.use_key_terms),
             )[0]
             .float()
             .numpy()
         )
         return embedding
+
+    def _sentences(self, recipe: RecipeText) -> tuple[np.ndarray, int]:
+        """Sentence vectors, at least one row, and how many of them count."""
+        config = self._run.calibrate
+        steps = recipe.instructions[: config.sentence_encoder.max_sentences]
+        source = sentence_vectors_of(config, self._calibrator)
+        # Whatever its id is: texts of a user's own need not be those of a recipe of that id.
+        vectors, is_missing = source.of([Steps(None, steps)])
+        if self._run.model.use_sentences and is_missing.any():
+            raise QueryError(
+                f"recipe {recipe.id!r}: its instructions need a sentence encoder, and this "
+                "calibration took sentence vectors from a file; search by the id of a recipe of "
+                "the partition, or calibrate with another calibrate.sentence_encoder.backend"
+            )
+        return (vectors if steps else np.zeros((1, source.dim), np.float32)), len(steps)
 
 
 def _used(values: np.ndarray, is_used: bool) -> Tensor:

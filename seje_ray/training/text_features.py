@@ -12,7 +12,8 @@ from seje_ray.calibration.parts_of_speech import PosActions
 from seje_ray.calibration.raters import Rater
 from seje_ray.calibration.raters.bert import BertRater
 from seje_ray.calibration.raters.textrank import TextRankRater
-from seje_ray.calibration.sentence_encoder import SentenceEncoder
+from seje_ray.calibration.sentence_encoder import EncodedSentences, SentenceVectors
+from seje_ray.calibration.sentence_encoder.given import GivenSentences
 from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
 from seje_ray.calibration.sentence_encoder.transformer import TransformerEncoder
 from seje_ray.calibration.term_tagger import BilstmTagger, DetIngrsTagger, TermTagger
@@ -49,14 +50,16 @@ def term_tagger_of(
     return BilstmTagger(network, reexaminer, threshold=config.line_tagger.threshold)
 
 
-def sentence_encoder_of(
+def sentence_vectors_of(
     config: CalibrateConfig, calibrator: Path, device: torch.device | str = "cpu"
-) -> SentenceEncoder:
-    """Read the fitted sentence encoder."""
+) -> SentenceVectors:
+    """What gives f_sent: the fitted sentence encoder, or the vectors that a file gave."""
     folder = calibrator / "sentence_encoder"
+    if config.sentence_encoder.backend == "file":
+        return GivenSentences.load(folder)
     if config.sentence_encoder.backend == "transformer":
-        return TransformerEncoder.load(folder, device)
-    return SkipInstructions.load(folder).to(device)
+        return EncodedSentences(TransformerEncoder.load(folder, device))
+    return EncodedSentences(SkipInstructions.load(folder).to(device))
 
 
 def _actions_of(config: CalibrateConfig) -> ActionFinder:

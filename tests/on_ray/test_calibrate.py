@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,14 @@ from seje_ray.artifact import open_artifact
 from seje_ray.calibration.categorizer_accuracy import Confusion
 from seje_ray.calibration.corpus import recipe_text
 from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
+from seje_ray.calibration.sentence_encoder.vector_file import SentenceVectorFileError
 from seje_ray.cli.main import cli
 from seje_ray.on_ray.calibrate import calibrate
+from seje_ray.on_ray.connect import connected
 from seje_ray.recipe1m.cookbook import write_food101
 from seje_ray.recipe1m.records import DataError
 from seje_ray.schema import calibrated as calibrated_schema
+from seje_ray.training.query import QueryEmbedder, QueryError
 from seje_ray.training.text_features import text_calibrator_of
 from tests.on_ray.killing import run_until
 from tests.on_ray.tiny import TINY, tiny_run
@@ -127,6 +131,67 @@ def test_a_second_run_changes_nothing_and_a_setting_refits_only_its_part(tmp_pat
     again = open_artifact(tmp_path / "calibrated", "calibrated")
     assert again.manifest.facts["word_dim"] == 8
     assert max(len(row["sentence_vectors"]) for row in rows_of(again)) == 5
+
+
+def write_sentence_vectors(path, rows):
+    """A file of (id, step, vector), last row first."""
+    ids, steps, vectors = zip(*reversed(rows), strict=True)
+    columns = {"id": ids, "step": steps, "vector": pa.array(vectors, pa.list_(pa.float32()))}
+    pq.write_table(pa.table(columns), path)
+
+
+def test_sentence_vectors_of_a_file_are_those_that_it_holds(
+    tmp_path, calibrated, workspace, trained
+):
+    """The stored ones, less a recipe and a step, and one more than another recipe has steps.
+
+    What is not there is zero, counted and told. A recipe of the user's own cannot be encoded.
+    """
+    stored = rows_of(calibrated.calibrated)
+    rows = [(r["id"], s, v) for r in stored for s, v in enumerate(r["sentence_vectors"])]
+    train = [r for r in stored if r["partition"] == "train" and len(r["instructions"]) > 1]
+    unknown, cut, longer = train[0], train[1], train[2]
+    last = len(cut["instructions"]) - 1
+    kept = [row for row in rows if row[0] != unknown["id"] and row[:2] != (cut["id"], last)]
+    more = (longer["id"], len(longer["instructions"]), [1.0] * 16)
+    write_sentence_vectors(tmp_path / "v.parquet", [*kept, more])
+    write_sentence_vectors(tmp_path / "other.parquet", [("another", 0, [1.0] * 16)])
+    for name in ("recipes", "calibrator", "cookbook-120-0"):
+        shutil.copytree(workspace / name, tmp_path / name)
+    made = {p: p.stat().st_mtime_ns for p in (tmp_path / "calibrator").glob("*/manifest.json")}
+    backend = "calibrate.sentence_encoder.backend=file"
+    setting = f"calibrate.sentence_encoder.file={tmp_path}"
+
+    with connected():
+        with pytest.raises(SentenceVectorFileError, match=r"none of \d+: an id of .*'another'"):
+            calibrate(tiny_run(backend, f"{setting}/other.parquet"), None, tmp_path)
+        again = calibrate(tiny_run(backend, f"{setting}/v.parquet"), None, tmp_path)
+
+    assert {p.parent.name for p, t in made.items() if p.stat().st_mtime_ns != t} == {
+        "sentence_encoder"
+    }
+    for row, before in zip(rows_of(again.calibrated), stored, strict=True):
+        expected = [list(vector) for vector in before["sentence_vectors"]]
+        missing = {unknown["id"]: range(len(expected)), cut["id"]: [last]}.get(row["id"], [])
+        for step in missing:
+            expected[step] = [0.0] * 16
+        assert row["sentence_vectors"] == expected
+        assert row["num_missing_sentences"] == len(missing)
+        assert before["num_missing_sentences"] == 0
+    counts = again.calibrated.manifest.facts["counts"]
+    assert counts["sentences"] == len(rows)
+    assert counts["missing_sentences"] == len(unknown["instructions"]) + 1
+    assert counts["recipes_without_sentences"] == 1
+    assert again.calibrator.manifest.facts["given_sentences"]["num_longer"] == 1
+    told = f"{counts['missing_sentences']} of {len(rows)} instructions have none"
+    assert told in str(again)
+    assert told in again.report.read_text()
+
+    recipe = recipe_text(longer)
+    embedder = QueryEmbedder(trained.best_checkpoint, tmp_path)
+    with pytest.raises(QueryError, match=r"its instructions need a sentence encoder.* by the id"):
+        embedder.embed_recipe(recipe)
+    assert embedder.embed_recipe(replace(recipe, instructions=())).shape == (16,)
 
 
 def test_other_back_ends_are_one_setting_away(tmp_path, calibrated, workspace):

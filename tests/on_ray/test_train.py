@@ -9,10 +9,10 @@ from safetensors.torch import load_file
 from seje_ray.errors import ArtifactError, ResourceError
 from seje_ray.on_ray.embed import embed_partition
 from seje_ray.on_ray.evaluate import evaluate_run
-from seje_ray.on_ray.search import QueryError, Searcher
+from seje_ray.on_ray.search import Searcher
 from seje_ray.on_ray.train import open_run, train
 from seje_ray.report.evaluation import as_text
-from seje_ray.training.query import QueryEmbedder
+from seje_ray.training.query import QueryEmbedder, QueryError
 from tests.on_ray.killing import run_until
 from tests.on_ray.tiny import TINY, tiny_run
 

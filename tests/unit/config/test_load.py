@@ -72,6 +72,16 @@ def test_broken_files_are_one_error(tmp_path, text, message):
         load_run(written(tmp_path, text))
 
 
+@pytest.mark.parametrize("encoder", ["{backend: file}", "{file: vectors.parquet}"])
+def test_a_file_of_sentence_vectors_and_its_back_end_go_together(tmp_path, encoder):
+    """Neither is ignored where the other was forgotten."""
+    path = written(tmp_path, f"calibrate: {{sentence_encoder: {encoder}}}")
+    with pytest.raises(ConfigError, match="file must be a Parquet file where backend is file"):
+        load_run(path)
+    both = written(tmp_path, "calibrate: {sentence_encoder: {backend: file, file: v.parquet}}")
+    assert load_run(both).calibrate.sentence_encoder.file == "v.parquet"
+
+
 @pytest.mark.parametrize("override", ["margin", "=3", "seed.deeper=1", "loss.margin=[1"])
 def test_broken_overrides_are_one_error(tmp_path, override):
     """An override that is no KEY=VALUE, or goes through a value."""

@@ -74,6 +74,7 @@ def _row(recipe_id: str, generator: np.random.Generator) -> dict:
         "category_id": int(generator.integers(NUM_CATEGORIES)),
         "category_source": "bigram",
         "sentence_vectors": vectors(int(generator.integers(1, 5)), SENTENCE_DIM),
+        "num_missing_sentences": 0,
         "image_category_ids": [1] * num_images,
         "image_category_vectors": vectors(num_images, WORD_DIM),
         "image_features": [
