@@ -5,7 +5,7 @@ Letters: E word-vector dimensions, F pooled image features, D joint dimensions.
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1  # raised when a column changes its name, type or meaning
+SCHEMA_VERSION = 2  # raised when a column changes its name, type or meaning
 
 ENTITY = pa.struct([("text", pa.string()), ("valid", pa.bool_())])
 IMAGE_FILE = pa.struct([("id", pa.string()), ("location", pa.string())])

@@ -101,7 +101,7 @@ def test_what_cannot_be_used_is_refused_with_the_command_that_mends_it(tmp_path)
     with pytest.raises(ArtifactError, match="unfinished"):
         open_artifact(folder, "recipes")
     make(folder)
-    with pytest.raises(ArtifactError, match="expected calibrated of schema 1, found recipes"):
+    with pytest.raises(ArtifactError, match="expected calibrated of schema 2, found recipes"):
         open_artifact(folder, "calibrated")
     manifest = folder / "manifest.json"
     raw = json.loads(manifest.read_text())
