@@ -1,6 +1,7 @@
 """Run configuration: what a run is, with nothing of torch, Ray or click."""
 
 from seje_ray.config.load import load_run, named_run_file, run_from_json, run_to_dict
+from seje_ray.config.loss import LossConfig
 from seje_ray.config.sections import (
     BackboneConfig,
     CalibrateConfig,
@@ -9,7 +10,6 @@ from seje_ray.config.sections import (
     EvaluateConfig,
     ImageCategorizerConfig,
     LineTaggerConfig,
-    LossConfig,
     ModelConfig,
     RunConfig,
     SentenceEncoderConfig,

@@ -9,18 +9,9 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
 
-STRICT = ConfigDict(extra="forbid", strict=True)
-
-
-def _require(section: object, *rules: tuple[str, bool, str]) -> None:
-    """Raise one ValueError that names every broken rule (field, holds, expectation)."""
-    broken = [
-        f"{name} must be {expected}, got {getattr(section, name)!r}"
-        for name, holds, expected in rules
-        if not holds
-    ]
-    if broken:
-        raise ValueError("; ".join(broken))
+from seje_ray.config.loss import LossConfig
+from seje_ray.config.rules import STRICT
+from seje_ray.config.rules import require as _require
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,35 +238,6 @@ class ModelConfig:
             ("embedding_dim", self.embedding_dim >= 1, ">= 1"),
             ("lstm_dim", self.lstm_dim >= 1, ">= 1"),
             ("dropout", 0 <= self.dropout < 1, "in [0, 1)"),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LossConfig:
-    """Weights and constants of the training objective."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = STRICT
-
-    scale: float = 16.0  # gamma > 0, sharpness of the soft margin
-    margin: float = 0.0  # m in [0, 2], Euclidean distance between unit vectors
-    negatives: Literal["instance", "category", "both"] = "both"  # double negative sampling
-    category_weight: float = 0.005  # lambda 1 >= 0, of each of the two cross entropies
-    background_weight: float = 0.0  # >= 0, of recipes without a category; SEJE's code has 1
-    discriminator_weight: float = 0.005  # lambda 2 >= 0
-    discriminator: Literal["wgan_gp", "bce"] = "wgan_gp"
-    gradient_penalty: float = 10.0  # >= 0, wgan_gp only
-    discriminator_learning_rate: float = 1e-4  # > 0
-
-    def __post_init__(self) -> None:
-        _require(
-            self,
-            ("scale", self.scale > 0, "> 0"),
-            ("margin", 0 <= self.margin <= 2, "in [0, 2]"),
-            ("category_weight", self.category_weight >= 0, ">= 0"),
-            ("background_weight", self.background_weight >= 0, ">= 0"),
-            ("discriminator_weight", self.discriminator_weight >= 0, ">= 0"),
-            ("gradient_penalty", self.gradient_penalty >= 0, ">= 0"),
-            ("discriminator_learning_rate", self.discriminator_learning_rate > 0, "> 0"),
         )
 
 

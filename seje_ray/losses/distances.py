@@ -1,7 +1,13 @@
-"""Euclidean distances of embeddings. Shapes: B anchors, M candidates, D dimensions."""
+"""Distances and similarities of embeddings.
+
+Letters: B anchors, M candidates, D dimensions, G groups.
+"""
+
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 def pairwise_distances(anchors: Tensor, candidates: Tensor) -> Tensor:
@@ -9,21 +15,70 @@ def pairwise_distances(anchors: Tensor, candidates: Tensor) -> Tensor:
 
     Differences are taken row by row, not by way of a matrix product: near-equal rows keep their
     digits, and an entry does not depend on which other rows are asked for, so that workers
-    that hold different anchors pick the same negatives as one worker with all of them.
+    that hold different anchors pick the same negatives as one worker with all of them. The
+    gradient, 0 at distance 0, is a matrix product and holds no (B, M, D) differences.
 
     Args:
-        anchors: Shape (B, D).
-        candidates: Shape (M, D), same dtype and device.
+        anchors: Shape (B, D), or (G, B, D) for G groups, each compared within itself.
+        candidates: Shape (M, D), or (G, M, D); same dtype and device.
+
+    Returns:
+        Shape (B, M), or (G, B, M).
 
     Raises:
-        ValueError: If the rows have different dimensions.
+        ValueError: If the rows have different dimensions, or there are not as many groups.
     """
-    if anchors.ndim != 2 or candidates.ndim != 2 or anchors.shape[1] != candidates.shape[1]:
+    both = (anchors.ndim, candidates.ndim)
+    if both not in ((2, 2), (3, 3)) or anchors.shape[-1] != candidates.shape[-1]:
         raise ValueError(
             "anchors must be (B, D) and candidates (M, D), got "
             f"{tuple(anchors.shape)} and {tuple(candidates.shape)}"
         )
-    return torch.cdist(anchors, candidates, compute_mode="donot_use_mm_for_euclid_dist")
+    if anchors.shape[:-2] != candidates.shape[:-2]:
+        raise ValueError(f"{len(anchors)} groups of anchors, {len(candidates)} of candidates")
+    distances: Tensor = _PairwiseDistances.apply(anchors, candidates)
+    return distances
+
+
+class _PairwiseDistances(torch.autograd.Function):
+    """torch.cdist; its own backward pass holds all differences where it runs on CUDA."""
+
+    @staticmethod
+    def forward(ctx: Any, anchors: Tensor, candidates: Tensor) -> Tensor:
+        mode = "donot_use_mm_for_euclid_dist"
+        distances = torch.cdist(anchors, candidates, compute_mode=mode)
+        ctx.save_for_backward(anchors, candidates, distances)
+        return distances
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+        # d |a - c| / da = (a - c) / |a - c|
+        anchors, candidates, distances = ctx.saved_tensors
+        weights = (grads[0] / distances).masked_fill(distances == 0, 0.0)
+        to_anchors = weights.sum(-1, keepdim=True) * anchors - weights @ candidates
+        to_candidates = weights.sum(-2)[..., None] * candidates - weights.mT @ anchors
+        return to_anchors, to_candidates
+
+
+def pairwise_cosines(anchors: Tensor, candidates: Tensor) -> Tensor:
+    """Cosine similarity of unit rows, shapes as in ``pairwise_distances``: a matrix product.
+
+    Its last digits depend on how many rows there are, so it is for losses that choose nothing.
+    """
+    return anchors @ candidates.mT
+
+
+def cosine_distances(distances: Tensor) -> Tensor:
+    """Cosine distance ``1 - cos`` of unit rows from their Euclidean one: its square / 2.
+
+    Args:
+        distances: In [0, 2], any shape.
+
+    Returns:
+        In [0, 2], the same shape.
+    """
+    return distances.square() / 2
 
 
 def row_distances(rows: Tensor, others: Tensor) -> Tensor:

@@ -1,32 +1,69 @@
-"""Which candidate is an anchor's hardest negative. Shapes: B anchors, M candidates."""
+"""Which candidate is an anchor's negative. Shapes: B anchors, L candidates of each."""
+
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from seje_ray.losses.pools import MiningPools
+
 BACKGROUND = 0  # category of recipes without one; never the same category as anything
 
-
-def own_mask(num_anchors: int, num_candidates: int, first_candidate: int, like: Tensor) -> Tensor:
-    """True where candidate ``j`` is anchor ``i``'s own pair, (B, M); on the device of ``like``."""
-    anchor = torch.arange(num_anchors, device=like.device)[:, None]
-    candidate = torch.arange(num_candidates, device=like.device)[None]
-    return candidate == anchor + first_candidate
+Negatives = Literal["instance", "category", "both"]
 
 
-def same_category_mask(categories: Tensor, candidate_categories: Tensor) -> Tensor:
-    """True where both have one category, (B, M).
+def same_category(pools: MiningPools, categories: Tensor, candidate_categories: Tensor) -> Tensor:
+    """True where anchor and candidate have one category, (B, L) by the columns of ``pools``.
 
     Background recipes have no category in common, so they are the same as none, not even as
     each other.
 
     Args:
+        pools: The anchors' candidates.
         categories: Category ids of the anchors, shape (B,).
-        candidate_categories: Category ids of the candidates, shape (M,).
+        candidate_categories: Category ids of the global batch, shape (M,).
+
+    Raises:
+        ValueError: If there are not B and M ids.
 
     Source: METHOD 5, double negative sampling.
     """
-    same = categories[:, None] == candidate_categories[None]
+    expected = (len(pools.own_columns), pools.num_candidates)
+    if (len(categories), len(candidate_categories)) != expected:
+        raise ValueError(
+            f"expected {expected[0]} and {expected[1]} category ids, got "
+            f"{len(categories)} and {len(candidate_categories)}"
+        )
+    same = categories[:, None] == pools.values(candidate_categories)
     return same & (categories != BACKGROUND)[:, None]
+
+
+def excluded_candidates(
+    excluded: Tensor, is_same_category: Tensor, negatives: Negatives
+) -> list[Tensor]:
+    """Who is no negative, (B, L) bool, once for each set of negatives that a loss is taken over.
+
+    Args:
+        excluded: Shape (B, L), bool; what is never a negative, as the anchor's own pair.
+        is_same_category: Shape (B, L), bool.
+        negatives: "instance" for all others; "category" for those of another category, and for
+            all others where there is none; "both" for the one and the other.
+
+    Raises:
+        ValueError: If ``negatives`` is unknown.
+
+    Source: METHOD 5, double negative sampling.
+    """
+    if negatives not in ("instance", "category", "both"):
+        raise ValueError(f"negatives must be instance, category or both, got {negatives!r}")
+    of_another = excluded | is_same_category
+    has_none = of_another.all(dim=1, keepdim=True)
+    of_another = torch.where(has_none, excluded, of_another)
+    return {
+        "instance": [excluded],
+        "category": [of_another],
+        "both": [excluded, of_another],
+    }[negatives]
 
 
 def hardest_negatives(distances: Tensor, excluded: Tensor) -> Tensor:
@@ -36,22 +73,27 @@ def hardest_negatives(distances: Tensor, excluded: Tensor) -> Tensor:
     the loss instead of being passed over.
 
     Args:
-        distances: Shape (B, M).
-        excluded: Shape (B, M), bool; at least one False in each row.
+        distances: Shape (B, L).
+        excluded: Shape (B, L), bool; at least one False in each row.
     """
     return distances.masked_fill(excluded, torch.inf).argmin(dim=1)
 
 
-def category_negatives(distances: Tensor, is_own: Tensor, is_same_category: Tensor) -> Tensor:
-    """Index of each anchor's nearest candidate of another category, (B,) int64.
+def semi_hard_negatives(distances: Tensor, positive_distances: Tensor, excluded: Tensor) -> Tensor:
+    """Index of each anchor's nearest candidate beyond its positive, (B,) int64.
 
-    An anchor without any gets its hardest negative of all.
+    Where no candidate is farther than the positive, the farthest one: the least hard of those
+    that are harder than semi-hard. A NaN distance counts as that of the candidate to be taken.
 
     Args:
-        distances: Shape (B, M).
-        is_own: Shape (B, M), bool; each anchor's own pair.
-        is_same_category: Shape (B, M), bool.
+        distances: Shape (B, L).
+        positive_distances: Shape (B,).
+        excluded: Shape (B, L), bool; at least one False in each row.
+
+    Source: Schroff et al. 2015 (arXiv:1503.03832), triplet selection, which does not say what an
+    anchor without a semi-hard negative gets.
     """
-    excluded = is_own | is_same_category
-    has_none = excluded.all(dim=1, keepdim=True)
-    return hardest_negatives(distances, torch.where(has_none, is_own, excluded))
+    too_near = excluded | (distances <= positive_distances[:, None])
+    has_none = too_near.all(dim=1)
+    nearest_beyond = hardest_negatives(distances, too_near)
+    return torch.where(has_none, hardest_negatives(-distances, excluded), nearest_beyond)

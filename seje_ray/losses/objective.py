@@ -10,10 +10,10 @@ class ObjectiveParts:
     """Scalar tensors; only ``total`` is meant for ``backward``."""
 
     total: Tensor
-    triplet: Tensor  # >= 0
+    triplet: Tensor  # >= 0; the loss that loss.kind puts in the triplet's place
     category_alignment: Tensor  # >= 0
     discriminator_alignment: Tensor  # unbounded
-    active_triplet_share: Tensor  # in [0, 1], tells of progress, no part of the total
+    active_triplet_share: Tensor  # in [0, 1], by loss.margin for every kind; no part of the total
 
 
 def combine(
@@ -28,7 +28,7 @@ def combine(
     """Weigh and add the parts.
 
     Args:
-        triplet: L_TRI.
+        triplet: L_TRI, or what stands in its place.
         category_alignment: L_CA, both cross entropies.
         discriminator_alignment: L_DA of the recipe side.
         active_triplet_share: Passed through.

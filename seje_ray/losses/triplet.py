@@ -3,21 +3,18 @@
 Letters: B pairs of this worker, M pairs of the global batch, D dimensions.
 """
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from seje_ray.losses.distances import pairwise_distances, row_distances
 from seje_ray.losses.mining import (
-    category_negatives,
+    Negatives,
+    excluded_candidates,
     hardest_negatives,
-    own_mask,
-    same_category_mask,
+    same_category,
 )
-
-Negatives = Literal["instance", "category", "both"]
+from seje_ray.losses.pools import MiningPools
 
 
 def soft_margin_triplet(
@@ -53,6 +50,7 @@ def double_negative_triplet(
     scale: float,
     margin: float,
     negatives: Negatives,
+    mining_pool: int | None = None,
 ) -> Tensor:
     """Triplet loss of this worker's images and recipes against the global batch.
 
@@ -72,6 +70,7 @@ def double_negative_triplet(
         scale: gamma > 0, sharpness of the soft margin.
         margin: m >= 0, in Euclidean distance between unit vectors.
         negatives: Which negatives: "instance", "category" or "both".
+        mining_pool: Most candidates of an anchor, see ``pools``; None for the global batch.
 
     Returns:
         Scalar tensor, the mean over the 2B anchors; NaN if an embedding of this worker is NaN.
@@ -81,32 +80,28 @@ def double_negative_triplet(
 
     Source: METHOD 5, L_TRI and double negative sampling.
     """
-    if negatives not in ("instance", "category", "both"):
-        raise ValueError(f"negatives must be instance, category or both, got {negatives!r}")
-    _check(images, recipes, image_candidates, recipe_candidates, first_candidate)
-    if (len(categories), len(candidate_categories)) != (len(images), len(image_candidates)):
-        raise ValueError(
-            f"expected {len(images)} and {len(image_candidates)} category ids, got "
-            f"{len(categories)} and {len(candidate_categories)}"
-        )
-    is_own = own_mask(len(images), len(image_candidates), first_candidate, images)
-    is_same = same_category_mask(categories, candidate_categories)
+    pools = MiningPools.of(
+        images,
+        recipes,
+        image_candidates,
+        recipe_candidates,
+        first_candidate=first_candidate,
+        mining_pool=mining_pool,
+    )
+    is_same = same_category(pools, categories, candidate_categories)
+    sets = excluded_candidates(pools.excluded, is_same, negatives)
     losses = []
     for anchors, candidates in ((images, recipe_candidates), (recipes, image_candidates)):
         with torch.no_grad():
-            distances = pairwise_distances(anchors, candidates)  # (B, M)
-        positives = row_distances(anchors, _own_rows(candidates, anchors, first_candidate))
-        chosen = []
-        if negatives != "category":
-            chosen.append(hardest_negatives(distances, is_own))
-        if negatives != "instance":
-            chosen.append(category_negatives(distances, is_own, is_same))
-        losses += [
-            soft_margin_triplet(
-                positives, row_distances(anchors, candidates[rows]), scale=scale, margin=margin
+            distances = pools.compare(pairwise_distances, anchors, candidates)  # (B, L)
+        positives = row_distances(anchors, pools.own_rows(candidates))
+        for excluded in sets:
+            rows = pools.rows(hardest_negatives(distances, excluded))
+            losses.append(
+                soft_margin_triplet(
+                    positives, row_distances(anchors, candidates[rows]), scale=scale, margin=margin
+                )
             )
-            for rows in chosen
-        ]
     return torch.stack(losses).mean()
 
 
@@ -119,6 +114,7 @@ def active_triplet_share(
     *,
     first_candidate: int,
     margin: float,
+    mining_pool: int | None = None,
 ) -> Tensor:
     """Share of anchors whose pair is not nearer than their hardest negative by ``margin``.
 
@@ -132,6 +128,7 @@ def active_triplet_share(
         recipe_candidates: Unit rows of the global batch, shape (M, D).
         first_candidate: Candidates ``first_candidate`` .. ``+ B`` are this worker's rows.
         margin: m >= 0, in Euclidean distance.
+        mining_pool: Most candidates of an anchor, see ``pools``; None for the global batch.
 
     Returns:
         Scalar tensor in [0, 1], without gradient; NaN if a distance is.
@@ -139,42 +136,19 @@ def active_triplet_share(
     Raises:
         ValueError: If shapes do not fit or ``M < 2``.
     """
-    _check(images, recipes, image_candidates, recipe_candidates, first_candidate)
-    is_own = own_mask(len(images), len(image_candidates), first_candidate, images)
+    pools = MiningPools.of(
+        images,
+        recipes,
+        image_candidates,
+        recipe_candidates,
+        first_candidate=first_candidate,
+        mining_pool=mining_pool,
+    )
     gaps = []
     for anchors, candidates in ((images, recipe_candidates), (recipes, image_candidates)):
-        negatives = hardest_negatives(pairwise_distances(anchors, candidates), is_own)
-        positive_distances = row_distances(anchors, _own_rows(candidates, anchors, first_candidate))
-        gaps.append(positive_distances - row_distances(anchors, candidates[negatives]) + margin)
+        distances = pools.compare(pairwise_distances, anchors, candidates)
+        rows = pools.rows(hardest_negatives(distances, pools.excluded))
+        positives = row_distances(anchors, pools.own_rows(candidates))
+        gaps.append(positives - row_distances(anchors, candidates[rows]) + margin)
     gap = torch.cat(gaps)  # (2B,)
     return torch.where(gap.isnan(), gap, (gap >= 0).to(gap)).mean()
-
-
-def _own_rows(candidates: Tensor, anchors: Tensor, first_candidate: int) -> Tensor:
-    """Rows of this worker among the candidates: the anchors' positives, (B, D)."""
-    return candidates[first_candidate : first_candidate + len(anchors)]
-
-
-def _check(
-    images: Tensor,
-    recipes: Tensor,
-    image_candidates: Tensor,
-    recipe_candidates: Tensor,
-    first_candidate: int,
-) -> None:
-    for here, there in ((images, recipes), (image_candidates, recipe_candidates)):
-        if here.shape != there.shape or here.ndim != 2:
-            raise ValueError(
-                "images and recipes must have one shape (rows, D), got "
-                f"{tuple(here.shape)} and {tuple(there.shape)}"
-            )
-    num_pairs, num_candidates = len(images), len(image_candidates)
-    if num_pairs < 1 or num_candidates < 2:
-        raise ValueError(
-            f"expected at least 1 pair and 2 candidates, got {num_pairs} and {num_candidates}"
-        )
-    if not 0 <= first_candidate <= num_candidates - num_pairs:
-        raise ValueError(
-            f"rows {first_candidate} to {first_candidate + num_pairs} are not among "
-            f"{num_candidates} candidates"
-        )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from seje_ray.models.category_head import CategoryHead
 from seje_ray.models.image_backbone import ImageBackbone
 from seje_ray.models.image_head import ImageHead
+from seje_ray.models.logit_scale import LogitScale
 from seje_ray.models.recipe_encoder import RecipeEncoder
 
 
@@ -21,6 +22,17 @@ class JointOutput(NamedTuple):
     recipe_embeddings: Tensor  # (B, D), unit rows, float32
     image_logits: Tensor  # (B, C)
     recipe_logits: Tensor  # (B, C)
+    logit_scale: Tensor | None = None  # scalar, where the loss classifies similarities
+    logit_bias: Tensor | None = None  # scalar, where the loss has one
+
+    def float(self) -> "JointOutput":
+        """The same in float32, which the scale and the bias always are."""
+        return self._replace(
+            image_embeddings=self.image_embeddings.float(),
+            recipe_embeddings=self.recipe_embeddings.float(),
+            image_logits=self.image_logits.float(),
+            recipe_logits=self.recipe_logits.float(),
+        )
 
 
 class JointEmbedding(nn.Module):
@@ -31,6 +43,7 @@ class JointEmbedding(nn.Module):
         image_head: From pooled features to image embeddings.
         recipe_encoder: To recipe embeddings.
         category_head: From either embedding to category logits.
+        logit_scale: Of a loss that classifies similarities, else None.
 
     Source: METHOD 4.
     """
@@ -41,12 +54,14 @@ class JointEmbedding(nn.Module):
         image_head: ImageHead,
         recipe_encoder: RecipeEncoder,
         category_head: CategoryHead,
+        logit_scale: LogitScale | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.image_head = image_head
         self.recipe_encoder = recipe_encoder
         self.category_head = category_head
+        self.logit_scale = logit_scale
 
     def forward(
         self,
@@ -69,9 +84,12 @@ class JointEmbedding(nn.Module):
         features = images if self.backbone is None else self.backbone(images)
         image_embeddings = self.image_head(features, image_category_vectors)
         recipe_embeddings = self.recipe_encoder(sentence_vectors, num_sentences, key_term_vectors)
+        scale, bias = (None, None) if self.logit_scale is None else self.logit_scale()
         return JointOutput(
             image_embeddings,
             recipe_embeddings,
             self.category_head(image_embeddings),
             self.category_head(recipe_embeddings),
+            scale,
+            bias,
         )

@@ -7,13 +7,14 @@ from typing import Any
 import torch
 
 from seje_ray.artifact import Artifact
-from seje_ray.config import BackboneConfig, RunConfig
+from seje_ray.config import BackboneConfig, LossConfig, RunConfig
 from seje_ray.errors import ArtifactError
 from seje_ray.models.category_head import CategoryHead
 from seje_ray.models.discriminator import Discriminator
 from seje_ray.models.image_backbone import ImageBackbone, create_backbone
 from seje_ray.models.image_head import ImageHead
 from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.models.logit_scale import LogitScale
 from seje_ray.models.recipe_encoder import RecipeEncoder
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.batch_norm import use_global_batch_norm
@@ -83,6 +84,7 @@ def build_model(run: RunConfig, dims: FeatureDims, *, load_weights: bool = True)
             dropout=model.dropout,
         ),
         CategoryHead(model.embedding_dim, dims.num_categories),
+        build_logit_scale(run.loss),
     )
     for name, child in joint.named_children():
         if name != "backbone" or run.train.batch_norm == "global":
@@ -90,6 +92,16 @@ def build_model(run: RunConfig, dims: FeatureDims, *, load_weights: bool = True)
         if name != "backbone":
             use_global_dropout(child)
     return joint
+
+
+def build_logit_scale(loss: LossConfig) -> LogitScale | None:
+    """Build what a loss that classifies similarities learns; None for every other kind."""
+    if loss.kind == "info_nce":
+        config = loss.info_nce
+        return LogitScale(config.logit_scale, max_scale=config.max_logit_scale)
+    if loss.kind == "sigmoid":
+        return LogitScale(loss.sigmoid.logit_scale, bias=loss.sigmoid.logit_bias)
+    return None
 
 
 def build_discriminator(run: RunConfig) -> Discriminator:

@@ -120,8 +120,7 @@ class Trainer:
             device=self.worker.device,
         )
         with _autocast(run, self.worker.device):
-            output = forward(self._wrapped, batch, run)
-        output = JointOutput(*(value.float() for value in output))
+            output = forward(self._wrapped, batch, run).float()
         discriminator_loss = discriminator_step(
             output,
             state.discriminator,
@@ -130,7 +129,14 @@ class Trainer:
             run.loss,
             seed=(run.seed, 4, epoch, step),
         )
-        parts = objective(output, batch.category_ids, state.discriminator, place, run.loss)
+        parts = objective(
+            output,
+            batch.category_ids,
+            state.discriminator,
+            place,
+            run.loss,
+            seed=(run.seed, 6, epoch, step),
+        )
         require_finite(parts.total, batch, epoch=epoch + 1, step=step + 1)
         state.optimizer.zero_grad()
         parts.total.backward()  # type: ignore[no-untyped-call]
@@ -254,16 +260,23 @@ def _gather_uneven(own: torch.Tensor, worker: Worker) -> torch.Tensor:
 
 
 def _optimizer(model: JointEmbedding, run: RunConfig) -> torch.optim.Optimizer:
-    """Adam with one parameter group for the image backbone and one for the heads."""
+    """Adam with a parameter group for the image backbone, the heads, and a logit scale's numbers.
+
+    The last, where the loss has them, never decay: 0 is no better a temperature than another.
+    """
     config = run.train
     groups: list[dict[str, object]] = []
     backbone = [] if model.backbone is None else list(model.backbone.parameters())
-    known = {id(parameter) for parameter in backbone}
+    scale = [] if model.logit_scale is None else list(model.logit_scale.parameters())
+    known = {id(parameter) for parameter in (*backbone, *scale)}
     heads = [p for p in model.parameters() if id(p) not in known]
     backbone_lr = config.backbone_learning_rate or config.learning_rate
     for parameters, lr in ((backbone, backbone_lr), (heads, config.learning_rate)):
         if parameters:
             groups.append({"params": parameters, "lr": lr, "full_lr": lr})
+    if scale:
+        lr = config.learning_rate
+        groups.append({"params": scale, "lr": lr, "full_lr": lr, "weight_decay": 0.0})
     kind = torch.optim.AdamW if config.weight_decay > 0 else torch.optim.Adam
     fused = next(model.parameters()).device.type == "cuda"
     return kind(groups, weight_decay=config.weight_decay, fused=fused)

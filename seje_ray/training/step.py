@@ -18,10 +18,11 @@ from seje_ray.losses.discriminator_alignment import (
     wgan_discriminator_loss,
 )
 from seje_ray.losses.objective import ObjectiveParts, combine
-from seje_ray.losses.triplet import active_triplet_share, double_negative_triplet
+from seje_ray.losses.triplet import active_triplet_share
 from seje_ray.models.joint_embedding import JointOutput
 from seje_ray.training.gather import average_gradients, gather_rows, sum_over_workers
 from seje_ray.training.pairs import PairBatch
+from seje_ray.training.retrieval_loss import GlobalPairs, retrieval_loss
 
 
 class DivergedError(SejeError):
@@ -49,6 +50,8 @@ def objective(
     discriminator: nn.Module,
     place: Place,
     config: LossConfig,
+    *,
+    seed: tuple[int, ...] | None = None,
 ) -> ObjectiveParts:
     """This worker's part of the objective; its mean over the workers is the global value.
 
@@ -57,27 +60,29 @@ def objective(
         category_ids: (B,), 0 is background.
         discriminator: Scores (B, D) embeddings; its parameters get no gradient here.
         place: Where the rows lie in the global batch.
-        config: Weights and constants.
+        config: Kind, weights and constants.
+        seed: Of this step, the same on all workers; for a kind that draws.
 
     Source: METHOD 5, ``L = L_TRI + lambda1 L_CA + lambda2 L_DA``.
     """
     images, recipes = output.image_embeddings, output.recipe_embeddings
-    gathered_ids = gather_rows(category_ids, place.sizes)
-    image_candidates = gather_rows(images, place.sizes)
-    recipe_candidates = gather_rows(recipes, place.sizes)
-    triplet = double_negative_triplet(
+    pairs = GlobalPairs(
         images,
         recipes,
-        image_candidates,
-        recipe_candidates,
+        gather_rows(images, place.sizes),
+        gather_rows(recipes, place.sizes),
         category_ids,
-        gathered_ids,
-        first_candidate=place.first,
-        scale=config.scale,
-        margin=config.margin,
-        negatives=config.negatives,
+        gather_rows(category_ids, place.sizes),
+        place.first,
     )
-    weights = category_weights(gathered_ids, config.background_weight)
+    retrieval = retrieval_loss(
+        pairs,
+        config,
+        logit_scale=output.logit_scale,
+        logit_bias=output.logit_bias,
+        seed=seed,
+    )
+    weights = category_weights(pairs.candidate_categories, config.background_weight)
     alignment = category_alignment(
         output.image_logits,
         output.recipe_logits,
@@ -89,12 +94,12 @@ def objective(
         scores = discriminator(recipes)
     fool = wgan_alignment if config.discriminator == "wgan_gp" else bce_alignment
     return combine(
-        triplet * place.share,
+        retrieval * place.share,
         alignment,
         fool(scores) * place.share,
         active_triplet_share(
-            images, recipes, image_candidates, recipe_candidates,
-            first_candidate=place.first, margin=config.margin,
+            *pairs.rows, first_candidate=place.first, margin=config.margin,
+            mining_pool=config.mining_pool,
         ) * place.share,
         category_weight=config.category_weight,
         discriminator_weight=config.discriminator_weight,

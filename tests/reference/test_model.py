@@ -72,7 +72,7 @@ def test_model_equals_its_twin():
     head = weights["category_head.linear.weight"].T
     bias = weights["category_head.linear.bias"]
     expected = (images, recipes, images @ head + bias, recipes @ head + bias)
-    for found, wanted in zip(output, expected, strict=True):
+    for found, wanted in zip(output[:4], expected, strict=True):
         np.testing.assert_allclose(found.numpy(), wanted)
 
 

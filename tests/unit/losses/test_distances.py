@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from seje_ray.losses.distances import pairwise_distances, row_distances
+from seje_ray.losses.distances import (
+    cosine_distances,
+    pairwise_cosines,
+    pairwise_distances,
+    row_distances,
+)
 
 
 def test_distances_by_hand():
@@ -74,8 +79,50 @@ def test_gradient_is_the_unit_difference():
     torch.testing.assert_close(rows.grad, torch.tensor([[0.6, 0.8]]))
 
 
+def test_gradient_of_all_distances_is_torchs():
+    """Ours is a matrix product; torch's own holds every difference on CUDA."""
+    generator = torch.Generator().manual_seed(0)
+    anchors, candidates, weights = (
+        torch.randn(shape, generator=generator, dtype=torch.float64)
+        for shape in ((5, 3), (4, 3), (5, 4))
+    )
+    both = [anchors.requires_grad_(), candidates.requires_grad_()]
+
+    found = torch.autograd.grad((pairwise_distances(*both) * weights).sum(), both)
+
+    expected = torch.autograd.grad((torch.cdist(*both) * weights).sum(), both)
+    for ours, torchs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, torchs)
+
+
+@pytest.mark.parametrize("compare", [pairwise_distances, pairwise_cosines])
+def test_groups_are_compared_within_themselves(compare):
+    rows = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    anchors, candidates = rows[0], rows[1, :, :2]
+
+    found = compare(anchors, candidates)
+
+    assert found.shape == (3, 4, 2)
+    for group in range(3):
+        torch.testing.assert_close(found[group], compare(anchors[group], candidates[group]))
+
+
+def test_cosines_by_hand():
+    """Unit rows 60 and 180 degrees apart: cosines 1/2 and -1, distances 1 and 2."""
+    anchors = torch.tensor([[1.0, 0.0]])
+    candidates = torch.tensor([[0.5, 0.75**0.5], [-1.0, 0.0]])
+
+    cosines = pairwise_cosines(anchors, candidates)
+
+    torch.testing.assert_close(cosines, torch.tensor([[0.5, -1.0]]))
+    distances = cosine_distances(pairwise_distances(anchors, candidates))
+    torch.testing.assert_close(distances, 1 - cosines)
+
+
 def test_shapes_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match=r"\(B, D\) and candidates \(M, D\), got \(2, 3\) and"):
         pairwise_distances(torch.zeros(2, 3), torch.zeros(2, 4))
     with pytest.raises(ValueError, match=r"\(B, D\), got \(2, 3\) and \(1, 3\)"):
         row_distances(torch.zeros(2, 3), torch.zeros(1, 3))
+    with pytest.raises(ValueError, match="2 groups of anchors, 1 of candidates"):
+        pairwise_distances(torch.zeros(2, 4, 3), torch.zeros(1, 5, 3))

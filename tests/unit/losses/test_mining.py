@@ -1,57 +1,109 @@
+import pytest
 import torch
 
 from seje_ray.losses.mining import (
-    category_negatives,
+    excluded_candidates,
     hardest_negatives,
-    own_mask,
-    same_category_mask,
+    same_category,
+    semi_hard_negatives,
 )
+from seje_ray.losses.pools import MiningPools
 
 DISTANCES = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]])
 
 
-def test_own_pairs_start_at_the_first_candidate():
-    mask = own_mask(2, 4, 1, DISTANCES)
+def masks(*rows):
+    return torch.tensor(rows).bool()
 
-    assert mask.int().tolist() == [[0, 1, 0, 0], [0, 0, 1, 0]]
+
+def pools_of(num_candidates, first, last, mining_pool=None):
+    rows = torch.zeros(num_candidates, 1)
+    own = rows[first:last]
+    return MiningPools.of(own, own, rows, rows, first_candidate=first, mining_pool=mining_pool)
 
 
 def test_background_is_not_even_its_own_category():
-    mask = same_category_mask(torch.tensor([0, 5]), torch.tensor([0, 5, 3, 5]))
+    ids = torch.tensor([0, 5, 3, 5, 0])
 
-    assert mask.int().tolist() == [[0, 0, 0, 0], [0, 1, 0, 1]]
+    mask = same_category(pools_of(5, 3, 5), ids[3:], ids)
+
+    assert mask.int().tolist() == [[0, 1, 0, 1, 0], [0, 0, 0, 0, 0]]
+
+
+def test_category_is_compared_within_the_pool():
+    """Pools 0-2 and 3-5; row 2 sees categories 1, 2, 1 and row 3 sees 2, 1, 1."""
+    ids = torch.tensor([1, 2, 1, 2, 1, 1])
+
+    mask = same_category(pools_of(6, 2, 4, mining_pool=3), ids[2:4], ids)
+
+    assert mask.int().tolist() == [[1, 0, 1], [1, 0, 0]]
+
+
+def test_categories_that_do_not_fit_are_refused():
+    ids = torch.tensor([1, 2, 1, 2])
+
+    with pytest.raises(ValueError, match="2 and 4 category ids, got 4 and 4"):
+        same_category(pools_of(4, 0, 2), ids, ids)
+
+
+def test_sets_of_negatives():
+    """Anchor 0 has candidate 3 of another category; anchor 1 has none and keeps them all."""
+    own, same = masks([1, 0, 0, 0], [0, 1, 0, 0]), masks([1, 1, 1, 0], [1, 1, 1, 1])
+    of_another = masks([1, 1, 1, 0], [0, 1, 0, 0])
+
+    both = excluded_candidates(own, same, "both")
+
+    assert torch.equal(both[0], own)
+    assert torch.equal(both[1], of_another)
+    (instance,) = excluded_candidates(own, same, "instance")
+    assert torch.equal(instance, own)
+    (category,) = excluded_candidates(own, same, "category")
+    assert torch.equal(category, of_another)
+    with pytest.raises(ValueError, match="instance, category or both, got 'hard'"):
+        excluded_candidates(own, same, "hard")
 
 
 def test_hardest_negative_is_the_nearest_that_is_left():
-    excluded = torch.tensor([[1, 0, 0, 0], [0, 0, 1, 1]]).bool()
-
-    assert hardest_negatives(DISTANCES, excluded).tolist() == [1, 1]
+    assert hardest_negatives(DISTANCES, masks([1, 0, 0, 0], [0, 0, 1, 1])).tolist() == [1, 1]
 
 
 def test_first_of_equally_near_candidates_is_taken():
     equal = torch.full((1, 4), 0.5)
 
-    assert hardest_negatives(equal, torch.tensor([[True, False, False, False]])).tolist() == [1]
+    assert hardest_negatives(equal, masks([1, 0, 0, 0])).tolist() == [1]
+    assert semi_hard_negatives(equal, torch.tensor([0.5]), masks([1, 0, 0, 0])).tolist() == [1]
 
 
 def test_nan_distance_is_not_passed_over():
     distances = torch.tensor([[0.1, 0.2, torch.nan]])
 
-    assert hardest_negatives(distances, torch.tensor([[True, False, False]])).tolist() == [2]
+    assert hardest_negatives(distances, masks([1, 0, 0])).tolist() == [2]
+    assert semi_hard_negatives(distances, torch.tensor([0.1]), masks([1, 0, 0])).tolist() == [2]
 
 
-def test_category_negative_skips_the_same_category():
-    """Anchor 0 skips 1 (same category) for 2; anchor 1 skips 3 for its next nearest, 1."""
-    is_own = own_mask(2, 4, 0, DISTANCES)
-    is_own[1] = torch.tensor([False, False, True, False])
-    same = torch.tensor([[1, 1, 0, 0], [0, 0, 1, 1]]).bool()
+def test_semi_hard_negative_is_the_nearest_beyond_the_positive():
+    """Positives at 0.15 and 0.2: 0.2 and 0.3 come next."""
+    found = semi_hard_negatives(
+        DISTANCES, torch.tensor([0.15, 0.2]), masks([1, 0, 0, 0], [0, 0, 1, 0])
+    )
 
-    assert category_negatives(DISTANCES, is_own, same).tolist() == [2, 1]
+    assert found.tolist() == [1, 1]
 
 
-def test_without_another_category_the_hardest_of_all_is_taken():
-    is_own = own_mask(2, 4, 0, DISTANCES)
-    same = torch.tensor([[1, 1, 1, 1], [0, 1, 1, 0]]).bool()
+def test_candidate_as_near_as_the_positive_is_not_beyond_it():
+    found = semi_hard_negatives(DISTANCES[:1], DISTANCES[0, 1:2], masks([1, 0, 0, 0]))
 
-    # Anchor 0 falls back to candidate 1 although it shares the category; anchor 1 does not.
-    assert category_negatives(DISTANCES, is_own, same).tolist() == [1, 3]
+    assert found.tolist() == [2]
+
+
+def test_excluded_candidate_is_no_semi_hard_negative():
+    found = semi_hard_negatives(DISTANCES[:1], torch.tensor([0.15]), masks([1, 1, 0, 0]))
+
+    assert found.tolist() == [2]
+
+
+def test_without_a_semi_hard_negative_the_least_hard_one_is_taken():
+    """The positive is at 0.35, and 0.4 is excluded: 0.3 is the farthest of those nearer."""
+    found = semi_hard_negatives(DISTANCES[:1], torch.tensor([0.35]), masks([0, 0, 0, 1]))
+
+    assert found.tolist() == [2]

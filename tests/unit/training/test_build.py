@@ -1,14 +1,17 @@
-"""What a run expects of its calibrated data."""
+"""What a run expects of its calibrated data, and what its loss adds to the model."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from seje_ray.artifact import Artifact, Manifest, Plan
-from seje_ray.config import run_to_dict
+from seje_ray.config import LossConfig, run_to_dict
+from seje_ray.config.loss import InfoNceConfig, SigmoidConfig
 from seje_ray.errors import ArtifactError
-from seje_ray.training.build import require_features
-from tests.unit.training.tiny_data import tiny_run
+from seje_ray.training.build import FeatureDims, build_logit_scale, build_model, require_features
+from tests.unit.training.tiny_data import origin, tiny_run
 
 
 def calibrated(image_features_of):
@@ -30,3 +33,40 @@ def test_a_frozen_backbone_needs_its_own_features_of_its_own_pixels():
         require_features(run, calibrated({**own, "weights": "w.safetensors"}))
     with pytest.raises(ArtifactError, match=r"of name torchvision/resnet50, .* found none"):
         require_features(run, calibrated(None))
+
+
+def model_of(**loss):
+    run = tiny_run()
+    return build_model(replace(run, loss=LossConfig(**loss)), FeatureDims.of(origin().facts))
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("soft_margin", set()),
+        ("adamine", set()),
+        ("info_nce", {"logit_scale.log_scale"}),
+        ("sigmoid", {"logit_scale.log_scale", "logit_scale.bias"}),
+    ],
+)
+def test_a_loss_adds_only_what_it_learns(kind, names):
+    """All other weights are those of the default kind, bit for bit."""
+    expected, found = model_of().state_dict(), model_of(kind=kind).state_dict()
+
+    assert found.keys() - expected.keys() == names
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+
+
+def test_constants_of_the_loss_are_where_learning_starts():
+    info_nce = build_logit_scale(
+        LossConfig(kind="info_nce", info_nce=InfoNceConfig(logit_scale=3.0, max_logit_scale=5.0))
+    )
+    sigmoid = build_logit_scale(
+        LossConfig(kind="sigmoid", sigmoid=SigmoidConfig(logit_scale=4.0, logit_bias=-2.0))
+    )
+
+    assert float(info_nce()[0].detach()) == pytest.approx(3.0)
+    with torch.no_grad():
+        info_nce.log_scale.add_(1.0)
+    assert float(info_nce()[0].detach()) == pytest.approx(5.0)
+    assert [float(value.detach()) for value in sigmoid()] == pytest.approx([4.0, -2.0])

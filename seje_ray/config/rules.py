@@ -1,0 +1,16 @@
+"""What all sections of a run file have in common."""
+
+from pydantic import ConfigDict
+
+STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+def require(section: object, *rules: tuple[str, bool, str]) -> None:
+    """Raise one ValueError that names every broken rule (field, holds, expectation)."""
+    broken = [
+        f"{name} must be {expected}, got {getattr(section, name)!r}"
+        for name, holds, expected in rules
+        if not holds
+    ]
+    if broken:
+        raise ValueError("; ".join(broken))

@@ -1,0 +1,67 @@
+"""Pairwise sigmoid loss: say of each two on their own whether they are a pair.
+
+Letters: B pairs of this worker, M pairs of the global batch, D dimensions, L candidates of an
+anchor.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from seje_ray.losses.distances import pairwise_cosines
+from seje_ray.losses.pools import MiningPools
+
+
+def pairwise_sigmoid(
+    images: Tensor,
+    recipes: Tensor,
+    image_candidates: Tensor,
+    recipe_candidates: Tensor,
+    *,
+    first_candidate: int,
+    logit_scale: Tensor,
+    logit_bias: Tensor,
+    mining_pool: int | None = None,
+) -> Tensor:
+    r"""Sum over the candidates of an anchor of a logistic loss, pair or no pair.
+
+    .. math:: \operatorname{mean}_a \sum_c \log(1 + e^{-z_{ac} (s \cos(a, c) + b)})
+
+    with z = 1 where c is the pair of a, else -1.
+
+    Args:
+        images: Unit rows of this worker, shape (B, D).
+        recipes: Unit rows of this worker, shape (B, D); row i is the pair of image i.
+        image_candidates: Unit rows of the global batch, shape (M, D).
+        recipe_candidates: Unit rows of the global batch, shape (M, D).
+        first_candidate: Candidates ``first_candidate`` .. ``+ B`` are this worker's rows.
+        logit_scale: s > 0, scalar tensor: one over the temperature. Gets a gradient.
+        logit_bias: b, scalar tensor. Gets a gradient.
+        mining_pool: Most candidates of an anchor, see ``pools``; None for the global batch.
+
+    Returns:
+        Scalar tensor, >= 0, the mean over the 2B anchors. Over the global batch every two are
+        met from both sides, so this is the loss of the source: their sum over images and
+        recipes, divided by M.
+
+    Raises:
+        ValueError: If shapes do not fit or ``M < 2``.
+
+    Source: Zhai et al. 2023 (SigLIP, arXiv:2303.15343), section 3.2.
+    """
+    pools = MiningPools.of(
+        images,
+        recipes,
+        image_candidates,
+        recipe_candidates,
+        first_candidate=first_candidate,
+        mining_pool=mining_pool,
+    )
+    losses = []
+    for anchors, candidates in ((images, recipe_candidates), (recipes, image_candidates)):
+        logits = (
+            logit_scale * pools.compare(pairwise_cosines, anchors, candidates) + logit_bias
+        )  # (B, L)
+        costs = F.softplus(torch.where(pools.is_own, -logits, logits))
+        losses.append(costs.masked_fill(pools.is_padding, 0.0).sum(dim=1))
+    return torch.stack(losses).mean()

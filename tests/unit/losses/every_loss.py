@@ -1,0 +1,81 @@
+"""Every retrieval loss under one signature, with constants that are nobody's default."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from seje_ray.losses.adamine import adamine
+from seje_ray.losses.hinge import hinge_triplet
+from seje_ray.losses.info_nce import info_nce
+from seje_ray.losses.pairwise_cosine import pairwise_cosine
+from seje_ray.losses.pairwise_sigmoid import pairwise_sigmoid
+from seje_ray.losses.triplet import double_negative_triplet
+
+MARGIN = 0.4
+SCALE = 7.0  # of the soft margin
+LOGIT_SCALE, LOGIT_BIAS = 3.0, -1.5
+SEMANTIC_WEIGHT = 0.6
+KINDS = (
+    "soft_margin",
+    "hinge_average",
+    "hinge_hardest",
+    "hinge_semi_hard",
+    "adamine",
+    "pairwise_cosine",
+    "info_nce",
+    "sigmoid",
+)
+POOLED = tuple(kind for kind in KINDS if kind != "pairwise_cosine")
+
+
+def partners_of(num_pairs: int) -> Tensor:
+    """Each third pair meets its own, the others the next but one; swapped modalities agree."""
+    rows = torch.arange(num_pairs)
+    return torch.where(rows % 3 == 0, rows, (rows + 2) % num_pairs)
+
+
+def loss_of(
+    kind: str,
+    images: Tensor,
+    recipes: Tensor,
+    categories: Tensor,
+    *,
+    own: slice = slice(None),
+    pool: int | None = None,
+    negatives: str = "both",
+    logit_scale: Tensor | None = None,
+    logit_bias: Tensor | None = None,
+    partners: Tensor | None = None,
+    sum_counts: Callable[[Tensor], Tensor] = lambda counts: counts,
+) -> Tensor:
+    """Loss of the worker that holds the rows ``own`` of a global batch."""
+    rows = (images[own], recipes[own], images, recipes)
+    ids = (categories[own], categories)
+    where = {"first_candidate": own.start or 0}
+    if kind == "pairwise_cosine":
+        partners = partners_of(len(images)) if partners is None else partners
+        return pairwise_cosine(*rows, partners=partners, margin=MARGIN, **where)
+    where["mining_pool"] = pool
+    scale = images.new_tensor(LOGIT_SCALE) if logit_scale is None else logit_scale
+    bias = images.new_tensor(LOGIT_BIAS) if logit_bias is None else logit_bias
+    if kind == "info_nce":
+        return info_nce(*rows, logit_scale=scale, **where)
+    if kind == "sigmoid":
+        return pairwise_sigmoid(*rows, logit_scale=scale, logit_bias=bias, **where)
+    if kind == "adamine":
+        constants = {"margin": MARGIN, "semantic_weight": SEMANTIC_WEIGHT}
+        return adamine(*rows, *ids, sum_counts=sum_counts, **constants, **where)
+    if kind == "soft_margin":
+        constants = {"scale": SCALE, "margin": MARGIN, "negatives": negatives}
+        return double_negative_triplet(*rows, *ids, **constants, **where)
+    mining = kind.removeprefix("hinge_")
+    return hinge_triplet(*rows, *ids, margin=MARGIN, negatives=negatives, mining=mining, **where)
+
+
+def unit_pairs(seed: int, num_pairs: int, dim: int = 4) -> tuple[Tensor, Tensor]:
+    """Random unit rows, float64; a recipe lies near its image."""
+    generator = torch.Generator().manual_seed(seed)
+    images, noise = torch.randn(2, num_pairs, dim, generator=generator, dtype=torch.float64)
+    unit = torch.nn.functional.normalize
+    return unit(images, dim=1), unit(images + 0.7 * noise, dim=1)

@@ -1,0 +1,188 @@
+"""Every ``loss.kind`` on two and on three workers: run as a script, this file is one of them."""
+
+import sys
+from datetime import timedelta
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from seje_ray.config import LossConfig
+from seje_ray.config.loss import (
+    AdaMineConfig,
+    HingeConfig,
+    InfoNceConfig,
+    PairwiseCosineConfig,
+    SigmoidConfig,
+)
+from seje_ray.models.category_head import CategoryHead
+from seje_ray.models.discriminator import Discriminator
+from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
+from seje_ray.training.build import build_logit_scale
+from seje_ray.training.step import Place, objective
+
+# Seven pairs: pools of at most three are rows 0-1, 2-3 and 4-6. Workers share one, begin and end
+# inside one, or hold several.
+SIZES = {1: (7,), 2: (3, 4), 3: (1, 2, 4)}
+KINDS = (
+    "soft_margin",
+    "hinge_average",
+    "hinge_hardest",
+    "hinge_semi_hard",
+    "adamine",
+    "pairwise_cosine",
+    "info_nce",
+    "sigmoid",
+)
+CONSTANTS = {  # no default, and weights that let each part be seen in the gradient
+    "scale": 5.0,
+    "margin": 0.2,
+    "hinge": HingeConfig(margin=0.9),
+    "adamine": AdaMineConfig(margin=0.4, semantic_weight=0.6),
+    "pairwise_cosine": PairwiseCosineConfig(margin=-0.5, positive_share=0.4),
+    "info_nce": InfoNceConfig(logit_scale=4.0, max_logit_scale=40.0),
+    "sigmoid": SigmoidConfig(logit_scale=3.0, logit_bias=-2.0),
+    "category_weight": 0.7,
+    "background_weight": 0.3,
+    "discriminator_weight": 0.4,
+}
+CONFIGS = {
+    (kind, pool): LossConfig(kind=kind, mining_pool=pool, **CONSTANTS)
+    for kind in KINDS
+    for pool in (None, 3)
+}
+
+
+def configs_of(num_workers):
+    """All on three workers; those with a pool, where more can go wrong, on two."""
+    return [(kind, pool) for kind, pool in CONFIGS if num_workers == 3 or pool is not None]
+
+
+class Head(nn.Linear):
+    """Unit rows of what comes first; the rest is of no use here."""
+
+    def forward(self, rows, *_):
+        return nn.functional.normalize(super().forward(rows), dim=1)
+
+
+class Recipes(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = Head(5, 4)
+
+    def forward(self, sentences, num_sentences, key_terms):
+        return self.head(key_terms)
+
+
+def rows_of(rank, sizes):
+    """A worker's images, key terms and categories of the same seven pairs."""
+    own = slice(sum(sizes[:rank]), sum(sizes[: rank + 1]))
+    images, key_terms = torch.randn(2, 7, 5, generator=torch.Generator().manual_seed(0))
+    return images[own], key_terms[own], torch.tensor([1, 1, 0, 2, 1, 2, 2])[own]
+
+
+def train(rank, sizes, config, num_steps=2):
+    """Steps of the objective; everything they give and change."""
+    torch.manual_seed(1)
+    model = JointEmbedding(
+        None, Head(5, 4), Recipes(), CategoryHead(4, 3), build_logit_scale(config)
+    )
+    discriminator = Discriminator(4)
+    wrapped = model if len(sizes) == 1 else DistributedDataParallel(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    images, key_terms, ids = rows_of(rank, sizes)
+    place = Place(sum(sizes[:rank]), len(sizes) * sizes[rank] / 7, sizes)
+    result = {}
+    for step in range(num_steps):
+        output = wrapped(images, images, images, images, key_terms)
+        parts = objective(output, ids, discriminator, place, config, seed=(3, 6, step))
+        optimizer.zero_grad()
+        parts.total.backward()
+        optimizer.step()
+        result |= {
+            f"{step} total": parts.total.detach(),
+            f"{step} triplet": parts.triplet.detach(),
+            f"{step} active_triplet_share": parts.active_triplet_share,
+        }
+        for name, parameter in model.named_parameters():
+            result[f"{step} gradient of {name}"] = parameter.grad.clone()
+    return result | {f"state {name}": value for name, value in model.state_dict().items()}
+
+
+@pytest.fixture(scope="module")
+def saved(on_workers):
+    return {number: on_workers(__file__, number) for number in SIZES if number > 1}
+
+
+@pytest.mark.parametrize(
+    ("num_workers", "kind", "pool"),
+    [(number, *config) for number in (2, 3) for config in configs_of(number)],
+)
+def test_workers_equal_one_in_losses_gradients_and_weights(saved, num_workers, kind, pool):
+    """The parts of a loss average to its value; gradients and weights are the same on each."""
+    expected = train(0, SIZES[1], CONFIGS[kind, pool])
+
+    found = [worker[f"{kind} {pool}"] for worker in saved[num_workers]]
+
+    assert len(found) == num_workers
+    assert found[0].keys() == expected.keys()
+    for name, value in expected.items():
+        parts = [worker[name] for worker in found]
+        if not name.startswith("state") and "gradient" not in name:
+            parts = [sum(parts) / len(parts)]
+        for part in parts:
+            torch.testing.assert_close(
+                part, value, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
+            )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_learns_its_own_numbers_and_its_pool_matters(kind):
+    """What the test above compares is no zero, and not one number for all."""
+    whole, pooled = (train(0, SIZES[1], CONFIGS[kind, pool]) for pool in (None, 3))
+
+    own = {"info_nce": {"log_scale"}, "sigmoid": {"log_scale", "bias"}}.get(kind, set())
+    found = {name for name in whole if name.startswith("state logit_scale.")}
+    assert found == {f"state logit_scale.{name}" for name in own}
+    for name, value in whole.items():
+        if "gradient of" in name:
+            assert value.abs().max() > 1e-3, name
+    assert whole["0 triplet"] > 0.01
+    assert (whole["0 triplet"] != pooled["0 triplet"]) == (kind != "pairwise_cosine")
+
+
+@pytest.mark.parametrize("pool", [None, 3])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("side", [0, 1])
+def test_nan_embedding_never_gives_a_finite_total(side, kind, pool):
+    """Whatever the kind, a broken network stops the training."""
+    rows = nn.functional.normalize(torch.randn(2, 7, 4), dim=2)
+    rows[side, 1, 0] = torch.nan
+    numbers = (torch.tensor(3.0), torch.tensor(-1.0))
+    output = JointOutput(*rows, torch.zeros(7, 3), torch.zeros(7, 3), *numbers)
+    config = CONFIGS[kind, pool]
+
+    parts = objective(
+        output, rows_of(0, SIZES[1])[2], Discriminator(4), Place(0, 1.0, (7,)), config, seed=(1,)
+    )
+
+    assert parts.triplet.isnan()
+    assert parts.total.isnan()
+
+
+def on_worker(rank, num_workers):
+    return {
+        f"{kind} {pool}": train(rank, SIZES[num_workers], CONFIGS[kind, pool])
+        for kind, pool in configs_of(num_workers)
+    }
+
+
+if __name__ == "__main__":
+    rank, world_size, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    dist.init_process_group(
+        "gloo", f"file://{folder}/sync", timedelta(seconds=60), world_size, rank
+    )
+    torch.save(on_worker(rank, world_size), f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
