@@ -1,5 +1,6 @@
 """A group of Ray Train processes that compute one thing together."""
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from seje_ray.on_ray.connect import num_gpus, user_error
 
 MAX_RESTARTS = 3  # of the group, after a worker or its node died
 KEEP = "best_epoch_so_far"  # what Ray ranks checkpoints by
+CHECKPOINT_LIST = "checkpoint_manager_snapshot.json"  # Ray's name for it
 
 
 class GroupMember:
@@ -30,11 +32,18 @@ class GroupMember:
         self.device = ray.train.torch.get_device() if on_gpu else torch.device("cpu")
 
     def wrap(self, module: nn.Module, *, broadcast_buffers: bool = True) -> nn.Module:
-        """Move to the device and wrap in DistributedDataParallel."""
+        """Move to the device and wrap in DistributedDataParallel.
+
+        With ``find_unused_parameters`` it keeps its first buckets, as a process that goes on from
+        a checkpoint has them, and so the order in which gradients are summed.
+        """
         wrapped = ray.train.torch.prepare_model(
             module,
             move_to_device=self.device,
-            parallel_strategy_kwargs={"broadcast_buffers": broadcast_buffers},
+            parallel_strategy_kwargs={
+                "broadcast_buffers": broadcast_buffers,
+                "find_unused_parameters": True,
+            },
         )
         assert isinstance(wrapped, nn.Module)
         return wrapped
@@ -63,6 +72,7 @@ def run_group(
         ResourceError: If the cluster can never hold ``num_workers``.
     """
     require_resources(num_workers)
+    forget_broken_list(folder)
     gpus = num_gpus()
     trainer = ray.train.torch.TorchTrainer(
         function,
@@ -93,6 +103,23 @@ def run_group(
         raise _first_cause(error) from error
     except SystemExit as stop:  # Ray's answer to Ctrl-C, once the workers have ended
         raise KeyboardInterrupt from stop
+
+
+def forget_broken_list(folder: Path) -> None:
+    """Remove Ray's list of a run's checkpoints where a kill cut it short.
+
+    Ray writes it in place and would refuse to start; the folders themselves say what there is.
+    """
+    path = folder / CHECKPOINT_LIST
+    if not path.is_file():
+        return
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))["checkpoint_results"]
+        is_whole = all((folder / entry["checkpoint_dir_name"]).is_dir() for entry in listed)
+    except (ValueError, KeyError, TypeError):
+        is_whole = False
+    if not is_whole:
+        path.unlink()
 
 
 def _first_cause(error: Exception) -> Exception:

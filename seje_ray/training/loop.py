@@ -1,7 +1,6 @@
 """The training loop: epochs, validation, learning-rate drop, early stop, checkpoints."""
 
 import math
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from seje_ray.errors import ResourceError
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.retrieval.protocol import evaluate_retrieval, selection_score
 from seje_ray.training.build import FeatureDims, build_discriminator, build_model
+from seje_ray.training.checkpoints import begin_checkpoint, checkpoint_name
 from seje_ray.training.dropout import begin_dropout_step
 from seje_ray.training.gather import broadcast_buffers, gather_rows, sum_over_workers
 from seje_ray.training.pairs import PairBatch, PairLoader
@@ -71,6 +71,9 @@ class Trainer:
     def fit(self) -> Progress:
         """Train to the end or to the early stop; report and checkpoint after each epoch.
 
+        A training that ended anywhere and goes on from its last checkpoint gives the same weights
+        and the same history, bit by bit, as long as the number of workers stays the same.
+
         Raises:
             DivergedError: If the loss is not finite.
         """
@@ -90,24 +93,28 @@ class Trainer:
         return model
 
     def _train_epoch(self, epoch: int) -> dict[str, float]:
+        """Train on what is left of an epoch; return the means of its metrics over all its steps."""
         self._wrapped.train()
-        loader, num_steps = self.loaders.train, self.loaders.train.num_steps
-        sums = torch.zeros(len(_PARTS), dtype=torch.float64)
-        for step, cpu_batch in enumerate(loader.epoch(epoch)):
+        loader, progress = self.loaders.train, self.state.progress
+        num_steps = loader.num_steps
+        first_step = progress.step
+        for step, cpu_batch in enumerate(loader.epoch(epoch, first_step), start=first_step):
             batch = cpu_batch.to(self.worker.device)
             self._set_learning_rates(epoch * num_steps + step)
-            sums += self._step(batch, epoch, step)
+            for name, value in self._step(batch, epoch, step).items():
+                progress.sums[name] = progress.sums.get(name, 0.0) + value
+            progress.step = step + 1
             if self.worker.rank == 0:
                 self.worker.progress(step + 1, num_steps, f"epoch {epoch + 1}")
+            self._keep_step()
         if self.run.train.batch_norm == "worker":
             broadcast_buffers(self.state.model)
-        # On the device: NCCL sums nothing that lies on the CPU.
-        totals = sum_over_workers(sums.to(self.worker.device)).cpu()
-        means = totals / (num_steps * self.worker.world_size)
-        return {f"train/{name}": float(mean) for name, mean in zip(_PARTS, means, strict=True)}
+        means = {f"train/{name}": total / num_steps for name, total in progress.sums.items()}
+        progress.step, progress.sums = 0, {}
+        return means
 
-    def _step(self, batch: PairBatch, epoch: int, step: int) -> torch.Tensor:
-        """Train on one global batch; return this worker's parts of the loss, float64."""
+    def _step(self, batch: PairBatch, epoch: int, step: int) -> dict[str, float]:
+        """Train on one global batch; return its metrics, the same on every worker."""
         run, state, place = self.run, self.state, Place.of(batch, self.worker.rank)
         # Dropout is a function of the step, so a resumed epoch repeats it: the heads' on the
         # global batch, what a backbone brings along on each worker.
@@ -143,7 +150,9 @@ class Trainer:
             discriminator_loss,
             parts.active_triplet_share,
         ]
-        return torch.stack([value.detach().double().cpu() for value in values])
+        local = torch.stack([value.detach().double() for value in values])
+        means = sum_over_workers(local).cpu() / self.worker.world_size
+        return dict(zip(_PARTS, means.tolist(), strict=True))
 
     def _set_learning_rates(self, step: int) -> None:
         """Learning rates of a step, counted from the start of the training."""
@@ -171,15 +180,24 @@ class Trainer:
         progress.history.append(dict(metrics))
 
     def _publish(self, metrics: Mapping[str, float]) -> None:
-        name = f"checkpoint-{self.state.progress.num_epochs:05d}"
+        name = checkpoint_name(self.state.progress.num_epochs)
+        self.worker.report(metrics, self._saved(name), name)
+
+    def _keep_step(self) -> None:
+        """Keep a checkpoint after a step where one is due."""
+        every, progress = self.run.train.checkpoint_steps, self.state.progress
+        is_inside = progress.step < self.loaders.train.num_steps
+        if every is not None and is_inside and progress.step % every == 0:
+            name = checkpoint_name(progress.num_epochs, progress.step)
+            self.worker.checkpoint(self._saved(name), name)
+
+    def _saved(self, name: str) -> Path | None:
+        """Write a checkpoint beside its place, on rank 0."""
         if self.worker.rank != 0:
-            self.worker.report(metrics, None, name)
-            return
-        with tempfile.TemporaryDirectory(prefix="seje-ray-") as parent:
-            folder = Path(parent) / "checkpoint"
-            folder.mkdir()
-            self.state.save(folder, self.run, self.origin)
-            self.worker.report(metrics, folder, name)
+            return None
+        partial = begin_checkpoint(self.worker.folder, name)
+        self.state.save(partial, self.run, self.origin)
+        return partial
 
 
 _PARTS = (

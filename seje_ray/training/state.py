@@ -1,8 +1,9 @@
 """A checkpoint: everything a training needs to go on as if it had never stopped.
 
 One folder: ``model.safetensors`` and ``discriminator.safetensors`` (weights), ``optimizers.pt``
-(read with ``weights_only=True``), ``progress.json`` (epoch, scores, patience, history) and
-``run.json`` (the complete run and what it was calibrated on).
+(read with ``weights_only=True``), ``progress.json`` (epoch, step, sums of the epoch's metrics,
+scores, patience, history) and ``run.json`` (the complete run and what it was calibrated on). All
+random draws are functions of (seed, epoch, step), so there is no generator's state to keep.
 """
 
 import json
@@ -25,6 +26,8 @@ class Progress:
     """How far a training is, and what its decisions rest on."""
 
     num_epochs: int = 0  # finished ones
+    step: int = 0  # finished steps of the epoch after these; 0 between epochs
+    sums: dict[str, float] = field(default_factory=dict)  # of that epoch's metrics, over its steps
     best_score: float = -1.0  # selection score, METHOD 6
     best_epoch: int = 0
     epochs_without_gain: int = 0

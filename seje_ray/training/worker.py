@@ -7,6 +7,8 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from seje_ray.training.checkpoints import commit_checkpoint, newest_checkpoint
+
 
 class Worker(Protocol):
     """One process of a training; ``LocalWorker`` here, ``RayWorker`` in ``on_ray``."""
@@ -14,6 +16,7 @@ class Worker(Protocol):
     rank: int
     world_size: int
     device: torch.device
+    folder: Path  # of the run
 
     def wrap(self, module: nn.Module, *, broadcast_buffers: bool) -> nn.Module:
         """Move ``module`` to the device and make its gradients shared."""
@@ -24,9 +27,14 @@ class Worker(Protocol):
 
         Args:
             metrics: The same numbers on every worker.
-            checkpoint_dir: What ``training.state.save`` wrote, on rank 0; else None.
+            checkpoint_dir: What ``begin_checkpoint`` gave and ``TrainingState.save`` filled, on
+                rank 0; else None.
             name: Folder name under which the checkpoint is kept.
         """
+        ...
+
+    def checkpoint(self, checkpoint_dir: Path | None, name: str) -> None:
+        """Keep a checkpoint inside an epoch, until the next one; called as ``report`` is."""
         ...
 
     def resume_dir(self) -> Path | None:
@@ -53,12 +61,16 @@ class LocalWorker:
     def report(self, metrics: Mapping[str, float], checkpoint_dir: Path | None, name: str) -> None:
         """Keep the metrics, and the checkpoint under its name."""
         self.reports.append(dict(metrics))
+        self.checkpoint(checkpoint_dir, name)
+
+    def checkpoint(self, checkpoint_dir: Path | None, name: str) -> None:
+        """Keep the checkpoint under its name."""
         if checkpoint_dir is not None:
-            checkpoint_dir.rename(self.folder / name)
+            commit_checkpoint(checkpoint_dir, name)
 
     def resume_dir(self) -> Path | None:
         """Return the last checkpoint by name."""
-        return max(self.folder.glob("checkpoint-*"), default=None)
+        return newest_checkpoint(self.folder)
 
     def progress(self, done: int, total: int, text: str) -> None:
         """Stay silent."""

@@ -53,10 +53,94 @@ def test_a_resumed_training_equals_an_uninterrupted_one_bitwise(loaders, tmp_pat
     parts, worker = trained(loaders, tmp_path / "parts", num_epochs=5)
 
     assert [report["epoch"] for report in worker.reports] == [3, 4, 5]
-    assert parts.state.progress == whole.state.progress
+    assert_equal_trainings(parts, whole)
+
+
+class KilledError(Exception):
+    """What ends a training in these tests."""
+
+
+class DyingWorker(LocalWorker):
+    """Dies at its ``lives``-th sign of life: a step, a checkpoint begun, or one just kept."""
+
+    def __init__(self, folder, lives):
+        super().__init__(folder)
+        self.lives = lives
+
+    def _live(self):
+        self.lives -= 1
+        if self.lives == 0:
+            raise KilledError
+
+    def progress(self, done, total, text):
+        self._live()
+
+    def checkpoint(self, checkpoint_dir, name):
+        self._live()
+        super().checkpoint(checkpoint_dir, name)
+        self._live()
+
+
+@pytest.mark.parametrize(("every", "lives", "num_kills"), [(1, 4, 15), (3, 6, 5), (None, 11, 1)])
+def test_a_training_killed_again_and_again_equals_an_uninterrupted_one_bitwise(
+    loaders, tmp_path, every, lives, num_kills
+):
+    """Two epochs of eight steps; each attempt dies one sign of life after its first checkpoint.
+
+    With one after each step that is 15 kills before the last step's attempt gets through; with
+    one after three, at the end of segments of 3, 3, 2, 3, 3 steps; else after the first epoch.
+    """
+    whole, reports = trained(loaders, tmp_path / "whole", num_epochs=2, checkpoint_steps=None)
+    run = tiny_run(num_epochs=2, checkpoint_steps=every)
+    for _ in range(num_kills):
+        with pytest.raises(KilledError):
+            Trainer(run, origin(), loaders, DyingWorker(tmp_path, lives)).fit()
+    worker = DyingWorker(tmp_path, lives)
+    trainer = Trainer(run, origin(), loaders, worker)
+    trainer.fit()
+
+    assert_equal_trainings(trainer, whole)
+    assert worker.reports[-1] == reports.reports[-1]
+
+
+def test_every_single_kill_is_survived_bitwise(loaders, tmp_path):
+    """One epoch of eight steps with a checkpoint after every second: each sign of life the last."""
+    whole, _ = trained(loaders, tmp_path / "whole", num_epochs=1)
+    lives = 0
+    while True:
+        lives += 1
+        folder = tmp_path / str(lives)
+        folder.mkdir()
+        run = tiny_run(num_epochs=1, checkpoint_steps=2)
+        try:
+            Trainer(run, origin(), loaders, DyingWorker(folder, lives)).fit()
+            break
+        except KilledError:
+            trainer = Trainer(run, origin(), loaders, LocalWorker(folder))
+            trainer.fit()
+            assert_equal_trainings(trainer, whole)
+    assert lives == 8 + 2 * 4 + 1  # steps, both ends of 3 checkpoints inside and 1 after the epoch
+
+
+def test_a_checkpoint_inside_an_epoch_holds_its_place_and_sums(loaders, tmp_path):
+    """After three of eight steps; the sums are those of three steps."""
+    worker = DyingWorker(tmp_path, 6)  # three steps, both ends of the checkpoint, and a step
+    trainer = Trainer(tiny_run(checkpoint_steps=3), origin(), loaders, worker)
+    with pytest.raises(KilledError):
+        trainer.fit()
+
+    resumed = Trainer(tiny_run(checkpoint_steps=3), origin(), loaders, LocalWorker(tmp_path))
+
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-00000-00000003"]
+    progress = resumed.state.progress
+    assert (progress.num_epochs, progress.step, progress.history) == (0, 3, [])
+    assert 0 < progress.sums["loss"] < trainer.state.progress.sums["loss"]
+
+
+def assert_equal_trainings(one, other):
+    assert one.state.progress == other.state.progress
     for name in ("model", "discriminator", "optimizer", "discriminator_optimizer"):
-        first = getattr(whole.state, name).state_dict()
-        second = getattr(parts.state, name).state_dict()
+        first, second = (getattr(t.state, name).state_dict() for t in (one, other))
         assert_equal_states(first, second)
 
 
