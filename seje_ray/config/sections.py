@@ -294,6 +294,7 @@ class TrainConfig:
     shuffle_window: int = 32  # shards held in memory and shuffled together
     # between checkpoints inside an epoch, of 2,384 steps on Recipe1M; null: only after each epoch
     checkpoint_steps: int | None = 500
+    hang_minutes: float | None = 30.0  # without a finished step: stacks are written; null: never
 
     def __post_init__(self) -> None:
         _require(
@@ -317,6 +318,11 @@ class TrainConfig:
                 "checkpoint_steps",
                 self.checkpoint_steps is None or self.checkpoint_steps >= 1,
                 ">= 1 or null",
+            ),
+            (
+                "hang_minutes",
+                self.hang_minutes is None or self.hang_minutes > 0,
+                "> 0 or null",
             ),
         )
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from seje_ray.errors import ResourceError
 from seje_ray.on_ray.connect import num_gpus, user_error
 
 MAX_RESTARTS = 3  # of the group, after a worker or its node died
+COLLECTIVE_TIMEOUT_S = 1800.0  # after which a worker gives up on the others
 KEEP = "best_epoch_so_far"  # what Ray ranks checkpoints by
 CHECKPOINT_LIST = "checkpoint_manager_snapshot.json"  # Ray's name for it
 
@@ -62,6 +63,8 @@ def run_group(
     config: dict[str, Any],
     folder: Path,
     num_workers: int,
+    *,
+    timeout_s: float = COLLECTIVE_TIMEOUT_S,
 ) -> Any:
     """Run ``function`` in a group of Ray Train processes; return what rank 0 gives.
 
@@ -78,7 +81,7 @@ def run_group(
         function,
         train_loop_config=config,
         torch_config=ray.train.torch.TorchConfig(
-            backend=_backend(num_workers, gpus), timeout_s=1800
+            backend=_backend(num_workers, gpus), timeout_s=timeout_s
         ),
         scaling_config=ray.train.ScalingConfig(
             num_workers=num_workers,
@@ -147,9 +150,26 @@ def require_resources(num_workers: int) -> None:
     """Refuse what the cluster can never give, before anything starts."""
     if num_workers < 1:
         raise ResourceError(f"--workers must be at least 1, got {num_workers}")
-    available = int(ray.cluster_resources().get("CPU", 0))
-    if num_workers > available:
+    need = _per_worker(num_workers, num_gpus())
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    found = num_places(nodes, need)
+    if num_workers > found:
+        each = " and ".join(f"{amount:.3g} {kind}" for kind, amount in need.items())
         raise ResourceError(
-            f"--workers {num_workers}: each worker needs a CPU, the cluster has {available}; "
-            f"lower --workers or add nodes"
+            f"--workers {num_workers}: each worker needs {each} of one node, the cluster has room "
+            f"for {found}; lower --workers or add nodes"
         )
+
+
+def num_places(nodes: Sequence[Mapping[str, float]], need: Mapping[str, float]) -> int:
+    """Workers that fit on the nodes together, where none may be split over two.
+
+    Args:
+        nodes: Resources of each node, by kind.
+        need: Resources of one worker, by kind.
+    """
+    rounding = 1e-6  # three workers of a third of a GPU each fit on it
+    return sum(
+        min(int(node.get(kind, 0) / amount + rounding) for kind, amount in need.items())
+        for node in nodes
+    )

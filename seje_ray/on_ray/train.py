@@ -12,6 +12,7 @@ from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError, SejeError
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.group import (
+    COLLECTIVE_TIMEOUT_S,
     default_num_workers,
     require_resources,
     run_group,
@@ -22,7 +23,8 @@ from seje_ray.training.build import require_features
 from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint, prune_checkpoints
 from seje_ray.training.state import read_origin
 
-FREE_TO_CHANGE = ("train.num_epochs", "train.checkpoint_steps")  # of a run that goes on
+# settings of a run that goes on
+FREE_TO_CHANGE = ("train.num_epochs", "train.checkpoint_steps", "train.hang_minutes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +101,17 @@ def _fit(run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -
         "board": board,
     }
     with drawn(board, "steps"):
-        outcome: dict[str, Any] = run_group(train_on_worker, config, folder, num_workers)
+        outcome: dict[str, Any] = run_group(
+            train_on_worker, config, folder, num_workers, timeout_s=_timeout_s(run)
+        )
     if "error" in outcome:
         raise SejeError(outcome["error"])
     return int(outcome["num_epochs"])
+
+
+def _timeout_s(run: RunConfig) -> float:
+    """Seconds after which a worker gives up on the others: after the watchdog has told of it."""
+    return max(COLLECTIVE_TIMEOUT_S, 2 * 60 * (run.train.hang_minutes or 0))
 
 
 def _require_same_run(folder: Path, run: RunConfig, calibrated: Artifact) -> None:

@@ -97,7 +97,7 @@ class RayWorker(GroupMember):
     def __init__(self, run: RunConfig, folder: Path, board: Any) -> None:
         super().__init__()
         self.folder, self._num_epochs = folder, run.train.num_epochs
-        self._tell = reporter(board, "training")
+        self._board, self._tell = board, reporter(board, "training")
         self._trainer: Trainer | None = None
         self._writer: SummaryWriter | None = None
 
@@ -151,6 +151,10 @@ class RayWorker(GroupMember):
         """
         checkpoint = ray.train.get_checkpoint()
         return newest_checkpoint(self.folder) if checkpoint is None else Path(checkpoint.path)
+
+    def warn(self, text: str) -> None:
+        """Let the driver write a line."""
+        self._board.warn.remote(text)
 
     def progress(self, done: int, total: int, text: str) -> None:
         """Tell the driver's bar, in steps."""

@@ -45,6 +45,10 @@ class Worker(Protocol):
         """Tell a person how far the epoch is; called by rank 0 only."""
         ...
 
+    def warn(self, text: str) -> None:
+        """Tell a person what is wrong, in one line; any worker, at any time."""
+        ...
+
 
 class LocalWorker:
     """A training in this one process; keeps checkpoints in ``folder`` and all reports."""
@@ -53,6 +57,7 @@ class LocalWorker:
         self.rank, self.world_size, self.device = 0, 1, torch.device(device)
         self.folder = folder
         self.reports: list[dict[str, float]] = []
+        self.warnings: list[str] = []
 
     def wrap(self, module: nn.Module, *, broadcast_buffers: bool) -> nn.Module:
         """Move ``module`` to the device."""
@@ -74,3 +79,7 @@ class LocalWorker:
 
     def progress(self, done: int, total: int, text: str) -> None:
         """Stay silent."""
+
+    def warn(self, text: str) -> None:
+        """Keep the line."""
+        self.warnings.append(text)

@@ -1,13 +1,15 @@
 """The loop in one process: it learns, resumes bitwise, stops early and refuses to diverge."""
 
+import time
+
 import pytest
 import torch
 
 from seje_ray.errors import ResourceError
-from seje_ray.training.loop import Loaders, Trainer, cosine
+from seje_ray.training.divergence import DivergedError
+from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.state import Progress
-from seje_ray.training.step import DivergedError
 from seje_ray.training.worker import LocalWorker
 from tests.unit.training.tiny_data import origin, tiny_run, write_shards
 
@@ -167,9 +169,14 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(loaders, t
 
 
 def test_a_loss_that_is_not_finite_raises_with_its_place(loaders, tmp_path):
-    """An absurd learning rate cannot go on unnoticed."""
-    with pytest.raises(DivergedError, match=r"epoch \d+, step \d+ \(recipes train"):
+    """An absurd learning rate cannot go on unnoticed; the next attempt begins without the file."""
+    message = r"diverged: loss, .* not finite at epoch \d+, step \d+; .*a/diverged.json; lower"
+    with pytest.raises(DivergedError, match=message):
         trained(loaders, tmp_path / "a", learning_rate=1e30, num_epochs=9)
+    assert (tmp_path / "a" / "diverged.json").is_file()
+
+    trained(loaders, tmp_path / "a", num_epochs=1)
+    assert not (tmp_path / "a" / "diverged.json").exists()
 
 
 def test_a_batch_that_workers_cannot_share_is_refused(loaders, tmp_path):
@@ -180,20 +187,50 @@ def test_a_batch_that_workers_cannot_share_is_refused(loaders, tmp_path):
         Trainer(tiny_run(), origin(), loaders, worker)
 
 
-def test_learning_rates_warm_up_and_fall_as_a_cosine(loaders, tmp_path):
-    """By hand: 8 steps an epoch, 2 epochs, 4 steps of warm-up."""
-    trainer = Trainer(
-        tiny_run(schedule="cosine", num_epochs=2, warmup_steps=4, learning_rate=0.1),
-        origin(),
-        loaders,
-        LocalWorker(tmp_path),
-    )
-    rates = []
-    for step in (0, 3, 8, 16):
-        trainer._set_learning_rates(step)
-        rates.append(trainer.state.optimizer.param_groups[-1]["lr"])
-    # warm-up 1/4, then 1; cosine(3/16), cosine(1/2) = 1/2, cosine(1) = 0.
-    assert rates == pytest.approx([0.1 * 0.25, 0.1 * cosine(3 / 16), 0.05, 0.0])
+def test_a_collapsed_epoch_is_flagged_and_told_of(loaders, tmp_path):
+    """A recipe branch whose last layer gives the same for all."""
+    worker = LocalWorker(tmp_path)
+    trainer = Trainer(tiny_run(num_epochs=1, learning_rate=1e-9), origin(), loaders, worker)
+    norm = trainer.state.model.recipe_encoder.projection.norm
+    torch.nn.init.zeros_(norm.weight)
+    torch.nn.init.ones_(norm.bias)
+    trainer.fit()
+
+    (report,) = worker.reports
+    assert report["val/is_collapsed"] == 1.0
+    assert report["val/mean_cosine/recipe"] == pytest.approx(1)
+    assert report["val/effective_rank/recipe"] == pytest.approx(1, abs=1e-3)
+    assert worker.warnings == [
+        "the model collapses in epoch 1: recipe embeddings are nearly all the same, mean cosine "
+        "1.000"
+    ]
+
+
+def test_a_learning_model_is_no_collapsed_one(loaders, tmp_path):
+    """No warning from the first epoch to the last."""
+    _, worker = trained(loaders, tmp_path / "a", num_epochs=12)
+
+    assert [report["val/is_collapsed"] for report in worker.reports] == [0.0] * 12
+    assert worker.warnings == []
+
+
+class SlowWorker(LocalWorker):
+    """Sleeps a little in the first step."""
+
+    def progress(self, done, total, text):
+        if done == 1:
+            time.sleep(0.3)
+
+
+def test_a_step_that_hangs_leaves_the_stacks_of_all_threads(loaders, tmp_path):
+    """And the training goes on."""
+    worker = SlowWorker(tmp_path)
+    run = tiny_run(num_epochs=1, hang_minutes=0.1 / 60)
+    Trainer(run, origin(), loaders, worker).fit()
+
+    assert "in progress" in (tmp_path / "hang-0.txt").read_text()
+    assert worker.warnings[0].startswith("worker 0: no step has ended for")
+    assert [report["epoch"] for report in worker.reports] == [1.0]
 
 
 def test_the_rate_drops_once_and_then_training_stops():

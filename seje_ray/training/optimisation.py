@@ -1,0 +1,64 @@
+"""Optimisers of a training and their learning rates."""
+
+import math
+
+import torch
+from torch.optim import Optimizer
+
+from seje_ray.config import LossConfig, RunConfig, TrainConfig
+from seje_ray.models.discriminator import Discriminator
+from seje_ray.models.joint_embedding import JointEmbedding
+
+
+def model_optimizer(model: JointEmbedding, run: RunConfig) -> Optimizer:
+    """Adam with one parameter group for the image backbone and one for the heads."""
+    config = run.train
+    groups: list[dict[str, object]] = []
+    backbone = [] if model.backbone is None else list(model.backbone.parameters())
+    known = {id(parameter) for parameter in backbone}
+    heads = [p for p in model.parameters() if id(p) not in known]
+    backbone_lr = config.backbone_learning_rate or config.learning_rate
+    for parameters, lr in ((backbone, backbone_lr), (heads, config.learning_rate)):
+        if parameters:
+            groups.append({"params": parameters, "lr": lr, "full_lr": lr})
+    kind = torch.optim.AdamW if config.weight_decay > 0 else torch.optim.Adam
+    fused = next(model.parameters()).device.type == "cuda"
+    return kind(groups, weight_decay=config.weight_decay, fused=fused)
+
+
+def discriminator_optimizer(discriminator: Discriminator, config: LossConfig) -> Optimizer:
+    """Adam as METHOD 5 has it."""
+    return torch.optim.Adam(
+        discriminator.parameters(), lr=config.discriminator_learning_rate, betas=(0.5, 0.999)
+    )
+
+
+def set_learning_rates(
+    optimizer: Optimizer, config: TrainConfig, *, step: int, num_steps: int
+) -> None:
+    """Set the learning rates of a step, counted from the start of the training.
+
+    Args:
+        optimizer: Of the model.
+        config: Its schedule and warm-up.
+        step: 0 for the first.
+        num_steps: Of an epoch.
+    """
+    factor = min(1.0, (step + 1) / max(1, config.warmup_steps))
+    if config.schedule == "cosine":
+        factor *= cosine(step / (config.num_epochs * num_steps))
+    for group in optimizer.param_groups:
+        group["lr"] = group["full_lr"] * factor
+
+
+def drop_learning_rates(optimizer: Optimizer, factor: float) -> None:
+    """Multiply the learning rates by ``factor``, for good."""
+    for group in optimizer.param_groups:
+        group["lr"] *= factor
+        if "full_lr" in group:
+            group["full_lr"] *= factor
+
+
+def cosine(done: float) -> float:
+    """Factor of the learning rate, falling from 1 to 0 while ``done`` goes from 0 to 1."""
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
