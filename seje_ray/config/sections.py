@@ -295,6 +295,9 @@ class TrainConfig:
     # between checkpoints inside an epoch, of 2,384 steps on Recipe1M; null: only after each epoch
     checkpoint_steps: int | None = 500
     hang_minutes: float | None = 30.0  # without a finished step: stacks are written; null: never
+    # between pictures of the hardest val negatives in TensorBoard, besides the first and the last
+    # epoch's; null: none at all
+    picture_epochs: int | None = 10
 
     def __post_init__(self) -> None:
         _require(
@@ -323,6 +326,11 @@ class TrainConfig:
                 "hang_minutes",
                 self.hang_minutes is None or self.hang_minutes > 0,
                 "> 0 or null",
+            ),
+            (
+                "picture_epochs",
+                self.picture_epochs is None or self.picture_epochs >= 1,
+                ">= 1 or null",
             ),
         )
 

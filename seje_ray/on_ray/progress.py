@@ -66,10 +66,11 @@ def reporter(board: Any, name: str) -> Report:
     return report
 
 
-def bar(description: str, total: float, unit: str) -> "tqdm[Any]":
-    """A progress bar on stderr, with the time left."""
+def bar(description: str, total: float, unit: str, done: float = 0) -> "tqdm[Any]":
+    """A progress bar on stderr, with the time left at the speed since ``done`` units."""
     return tqdm(
         total=total,
+        initial=done,
         desc=f"{description:<22}",
         unit=f" {unit}",
         file=sys.stderr,
@@ -99,7 +100,7 @@ class Bars:
             tqdm.write(f"warning: {line}", file=sys.stderr)
         for name, (done, total, text) in latest.items():
             if name not in self._bars:
-                self._bars[name] = bar(name, total, self._unit)
+                self._bars[name] = bar(name, total, self._unit, done)
             shown = self._bars[name]
             shown.set_postfix_str(text, refresh=False)
             shown.total = total

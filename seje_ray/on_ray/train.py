@@ -24,7 +24,12 @@ from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint, pr
 from seje_ray.training.state import read_origin
 
 # settings of a run that goes on
-FREE_TO_CHANGE = ("train.num_epochs", "train.checkpoint_steps", "train.hang_minutes")
+FREE_TO_CHANGE = (
+    "train.num_epochs",
+    "train.checkpoint_steps",
+    "train.hang_minutes",
+    "train.picture_epochs",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 import ray
 import ray.train
 import torch
-from torch.utils.tensorboard import SummaryWriter
+from torch import Tensor
 
 from seje_ray.artifact import Artifact, open_artifact, write_text
 from seje_ray.config import RunConfig, run_from_json
@@ -17,11 +17,13 @@ from seje_ray.errors import ArtifactError, SejeError
 from seje_ray.models.image_backbone import BackboneError
 from seje_ray.on_ray.group import KEEP, GroupMember
 from seje_ray.on_ray.progress import reporter
+from seje_ray.report.tensorboard import TrainingCurves
 from seje_ray.training.build import pixel_spec
 from seje_ray.training.checkpoints import commit_checkpoint, newest_checkpoint
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.state import Origin
+from seje_ray.training.timing import note_timings
 
 
 def write_history(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
@@ -36,7 +38,7 @@ def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
     calibrated = open_artifact(Path(config["calibrated"]), "calibrated")
     workers_here = ray.train.get_context().get_local_world_size()
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers_here))
-    with RayWorker(run, Path(config["folder"]), config["board"]) as worker:
+    with RayWorker(run, calibrated, Path(config["folder"]), config["board"]) as worker:
         try:
             trainer = Trainer(
                 run, origin_of(calibrated), loaders_of(run, calibrated, worker), worker
@@ -94,36 +96,50 @@ def _renamed(checkpoint: ray.train.Checkpoint, name: str) -> ray.train.Checkpoin
 class RayWorker(GroupMember):
     """The ``training.worker.Worker`` of a Ray Train process."""
 
-    def __init__(self, run: RunConfig, folder: Path, board: Any) -> None:
+    def __init__(self, run: RunConfig, calibrated: Artifact, folder: Path, board: Any) -> None:
         super().__init__()
-        self.folder, self._num_epochs = folder, run.train.num_epochs
+        self.folder, self._config, self._calibrated = folder, run.train, calibrated
         self._board, self._tell = board, reporter(board, "training")
         self._trainer: Trainer | None = None
-        self._writer: SummaryWriter | None = None
+        self._curves: TrainingCurves | None = None
 
     def __enter__(self) -> "RayWorker":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        if self._curves is not None:
+            self._curves.close()
 
     def start(self, trainer: Trainer) -> None:
         """Open TensorBoard on rank 0, going on after the epochs that are done."""
         self._trainer = trainer
         if self.rank == 0:
             done = trainer.state.progress.num_epochs
-            self._writer = SummaryWriter(str(self.folder / "tensorboard"), purge_step=done + 1)
+            self._curves = TrainingCurves(self.folder, self._calibrated, num_epochs=done)
 
-    def report(self, metrics: Mapping[str, float], checkpoint_dir: Path | None, name: str) -> None:
-        """Write history and TensorBoard on rank 0; hand the checkpoint to Ray Train."""
-        if self._writer is not None and self._trainer is not None:
-            for key, value in metrics.items():
-                self._writer.add_scalar(key, value, int(metrics["epoch"]))
-            self._writer.flush()
+    def show(self, images: Tensor, recipes: Tensor, *, epoch: int, is_last: bool) -> None:
+        """Draw the hardest pairs now and then; at the end, give TensorBoard the embeddings."""
+        assert self._curves is not None
+        every = self._config.picture_epochs
+        if every is not None and (epoch == 1 or epoch % every == 0 or is_last):
+            self._curves.add_hardest_pairs(images, recipes, epoch)
+        if is_last:
+            self._curves.add_space(images, recipes, epoch)
+
+    def report(
+        self,
+        metrics: Mapping[str, float],
+        timings: Mapping[str, float],
+        checkpoint_dir: Path | None,
+        name: str,
+    ) -> None:
+        """Write history, timings and TensorBoard on rank 0; hand the checkpoint to Ray Train."""
+        if self._curves is not None:
+            self._curves.add_numbers(metrics, timings)
         self._report({**metrics, KEEP: self._keep()}, checkpoint_dir, name)
         if self.rank == 0 and self._trainer is not None:
             write_history(self.folder, self._trainer.state.progress.history)
+            note_timings(self.folder, int(metrics["epoch"]), timings)
 
     def checkpoint(self, checkpoint_dir: Path | None, name: str) -> None:
         """Hand a checkpoint inside an epoch to Ray Train, which drops it for the next."""
@@ -166,4 +182,4 @@ class RayWorker(GroupMember):
                 f", loss {last['train/loss']:.3f}, val MedR "
                 f"{last['val/median_rank/image_to_recipe']:.1f}"
             )
-        self._tell(progress.num_epochs * total + done, self._num_epochs * total, text)
+        self._tell(progress.num_epochs * total + done, self._config.num_epochs * total, text)

@@ -21,13 +21,16 @@ from seje_ray.training.gather import broadcast_buffers, sum_over_workers
 from seje_ray.training.optimisation import (
     discriminator_optimizer,
     drop_learning_rates,
+    gradient_norms,
+    learning_rates,
     model_optimizer,
     set_learning_rates,
 )
 from seje_ray.training.pairs import PairBatch, PairLoader
 from seje_ray.training.state import Origin, Progress, TrainingState
 from seje_ray.training.step import Place, discriminator_step, objective
-from seje_ray.training.validation import embed_val, val_metrics
+from seje_ray.training.timing import EpochClock
+from seje_ray.training.validation import ValEmbeddings, embed_val, val_metrics
 from seje_ray.training.watchdog import Watchdog
 from seje_ray.training.worker import Worker
 
@@ -81,16 +84,18 @@ class Trainer:
         Raises:
             DivergedError: If the loss is not finite.
         """
-        progress = self.state.progress
+        progress, run = self.state.progress, self.run
         if self.worker.rank == 0:
             (self.worker.folder / divergence.FILE).unlink(missing_ok=True)
         with self._watched():
-            while progress.num_epochs < self.run.train.num_epochs and not progress.stopped_early:
+            while not progress.is_finished(run.train.num_epochs):
+                clock = EpochClock()
                 metrics = {"epoch": float(progress.num_epochs + 1)}
-                metrics |= self._train_epoch(progress.num_epochs)
-                metrics |= self._validate()
+                metrics |= self._train_epoch(progress.num_epochs, clock)
+                val = embed_val(self._model, self.loaders.val, run, self.worker, self._alive)
+                metrics |= self._val_metrics(val)
                 self._decide(metrics)
-                self._publish(metrics)
+                self._publish(metrics, val, clock)
         return progress
 
     @contextmanager
@@ -116,13 +121,14 @@ class Trainer:
         assert isinstance(model, JointEmbedding)
         return model
 
-    def _train_epoch(self, epoch: int) -> dict[str, float]:
+    def _train_epoch(self, epoch: int, clock: EpochClock) -> dict[str, float]:
         """Train on what is left of an epoch; return the means of its metrics over all its steps."""
         self._wrapped.train()
         loader, progress = self.loaders.train, self.state.progress
         num_steps = loader.num_steps
         first_step = progress.step
-        for step, cpu_batch in enumerate(loader.epoch(epoch, first_step), start=first_step):
+        batches = clock.waiting(loader.epoch(epoch, first_step))
+        for step, cpu_batch in enumerate(batches, start=first_step):
             batch = cpu_batch.to(self.worker.device)
             set_learning_rates(
                 self.state.optimizer,
@@ -178,16 +184,22 @@ class Trainer:
             discriminator_loss,
             parts.active_triplet_share,
         ]
-        local = torch.stack([value.detach().double() for value in values])
-        means = sum_over_workers(local).cpu() / self.worker.world_size
-        metrics = dict(zip(_PARTS, means.tolist(), strict=True))
+        metrics = self._metrics_of_step(values)
         require_finite(metrics, batch, self.worker, epoch=epoch + 1, step=step + 1)
         state.optimizer.step()
         return metrics
 
-    def _validate(self) -> dict[str, float]:
+    def _metrics_of_step(self, values: list[torch.Tensor]) -> dict[str, float]:
+        """Parts of the loss, means over the workers, and norms of the gradients as they are."""
+        local = torch.stack([value.detach().double() for value in values])
+        means = sum_over_workers(local) / self.worker.world_size
+        norms = gradient_norms(self.state.optimizer)
+        numbers = torch.cat([means, torch.stack(list(norms.values()))]).tolist()
+        names = [*_PARTS, *(f"gradient_norm/{name}" for name in norms)]
+        return dict(zip(names, numbers, strict=True))
+
+    def _val_metrics(self, val: ValEmbeddings) -> dict[str, float]:
         """Metrics on the val partition; a collapsed model is told of."""
-        val = embed_val(self._model, self.loaders.val, self.run, self.worker, self._alive)
         metrics = val_metrics(val, self.state.discriminator, self.run, self.worker.device)
         signs = signs_of_collapse(
             metrics,
@@ -202,7 +214,7 @@ class Trainer:
 
     def _decide(self, metrics: dict[str, float]) -> None:
         config, progress = self.run.train, self.state.progress
-        metrics["learning_rate"] = self.state.optimizer.param_groups[-1]["lr"]
+        metrics |= learning_rates(self.state.optimizer)
         dropped = progress.note(
             metrics["val/selection_score"],
             drop_patience=config.lr_drop_patience if config.schedule == "plateau" else None,
@@ -213,9 +225,18 @@ class Trainer:
                 drop_learning_rates(optimizer, config.lr_drop_factor)
         progress.history.append(dict(metrics))
 
-    def _publish(self, metrics: Mapping[str, float]) -> None:
-        name = checkpoint_name(self.state.progress.num_epochs)
-        self.worker.report(metrics, self._saved(name), name)
+    def _publish(self, metrics: Mapping[str, float], val: ValEmbeddings, clock: EpochClock) -> None:
+        worker, progress = self.worker, self.state.progress
+        timings = clock.timings(
+            global_batch_size=self.loaders.train.global_batch_size,
+            num_workers=worker.world_size,
+            device=worker.device,
+        )
+        if worker.rank == 0:
+            is_last = progress.is_finished(self.run.train.num_epochs)
+            worker.show(val.images, val.recipes, epoch=progress.num_epochs, is_last=is_last)
+        name = checkpoint_name(progress.num_epochs)
+        worker.report(metrics, timings, self._saved(name), name)
 
     def _keep_step(self) -> None:
         """Keep a checkpoint after a step where one is due."""

@@ -3,6 +3,8 @@
 import math
 
 import torch
+from torch import Tensor
+from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
 from seje_ray.config import LossConfig, RunConfig, TrainConfig
@@ -57,6 +59,31 @@ def drop_learning_rates(optimizer: Optimizer, factor: float) -> None:
         group["lr"] *= factor
         if "full_lr" in group:
             group["full_lr"] *= factor
+
+
+def gradient_norms(optimizer: Optimizer) -> dict[str, Tensor]:
+    """Euclidean norms of the gradients of each parameter group and of all together.
+
+    Gradients are already means over the workers, so every worker gets the same numbers.
+
+    Returns:
+        Scalars, float64: ``backbone`` where there is one, ``heads`` and ``all``; 0 of what is
+        frozen.
+    """
+    groups = optimizer.param_groups
+    device = groups[0]["params"][0].device
+    norms = [
+        get_total_norm([p.grad for p in group["params"] if p.grad is not None]).to(device).double()
+        for group in groups
+    ]
+    named = dict(zip(("backbone", "heads")[-len(groups) :], norms, strict=True))
+    return named | {"all": torch.linalg.vector_norm(torch.stack(norms))}
+
+
+def learning_rates(optimizer: Optimizer) -> dict[str, float]:
+    """Learning rate of the heads, and of the backbone where there is one, under metric keys."""
+    rates = [group["lr"] for group in reversed(optimizer.param_groups)]
+    return dict(zip(("learning_rate", "learning_rate/backbone"), rates, strict=False))
 
 
 def cosine(done: float) -> float:

@@ -35,6 +35,10 @@ class Progress:
     stopped_early: bool = False
     history: list[dict[str, float]] = field(default_factory=list)  # one entry per epoch
 
+    def is_finished(self, num_epochs: int) -> bool:
+        """Whether training ends here: early, or after ``num_epochs``."""
+        return self.stopped_early or self.num_epochs >= num_epochs
+
     def note(self, score: float, *, drop_patience: int | None, stop_patience: int) -> bool:
         """Count one finished epoch; return whether the learning rates drop now.
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from seje_ray.training.checkpoints import commit_checkpoint, newest_checkpoint
+from seje_ray.training.timing import note_timings
 
 
 class Worker(Protocol):
@@ -22,11 +23,18 @@ class Worker(Protocol):
         """Move ``module`` to the device and make its gradients shared."""
         ...
 
-    def report(self, metrics: Mapping[str, float], checkpoint_dir: Path | None, name: str) -> None:
+    def report(
+        self,
+        metrics: Mapping[str, float],
+        timings: Mapping[str, float],
+        checkpoint_dir: Path | None,
+        name: str,
+    ) -> None:
         """Publish one epoch; every worker calls it the same number of times.
 
         Args:
-            metrics: The same numbers on every worker.
+            metrics: The same numbers on every worker, and every time the training is repeated.
+            timings: What ``EpochClock`` measured.
             checkpoint_dir: What ``begin_checkpoint`` gave and ``TrainingState.save`` filled, on
                 rank 0; else None.
             name: Folder name under which the checkpoint is kept.
@@ -49,6 +57,17 @@ class Worker(Protocol):
         """Tell a person what is wrong, in one line; any worker, at any time."""
         ...
 
+    def show(self, images: Tensor, recipes: Tensor, *, epoch: int, is_last: bool) -> None:
+        """Show a person an epoch's val embeddings; called by rank 0 only, before ``report``.
+
+        Args:
+            images: Shape (N, D), unit rows on the CPU in the order of the shards.
+            recipes: Shape (N, D), the same.
+            epoch: 1 for the first.
+            is_last: Whether training ends with it.
+        """
+        ...
+
 
 class LocalWorker:
     """A training in this one process; keeps checkpoints in ``folder`` and all reports."""
@@ -63,9 +82,16 @@ class LocalWorker:
         """Move ``module`` to the device."""
         return module.to(self.device)
 
-    def report(self, metrics: Mapping[str, float], checkpoint_dir: Path | None, name: str) -> None:
-        """Keep the metrics, and the checkpoint under its name."""
+    def report(
+        self,
+        metrics: Mapping[str, float],
+        timings: Mapping[str, float],
+        checkpoint_dir: Path | None,
+        name: str,
+    ) -> None:
+        """Keep the metrics, the timings, and the checkpoint under its name."""
         self.reports.append(dict(metrics))
+        note_timings(self.folder, int(metrics["epoch"]), timings)
         self.checkpoint(checkpoint_dir, name)
 
     def checkpoint(self, checkpoint_dir: Path | None, name: str) -> None:
@@ -83,3 +109,6 @@ class LocalWorker:
     def warn(self, text: str) -> None:
         """Keep the line."""
         self.warnings.append(text)
+
+    def show(self, images: Tensor, recipes: Tensor, *, epoch: int, is_last: bool) -> None:
+        """Stay silent."""

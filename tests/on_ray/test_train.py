@@ -13,7 +13,9 @@ from seje_ray.on_ray.group import CHECKPOINT_LIST
 from seje_ray.on_ray.search import QueryError, Searcher
 from seje_ray.on_ray.train import open_run, train
 from seje_ray.report.evaluation import as_text
+from seje_ray.report.training import as_text as training_as_text
 from seje_ray.training.query import QueryEmbedder
+from seje_ray.training.timing import read_timings
 from tests.on_ray.killing import run_until
 from tests.on_ray.tiny import TINY, tiny_run
 
@@ -45,7 +47,10 @@ def test_a_training_leaves_history_checkpoints_and_curves(trained):
     assert {"model.safetensors", "optimizers.pt", "progress.json", "run.json"} <= {
         path.name for path in trained.best_checkpoint.iterdir()
     }
-    assert any((trained.folder / "tensorboard").iterdir())
+    written = {path.name for path in (trained.folder / "tensorboard").rglob("*")}
+    assert {"projector_config.pbtxt", "metadata.tsv"} <= written
+    assert [entry["steps"] for entry in read_timings(trained.folder)] == [5, 5]
+    assert "pairs/s while training" in training_as_text(trained.folder)
 
 
 def test_three_workers_train_as_one(workspace, trained):

@@ -10,6 +10,7 @@ from seje_ray.training.divergence import DivergedError
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.state import Progress
+from seje_ray.training.timing import read_timings
 from seje_ray.training.worker import LocalWorker
 from tests.unit.training.tiny_data import origin, tiny_run, write_shards
 
@@ -56,6 +57,44 @@ def test_a_resumed_training_equals_an_uninterrupted_one_bitwise(loaders, tmp_pat
 
     assert [report["epoch"] for report in worker.reports] == [3, 4, 5]
     assert_equal_trainings(parts, whole)
+
+
+def test_an_epoch_reports_gradients_rates_and_times_apart(loaders, tmp_path):
+    """Without a backbone the heads' gradient is all of it; no time is in the history."""
+    trainer, worker = trained(loaders, tmp_path / "a", num_epochs=2)
+
+    for report in worker.reports:
+        assert report["train/gradient_norm/all"] == report["train/gradient_norm/heads"] > 0
+        assert report["learning_rate"] == 0.01
+        assert not {key for key in report if "pairs_per_s" in key or key.endswith("_s")}
+    assert [entry["epoch"] for entry in read_timings(tmp_path / "a")] == [1, 2]
+    assert [entry["steps"] for entry in read_timings(tmp_path / "a")] == [8, 8]
+    assert trainer.state.progress.history == worker.reports
+
+
+class ShownWorker(LocalWorker):
+    """Keeps what it is shown."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.shown = []
+
+    def show(self, images, recipes, *, epoch, is_last):
+        self.shown.append((tuple(images.shape), tuple(recipes.shape), epoch, is_last))
+
+
+def test_each_epochs_val_embeddings_are_shown_and_the_last_ones_known(loaders, tmp_path):
+    """The last allowed epoch, or the one that stops early."""
+    worker = ShownWorker(tmp_path)
+    Trainer(tiny_run(num_epochs=2), origin(), loaders, worker).fit()
+    assert worker.shown == [((20, 6), (20, 6), 1, False), ((20, 6), (20, 6), 2, True)]
+
+    (tmp_path / "b").mkdir()
+    early = ShownWorker(tmp_path / "b")
+    run = tiny_run(num_epochs=99, learning_rate=1e-30, stop_patience=1, lr_drop_patience=1)
+    progress = Trainer(run, origin(), loaders, early).fit()
+    assert progress.stopped_early
+    assert [entry[3] for entry in early.shown] == [False] * (progress.num_epochs - 1) + [True]
 
 
 class KilledError(Exception):

@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from seje_ray.training.optimisation import cosine, drop_learning_rates, set_learning_rates
+from seje_ray.training.optimisation import (
+    cosine,
+    drop_learning_rates,
+    gradient_norms,
+    learning_rates,
+    set_learning_rates,
+)
 from tests.unit.training.tiny_data import tiny_run
 
 
@@ -36,3 +42,36 @@ def test_a_drop_lasts():
     set_learning_rates(both, tiny_run().train, step=9, num_steps=8)
 
     assert [group["lr"] for group in both.param_groups] == pytest.approx([0.001, 0.01])
+
+
+def test_gradient_norms_by_hand():
+    """Backbone (3, 4) and 12: norms 5, 12, together 13; a frozen group has 0."""
+    both = optimizer(backbone=0.01, heads=0.1)
+    backbone, heads = (group["params"] for group in both.param_groups)
+    backbone.append(torch.nn.Parameter(torch.zeros(1)))
+    for parameter, value in zip([*backbone, *heads], (3.0, -4.0, 12.0), strict=True):
+        parameter.grad = torch.tensor([value])
+
+    assert {k: float(v) for k, v in gradient_norms(both).items()} == {
+        "backbone": 5.0,
+        "heads": 12.0,
+        "all": 13.0,
+    }
+    for parameter in backbone:
+        parameter.grad = None
+    assert {k: float(v) for k, v in gradient_norms(both).items()} == {
+        "backbone": 0.0,
+        "heads": 12.0,
+        "all": 12.0,
+    }
+    del both.param_groups[0]
+    assert {k: float(v) for k, v in gradient_norms(both).items()} == {"heads": 12.0, "all": 12.0}
+    heads[0].grad.fill_(torch.nan)
+    assert gradient_norms(both)["all"].isnan()
+
+
+def test_both_learning_rates_are_named():
+    """The heads' alone where the backbone is frozen."""
+    both = optimizer(backbone=0.01, heads=0.1)
+    assert learning_rates(both) == {"learning_rate": 0.1, "learning_rate/backbone": 0.01}
+    assert learning_rates(optimizer(heads=0.1)) == {"learning_rate": 0.1}
