@@ -25,19 +25,15 @@ def command(
     config: str | None,
     overrides: tuple[str, ...],
 ) -> None:
-    """Train the joint embedding (phase II) with Ray Train; print the best checkpoint.
+    """Train the joint embedding (phase II) with Ray Train; print what it reached on val.
 
     The number of workers changes the speed and no number: the global batch is shared among
     them. The same run name again goes on from its last checkpoint.
     """
     run = read_run(config, overrides, workspace)
     from seje_ray.on_ray.train import train
+    from seje_ray.report.training import as_text
 
     trained = train(run, workspace, name=name or run.name, num_workers=workers)
-    metrics = trained.metrics
-    click.echo(
-        f"best epoch {trained.best_epoch}: val MedR "
-        f"{metrics['val/median_rank/image_to_recipe']:.1f} image->recipe, "
-        f"{metrics['val/median_rank/recipe_to_image']:.1f} recipe->image"
-    )
+    click.echo(as_text(trained.folder))
     click.echo(f"checkpoint: {trained.best_checkpoint}")

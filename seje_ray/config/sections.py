@@ -261,6 +261,12 @@ class TrainConfig:
     precision: Literal["bf16", "fp32"] = "bf16"  # autocast, where the device is CUDA
     max_val_pairs: int = 10_000  # val pairs embedded after each epoch
     shuffle_window: int = 32  # shards held in memory and shuffled together
+    # between checkpoints inside an epoch, of 2,384 steps on Recipe1M; null: only after each epoch
+    checkpoint_steps: int | None = 500
+    hang_minutes: float | None = 30.0  # without a finished step: stacks are written; null: never
+    # between pictures of the hardest val negatives in TensorBoard, besides the first and the last
+    # epoch's; null: none at all
+    picture_epochs: int | None = 10
 
     def __post_init__(self) -> None:
         _require(
@@ -280,6 +286,21 @@ class TrainConfig:
             ("stop_patience", self.stop_patience >= 1, ">= 1"),
             ("max_val_pairs", self.max_val_pairs >= 2, ">= 2"),
             ("shuffle_window", self.shuffle_window >= 1, ">= 1"),
+            (
+                "checkpoint_steps",
+                self.checkpoint_steps is None or self.checkpoint_steps >= 1,
+                ">= 1 or null",
+            ),
+            (
+                "hang_minutes",
+                self.hang_minutes is None or self.hang_minutes > 0,
+                "> 0 or null",
+            ),
+            (
+                "picture_epochs",
+                self.picture_epochs is None or self.picture_epochs >= 1,
+                ">= 1 or null",
+            ),
         )
 
 

@@ -24,8 +24,9 @@ from seje_ray.on_ray.shards import accelerator_actors, missing_shards, run_shard
 from seje_ray.on_ray.train import TrainedRun
 from seje_ray.schema import embeddings
 from seje_ray.training.build import FeatureDims, build_model, pixel_spec
-from seje_ray.training.loop import embed
-from seje_ray.training.pairs import PairLoader, Shard
+from seje_ray.training.forward import embed
+from seje_ray.training.pairs import PairLoader
+from seje_ray.training.shard import Shard
 from seje_ray.training.state import load_model_weights, read_origin
 
 BATCH_SIZE = 64  # pairs embedded at once

@@ -1,7 +1,8 @@
 """A group of Ray Train processes that compute one thing together."""
 
+import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from seje_ray.errors import ResourceError
 from seje_ray.on_ray.connect import num_gpus, user_error
 
 MAX_RESTARTS = 3  # of the group, after a worker or its node died
+COLLECTIVE_TIMEOUT_S = 1800.0  # after which a worker gives up on the others
 KEEP = "best_epoch_so_far"  # what Ray ranks checkpoints by
+CHECKPOINT_LIST = "checkpoint_manager_snapshot.json"  # Ray's name for it
 
 
 class GroupMember:
@@ -30,11 +33,18 @@ class GroupMember:
         self.device = ray.train.torch.get_device() if on_gpu else torch.device("cpu")
 
     def wrap(self, module: nn.Module, *, broadcast_buffers: bool = True) -> nn.Module:
-        """Move to the device and wrap in DistributedDataParallel."""
+        """Move to the device and wrap in DistributedDataParallel.
+
+        With ``find_unused_parameters`` it keeps its first buckets, as a process that goes on from
+        a checkpoint has them, and so the order in which gradients are summed.
+        """
         wrapped = ray.train.torch.prepare_model(
             module,
             move_to_device=self.device,
-            parallel_strategy_kwargs={"broadcast_buffers": broadcast_buffers},
+            parallel_strategy_kwargs={
+                "broadcast_buffers": broadcast_buffers,
+                "find_unused_parameters": True,
+            },
         )
         assert isinstance(wrapped, nn.Module)
         return wrapped
@@ -53,6 +63,8 @@ def run_group(
     config: dict[str, Any],
     folder: Path,
     num_workers: int,
+    *,
+    timeout_s: float = COLLECTIVE_TIMEOUT_S,
 ) -> Any:
     """Run ``function`` in a group of Ray Train processes; return what rank 0 gives.
 
@@ -63,12 +75,13 @@ def run_group(
         ResourceError: If the cluster can never hold ``num_workers``.
     """
     require_resources(num_workers)
+    forget_broken_list(folder)
     gpus = num_gpus()
     trainer = ray.train.torch.TorchTrainer(
         function,
         train_loop_config=config,
         torch_config=ray.train.torch.TorchConfig(
-            backend=_backend(num_workers, gpus), timeout_s=1800
+            backend=_backend(num_workers, gpus), timeout_s=timeout_s
         ),
         scaling_config=ray.train.ScalingConfig(
             num_workers=num_workers,
@@ -93,6 +106,23 @@ def run_group(
         raise _first_cause(error) from error
     except SystemExit as stop:  # Ray's answer to Ctrl-C, once the workers have ended
         raise KeyboardInterrupt from stop
+
+
+def forget_broken_list(folder: Path) -> None:
+    """Remove Ray's list of a run's checkpoints where a kill cut it short.
+
+    Ray writes it in place and would refuse to start; the folders themselves say what there is.
+    """
+    path = folder / CHECKPOINT_LIST
+    if not path.is_file():
+        return
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))["checkpoint_results"]
+        is_whole = all((folder / entry["checkpoint_dir_name"]).is_dir() for entry in listed)
+    except (ValueError, KeyError, TypeError):
+        is_whole = False
+    if not is_whole:
+        path.unlink()
 
 
 def _first_cause(error: Exception) -> Exception:
@@ -120,9 +150,26 @@ def require_resources(num_workers: int) -> None:
     """Refuse what the cluster can never give, before anything starts."""
     if num_workers < 1:
         raise ResourceError(f"--workers must be at least 1, got {num_workers}")
-    available = int(ray.cluster_resources().get("CPU", 0))
-    if num_workers > available:
+    need = _per_worker(num_workers, num_gpus())
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    found = num_places(nodes, need)
+    if num_workers > found:
+        each = " and ".join(f"{amount:.3g} {kind}" for kind, amount in need.items())
         raise ResourceError(
-            f"--workers {num_workers}: each worker needs a CPU, the cluster has {available}; "
-            f"lower --workers or add nodes"
+            f"--workers {num_workers}: each worker needs {each} of one node, the cluster has room "
+            f"for {found}; lower --workers or add nodes"
         )
+
+
+def num_places(nodes: Sequence[Mapping[str, float]], need: Mapping[str, float]) -> int:
+    """Workers that fit on the nodes together, where none may be split over two.
+
+    Args:
+        nodes: Resources of each node, by kind.
+        need: Resources of one worker, by kind.
+    """
+    rounding = 1e-6  # three workers of a third of a GPU each fit on it
+    return sum(
+        min(int(node.get(kind, 0) / amount + rounding) for kind, amount in need.items())
+        for node in nodes
+    )

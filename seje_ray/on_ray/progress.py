@@ -28,6 +28,7 @@ class ProgressBoard:
 
     def __init__(self) -> None:
         self._latest: dict[str, tuple[int, int, str]] = {}
+        self._warnings: list[str] = []
 
     def tell(self, name: str, done: int, total: int, text: str) -> None:
         """Note how far ``name`` is."""
@@ -36,6 +37,15 @@ class ProgressBoard:
     def latest(self) -> dict[str, tuple[int, int, str]]:
         """Everything told so far."""
         return self._latest
+
+    def warn(self, text: str) -> None:
+        """Note a line for the driver to write."""
+        self._warnings.append(text)
+
+    def new_warnings(self) -> list[str]:
+        """Lines that were not asked for yet."""
+        told, self._warnings = self._warnings, []
+        return told
 
 
 def new_board() -> Any:
@@ -56,10 +66,11 @@ def reporter(board: Any, name: str) -> Report:
     return report
 
 
-def bar(description: str, total: float, unit: str) -> "tqdm[Any]":
-    """A progress bar on stderr, with the time left."""
+def bar(description: str, total: float, unit: str, done: float = 0) -> "tqdm[Any]":
+    """A progress bar on stderr, with the time left at the speed since ``done`` units."""
     return tqdm(
         total=total,
+        initial=done,
         desc=f"{description:<22}",
         unit=f" {unit}",
         file=sys.stderr,
@@ -80,12 +91,16 @@ class Bars:
     def refresh(self) -> None:
         """Redraw from the board's latest words."""
         try:
-            latest = ray.get(self._board.latest.remote())
+            latest, warnings = ray.get(
+                [self._board.latest.remote(), self._board.new_warnings.remote()]
+            )
         except RayError:  # the board's node is lost, or Ray is stopping; the work goes on
             return
+        for line in warnings:
+            tqdm.write(f"warning: {line}", file=sys.stderr)
         for name, (done, total, text) in latest.items():
             if name not in self._bars:
-                self._bars[name] = bar(name, total, self._unit)
+                self._bars[name] = bar(name, total, self._unit, done)
             shown = self._bars[name]
             shown.set_postfix_str(text, refresh=False)
             shown.total = total

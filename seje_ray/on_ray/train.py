@@ -1,43 +1,35 @@
 """Phase II on Ray Train: the pure loop of ``training`` in a group of DDP workers."""
 
 import json
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ray
-import ray.train
-import torch
-from torch.utils.tensorboard import SummaryWriter
-
 from seje_ray import __version__
-from seje_ray.artifact import (
-    Artifact,
-    open_artifact,
-    require_equal_hash,
-    write_json,
-    write_text,
-)
+from seje_ray.artifact import Artifact, open_artifact, require_equal_hash, write_json
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError, SejeError
-from seje_ray.models.image_backbone import BackboneError
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.group import (
-    KEEP,
-    GroupMember,
+    COLLECTIVE_TIMEOUT_S,
     default_num_workers,
     require_resources,
     run_group,
 )
-from seje_ray.on_ray.progress import drawn, new_board, reporter
-from seje_ray.training.build import pixel_spec, require_features
-from seje_ray.training.loop import Loaders, Trainer
-from seje_ray.training.pairs import PairLoader
-from seje_ray.training.state import Origin, read_origin
+from seje_ray.on_ray.progress import drawn, new_board
+from seje_ray.on_ray.train_worker import train_on_worker, write_history
+from seje_ray.training.build import require_features
+from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint, prune_checkpoints
+from seje_ray.training.state import read_origin
 
-FREE_TO_CHANGE = ("num_epochs",)  # of a run that goes on
+# settings of a run that goes on
+FREE_TO_CHANGE = (
+    "train.num_epochs",
+    "train.checkpoint_steps",
+    "train.hang_minutes",
+    "train.picture_epochs",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +106,17 @@ def _fit(run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -
         "board": board,
     }
     with drawn(board, "steps"):
-        outcome: dict[str, Any] = run_group(train_on_worker, config, folder, num_workers)
+        outcome: dict[str, Any] = run_group(
+            train_on_worker, config, folder, num_workers, timeout_s=_timeout_s(run)
+        )
     if "error" in outcome:
         raise SejeError(outcome["error"])
     return int(outcome["num_epochs"])
+
+
+def _timeout_s(run: RunConfig) -> float:
+    """Seconds after which a worker gives up on the others: after the watchdog has told of it."""
+    return max(COLLECTIVE_TIMEOUT_S, 2 * 60 * (run.train.hang_minutes or 0))
 
 
 def _require_same_run(folder: Path, run: RunConfig, calibrated: Artifact) -> None:
@@ -133,7 +132,10 @@ def _require_same_run(folder: Path, run: RunConfig, calibrated: Artifact) -> Non
         calibrated.content_hash,
         f"seje-ray train --run ANOTHER_NAME` or delete {folder}, then `seje-ray train",
     )
-    before, now = _decisive(known["run"]), _decisive(run_to_dict(run))
+    # Read as a run, so that settings it did not know yet have their defaults.
+    before, now = (
+        _decisive(run_to_dict(r)) for r in (run_from_json(json.dumps(known["run"]), str(path)), run)
+    )
     changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     if changed:
         shown = ", ".join(f"{key}: {before.get(key)!r} -> {now.get(key)!r}" for key in changed)
@@ -146,31 +148,36 @@ def _require_same_run(folder: Path, run: RunConfig, calibrated: Artifact) -> Non
 def _decisive(run: Mapping[str, Any]) -> dict[str, Any]:
     """Dotted settings that decide the numbers of a training."""
     flat: dict[str, Any] = {"seed": run["seed"]}
+    free: tuple[str, ...] = FREE_TO_CHANGE
+    if run["train"]["schedule"] == "cosine":
+        free = tuple(key for key in free if key != "train.num_epochs")
     nested = [(section, run[section]) for section in ("model", "loss", "train")]
     while nested:
         prefix, values = nested.pop()
         for key, value in values.items():
             if isinstance(value, dict):
                 nested.append((f"{prefix}.{key}", value))
-            elif key not in FREE_TO_CHANGE or run["train"]["schedule"] == "cosine":
+            elif f"{prefix}.{key}" not in free:
                 flat[f"{prefix}.{key}"] = value
     return flat
 
 
 def _is_complete(known: TrainedRun, run: RunConfig) -> bool:
-    last = max(known.folder.glob("checkpoint-*"))
+    last = newest_checkpoint(known.folder)
+    assert last is not None
     progress = json.loads((last / "progress.json").read_text(encoding="utf-8"))
     return bool(progress["stopped_early"]) or progress["num_epochs"] >= run.train.num_epochs
 
 
 def _close(folder: Path, num_epochs: int) -> TrainedRun:
     """Write the history, and the manifest: the best checkpoint and what that reached on val."""
-    last = folder / f"checkpoint-{num_epochs:05d}"
+    last = folder / checkpoint_name(num_epochs)
     progress = json.loads((last / "progress.json").read_text(encoding="utf-8"))
     write_history(folder, progress["history"])
     best = int(progress["best_epoch"])
     metrics = progress["history"][best - 1]
-    checkpoint = folder / f"checkpoint-{best:05d}"
+    checkpoint = folder / checkpoint_name(best)
+    prune_checkpoints(folder, {last.name, checkpoint.name})  # what Ray lost count of in a kill
     _, origin = read_origin(checkpoint)
     write_json(
         folder / "manifest.json",
@@ -186,126 +193,3 @@ def _close(folder: Path, num_epochs: int) -> TrainedRun:
         },
     )
     return TrainedRun(folder, checkpoint, best, metrics)
-
-
-def write_history(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
-    """One line of metrics per epoch."""
-    lines = [json.dumps(entry) for entry in history]
-    write_text(folder / "history.jsonl", "\n".join(lines) + "\n")
-
-
-def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Run the loop in one Ray Train process."""
-    run = run_from_json(config["run"], "train_loop_config")
-    calibrated = open_artifact(Path(config["calibrated"]), "calibrated")
-    workers_here = ray.train.get_context().get_local_world_size()
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers_here))
-    with RayWorker(run, Path(config["folder"]), config["board"]) as worker:
-        try:
-            trainer = Trainer(
-                run, origin_of(calibrated), loaders_of(run, calibrated, worker), worker
-            )
-            worker.start(trainer)
-            progress = trainer.fit()
-        except BackboneError:  # may strike one worker alone, so Ray has to end the others
-            raise
-        except SejeError as error:  # repeats itself: no restart of the worker group would mend it
-            return {"error": str(error)}
-    return {"num_epochs": progress.num_epochs}
-
-
-def origin_of(calibrated: Artifact) -> Origin:
-    """What a checkpoint remembers of its data."""
-    facts = dict(calibrated.manifest.facts)
-    return Origin(calibrated.content_hash, facts["vocabulary_hash"], facts)
-
-
-def loaders_of(run: RunConfig, calibrated: Artifact, worker: "RayWorker") -> Loaders:
-    """Train and val pairs of a calibrated artifact.
-
-    Raises:
-        ArtifactError: If a partition holds fewer than two pairs.
-    """
-    for partition in ("train", "val"):
-        if calibrated.num_rows(partition) < 2:
-            raise ArtifactError(
-                f"{calibrated.folder}: expected at least 2 recipes with photos in partition "
-                f"{partition!r}, found {calibrated.num_rows(partition)}; add some and run "
-                "`seje-ray calibrate`"
-            )
-    pixels = pixel_spec(run)
-    loaders = [
-        PairLoader(
-            calibrated.shards(partition),
-            pixels,
-            global_batch_size=run.train.global_batch_size,
-            rank=worker.rank,
-            world_size=worker.world_size,
-            seed=run.seed,
-            shuffle_window=run.train.shuffle_window,
-            num_threads=max(2, torch.get_num_threads()),
-        )
-        for partition in ("train", "val")
-    ]
-    return Loaders(*loaders)
-
-
-class RayWorker(GroupMember):
-    """The ``training.worker.Worker`` of a Ray Train process."""
-
-    def __init__(self, run: RunConfig, folder: Path, board: Any) -> None:
-        super().__init__()
-        self._folder, self._num_epochs = folder, run.train.num_epochs
-        self._tell = reporter(board, "training")
-        self._trainer: Trainer | None = None
-        self._writer: SummaryWriter | None = None
-
-    def __enter__(self) -> "RayWorker":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._writer is not None:
-            self._writer.close()
-
-    def start(self, trainer: Trainer) -> None:
-        """Open TensorBoard on rank 0, going on after the epochs that are done."""
-        self._trainer = trainer
-        if self.rank == 0:
-            done = trainer.state.progress.num_epochs
-            self._writer = SummaryWriter(str(self._folder / "tensorboard"), purge_step=done + 1)
-
-    def report(self, metrics: Mapping[str, float], checkpoint_dir: Path | None, name: str) -> None:
-        """Write history and TensorBoard on rank 0; hand the checkpoint to Ray Train."""
-        if self._writer is not None and self._trainer is not None:
-            for key, value in metrics.items():
-                self._writer.add_scalar(key, value, int(metrics["epoch"]))
-            self._writer.flush()
-        checkpoint = ray.train.Checkpoint.from_directory(checkpoint_dir) if checkpoint_dir else None
-        ray.train.report(
-            {**metrics, KEEP: self._keep()}, checkpoint=checkpoint, checkpoint_dir_name=name
-        )
-        if self.rank == 0 and self._trainer is not None:
-            write_history(self._folder, self._trainer.state.progress.history)
-
-    def _keep(self) -> int:
-        """Highest for the newest best epoch, so that Ray keeps exactly our best checkpoint."""
-        assert self._trainer is not None
-        progress = self._trainer.state.progress
-        return progress.num_epochs if progress.best_epoch == progress.num_epochs else 0
-
-    def resume_dir(self) -> Path | None:
-        """Folder of the checkpoint to go on from; a local path on a shared or local disk."""
-        checkpoint = ray.train.get_checkpoint()
-        return Path(checkpoint.path) if checkpoint is not None else None
-
-    def progress(self, done: int, total: int, text: str) -> None:
-        """Tell the driver's bar, in steps."""
-        assert self._trainer is not None
-        progress = self._trainer.state.progress
-        if progress.history:
-            last = progress.history[-1]
-            text += (
-                f", loss {last['train/loss']:.3f}, val MedR "
-                f"{last['val/median_rank/image_to_recipe']:.1f}"
-            )
-        self._tell(progress.num_epochs * total + done, self._num_epochs * total, text)

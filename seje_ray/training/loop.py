@@ -1,28 +1,38 @@
 """The training loop: epochs, validation, learning-rate drop, early stop, checkpoints."""
 
-import math
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from seje_ray.config import RunConfig
 from seje_ray.errors import ResourceError
-from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
-from seje_ray.retrieval.protocol import evaluate_retrieval, selection_score
+from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.training import divergence
 from seje_ray.training.build import FeatureDims, build_discriminator, build_model
+from seje_ray.training.checkpoints import begin_checkpoint, checkpoint_name
+from seje_ray.training.collapse import signs_of_collapse
+from seje_ray.training.divergence import require_finite
 from seje_ray.training.dropout import begin_dropout_step
-from seje_ray.training.gather import broadcast_buffers, gather_rows, sum_over_workers
+from seje_ray.training.forward import autocast, forward
+from seje_ray.training.gather import broadcast_buffers, sum_over_workers
+from seje_ray.training.optimisation import (
+    discriminator_optimizer,
+    drop_learning_rates,
+    gradient_norms,
+    learning_rates,
+    model_optimizer,
+    set_learning_rates,
+)
 from seje_ray.training.pairs import PairBatch, PairLoader
 from seje_ray.training.state import Origin, Progress, TrainingState
-from seje_ray.training.step import Place, discriminator_step, objective, require_finite
+from seje_ray.training.step import Place, discriminator_step, objective
+from seje_ray.training.timing import EpochClock
+from seje_ray.training.validation import ValEmbeddings, embed_val, val_metrics
+from seje_ray.training.watchdog import Watchdog
 from seje_ray.training.worker import Worker
-
-VAL_GALLERY_SIZE = 1000  # pairs; METHOD 6 selects on 10 x 1k
-VAL_NUM_REPEATS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,32 +66,54 @@ class Trainer:
         self.state = TrainingState(
             model,
             discriminator,
-            _optimizer(model, run),
-            torch.optim.Adam(
-                discriminator.parameters(),
-                lr=run.loss.discriminator_learning_rate,
-                betas=(0.5, 0.999),
-            ),
+            model_optimizer(model, run),
+            discriminator_optimizer(discriminator, run.loss),
             Progress(),
         )
         if checkpoint is not None:
             self.state.load(checkpoint, worker.device)
+        self._watchdog: Watchdog | None = None
         self._wrapped = worker.wrap(model, broadcast_buffers=run.train.batch_norm == "worker")
 
     def fit(self) -> Progress:
         """Train to the end or to the early stop; report and checkpoint after each epoch.
 
+        A training that ended anywhere and goes on from its last checkpoint gives the same weights
+        and the same history, bit by bit, as long as the number of workers stays the same.
+
         Raises:
             DivergedError: If the loss is not finite.
         """
-        progress = self.state.progress
-        while progress.num_epochs < self.run.train.num_epochs and not progress.stopped_early:
-            metrics = {"epoch": float(progress.num_epochs + 1)}
-            metrics |= self._train_epoch(progress.num_epochs)
-            metrics |= validate(self._model, self.loaders.val, self.run, self.worker)
-            self._decide(metrics)
-            self._publish(metrics)
+        progress, run = self.state.progress, self.run
+        if self.worker.rank == 0:
+            (self.worker.folder / divergence.FILE).unlink(missing_ok=True)
+        with self._watched():
+            while not progress.is_finished(run.train.num_epochs):
+                clock = EpochClock()
+                metrics = {"epoch": float(progress.num_epochs + 1)}
+                metrics |= self._train_epoch(progress.num_epochs, clock)
+                val = embed_val(self._model, self.loaders.val, run, self.worker, self._alive)
+                metrics |= self._val_metrics(val)
+                self._decide(metrics)
+                self._publish(metrics, val, clock)
         return progress
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Within: stacks are written where no step ends for ``train.hang_minutes``."""
+        minutes, rank = self.run.train.hang_minutes, self.worker.rank
+        if minutes is None:
+            yield
+            return
+        path = self.worker.folder / f"hang-{rank}.txt"
+        with Watchdog(path, 60 * minutes, lambda t: self.worker.warn(f"worker {rank}: {t}")) as dog:
+            self._watchdog = dog
+            yield
+        self._watchdog = None
+
+    def _alive(self, where: str) -> None:
+        if self._watchdog is not None:
+            self._watchdog.beat(where)
 
     @property
     def _model(self) -> JointEmbedding:
@@ -89,25 +121,36 @@ class Trainer:
         assert isinstance(model, JointEmbedding)
         return model
 
-    def _train_epoch(self, epoch: int) -> dict[str, float]:
+    def _train_epoch(self, epoch: int, clock: EpochClock) -> dict[str, float]:
+        """Train on what is left of an epoch; return the means of its metrics over all its steps."""
         self._wrapped.train()
-        loader, num_steps = self.loaders.train, self.loaders.train.num_steps
-        sums = torch.zeros(len(_PARTS), dtype=torch.float64)
-        for step, cpu_batch in enumerate(loader.epoch(epoch)):
+        loader, progress = self.loaders.train, self.state.progress
+        num_steps = loader.num_steps
+        first_step = progress.step
+        batches = clock.waiting(loader.epoch(epoch, first_step))
+        for step, cpu_batch in enumerate(batches, start=first_step):
             batch = cpu_batch.to(self.worker.device)
-            self._set_learning_rates(epoch * num_steps + step)
-            sums += self._step(batch, epoch, step)
+            set_learning_rates(
+                self.state.optimizer,
+                self.run.train,
+                step=epoch * num_steps + step,
+                num_steps=num_steps,
+            )
+            for name, value in self._step(batch, epoch, step).items():
+                progress.sums[name] = progress.sums.get(name, 0.0) + value
+            progress.step = step + 1
+            self._alive(f"epoch {epoch + 1}, step {step + 1}")
             if self.worker.rank == 0:
                 self.worker.progress(step + 1, num_steps, f"epoch {epoch + 1}")
+            self._keep_step()
         if self.run.train.batch_norm == "worker":
             broadcast_buffers(self.state.model)
-        # On the device: NCCL sums nothing that lies on the CPU.
-        totals = sum_over_workers(sums.to(self.worker.device)).cpu()
-        means = totals / (num_steps * self.worker.world_size)
-        return {f"train/{name}": float(mean) for name, mean in zip(_PARTS, means, strict=True)}
+        means = {f"train/{name}": total / num_steps for name, total in progress.sums.items()}
+        progress.step, progress.sums = 0, {}
+        return means
 
-    def _step(self, batch: PairBatch, epoch: int, step: int) -> torch.Tensor:
-        """Train on one global batch; return this worker's parts of the loss, float64."""
+    def _step(self, batch: PairBatch, epoch: int, step: int) -> dict[str, float]:
+        """Train on one global batch; return its metrics, the same on every worker."""
         run, state, place = self.run, self.state, Place.of(batch, self.worker.rank)
         # Dropout is a function of the step, so a resumed epoch repeats it: the heads' on the
         # global batch, what a backbone brings along on each worker.
@@ -119,7 +162,7 @@ class Trainer:
             seed=hash((run.seed, 5, epoch, step)) % 2**63,
             device=self.worker.device,
         )
-        with _autocast(run, self.worker.device):
+        with autocast(run, self.worker.device):
             output = forward(self._wrapped, batch, run).float()
         discriminator_loss = discriminator_step(
             output,
@@ -137,10 +180,8 @@ class Trainer:
             run.loss,
             seed=(run.seed, 6, epoch, step),
         )
-        require_finite(parts.total, batch, epoch=epoch + 1, step=step + 1)
         state.optimizer.zero_grad()
         parts.total.backward()  # type: ignore[no-untyped-call]
-        state.optimizer.step()
         values = [
             parts.total,
             parts.triplet,
@@ -149,20 +190,37 @@ class Trainer:
             discriminator_loss,
             parts.active_triplet_share,
         ]
-        return torch.stack([value.detach().double().cpu() for value in values])
+        metrics = self._metrics_of_step(values)
+        require_finite(metrics, batch, self.worker, epoch=epoch + 1, step=step + 1)
+        state.optimizer.step()
+        return metrics
 
-    def _set_learning_rates(self, step: int) -> None:
-        """Learning rates of a step, counted from the start of the training."""
-        config = self.run.train
-        factor = min(1.0, (step + 1) / max(1, config.warmup_steps))
-        if config.schedule == "cosine":
-            factor *= cosine(step / (config.num_epochs * self.loaders.train.num_steps))
-        for group in self.state.optimizer.param_groups:
-            group["lr"] = group["full_lr"] * factor
+    def _metrics_of_step(self, values: list[torch.Tensor]) -> dict[str, float]:
+        """Parts of the loss, means over the workers, and norms of the gradients as they are."""
+        local = torch.stack([value.detach().double() for value in values])
+        means = sum_over_workers(local) / self.worker.world_size
+        norms = gradient_norms(self.state.optimizer)
+        numbers = torch.cat([means, torch.stack(list(norms.values()))]).tolist()
+        names = [*_PARTS, *(f"gradient_norm/{name}" for name in norms)]
+        return dict(zip(names, numbers, strict=True))
+
+    def _val_metrics(self, val: ValEmbeddings) -> dict[str, float]:
+        """Metrics on the val partition; a collapsed model is told of."""
+        metrics = val_metrics(val, self.state.discriminator, self.run, self.worker.device)
+        signs = signs_of_collapse(
+            metrics,
+            num_pairs=len(val.images),
+            embedding_dim=self.run.model.embedding_dim,
+            best_score=self.state.progress.best_score,
+        )
+        if signs and self.worker.rank == 0:
+            epoch = self.state.progress.num_epochs + 1
+            self.worker.warn(f"the model collapses in epoch {epoch}: {'; '.join(signs)}")
+        return metrics | {"val/is_collapsed": float(bool(signs))}
 
     def _decide(self, metrics: dict[str, float]) -> None:
         config, progress = self.run.train, self.state.progress
-        metrics["learning_rate"] = self.state.optimizer.param_groups[-1]["lr"]
+        metrics |= learning_rates(self.state.optimizer)
         dropped = progress.note(
             metrics["val/selection_score"],
             drop_patience=config.lr_drop_patience if config.schedule == "plateau" else None,
@@ -170,22 +228,37 @@ class Trainer:
         )
         if dropped:
             for optimizer in (self.state.optimizer, self.state.discriminator_optimizer):
-                for group in optimizer.param_groups:
-                    group["lr"] *= config.lr_drop_factor
-                    if "full_lr" in group:
-                        group["full_lr"] *= config.lr_drop_factor
+                drop_learning_rates(optimizer, config.lr_drop_factor)
         progress.history.append(dict(metrics))
 
-    def _publish(self, metrics: Mapping[str, float]) -> None:
-        name = f"checkpoint-{self.state.progress.num_epochs:05d}"
+    def _publish(self, metrics: Mapping[str, float], val: ValEmbeddings, clock: EpochClock) -> None:
+        worker, progress = self.worker, self.state.progress
+        timings = clock.timings(
+            global_batch_size=self.loaders.train.global_batch_size,
+            num_workers=worker.world_size,
+            device=worker.device,
+        )
+        if worker.rank == 0:
+            is_last = progress.is_finished(self.run.train.num_epochs)
+            worker.show(val.images, val.recipes, epoch=progress.num_epochs, is_last=is_last)
+        name = checkpoint_name(progress.num_epochs)
+        worker.report(metrics, timings, self._saved(name), name)
+
+    def _keep_step(self) -> None:
+        """Keep a checkpoint after a step where one is due."""
+        every, progress = self.run.train.checkpoint_steps, self.state.progress
+        is_inside = progress.step < self.loaders.train.num_steps
+        if every is not None and is_inside and progress.step % every == 0:
+            name = checkpoint_name(progress.num_epochs, progress.step)
+            self.worker.checkpoint(self._saved(name), name)
+
+    def _saved(self, name: str) -> Path | None:
+        """Write a checkpoint beside its place, on rank 0."""
         if self.worker.rank != 0:
-            self.worker.report(metrics, None, name)
-            return
-        with tempfile.TemporaryDirectory(prefix="seje-ray-") as parent:
-            folder = Path(parent) / "checkpoint"
-            folder.mkdir()
-            self.state.save(folder, self.run, self.origin)
-            self.worker.report(metrics, folder, name)
+            return None
+        partial = begin_checkpoint(self.worker.folder, name)
+        self.state.save(partial, self.run, self.origin)
+        return partial
 
 
 _PARTS = (
@@ -196,92 +269,3 @@ _PARTS = (
     "discriminator_loss",
     "active_triplet_share",
 )
-
-
-def cosine(done: float) -> float:
-    """Factor of the learning rate, falling from 1 to 0 while ``done`` goes from 0 to 1."""
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-
-
-def forward(model: nn.Module, batch: PairBatch, run: RunConfig) -> JointOutput:
-    """Embed a batch; features that an ablation switches off are zero."""
-    config = run.model
-
-    def used(value: torch.Tensor, is_used: bool) -> torch.Tensor:
-        return value if is_used else torch.zeros_like(value)
-
-    output = model(
-        batch.images,
-        used(batch.image_category_vectors, config.use_image_category),
-        used(batch.sentence_vectors, config.use_sentences),
-        batch.num_sentences,
-        used(batch.key_term_vectors, config.use_key_terms),
-    )
-    assert isinstance(output, JointOutput)
-    return output
-
-
-@torch.no_grad()
-def embed(model: nn.Module, batch: PairBatch, run: RunConfig) -> tuple[torch.Tensor, torch.Tensor]:
-    """Image and recipe embeddings (B, D) of a batch, float32 on the CPU."""
-    device = next(model.parameters()).device
-    with _autocast(run, device):
-        output = forward(model, batch.to(device), run)
-    return output.image_embeddings.float().cpu(), output.recipe_embeddings.float().cpu()
-
-
-def validate(
-    model: nn.Module, loader: PairLoader, run: RunConfig, worker: Worker
-) -> dict[str, float]:
-    """Retrieval on the val partition, embedded by all workers; the same numbers on each."""
-    model.eval()
-    batches = loader.in_order(run.train.max_val_pairs)
-    rows = [torch.cat(embed(model, batch, run), dim=1) for batch in batches]
-    dim = run.model.embedding_dim
-    own = torch.cat(rows) if rows else torch.empty(0, 2 * dim)
-    pairs = _gather_uneven(own.to(worker.device), worker).cpu()
-    result = evaluate_retrieval(
-        [f"{n:09d}" for n in range(len(pairs))],
-        pairs[:, :dim],
-        pairs[:, dim:],
-        gallery_size=VAL_GALLERY_SIZE,
-        num_repeats=VAL_NUM_REPEATS,
-        seed=run.seed,
-    )
-    metrics = {f"val/{key}": value for key, value in result.means().items()}
-    return metrics | {"val/selection_score": selection_score(result)}
-
-
-def _gather_uneven(own: torch.Tensor, worker: Worker) -> torch.Tensor:
-    """Rows of all workers, whose counts differ."""
-    counts = torch.zeros(worker.world_size, dtype=torch.int64, device=worker.device)
-    counts[worker.rank] = len(own)
-    return gather_rows(own, sum_over_workers(counts).tolist())
-
-
-def _optimizer(model: JointEmbedding, run: RunConfig) -> torch.optim.Optimizer:
-    """Adam with a parameter group for the image backbone, the heads, and a logit scale's numbers.
-
-    The last, where the loss has them, never decay: 0 is no better a temperature than another.
-    """
-    config = run.train
-    groups: list[dict[str, object]] = []
-    backbone = [] if model.backbone is None else list(model.backbone.parameters())
-    scale = [] if model.logit_scale is None else list(model.logit_scale.parameters())
-    known = {id(parameter) for parameter in (*backbone, *scale)}
-    heads = [p for p in model.parameters() if id(p) not in known]
-    backbone_lr = config.backbone_learning_rate or config.learning_rate
-    for parameters, lr in ((backbone, backbone_lr), (heads, config.learning_rate)):
-        if parameters:
-            groups.append({"params": parameters, "lr": lr, "full_lr": lr})
-    if scale:
-        lr = config.learning_rate
-        groups.append({"params": scale, "lr": lr, "full_lr": lr, "weight_decay": 0.0})
-    kind = torch.optim.AdamW if config.weight_decay > 0 else torch.optim.Adam
-    fused = next(model.parameters()).device.type == "cuda"
-    return kind(groups, weight_decay=config.weight_decay, fused=fused)
-
-
-def _autocast(run: RunConfig, device: torch.device) -> torch.autocast:
-    enabled = run.train.precision == "bf16" and device.type == "cuda"
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)

@@ -9,14 +9,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from seje_ray.artifact import read_shard
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.gather import split_sizes
+from seje_ray.training.shard import Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,85 +43,6 @@ class PairBatch:
                 value = value.to(device, non_blocking=True)
             moved[field.name] = value
         return PairBatch(**moved)
-
-
-class Shard:
-    """One calibrated Parquet file as arrays; a photo's bytes stay in Arrow until needed."""
-
-    def __init__(self, path: Path, *, use_features: bool) -> None:
-        columns = [
-            "id", "title", "images", "image_category_vectors", "sentence_vectors",
-            "key_term_vector", "category_id",
-        ]  # fmt: skip
-        if use_features:
-            columns[2:3] = ["images.list.element.id", "image_features"]
-        table = read_shard(path, columns)
-        self.num_rows = table.num_rows
-        self.ids: list[str] = table.column("id").to_pylist()
-        self.titles: list[str] = table.column("title").to_pylist()
-        self.category_ids = table.column("category_id").to_numpy()
-        self.key_term_vectors = _matrix(table.column("key_term_vector").combine_chunks())
-        self._sentences = _Ragged(table.column("sentence_vectors"))
-        self._image_categories = _Ragged(table.column("image_category_vectors"))
-        self._features = _Ragged(table.column("image_features")) if use_features else None
-        self._images = _whole(table.column("images"))
-
-    def num_images(self, row: int) -> int:
-        """Photos of a recipe, >= 1."""
-        offsets = self._images.offsets
-        return int(offsets[row + 1].as_py() - offsets[row].as_py())
-
-    def image_id(self, row: int, image: int) -> str:
-        """Id of one photo."""
-        position = self._images.offsets[row].as_py() + image
-        name: str = self._images.values.field("id")[position].as_py()
-        return name
-
-    def jpeg(self, row: int, image: int) -> bytes:
-        """Bytes of one photo."""
-        position = self._images.offsets[row].as_py() + image
-        data: bytes = self._images.values.field("jpeg")[position].as_py()
-        return data
-
-    def image_features(self, row: int, image: int) -> np.ndarray:
-        """Pooled features (F,) of one photo."""
-        assert self._features is not None
-        features: np.ndarray = self._features.row(row)[image]
-        return features
-
-    def image_category_vector(self, row: int, image: int) -> np.ndarray:
-        """f_cat (E,) of one photo."""
-        vector: np.ndarray = self._image_categories.row(row)[image]
-        return vector
-
-    def sentence_vectors(self, row: int) -> np.ndarray:
-        """f_sent (S, sentence dimensions) of a recipe."""
-        return self._sentences.row(row)
-
-
-class _Ragged:
-    """A column of lists of equally long vectors."""
-
-    def __init__(self, column: pa.ChunkedArray) -> None:
-        array = _whole(column)
-        self._offsets = array.offsets.to_numpy()
-        self._vectors = _matrix(array.values)
-
-    def row(self, row: int) -> np.ndarray:
-        return self._vectors[self._offsets[row] : self._offsets[row + 1]]
-
-
-def _whole(column: pa.ChunkedArray) -> pa.ListArray:
-    """One list array of a column, also where it has no chunk."""
-    array = column.combine_chunks()
-    return array if isinstance(array, pa.ListArray) else pa.concat_arrays(array.chunks)
-
-
-def _matrix(array: pa.FixedSizeListArray) -> np.ndarray:
-    """Rows of a fixed-size list array, without a copy."""
-    dim = array.type.list_size
-    values = array.values.slice(array.offset * dim, len(array) * dim)
-    return np.asarray(values.to_numpy(zero_copy_only=False)).reshape(-1, dim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +79,8 @@ class PairLoader:
         self._pixels = pixels
         self._rank, self._world_size, self._seed = rank, world_size, seed
         self._window, self._num_threads = shuffle_window, num_threads
-        self.num_rows = sum(pq.read_metadata(path).num_rows for path in self._shards)
+        self._shard_rows = [pq.read_metadata(path).num_rows for path in self._shards]
+        self.num_rows = sum(self._shard_rows)
         self.global_batch_size = min(global_batch_size, self.num_rows)
         self._kept: dict[Path, Shard] = {}  # all shards, where one window holds them
 
@@ -169,9 +90,12 @@ class PairLoader:
         num_steps: int = self.num_rows // self.global_batch_size
         return num_steps
 
-    def epoch(self, epoch: int) -> Iterator[PairBatch]:
-        """Batches of a training epoch: shuffled, one random photo per recipe, augmented."""
-        pairs = self._shuffled_pairs(epoch)
+    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[PairBatch]:
+        """Batches of a training epoch: shuffled, one random photo per recipe, augmented.
+
+        Those before ``first_step`` are left out, and what they hold is neither read nor decoded.
+        """
+        pairs = self._shuffled_pairs(epoch, first_step * self.global_batch_size)
         yield from self._prefetched(_grouped(pairs, self.global_batch_size, complete=True), True)
 
     def in_order(self, max_pairs: int | None = None) -> Iterator[PairBatch]:
@@ -184,16 +108,17 @@ class PairLoader:
         own = (g for n, g in enumerate(groups) if n % self._world_size == self._rank)
         yield from self._prefetched(own, False)
 
-    def _shuffled_pairs(self, epoch: int) -> Iterator[_Pair]:
+    def _shuffled_pairs(self, epoch: int, num_skipped: int) -> Iterator[_Pair]:
         generator = np.random.default_rng((self._seed, 1, epoch))
         order = generator.permutation(len(self._shards))
         for start in range(0, len(order), self._window):
-            window = order[start : start + self._window]
-            shards = [(int(n), self._open(self._shards[n])) for n in window]
-            rows = [(n, shard, row) for n, shard in shards for row in range(shard.num_rows)]
-            for position in generator.permutation(len(rows)):
-                number, shard, row = rows[position]
-                yield _Pair(shard, row, (self._seed, 2, epoch, number, row))
+            window = [int(n) for n in order[start : start + self._window]]
+            rows = [(n, row) for n in window for row in range(self._shard_rows[n])]
+            drawn = [rows[position] for position in generator.permutation(len(rows))]
+            left, num_skipped = drawn[num_skipped:], max(0, num_skipped - len(drawn))
+            shards = {n: self._open(self._shards[n]) for n in {n for n, _ in left}}
+            for number, row in left:
+                yield _Pair(shards[number], row, (self._seed, 2, epoch, number, row))
 
     def _pairs_in_order(self, max_pairs: int | None) -> Iterator[_Pair]:
         left = self.num_rows if max_pairs is None else max_pairs

@@ -1,8 +1,9 @@
 """A checkpoint: everything a training needs to go on as if it had never stopped.
 
 One folder: ``model.safetensors`` and ``discriminator.safetensors`` (weights), ``optimizers.pt``
-(read with ``weights_only=True``), ``progress.json`` (epoch, scores, patience, history) and
-``run.json`` (the complete run and what it was calibrated on).
+(read with ``weights_only=True``), ``progress.json`` (epoch, step, sums of the epoch's metrics,
+scores, patience, history) and ``run.json`` (the complete run and what it was calibrated on). All
+random draws are functions of (seed, epoch, step), so there is no generator's state to keep.
 """
 
 import json
@@ -25,12 +26,18 @@ class Progress:
     """How far a training is, and what its decisions rest on."""
 
     num_epochs: int = 0  # finished ones
+    step: int = 0  # finished steps of the epoch after these; 0 between epochs
+    sums: dict[str, float] = field(default_factory=dict)  # of that epoch's metrics, over its steps
     best_score: float = -1.0  # selection score, METHOD 6
     best_epoch: int = 0
     epochs_without_gain: int = 0
     lr_dropped: bool = False
     stopped_early: bool = False
     history: list[dict[str, float]] = field(default_factory=list)  # one entry per epoch
+
+    def is_finished(self, num_epochs: int) -> bool:
+        """Whether training ends here: early, or after ``num_epochs``."""
+        return self.stopped_early or self.num_epochs >= num_epochs
 
     def note(self, score: float, *, drop_patience: int | None, stop_patience: int) -> bool:
         """Count one finished epoch; return whether the learning rates drop now.

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from seje_ray.config import LossConfig
-from seje_ray.errors import SejeError
 from seje_ray.losses.category_alignment import category_alignment, category_weights
 from seje_ray.losses.discriminator_alignment import (
     bce_alignment,
@@ -20,13 +19,9 @@ from seje_ray.losses.discriminator_alignment import (
 from seje_ray.losses.objective import ObjectiveParts, combine
 from seje_ray.losses.triplet import active_triplet_share
 from seje_ray.models.joint_embedding import JointOutput
-from seje_ray.training.gather import average_gradients, gather_rows, sum_over_workers
+from seje_ray.training.gather import average_gradients, gather_rows
 from seje_ray.training.pairs import PairBatch
 from seje_ray.training.retrieval_loss import GlobalPairs, retrieval_loss
-
-
-class DivergedError(SejeError):
-    """The loss is no longer a finite number; says where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,19 +129,6 @@ def discriminator_step(
     average_gradients(list(discriminator.parameters()))
     optimizer.step()
     return loss.detach()
-
-
-def require_finite(total: Tensor, batch: PairBatch, *, epoch: int, step: int) -> None:
-    """Raise if the loss of any worker is not finite; every worker raises together.
-
-    Raises:
-        DivergedError: With epoch, step, and this worker's recipe ids.
-    """
-    if not torch.isfinite(sum_over_workers(total)):
-        raise DivergedError(
-            f"training diverged: the loss is not finite at epoch {epoch}, step {step} (recipes "
-            f"{', '.join(batch.ids[:5])}, ...); lower train.learning_rate or loss.scale"
-        )
 
 
 def _global_mix(seed: tuple[int, ...], place: Place, like: Tensor) -> Tensor:

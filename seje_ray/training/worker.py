@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from seje_ray.training.checkpoints import commit_checkpoint, newest_checkpoint
+from seje_ray.training.timing import note_timings
 
 
 class Worker(Protocol):
@@ -14,19 +17,32 @@ class Worker(Protocol):
     rank: int
     world_size: int
     device: torch.device
+    folder: Path  # of the run
 
     def wrap(self, module: nn.Module, *, broadcast_buffers: bool) -> nn.Module:
         """Move ``module`` to the device and make its gradients shared."""
         ...
 
-    def report(self, metrics: Mapping[str, float], checkpoint_dir: Path | None, name: str) -> None:
+    def report(
+        self,
+        metrics: Mapping[str, float],
+        timings: Mapping[str, float],
+        checkpoint_dir: Path | None,
+        name: str,
+    ) -> None:
         """Publish one epoch; every worker calls it the same number of times.
 
         Args:
-            metrics: The same numbers on every worker.
-            checkpoint_dir: What ``training.state.save`` wrote, on rank 0; else None.
+            metrics: The same numbers on every worker, and every time the training is repeated.
+            timings: What ``EpochClock`` measured.
+            checkpoint_dir: What ``begin_checkpoint`` gave and ``TrainingState.save`` filled, on
+                rank 0; else None.
             name: Folder name under which the checkpoint is kept.
         """
+        ...
+
+    def checkpoint(self, checkpoint_dir: Path | None, name: str) -> None:
+        """Keep a checkpoint inside an epoch, until the next one; called as ``report`` is."""
         ...
 
     def resume_dir(self) -> Path | None:
@@ -37,6 +53,21 @@ class Worker(Protocol):
         """Tell a person how far the epoch is; called by rank 0 only."""
         ...
 
+    def warn(self, text: str) -> None:
+        """Tell a person what is wrong, in one line; any worker, at any time."""
+        ...
+
+    def show(self, images: Tensor, recipes: Tensor, *, epoch: int, is_last: bool) -> None:
+        """Show a person an epoch's val embeddings; called by rank 0 only, before ``report``.
+
+        Args:
+            images: Shape (N, D), unit rows on the CPU in the order of the shards.
+            recipes: Shape (N, D), the same.
+            epoch: 1 for the first.
+            is_last: Whether training ends with it.
+        """
+        ...
+
 
 class LocalWorker:
     """A training in this one process; keeps checkpoints in ``folder`` and all reports."""
@@ -45,20 +76,39 @@ class LocalWorker:
         self.rank, self.world_size, self.device = 0, 1, torch.device(device)
         self.folder = folder
         self.reports: list[dict[str, float]] = []
+        self.warnings: list[str] = []
 
     def wrap(self, module: nn.Module, *, broadcast_buffers: bool) -> nn.Module:
         """Move ``module`` to the device."""
         return module.to(self.device)
 
-    def report(self, metrics: Mapping[str, float], checkpoint_dir: Path | None, name: str) -> None:
-        """Keep the metrics, and the checkpoint under its name."""
+    def report(
+        self,
+        metrics: Mapping[str, float],
+        timings: Mapping[str, float],
+        checkpoint_dir: Path | None,
+        name: str,
+    ) -> None:
+        """Keep the metrics, the timings, and the checkpoint under its name."""
         self.reports.append(dict(metrics))
+        note_timings(self.folder, int(metrics["epoch"]), timings)
+        self.checkpoint(checkpoint_dir, name)
+
+    def checkpoint(self, checkpoint_dir: Path | None, name: str) -> None:
+        """Keep the checkpoint under its name."""
         if checkpoint_dir is not None:
-            checkpoint_dir.rename(self.folder / name)
+            commit_checkpoint(checkpoint_dir, name)
 
     def resume_dir(self) -> Path | None:
         """Return the last checkpoint by name."""
-        return max(self.folder.glob("checkpoint-*"), default=None)
+        return newest_checkpoint(self.folder)
 
     def progress(self, done: int, total: int, text: str) -> None:
+        """Stay silent."""
+
+    def warn(self, text: str) -> None:
+        """Keep the line."""
+        self.warnings.append(text)
+
+    def show(self, images: Tensor, recipes: Tensor, *, epoch: int, is_last: bool) -> None:
         """Stay silent."""

@@ -9,10 +9,13 @@ from safetensors.torch import load_file
 from seje_ray.errors import ArtifactError, ResourceError
 from seje_ray.on_ray.embed import embed_partition
 from seje_ray.on_ray.evaluate import evaluate_run
+from seje_ray.on_ray.group import CHECKPOINT_LIST
 from seje_ray.on_ray.search import Searcher
 from seje_ray.on_ray.train import open_run, train
 from seje_ray.report.evaluation import as_text
+from seje_ray.report.training import as_text as training_as_text
 from seje_ray.training.query import QueryEmbedder, QueryError
+from seje_ray.training.timing import read_timings
 from tests.on_ray.killing import run_until
 from tests.on_ray.tiny import TINY, tiny_run
 
@@ -44,7 +47,10 @@ def test_a_training_leaves_history_checkpoints_and_curves(trained):
     assert {"model.safetensors", "optimizers.pt", "progress.json", "run.json"} <= {
         path.name for path in trained.best_checkpoint.iterdir()
     }
-    assert any((trained.folder / "tensorboard").iterdir())
+    written = {path.name for path in (trained.folder / "tensorboard").rglob("*")}
+    assert {"projector_config.pbtxt", "metadata.tsv"} <= written
+    assert [entry["steps"] for entry in read_timings(trained.folder)] == [5, 5]
+    assert "pairs/s while training" in training_as_text(trained.folder)
 
 
 def test_three_workers_train_as_one(workspace, trained):
@@ -65,19 +71,23 @@ def test_going_on_equals_never_having_stopped(workspace, trained):
     assert_equal_weights(continued, trained)
 
 
-def test_a_killed_training_goes_on_from_its_checkpoint(workspace, trained):
-    """SIGKILL after the first epoch; no epoch is missing or done twice."""
-    options = [word for override in TINY for word in ("--set", override)]
+def test_a_killed_training_goes_on_inside_the_epoch(workspace, trained):
+    """SIGKILL after two of five steps of the second epoch; best and last checkpoint are kept."""
+    every_step = "train.checkpoint_steps=1"
+    options = [word for override in [*TINY, every_step] for word in ("--set", override)]
     folder = workspace / "runs" / "killed"
     run_until(
         ["train", "--workspace", str(workspace), "--run", "killed", "--workers", "1", *options],
-        lambda: (folder / "history.jsonl").is_file(),
+        lambda: (folder / "checkpoint-00001-00000002").is_dir(),
     )
+    (folder / CHECKPOINT_LIST).write_text("{")  # as a kill in the midst of writing leaves it
 
-    continued = train(tiny_run(), workspace, name="killed", num_workers=1)
+    continued = train(tiny_run(every_step), workspace, name="killed", num_workers=1)
 
-    assert [entry["epoch"] for entry in history_of(continued)] == [1, 2]
+    assert history_of(continued) == history_of(trained)
     assert_equal_weights(continued, trained)
+    best, last = continued.best_checkpoint.name, "checkpoint-00002"
+    assert {path.name for path in folder.glob("*checkpoint-*")} == {best, last}
 
 
 def test_a_finished_training_returns_at_once(workspace, trained):

@@ -1,5 +1,6 @@
 """The loop in one process: it learns, resumes bitwise, stops early and refuses to diverge."""
 
+import time
 from dataclasses import replace
 from typing import get_args
 
@@ -9,10 +10,11 @@ import torch
 from seje_ray.config import LossConfig
 from seje_ray.config.loss import LossKind
 from seje_ray.errors import ResourceError
-from seje_ray.training.loop import Loaders, Trainer, cosine
+from seje_ray.training.divergence import DivergedError
+from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.state import Progress
-from seje_ray.training.step import DivergedError
+from seje_ray.training.timing import read_timings
 from seje_ray.training.worker import LocalWorker
 from tests.unit.training.tiny_data import origin, tiny_run, write_shards
 
@@ -59,10 +61,132 @@ def test_a_resumed_training_equals_an_uninterrupted_one_bitwise(loaders, tmp_pat
     parts, worker = trained(loaders, tmp_path / "parts", num_epochs=5)
 
     assert [report["epoch"] for report in worker.reports] == [3, 4, 5]
-    assert parts.state.progress == whole.state.progress
+    assert_equal_trainings(parts, whole)
+
+
+def test_an_epoch_reports_gradients_rates_and_times_apart(loaders, tmp_path):
+    """Without a backbone the heads' gradient is all of it; no time is in the history."""
+    trainer, worker = trained(loaders, tmp_path / "a", num_epochs=2)
+
+    for report in worker.reports:
+        assert report["train/gradient_norm/all"] == report["train/gradient_norm/heads"] > 0
+        assert report["learning_rate"] == 0.01
+        assert not {key for key in report if "pairs_per_s" in key or key.endswith("_s")}
+    assert [entry["epoch"] for entry in read_timings(tmp_path / "a")] == [1, 2]
+    assert [entry["steps"] for entry in read_timings(tmp_path / "a")] == [8, 8]
+    assert trainer.state.progress.history == worker.reports
+
+
+class ShownWorker(LocalWorker):
+    """Keeps what it is shown."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.shown = []
+
+    def show(self, images, recipes, *, epoch, is_last):
+        self.shown.append((tuple(images.shape), tuple(recipes.shape), epoch, is_last))
+
+
+def test_each_epochs_val_embeddings_are_shown_and_the_last_ones_known(loaders, tmp_path):
+    """The last allowed epoch, or the one that stops early."""
+    worker = ShownWorker(tmp_path)
+    Trainer(tiny_run(num_epochs=2), origin(), loaders, worker).fit()
+    assert worker.shown == [((20, 6), (20, 6), 1, False), ((20, 6), (20, 6), 2, True)]
+
+    (tmp_path / "b").mkdir()
+    early = ShownWorker(tmp_path / "b")
+    run = tiny_run(num_epochs=99, learning_rate=1e-30, stop_patience=1, lr_drop_patience=1)
+    progress = Trainer(run, origin(), loaders, early).fit()
+    assert progress.stopped_early
+    assert [entry[3] for entry in early.shown] == [False] * (progress.num_epochs - 1) + [True]
+
+
+class KilledError(Exception):
+    """What ends a training in these tests."""
+
+
+class DyingWorker(LocalWorker):
+    """Dies at its ``lives``-th sign of life: a step, a checkpoint begun, or one just kept."""
+
+    def __init__(self, folder, lives):
+        super().__init__(folder)
+        self.lives = lives
+
+    def _live(self):
+        self.lives -= 1
+        if self.lives == 0:
+            raise KilledError
+
+    def progress(self, done, total, text):
+        self._live()
+
+    def checkpoint(self, checkpoint_dir, name):
+        self._live()
+        super().checkpoint(checkpoint_dir, name)
+        self._live()
+
+
+@pytest.mark.parametrize(("every", "lives", "num_kills"), [(1, 4, 15), (3, 6, 5), (None, 11, 1)])
+def test_a_training_killed_again_and_again_equals_an_uninterrupted_one_bitwise(
+    loaders, tmp_path, every, lives, num_kills
+):
+    """Two epochs of eight steps; each attempt dies one sign of life after its first checkpoint.
+
+    With one after each step that is 15 kills before the last step's attempt gets through; with
+    one after three, at the end of segments of 3, 3, 2, 3, 3 steps; else after the first epoch.
+    """
+    whole, reports = trained(loaders, tmp_path / "whole", num_epochs=2, checkpoint_steps=None)
+    run = tiny_run(num_epochs=2, checkpoint_steps=every)
+    for _ in range(num_kills):
+        with pytest.raises(KilledError):
+            Trainer(run, origin(), loaders, DyingWorker(tmp_path, lives)).fit()
+    worker = DyingWorker(tmp_path, lives)
+    trainer = Trainer(run, origin(), loaders, worker)
+    trainer.fit()
+
+    assert_equal_trainings(trainer, whole)
+    assert worker.reports[-1] == reports.reports[-1]
+
+
+def test_every_single_kill_is_survived_bitwise(loaders, tmp_path):
+    """One epoch of eight steps with a checkpoint after every second: each sign of life the last."""
+    whole, _ = trained(loaders, tmp_path / "whole", num_epochs=1)
+    lives = 0
+    while True:
+        lives += 1
+        folder = tmp_path / str(lives)
+        folder.mkdir()
+        run = tiny_run(num_epochs=1, checkpoint_steps=2)
+        try:
+            Trainer(run, origin(), loaders, DyingWorker(folder, lives)).fit()
+            break
+        except KilledError:
+            trainer = Trainer(run, origin(), loaders, LocalWorker(folder))
+            trainer.fit()
+            assert_equal_trainings(trainer, whole)
+    assert lives == 8 + 2 * 4 + 1  # steps, both ends of 3 checkpoints inside and 1 after the epoch
+
+
+def test_a_checkpoint_inside_an_epoch_holds_its_place_and_sums(loaders, tmp_path):
+    """After three of eight steps; the sums are those of three steps."""
+    worker = DyingWorker(tmp_path, 6)  # three steps, both ends of the checkpoint, and a step
+    trainer = Trainer(tiny_run(checkpoint_steps=3), origin(), loaders, worker)
+    with pytest.raises(KilledError):
+        trainer.fit()
+
+    resumed = Trainer(tiny_run(checkpoint_steps=3), origin(), loaders, LocalWorker(tmp_path))
+
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-00000-00000003"]
+    progress = resumed.state.progress
+    assert (progress.num_epochs, progress.step, progress.history) == (0, 3, [])
+    assert 0 < progress.sums["loss"] < trainer.state.progress.sums["loss"]
+
+
+def assert_equal_trainings(one, other):
+    assert one.state.progress == other.state.progress
     for name in ("model", "discriminator", "optimizer", "discriminator_optimizer"):
-        first = getattr(whole.state, name).state_dict()
-        second = getattr(parts.state, name).state_dict()
+        first, second = (getattr(t.state, name).state_dict() for t in (one, other))
         assert_equal_states(first, second)
 
 
@@ -130,9 +254,14 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(loaders, t
 
 
 def test_a_loss_that_is_not_finite_raises_with_its_place(loaders, tmp_path):
-    """An absurd learning rate cannot go on unnoticed."""
-    with pytest.raises(DivergedError, match=r"epoch \d+, step \d+ \(recipes train"):
+    """An absurd learning rate cannot go on unnoticed; the next attempt begins without the file."""
+    message = r"diverged: loss, .* not finite at epoch \d+, step \d+; .*a/diverged.json; lower"
+    with pytest.raises(DivergedError, match=message):
         trained(loaders, tmp_path / "a", learning_rate=1e30, num_epochs=9)
+    assert (tmp_path / "a" / "diverged.json").is_file()
+
+    trained(loaders, tmp_path / "a", num_epochs=1)
+    assert not (tmp_path / "a" / "diverged.json").exists()
 
 
 def test_a_batch_that_workers_cannot_share_is_refused(loaders, tmp_path):
@@ -143,20 +272,50 @@ def test_a_batch_that_workers_cannot_share_is_refused(loaders, tmp_path):
         Trainer(tiny_run(), origin(), loaders, worker)
 
 
-def test_learning_rates_warm_up_and_fall_as_a_cosine(loaders, tmp_path):
-    """By hand: 8 steps an epoch, 2 epochs, 4 steps of warm-up."""
-    trainer = Trainer(
-        tiny_run(schedule="cosine", num_epochs=2, warmup_steps=4, learning_rate=0.1),
-        origin(),
-        loaders,
-        LocalWorker(tmp_path),
-    )
-    rates = []
-    for step in (0, 3, 8, 16):
-        trainer._set_learning_rates(step)
-        rates.append(trainer.state.optimizer.param_groups[-1]["lr"])
-    # warm-up 1/4, then 1; cosine(3/16), cosine(1/2) = 1/2, cosine(1) = 0.
-    assert rates == pytest.approx([0.1 * 0.25, 0.1 * cosine(3 / 16), 0.05, 0.0])
+def test_a_collapsed_epoch_is_flagged_and_told_of(loaders, tmp_path):
+    """A recipe branch whose last layer gives the same for all."""
+    worker = LocalWorker(tmp_path)
+    trainer = Trainer(tiny_run(num_epochs=1, learning_rate=1e-9), origin(), loaders, worker)
+    norm = trainer.state.model.recipe_encoder.projection.norm
+    torch.nn.init.zeros_(norm.weight)
+    torch.nn.init.ones_(norm.bias)
+    trainer.fit()
+
+    (report,) = worker.reports
+    assert report["val/is_collapsed"] == 1.0
+    assert report["val/mean_cosine/recipe"] == pytest.approx(1)
+    assert report["val/effective_rank/recipe"] == pytest.approx(1, abs=1e-3)
+    assert worker.warnings == [
+        "the model collapses in epoch 1: recipe embeddings are nearly all the same, mean cosine "
+        "1.000"
+    ]
+
+
+def test_a_learning_model_is_no_collapsed_one(loaders, tmp_path):
+    """No warning from the first epoch to the last."""
+    _, worker = trained(loaders, tmp_path / "a", num_epochs=12)
+
+    assert [report["val/is_collapsed"] for report in worker.reports] == [0.0] * 12
+    assert worker.warnings == []
+
+
+class SlowWorker(LocalWorker):
+    """Sleeps a little in the first step."""
+
+    def progress(self, done, total, text):
+        if done == 1:
+            time.sleep(0.3)
+
+
+def test_a_step_that_hangs_leaves_the_stacks_of_all_threads(loaders, tmp_path):
+    """And the training goes on."""
+    worker = SlowWorker(tmp_path)
+    run = tiny_run(num_epochs=1, hang_minutes=0.1 / 60)
+    Trainer(run, origin(), loaders, worker).fit()
+
+    assert "in progress" in (tmp_path / "hang-0.txt").read_text()
+    assert worker.warnings[0].startswith("worker 0: no step has ended for")
+    assert [report["epoch"] for report in worker.reports] == [1.0]
 
 
 def test_the_rate_drops_once_and_then_training_stops():

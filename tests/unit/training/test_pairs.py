@@ -68,6 +68,33 @@ def test_an_epoch_has_each_recipe_at_most_once_and_only_the_rest_of_a_batch_is_m
     assert orders[0] != orders[1]
 
 
+@pytest.mark.parametrize("window", [1, 2, 32])
+@pytest.mark.parametrize("first_step", range(6))
+def test_an_epoch_goes_on_at_any_step(paths, window, first_step):
+    """The same batches as of the whole epoch of five steps, pixels and augmentation included."""
+    whole = list(loader(paths, pixels=PIXELS, size=4, window=window).epoch(3))
+    rest = list(loader(paths, pixels=PIXELS, size=4, window=window).epoch(3, first_step))
+
+    assert len(whole) == 5
+    assert [batch.ids for batch in rest] == [batch.ids for batch in whole[first_step:]]
+    for one, other in zip(rest, whole[first_step:], strict=True):
+        assert one.images.equal(other.images)
+        assert one.sentence_vectors.equal(other.sentence_vectors)
+
+
+def test_shards_before_the_first_step_are_not_read(paths):
+    """With windows of one shard, all but the last one may be missing."""
+    expected = [batch.ids for batch in loader(paths, window=1, size=1).epoch(0)]
+    last = expected[-1][0].split("-")[0]
+    first_step = next(n for n, (recipe,) in enumerate(expected) if recipe.startswith(f"{last}-"))
+    late = loader(paths, window=1, size=1)
+    for number, path in enumerate(paths):
+        if last != f"train{number}":
+            path.unlink()
+
+    assert [batch.ids for batch in late.epoch(0, first_step)] == expected[first_step:]
+
+
 def test_a_small_window_shuffles_within_itself(paths):
     """With a window of one shard the rows of a shard stay together."""
     ids = [r for b in loader(paths, window=1, size=7).epoch(0) for r in b.ids]

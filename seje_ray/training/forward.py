@@ -1,0 +1,41 @@
+"""Batches through the model. Letters: B pairs, D joint dimensions."""
+
+import torch
+from torch import nn
+
+from seje_ray.config import RunConfig
+from seje_ray.models.joint_embedding import JointOutput
+from seje_ray.training.pairs import PairBatch
+
+
+def forward(model: nn.Module, batch: PairBatch, run: RunConfig) -> JointOutput:
+    """Embed a batch; features that an ablation switches off are zero."""
+    config = run.model
+
+    def used(value: torch.Tensor, is_used: bool) -> torch.Tensor:
+        return value if is_used else torch.zeros_like(value)
+
+    output = model(
+        batch.images,
+        used(batch.image_category_vectors, config.use_image_category),
+        used(batch.sentence_vectors, config.use_sentences),
+        batch.num_sentences,
+        used(batch.key_term_vectors, config.use_key_terms),
+    )
+    assert isinstance(output, JointOutput)
+    return output
+
+
+@torch.no_grad()
+def embed(model: nn.Module, batch: PairBatch, run: RunConfig) -> tuple[torch.Tensor, torch.Tensor]:
+    """Image and recipe embeddings (B, D) of a batch, float32 on the CPU."""
+    device = next(model.parameters()).device
+    with autocast(run, device):
+        output = forward(model, batch.to(device), run)
+    return output.image_embeddings.float().cpu(), output.recipe_embeddings.float().cpu()
+
+
+def autocast(run: RunConfig, device: torch.device) -> torch.autocast:
+    """The run's precision, where the device is CUDA."""
+    enabled = run.train.precision == "bf16" and device.type == "cuda"
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)

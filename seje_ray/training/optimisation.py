@@ -1,0 +1,104 @@
+"""Optimisers of a training and their learning rates."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.utils import get_total_norm
+from torch.optim import Optimizer
+
+from seje_ray.config import LossConfig, RunConfig, TrainConfig
+from seje_ray.models.discriminator import Discriminator
+from seje_ray.models.joint_embedding import JointEmbedding
+
+
+def model_optimizer(model: JointEmbedding, run: RunConfig) -> Optimizer:
+    """Adam with a named parameter group for the backbone, the heads, and a logit scale's numbers.
+
+    The last, where the loss has them, never decay: 0 is no better a temperature than another.
+    """
+    config = run.train
+    backbone = [] if model.backbone is None else list(model.backbone.parameters())
+    scale = [] if model.logit_scale is None else list(model.logit_scale.parameters())
+    known = {id(parameter) for parameter in (*backbone, *scale)}
+    heads = [p for p in model.parameters() if id(p) not in known]
+    settings: dict[str, dict[str, object]] = {
+        "backbone": {
+            "params": backbone,
+            "full_lr": config.backbone_learning_rate or config.learning_rate,
+        },
+        "heads": {"params": heads, "full_lr": config.learning_rate},
+        "logit_scale": {"params": scale, "full_lr": config.learning_rate, "weight_decay": 0.0},
+    }
+    groups = [
+        {**group, "name": name, "lr": group["full_lr"]}
+        for name, group in settings.items()
+        if group["params"]
+    ]
+    kind = torch.optim.AdamW if config.weight_decay > 0 else torch.optim.Adam
+    fused = next(model.parameters()).device.type == "cuda"
+    return kind(groups, weight_decay=config.weight_decay, fused=fused)
+
+
+def discriminator_optimizer(discriminator: Discriminator, config: LossConfig) -> Optimizer:
+    """Adam as METHOD 5 has it."""
+    return torch.optim.Adam(
+        discriminator.parameters(), lr=config.discriminator_learning_rate, betas=(0.5, 0.999)
+    )
+
+
+def set_learning_rates(
+    optimizer: Optimizer, config: TrainConfig, *, step: int, num_steps: int
+) -> None:
+    """Set the learning rates of a step, counted from the start of the training.
+
+    Args:
+        optimizer: Of the model.
+        config: Its schedule and warm-up.
+        step: 0 for the first.
+        num_steps: Of an epoch.
+    """
+    factor = min(1.0, (step + 1) / max(1, config.warmup_steps))
+    if config.schedule == "cosine":
+        factor *= cosine(step / (config.num_epochs * num_steps))
+    for group in optimizer.param_groups:
+        group["lr"] = group["full_lr"] * factor
+
+
+def drop_learning_rates(optimizer: Optimizer, factor: float) -> None:
+    """Multiply the learning rates by ``factor``, for good."""
+    for group in optimizer.param_groups:
+        group["lr"] *= factor
+        if "full_lr" in group:
+            group["full_lr"] *= factor
+
+
+def gradient_norms(optimizer: Optimizer) -> dict[str, Tensor]:
+    """Euclidean norms of the gradients of each parameter group and of all together.
+
+    Gradients are already means over the workers, so every worker gets the same numbers.
+
+    Returns:
+        Scalars, float64, by the group's name, and ``all``; 0 of what is frozen.
+    """
+    groups = optimizer.param_groups
+    device = groups[0]["params"][0].device
+    norms = {
+        group["name"]: get_total_norm([p.grad for p in group["params"] if p.grad is not None])
+        .to(device)
+        .double()
+        for group in groups
+    }
+    return norms | {"all": torch.linalg.vector_norm(torch.stack(list(norms.values())))}
+
+
+def learning_rates(optimizer: Optimizer) -> dict[str, float]:
+    """Learning rate of the heads, and of the backbone where there is one, under metric keys."""
+    rates = {group["name"]: group["lr"] for group in optimizer.param_groups}
+    named = {"learning_rate": rates["heads"]}
+    return named | {f"learning_rate/{name}": rates[name] for name in ("backbone",) if name in rates}
+
+
+def cosine(done: float) -> float:
+    """Factor of the learning rate, falling from 1 to 0 while ``done`` goes from 0 to 1."""
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))

@@ -1,0 +1,87 @@
+"""One calibrated Parquet file as arrays."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from seje_ray.artifact import read_shard
+
+
+class Shard:
+    """One calibrated Parquet file as arrays; a photo's bytes stay in Arrow until needed."""
+
+    def __init__(self, path: Path, *, use_features: bool) -> None:
+        columns = [
+            "id", "title", "images", "image_category_vectors", "sentence_vectors",
+            "key_term_vector", "category_id",
+        ]  # fmt: skip
+        if use_features:
+            columns[2:3] = ["images.list.element.id", "image_features"]
+        table = read_shard(path, columns)
+        self.num_rows = table.num_rows
+        self.ids: list[str] = table.column("id").to_pylist()
+        self.titles: list[str] = table.column("title").to_pylist()
+        self.category_ids = table.column("category_id").to_numpy()
+        self.key_term_vectors = _matrix(table.column("key_term_vector").combine_chunks())
+        self._sentences = _Ragged(table.column("sentence_vectors"))
+        self._image_categories = _Ragged(table.column("image_category_vectors"))
+        self._features = _Ragged(table.column("image_features")) if use_features else None
+        self._images = _whole(table.column("images"))
+
+    def num_images(self, row: int) -> int:
+        """Photos of a recipe, >= 1."""
+        offsets = self._images.offsets
+        return int(offsets[row + 1].as_py() - offsets[row].as_py())
+
+    def image_id(self, row: int, image: int) -> str:
+        """Id of one photo."""
+        position = self._images.offsets[row].as_py() + image
+        name: str = self._images.values.field("id")[position].as_py()
+        return name
+
+    def jpeg(self, row: int, image: int) -> bytes:
+        """Bytes of one photo."""
+        position = self._images.offsets[row].as_py() + image
+        data: bytes = self._images.values.field("jpeg")[position].as_py()
+        return data
+
+    def image_features(self, row: int, image: int) -> np.ndarray:
+        """Pooled features (F,) of one photo."""
+        assert self._features is not None
+        features: np.ndarray = self._features.row(row)[image]
+        return features
+
+    def image_category_vector(self, row: int, image: int) -> np.ndarray:
+        """f_cat (E,) of one photo."""
+        vector: np.ndarray = self._image_categories.row(row)[image]
+        return vector
+
+    def sentence_vectors(self, row: int) -> np.ndarray:
+        """f_sent (S, sentence dimensions) of a recipe."""
+        return self._sentences.row(row)
+
+
+class _Ragged:
+    """A column of lists of equally long vectors."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        array = _whole(column)
+        self._offsets = array.offsets.to_numpy()
+        self._vectors = _matrix(array.values)
+
+    def row(self, row: int) -> np.ndarray:
+        return self._vectors[self._offsets[row] : self._offsets[row + 1]]
+
+
+def _whole(column: pa.ChunkedArray) -> pa.ListArray:
+    """One list array of a column, also where it has no chunk."""
+    array = column.combine_chunks()
+    return array if isinstance(array, pa.ListArray) else pa.concat_arrays(array.chunks)
+
+
+def _matrix(array: pa.FixedSizeListArray) -> np.ndarray:
+    """Rows of a fixed-size list array, without a copy."""
+    dim = array.type.list_size
+    values = array.values.slice(array.offset * dim, len(array) * dim)
+    return np.asarray(values.to_numpy(zero_copy_only=False)).reshape(-1, dim)

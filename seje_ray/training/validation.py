@@ -1,0 +1,93 @@
+"""Validation after each epoch. Letters: N val pairs, D joint dimensions, W workers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from seje_ray.config import RunConfig
+from seje_ray.retrieval.protocol import evaluate_retrieval, selection_score
+from seje_ray.training.collapse import discriminator_accuracy, spread
+from seje_ray.training.forward import embed
+from seje_ray.training.gather import gather_rows, sum_over_workers
+from seje_ray.training.pairs import PairLoader
+from seje_ray.training.worker import Worker
+
+VAL_GALLERY_SIZE = 1000  # pairs; METHOD 6 selects on 10 x 1k
+VAL_NUM_REPEATS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ValEmbeddings:
+    """Embeddings of the val pairs in the order of the shards; the same on every worker."""
+
+    images: Tensor  # (N, D) float32 on the CPU, unit rows
+    recipes: Tensor  # (N, D) float32 on the CPU, unit rows
+
+
+def embed_val(
+    model: nn.Module,
+    loader: PairLoader,
+    run: RunConfig,
+    worker: Worker,
+    alive: Callable[[str], None],
+) -> ValEmbeddings:
+    """Embed the first ``max_val_pairs`` val pairs, shared among the workers.
+
+    Args:
+        model: Not wrapped; is left in evaluation mode.
+        loader: Of the val partition.
+        run: The run.
+        worker: This one.
+        alive: Called after each batch.
+    """
+    model.eval()
+    rows = []
+    for batch in loader.in_order(run.train.max_val_pairs):
+        rows.append(torch.cat(embed(model, batch, run), dim=1))
+        alive("validation")
+    dim = run.model.embedding_dim
+    own = torch.cat(rows) if rows else torch.empty(0, 2 * dim)
+    gathered = _gather_uneven(own.to(worker.device), worker).cpu()
+    pairs = torch.empty_like(gathered)
+    pairs[dealt_order(len(gathered), loader.global_batch_size, worker.world_size)] = gathered
+    return ValEmbeddings(pairs[:, :dim], pairs[:, dim:])
+
+
+def dealt_order(num_pairs: int, batch_size: int, num_workers: int) -> Tensor:
+    """Numbers of the pairs as workers hold them, worker after worker, (N,) int64.
+
+    Whole batches are dealt to the workers in turn, as by ``PairLoader.in_order``.
+    """
+    batch = torch.arange(num_pairs) // batch_size
+    return torch.argsort(batch % num_workers, stable=True)
+
+
+def val_metrics(
+    val: ValEmbeddings, discriminator: nn.Module, run: RunConfig, device: torch.device
+) -> dict[str, float]:
+    """Retrieval in both directions, and numbers that show a collapse; keys with ``val/``."""
+    result = evaluate_retrieval(
+        [f"{n:09d}" for n in range(len(val.images))],
+        val.images,
+        val.recipes,
+        gallery_size=VAL_GALLERY_SIZE,
+        num_repeats=VAL_NUM_REPEATS,
+        seed=run.seed,
+    )
+    with torch.no_grad():
+        scores = [discriminator(rows.to(device)).cpu() for rows in (val.images, val.recipes)]
+    metrics = result.means() | spread(val.images, val.recipes)
+    metrics["selection_score"] = selection_score(result)
+    metrics["discriminator_accuracy"] = discriminator_accuracy(
+        *scores, has_threshold=run.loss.discriminator == "bce"
+    )
+    return {f"val/{key}": value for key, value in metrics.items()}
+
+
+def _gather_uneven(own: Tensor, worker: Worker) -> Tensor:
+    """Rows of all workers, whose counts differ."""
+    counts = torch.zeros(worker.world_size, dtype=torch.int64, device=worker.device)
+    counts[worker.rank] = len(own)
+    return gather_rows(own, sum_over_workers(counts).tolist())

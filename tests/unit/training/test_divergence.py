@@ -1,0 +1,74 @@
+"""Three workers of which one diverges: run as a script, this file is one of them."""
+
+import json
+import math
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+
+from seje_ray.training.divergence import DivergedError, require_finite
+from seje_ray.training.pairs import PairBatch
+from seje_ray.training.worker import LocalWorker
+
+SIZES = (3, 1, 2)
+METRICS = {"loss": math.nan, "triplet": 0.5, "discriminator_loss": -math.inf}
+
+
+def batch_of(rank, sizes):
+    start, none = sum(sizes[:rank]), torch.empty(0)
+    ids = tuple("abcdef")[start : start + sizes[rank]]
+    return PairBatch(ids, none, none, none, none, none, none, sizes)
+
+
+def on_worker(rank, folder):
+    worker = LocalWorker(Path(folder))
+    worker.rank, worker.world_size = rank, len(SIZES)
+    try:
+        require_finite(METRICS, batch_of(rank, SIZES), worker, epoch=2, step=5)
+    except DivergedError as error:
+        return {"error": str(error)}
+
+
+@pytest.fixture(scope="module")
+def saved(on_workers):
+    return on_workers(__file__, len(SIZES))
+
+
+def test_all_workers_stop_and_the_file_holds_the_rows_of_each(saved):
+    """Place, parts and ids of all three, in the file that the error of each names."""
+    for worker in saved:
+        start = "training diverged: loss, discriminator_loss not finite at epoch 2, step 5; the "
+        assert worker["error"].startswith(start)
+    path = saved[0]["error"].partition(" are in ")[2].partition(";")[0]
+    assert json.loads(Path(path).read_text()) == {
+        "epoch": 2,
+        "step": 5,
+        "parts": {"loss": "nan", "triplet": 0.5, "discriminator_loss": "-inf"},
+        "ids": [["a", "b", "c"], ["d"], ["e", "f"]],
+    }
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_any_part_that_is_not_finite_raises(tmp_path, value):
+    """One worker alone; the learning rate is the advice."""
+    worker, batch = LocalWorker(tmp_path), batch_of(0, (6,))
+
+    require_finite({"loss": 3.0, "triplet": 1.0}, batch, worker, epoch=1, step=9)
+    assert not list(tmp_path.iterdir())
+    message = r"diverged: triplet not .* epoch 1, step 9; .*diverged.json; lower train.learning"
+    with pytest.raises(DivergedError, match=message):
+        require_finite({"loss": 3.0, "triplet": value}, batch, worker, epoch=1, step=9)
+    assert json.loads((tmp_path / "diverged.json").read_text())["ids"] == [list("abcdef")]
+
+
+if __name__ == "__main__":
+    rank, world_size, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    dist.init_process_group(
+        "gloo", f"file://{folder}/sync", timedelta(seconds=60), world_size, rank
+    )
+    torch.save(on_worker(rank, folder), f"{folder}/{rank}.pt")
+    dist.destroy_process_group()

@@ -1,0 +1,119 @@
+"""The whole loop on three workers: run as a script, this file is one of them.
+
+With three, the order of a sum shows: (a + b) + c is not a + (b + c) in float32.
+"""
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from seje_ray.training.checkpoints import newest_checkpoint
+from seje_ray.training.loop import Loaders, Trainer
+from seje_ray.training.pairs import PairLoader
+from seje_ray.training.worker import LocalWorker
+from tests.unit.training.tiny_data import origin, tiny_run, write_shards
+
+NUM_WORKERS, NUM_EPOCHS, KILLED_AFTER = 3, 2, 11  # steps, eight an epoch
+
+
+class EndedError(Exception):
+    """What ends a training on all workers at once."""
+
+
+class GlooWorker(LocalWorker):
+    """One of several local processes, wrapped as Ray Train's are."""
+
+    def __init__(self, folder, last_step=None):
+        super().__init__(folder)
+        self.rank, self.world_size = dist.get_rank(), dist.get_world_size()
+        self.steps_left = last_step
+
+    def wrap(self, module, *, broadcast_buffers):
+        return DistributedDataParallel(
+            module, broadcast_buffers=broadcast_buffers, find_unused_parameters=True
+        )
+
+    def checkpoint(self, checkpoint_dir, name):
+        super().checkpoint(checkpoint_dir, name)
+        dist.barrier()
+        if self.steps_left is not None:
+            self.steps_left -= 1
+            if self.steps_left == 0:
+                raise EndedError
+
+
+def loaders_of(folder, rank):
+    def of(partition):
+        return PairLoader(
+            sorted(folder.glob(f"{partition}-*.parquet")),
+            None,
+            global_batch_size=8,
+            rank=rank,
+            world_size=NUM_WORKERS,
+            seed=0,
+        )
+
+    return Loaders(of("train"), of("val"))
+
+
+def on_worker(rank, folder):
+    if rank == 0:
+        write_shards(folder, "train", [30, 34])
+        write_shards(folder, "val", [20])
+    dist.barrier()
+    loaders, result = loaders_of(folder, rank), {}
+    run = tiny_run(num_epochs=NUM_EPOCHS, checkpoint_steps=1)
+
+    def fit(name, last_step=None):
+        (folder / name).mkdir(exist_ok=True)
+        trainer = Trainer(run, origin(), loaders, GlooWorker(folder / name, last_step))
+        trainer.fit()
+        return trainer
+
+    whole = fit("whole")
+    try:
+        fit("parts", KILLED_AFTER)
+    except EndedError:
+        result["resumed_from"] = newest_checkpoint(folder / "parts").name
+    parts = fit("parts")
+    for name, trainer in (("whole", whole), ("parts", parts)):
+        result[f"{name} history"] = trainer.state.progress.history
+        for kind in ("model", "discriminator"):
+            for key, value in getattr(trainer.state, kind).state_dict().items():
+                result[f"{name} {kind} {key}"] = value
+    return result
+
+
+@pytest.fixture(scope="module")
+def saved(on_workers):
+    return on_workers(__file__, NUM_WORKERS)
+
+
+def test_going_on_inside_an_epoch_equals_never_having_stopped_bitwise(saved):
+    """History, weights and running statistics, on every worker."""
+    first = saved[0]
+    assert first["resumed_from"] == "checkpoint-00001-00000003"
+    names = [key.removeprefix("whole ") for key in first if key.startswith("whole ")]
+    assert "model image_head.projection.linear.weight" in names
+    for worker in saved:
+        for name in names:
+            whole, parts = worker[f"whole {name}"], worker[f"parts {name}"]
+            if name == "history":
+                assert whole == parts == first["whole history"]
+            else:
+                assert torch.equal(whole, parts), name
+                assert torch.equal(whole, first[f"whole {name}"]), name
+
+
+if __name__ == "__main__":
+    rank, world_size, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    dist.init_process_group(
+        "gloo", f"file://{folder}/sync", timedelta(seconds=60), world_size, rank
+    )
+    torch.save(on_worker(rank, Path(folder)), f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
