@@ -257,7 +257,17 @@ class TrainConfig:
     lr_drop_patience: int = 3  # epochs without gain before the learning rates drop
     lr_drop_factor: float = 0.1  # in (0, 1)
     stop_patience: int = 10  # further epochs without gain before training stops
-    batch_norm: Literal["global", "worker"] = "global"  # statistics of the image backbone
+    # statistics of the image backbone: of the global batch, of each worker's rows, or those that
+    # its weights came with
+    batch_norm: Literal["global", "worker", "frozen"] = "global"
+    # the image backbone's turn: always; after freeze_epochs; alternately with the heads, which
+    # begin, each for freeze_epochs
+    freeze_schedule: Literal["none", "warm", "alternate"] = "none"
+    freeze_epochs: int = 5  # unused where freeze_schedule is none
+    # pairs per worker and pass of the image backbone, which then needs less memory and a pass
+    # more; exact unless its BatchNorm takes statistics of the batch. null: all at once
+    micro_batch_size: int | None = None
+    compile: bool = False  # the model by torch.compile; the first steps take minutes
     precision: Literal["bf16", "fp32"] = "bf16"  # autocast, where the device is CUDA
     max_val_pairs: int = 10_000  # val pairs embedded after each epoch
     shuffle_window: int = 32  # shards held in memory and shuffled together
@@ -284,6 +294,12 @@ class TrainConfig:
             ("lr_drop_patience", self.lr_drop_patience >= 1, ">= 1"),
             ("lr_drop_factor", 0 < self.lr_drop_factor < 1, "in (0, 1)"),
             ("stop_patience", self.stop_patience >= 1, ">= 1"),
+            ("freeze_epochs", self.freeze_epochs >= 1, ">= 1"),
+            (
+                "micro_batch_size",
+                self.micro_batch_size is None or self.micro_batch_size >= 1,
+                ">= 1 or null",
+            ),
             ("max_val_pairs", self.max_val_pairs >= 2, ">= 2"),
             ("shuffle_window", self.shuffle_window >= 1, ">= 1"),
             (
@@ -343,3 +359,17 @@ class RunConfig:
             ("name", valid and self.name[0] != ".", "letters, digits, '-', '_' and '.'"),
             ("seed", 0 <= self.seed < 2**31, "in [0, 2**31)"),
         )
+        if self.model.freeze_backbone:
+            _require(
+                self.train,
+                (
+                    "freeze_schedule",
+                    self.train.freeze_schedule == "none",
+                    "none where model.freeze_backbone is true",
+                ),
+                (
+                    "micro_batch_size",
+                    self.train.micro_batch_size is None,
+                    "null where model.freeze_backbone is true",
+                ),
+            )

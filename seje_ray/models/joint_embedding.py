@@ -81,7 +81,23 @@ class JointEmbedding(nn.Module):
             num_sentences: Valid steps of each recipe, shape (B,), int64 in 0..S.
             key_term_vectors: f_term, shape (B, E).
         """
-        features = images if self.backbone is None else self.backbone(images)
+        return self.embed_features(
+            images if self.backbone is None else self.backbone(images),
+            image_category_vectors,
+            sentence_vectors,
+            num_sentences,
+            key_term_vectors,
+        )
+
+    def embed_features(
+        self,
+        features: Tensor,
+        image_category_vectors: Tensor,
+        sentence_vectors: Tensor,
+        num_sentences: Tensor,
+        key_term_vectors: Tensor,
+    ) -> JointOutput:
+        """Embed B pairs whose pooled image features (B, F) are there; else as ``forward``."""
         image_embeddings = self.image_head(features, image_category_vectors)
         recipe_embeddings = self.recipe_encoder(sentence_vectors, num_sentences, key_term_vectors)
         scale, bias = (None, None) if self.logit_scale is None else self.logit_scale()

@@ -31,6 +31,8 @@ class GroupMember:
         # A GPU that Ray only counts is none to compute on.
         on_gpu = torch.cuda.is_available()
         self.device = ray.train.torch.get_device() if on_gpu else torch.device("cpu")
+        if on_gpu:
+            torch.cuda.set_device(self.device)
 
     def wrap(self, module: nn.Module, *, broadcast_buffers: bool = True) -> nn.Module:
         """Move to the device and wrap in DistributedDataParallel.

@@ -1,33 +1,44 @@
-"""Batches through the model. Letters: B pairs, D joint dimensions."""
+"""Batches through the model. Letters: B pairs, F pooled features, D joint dimensions."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from seje_ray.config import RunConfig
-from seje_ray.models.joint_embedding import JointOutput
+from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.training.pairs import PairBatch
 
 
 def forward(model: nn.Module, batch: PairBatch, run: RunConfig) -> JointOutput:
     """Embed a batch; features that an ablation switches off are zero."""
+    output = model(batch.images, *_other_inputs(batch, run))
+    assert isinstance(output, JointOutput)
+    return output
+
+
+def forward_features(
+    model: JointEmbedding, features: Tensor, batch: PairBatch, run: RunConfig
+) -> JointOutput:
+    """Embed a batch whose pooled image features (B, F) are there; else as ``forward``."""
+    return model.embed_features(features, *_other_inputs(batch, run))
+
+
+def _other_inputs(batch: PairBatch, run: RunConfig) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What the model takes besides photos."""
     config = run.model
 
-    def used(value: torch.Tensor, is_used: bool) -> torch.Tensor:
+    def used(value: Tensor, is_used: bool) -> Tensor:
         return value if is_used else torch.zeros_like(value)
 
-    output = model(
-        batch.images,
+    return (
         used(batch.image_category_vectors, config.use_image_category),
         used(batch.sentence_vectors, config.use_sentences),
         batch.num_sentences,
         used(batch.key_term_vectors, config.use_key_terms),
     )
-    assert isinstance(output, JointOutput)
-    return output
 
 
 @torch.no_grad()
-def embed(model: nn.Module, batch: PairBatch, run: RunConfig) -> tuple[torch.Tensor, torch.Tensor]:
+def embed(model: nn.Module, batch: PairBatch, run: RunConfig) -> tuple[Tensor, Tensor]:
     """Image and recipe embeddings (B, D) of a batch, float32 on the CPU."""
     device = next(model.parameters()).device
     with autocast(run, device):

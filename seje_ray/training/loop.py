@@ -1,11 +1,11 @@
 """The training loop: epochs, validation, learning-rate drop, early stop, checkpoints."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from seje_ray.config import RunConfig
 from seje_ray.errors import ResourceError
@@ -14,10 +14,13 @@ from seje_ray.training import divergence
 from seje_ray.training.build import FeatureDims, build_discriminator, build_model
 from seje_ray.training.checkpoints import begin_checkpoint, checkpoint_name
 from seje_ray.training.collapse import signs_of_collapse
+from seje_ray.training.compilation import compile_parts
 from seje_ray.training.divergence import require_finite
 from seje_ray.training.dropout import begin_dropout_step
-from seje_ray.training.forward import autocast, forward
-from seje_ray.training.gather import broadcast_buffers, sum_over_workers
+from seje_ray.training.forward import autocast, forward, forward_features
+from seje_ray.training.freezing import begin_epoch
+from seje_ray.training.gather import average_gradients, broadcast_buffers, sum_over_workers
+from seje_ray.training.micro_batches import MicroBatchedBackbone
 from seje_ray.training.optimisation import (
     discriminator_optimizer,
     drop_learning_rates,
@@ -31,7 +34,7 @@ from seje_ray.training.state import Origin, Progress, TrainingState
 from seje_ray.training.step import Place, discriminator_step, objective
 from seje_ray.training.timing import EpochClock
 from seje_ray.training.validation import ValEmbeddings, embed_val, val_metrics
-from seje_ray.training.watchdog import Watchdog
+from seje_ray.training.watchdog import unwatched, watched
 from seje_ray.training.worker import Worker
 
 
@@ -72,8 +75,14 @@ class Trainer:
         )
         if checkpoint is not None:
             self.state.load(checkpoint, worker.device)
-        self._watchdog: Watchdog | None = None
-        self._wrapped = worker.wrap(model, broadcast_buffers=run.train.batch_norm == "worker")
+        if run.train.compile:
+            compile_parts(model, worker.device)
+        self._alive: Callable[[str], None] = unwatched
+        # Micro-batches go through the model by parts, and their gradients are averaged by hand.
+        self._wrapped: nn.Module = model
+        if run.train.micro_batch_size is None:
+            is_per_worker = run.train.batch_norm == "worker"
+            self._wrapped = worker.wrap(model, broadcast_buffers=is_per_worker)
 
     def fit(self) -> Progress:
         """Train to the end or to the early stop; report and checkpoint after each epoch.
@@ -87,7 +96,12 @@ class Trainer:
         progress, run = self.state.progress, self.run
         if self.worker.rank == 0:
             (self.worker.folder / divergence.FILE).unlink(missing_ok=True)
-        with self._watched():
+        rank, folder = self.worker.rank, self.worker.folder
+        with watched(
+            folder / f"hang-{rank}.txt",
+            run.train.hang_minutes,
+            lambda text: self.worker.warn(f"worker {rank}: {text}"),
+        ) as self._alive:
             while not progress.is_finished(run.train.num_epochs):
                 clock = EpochClock()
                 metrics = {"epoch": float(progress.num_epochs + 1)}
@@ -98,23 +112,6 @@ class Trainer:
                 self._publish(metrics, val, clock)
         return progress
 
-    @contextmanager
-    def _watched(self) -> Iterator[None]:
-        """Within: stacks are written where no step ends for ``train.hang_minutes``."""
-        minutes, rank = self.run.train.hang_minutes, self.worker.rank
-        if minutes is None:
-            yield
-            return
-        path = self.worker.folder / f"hang-{rank}.txt"
-        with Watchdog(path, 60 * minutes, lambda t: self.worker.warn(f"worker {rank}: {t}")) as dog:
-            self._watchdog = dog
-            yield
-        self._watchdog = None
-
-    def _alive(self, where: str) -> None:
-        if self._watchdog is not None:
-            self._watchdog.beat(where)
-
     @property
     def _model(self) -> JointEmbedding:
         model = self.state.model
@@ -123,7 +120,7 @@ class Trainer:
 
     def _train_epoch(self, epoch: int, clock: EpochClock) -> dict[str, float]:
         """Train on what is left of an epoch; return the means of its metrics over all its steps."""
-        self._wrapped.train()
+        begin_epoch(self._model, self.run.train, epoch)
         loader, progress = self.loaders.train, self.state.progress
         num_steps = loader.num_steps
         first_step = progress.step
@@ -162,8 +159,13 @@ class Trainer:
             seed=hash((run.seed, 5, epoch, step)) % 2**63,
             device=self.worker.device,
         )
+        backbone = self._micro_batched(batch, epoch, step)
         with autocast(run, self.worker.device):
-            output = forward(self._wrapped, batch, run).float()
+            if backbone is None:
+                output = forward(self._wrapped, batch, run)
+            else:
+                output = forward_features(self._model, backbone.features(), batch, run)
+        output = output.float()
         discriminator_loss = discriminator_step(
             output,
             state.discriminator,
@@ -182,6 +184,9 @@ class Trainer:
         )
         state.optimizer.zero_grad()
         parts.total.backward()  # type: ignore[no-untyped-call]
+        if backbone is not None:
+            backbone.backward()
+            average_gradients(list(self._model.parameters()))
         values = [
             parts.total,
             parts.triplet,
@@ -194,6 +199,22 @@ class Trainer:
         require_finite(metrics, batch, self.worker, epoch=epoch + 1, step=step + 1)
         state.optimizer.step()
         return metrics
+
+    def _micro_batched(
+        self, batch: PairBatch, epoch: int, step: int
+    ) -> MicroBatchedBackbone | None:
+        """The photos' way in micro-batches, where the run has any."""
+        run, size = self.run, self.run.train.micro_batch_size
+        if size is None or self._model.backbone is None:
+            return None
+        return MicroBatchedBackbone(
+            self._model.backbone,
+            batch.images,
+            batch.sizes,
+            micro_batch_size=size,
+            seed=(run.seed, 6, epoch, step, self.worker.rank),
+            autocast=autocast(run, self.worker.device),
+        )
 
     def _metrics_of_step(self, values: list[torch.Tensor]) -> dict[str, float]:
         """Parts of the loss, means over the workers, and norms of the gradients as they are."""

@@ -3,7 +3,8 @@
 import faulthandler
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -66,3 +67,19 @@ class Watchdog:
             faulthandler.dump_traceback(file, all_threads=True)
             file.write("\n")
         self._tell(f"no step has ended for {lasted}, since {self._where}; stacks: {self._path}")
+
+
+@contextmanager
+def watched(
+    path: Path, minutes: float | None, tell: Callable[[str], None]
+) -> Iterator[Callable[[str], None]]:
+    """Within: a ``Watchdog``, whose ``beat`` is given; where ``minutes`` is None nobody watches."""
+    if minutes is None:
+        yield unwatched
+        return
+    with Watchdog(path, 60 * minutes, tell) as dog:
+        yield dog.beat
+
+
+def unwatched(where: str) -> None:
+    """Take a sign of life that nobody waits for."""

@@ -82,6 +82,22 @@ def test_a_file_of_sentence_vectors_and_its_back_end_go_together(tmp_path, encod
     assert load_run(both).calibrate.sentence_encoder.file == "v.parquet"
 
 
+@pytest.mark.parametrize("off", [0, -1, 0.5])
+@pytest.mark.parametrize(
+    "key", ["checkpoint_steps", "hang_minutes", "picture_epochs", "micro_batch_size"]
+)
+def test_what_may_be_off_is_null_and_no_number_below_one(tmp_path, key, off):
+    """Minutes may be less than one, but not none."""
+    path = written(tmp_path, "")
+    assert getattr(load_run(path, [f"train.{key}=null"]).train, key) is None
+    assert getattr(load_run(path, [f"train.{key}=7"]).train, key) == 7
+    if key == "hang_minutes" and off > 0:
+        assert load_run(path, [f"train.{key}={off}"]).train.hang_minutes == off
+    else:
+        with pytest.raises(ConfigError, match=key):
+            load_run(path, [f"train.{key}={off}"])
+
+
 @pytest.mark.parametrize("override", ["margin", "=3", "seed.deeper=1", "loss.margin=[1"])
 def test_broken_overrides_are_one_error(tmp_path, override):
     """An override that is no KEY=VALUE, or goes through a value."""

@@ -10,41 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-from torch.nn.parallel import DistributedDataParallel
 
 from seje_ray.training.checkpoints import newest_checkpoint
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
-from seje_ray.training.worker import LocalWorker
+from tests.unit.training.gloo_worker import EndedError, GlooWorker
 from tests.unit.training.tiny_data import origin, tiny_run, write_shards
 
-NUM_WORKERS, NUM_EPOCHS, KILLED_AFTER = 3, 2, 11  # steps, eight an epoch
-
-
-class EndedError(Exception):
-    """What ends a training on all workers at once."""
-
-
-class GlooWorker(LocalWorker):
-    """One of several local processes, wrapped as Ray Train's are."""
-
-    def __init__(self, folder, last_step=None):
-        super().__init__(folder)
-        self.rank, self.world_size = dist.get_rank(), dist.get_world_size()
-        self.steps_left = last_step
-
-    def wrap(self, module, *, broadcast_buffers):
-        return DistributedDataParallel(
-            module, broadcast_buffers=broadcast_buffers, find_unused_parameters=True
-        )
-
-    def checkpoint(self, checkpoint_dir, name):
-        super().checkpoint(checkpoint_dir, name)
-        dist.barrier()
-        if self.steps_left is not None:
-            self.steps_left -= 1
-            if self.steps_left == 0:
-                raise EndedError
+NUM_WORKERS, NUM_EPOCHS, KILLED_AFTER = 3, 2, 11  # checkpoints: eight steps an epoch
 
 
 def loaders_of(folder, rank):
@@ -69,9 +42,9 @@ def on_worker(rank, folder):
     loaders, result = loaders_of(folder, rank), {}
     run = tiny_run(num_epochs=NUM_EPOCHS, checkpoint_steps=1)
 
-    def fit(name, last_step=None):
+    def fit(name, num_checkpoints=None):
         (folder / name).mkdir(exist_ok=True)
-        trainer = Trainer(run, origin(), loaders, GlooWorker(folder / name, last_step))
+        trainer = Trainer(run, origin(), loaders, GlooWorker(folder / name, num_checkpoints))
         trainer.fit()
         return trainer
 

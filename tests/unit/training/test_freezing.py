@@ -1,0 +1,174 @@
+"""Parts of the model in turn: what is frozen stays bit by bit, what is not learns."""
+
+import json
+
+import pytest
+import torch
+
+from seje_ray.config import load_run, run_from_json
+from seje_ray.errors import ConfigError
+from seje_ray.training.build import pixel_spec
+from seje_ray.training.freezing import begin_epoch, trained_parts
+from seje_ray.training.loop import Loaders, Trainer
+from seje_ray.training.pairs import PairLoader
+from seje_ray.training.worker import LocalWorker
+from tests.unit.training.tiny_data import origin, tiny_run, write_shards
+
+
+def run_of(**train):
+    """A run that trains a small ResNet on photos."""
+    backbone = {"name": "timm/test_resnet", "resize": 36, "crop": 32}
+    model = {"embedding_dim": 6, "lstm_dim": 4, "backbone": backbone}
+    settings = {"global_batch_size": 8, "learning_rate": 0.01} | train
+    return run_from_json(json.dumps({"model": model, "train": settings}), "a test")
+
+
+def loaders_of(folder, run, sizes=(16,)):
+    pixels = pixel_spec(run)
+
+    def of(partition, rows):
+        return PairLoader(
+            write_shards(folder, partition, rows),
+            pixels,
+            global_batch_size=8,
+            rank=0,
+            world_size=1,
+            seed=0,
+        )
+
+    return Loaders(of("train", list(sizes)), of("val", [8]))
+
+
+class RememberingWorker(LocalWorker):
+    """Keeps the weights and statistics of both parts after each epoch."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.states = []
+
+    def start(self, trainer):
+        self._model = trainer.state.model
+        self._remember()
+
+    def report(self, metrics, timings, checkpoint_dir, name):
+        super().report(metrics, timings, checkpoint_dir, name)
+        self._remember()
+
+    def _remember(self):
+        self.states.append({k: v.clone() for k, v in self._model.state_dict().items()})
+
+    def changed(self, epoch):
+        """Names that an epoch, 1 for the first, changed, by part."""
+        before, after = self.states[epoch - 1 : epoch + 1]
+        names = {name for name, value in after.items() if not value.equal(before[name])}
+        backbone = {name for name in names if name.startswith("backbone.")}
+        return backbone, names - backbone
+
+
+def trained(folder, run):
+    folder.mkdir(exist_ok=True)
+    worker = RememberingWorker(folder)
+    trainer = Trainer(run, origin(), loaders_of(folder, run), worker)
+    worker.start(trainer)
+    trainer.fit()
+    return worker
+
+
+def test_turns_by_hand():
+    """Two epochs each; without a schedule both parts learn always."""
+
+    def turns(schedule):
+        config = run_of(freeze_schedule=schedule, freeze_epochs=2).train
+        return [trained_parts(config, epoch) for epoch in range(6)]
+
+    both, heads, backbone = (True, True), (False, True), (True, False)
+    assert turns("none") == [both] * 6
+    assert turns("warm") == [heads] * 2 + [both] * 4
+    assert turns("alternate") == [heads] * 2 + [backbone] * 2 + [heads] * 2
+
+
+def test_a_warm_up_leaves_the_backbone_alone_and_then_trains_it(tmp_path):
+    """Weights and BatchNorm statistics; the gradient norm says 0."""
+    worker = trained(tmp_path, run_of(freeze_schedule="warm", freeze_epochs=1, num_epochs=2))
+
+    backbone, heads = worker.changed(1)
+    assert backbone == set()
+    assert "image_head.projection.linear.weight" in heads
+    backbone, heads = worker.changed(2)
+    assert any(name.endswith("conv1.weight") for name in backbone)
+    assert any(name.endswith("running_mean") for name in backbone)
+    assert "image_head.projection.linear.weight" in heads
+    norms = [report["train/gradient_norm/backbone"] for report in worker.reports]
+    assert norms[0] == 0 < norms[1]
+
+
+def test_parts_take_turns(tmp_path):
+    """In the backbone's turn the heads keep their weights; their statistics follow it."""
+    worker = trained(tmp_path, run_of(freeze_schedule="alternate", freeze_epochs=1, num_epochs=3))
+
+    assert [bool(worker.changed(epoch)[0]) for epoch in (1, 2, 3)] == [False, True, False]
+    statistics = ("running_mean", "running_var", "num_batches_tracked")
+    learnt = [
+        {name for name in worker.changed(epoch)[1] if not name.endswith(statistics)}
+        for epoch in (1, 2, 3)
+    ]
+    assert learnt[0]
+    assert learnt[1] == set()
+    assert learnt[2] == learnt[0]
+    assert "image_head.projection.norm.running_mean" in worker.changed(2)[1]
+    assert [r["train/gradient_norm/heads"] > 0 for r in worker.reports] == [True, False, True]
+
+
+def test_frozen_statistics_stay_while_the_weights_learn(tmp_path):
+    """batch_norm: frozen is evaluation for the backbone's BatchNorm alone."""
+    worker = trained(tmp_path, run_of(batch_norm="frozen", num_epochs=1))
+
+    backbone, heads = worker.changed(1)
+    assert not {name for name in backbone if name.endswith(("running_mean", "running_var"))}
+    assert any(name.endswith("bn1.weight") for name in backbone)
+    assert "image_head.projection.norm.running_mean" in heads
+
+
+def test_a_model_without_a_backbone_is_all_trained(tmp_path):
+    """Frozen features: there is nothing to take turns with."""
+    folder = tmp_path
+    loaders = Loaders(
+        *(
+            PairLoader(
+                write_shards(folder, partition, [8]),
+                None,
+                global_batch_size=8,
+                rank=0,
+                world_size=1,
+                seed=0,
+            )
+            for partition in ("train", "val")
+        )
+    )
+    model = Trainer(tiny_run(), origin(), loaders, LocalWorker(folder)).state.model.eval()
+
+    begin_epoch(model, tiny_run().train, 0)
+
+    assert all(module.training for module in model.modules())
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("setting", ["freeze_schedule=warm", "micro_batch_size=4"])
+def test_what_needs_a_trained_backbone_is_refused_without_one(tmp_path, setting):
+    """The line names both settings."""
+    (tmp_path / "run.yaml").write_text("")
+    with pytest.raises(ConfigError, match=r"must be n.* where model.freeze_backbone is true"):
+        load_run(tmp_path / "run.yaml", ["model.freeze_backbone=true", f"train.{setting}"])
+    assert load_run(tmp_path / "run.yaml", [f"train.{setting}"])
+
+
+def test_a_training_goes_on_in_the_turn_it_was_in(tmp_path):
+    """Stopped after the second of three epochs: bit by bit what three in one go give."""
+    settings = {"freeze_schedule": "alternate", "freeze_epochs": 1}
+    whole = trained(tmp_path / "whole", run_of(**settings, num_epochs=3))
+    trained(tmp_path / "parts", run_of(**settings, num_epochs=2))
+    parts = trained(tmp_path / "parts", run_of(**settings, num_epochs=3))
+
+    assert parts.reports[-1] == whole.reports[-1]
+    for name, value in whole.states[-1].items():
+        assert torch.equal(value, parts.states[-1][name]), name
