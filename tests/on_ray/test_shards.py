@@ -106,14 +106,15 @@ def test_a_cluster_with_gpus_calibrates_the_same(cluster, tmp_path, calibrated):
 def test_two_workers_with_a_gpu_each_fit_the_networks_that_one_fits(
     cluster, tmp_path, calibrated, workspace
 ):
-    """Ray Train's group gives the same sentence encoder up to rounding."""
+    """Ray Train's group gives the same sentence encoder and categorizer up to rounding."""
     calibrate(tiny_run(), None, tmp_path, last_stage="fit")
 
-    file = "calibrator/sentence_encoder/skip_instructions.safetensors"
-    one, two = (load_file(folder / file) for folder in (workspace, tmp_path))
-    assert one.keys() == two.keys()
-    for name, value in one.items():
-        torch.testing.assert_close(two[name], value, atol=1e-5, rtol=1e-4)
+    for network in ("sentence_encoder/skip_instructions", "image_categorizer/image_categorizer"):
+        file = f"calibrator/{network}.safetensors"
+        one, two = (load_file(folder / file) for folder in (workspace, tmp_path))
+        assert one.keys() == two.keys()
+        for name, value in one.items():
+            torch.testing.assert_close(two[name], value, atol=1e-5, rtol=1e-4)
     left = {path.name for path in (tmp_path / "calibrator").iterdir()}
     assert left == {path.name for path in (workspace / "calibrator").iterdir()}
 
