@@ -1,5 +1,8 @@
 """Shards stay apart on their way through a pipeline, with and without GPUs."""
 
+import json
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 import ray
@@ -109,12 +112,19 @@ def test_two_workers_with_a_gpu_each_fit_the_networks_that_one_fits(
     """Ray Train's group gives the same sentence encoder and categorizer up to rounding."""
     calibrate(tiny_run(), None, tmp_path, last_stage="fit")
 
-    for network in ("sentence_encoder/skip_instructions", "image_categorizer/image_categorizer"):
-        file = f"calibrator/{network}.safetensors"
-        one, two = (load_file(folder / file) for folder in (workspace, tmp_path))
+    # A step is 4e-3: where a gradient is almost 0, Adam makes a part of one of its rounding.
+    tolerances = {
+        "sentence_encoder/skip_instructions": 1e-5,
+        "image_categorizer/image_categorizer": 2e-4,
+    }
+    for network, atol in tolerances.items():
+        files = [folder / "calibrator" / network for folder in (workspace, tmp_path)]
+        one, two = (load_file(f"{file}.safetensors") for file in files)
         assert one.keys() == two.keys()
         for name, value in one.items():
-            torch.testing.assert_close(two[name], value, atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(two[name], value, atol=atol, rtol=1e-4)
+        of_one, of_two = (json.loads(Path(f"{f}.json").read_text())["history"] for f in files)
+        assert [e["loss"] for e in of_two] == pytest.approx([e["loss"] for e in of_one], rel=1e-4)
     left = {path.name for path in (tmp_path / "calibrator").iterdir()}
     assert left == {path.name for path in (workspace / "calibrator").iterdir()}
 
