@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from seje_ray.artifact import write_json
+from seje_ray.calibration.fit_worker import FitWorker, OneFitWorker
 from seje_ray.calibration.image_categorizer import ImageCategorizer
 from seje_ray.calibration.photo_batches import LabelledPhotos
 
@@ -65,30 +66,38 @@ class Confusion:
 
 
 def categorizer_accuracy(
-    categorizer: ImageCategorizer, photos: LabelledPhotos, device: torch.device | str = "cpu"
+    categorizer: ImageCategorizer, photos: LabelledPhotos, worker: FitWorker | None = None
 ) -> Confusion:
-    """Predict the centre crops of held-out photos.
+    """Predict the centre crops of held-out photos; each worker predicts its rows of each batch.
 
     Args:
-        categorizer: Moved to ``device`` and set to evaluate.
+        categorizer: Moved to the worker's device and set to evaluate.
         photos: Their categories are numbers of ``categorizer.names``.
-        device: Where to predict.
+        worker: Which of the processes that predict together this is; None: the only one, on the
+            CPU.
+
+    Returns:
+        What all workers counted, the same on each.
 
     Raises:
         FloatingPointError: If a probability is NaN.
     """
-    device = torch.device(device)
+    worker = worker or OneFitWorker()
+    device = worker.device
     categorizer.to(device).eval()
-    return confusion_of(
+    own = confusion_of(
         (
             (
                 categorizer.predict(torch.from_numpy(b.pixels).to(device)).cpu().numpy(),
                 b.category_ids,
             )
-            for b in photos.in_order()
+            for b in photos.in_order(worker)
+            if len(b.pixels) > 0
         ),
         len(categorizer.names),
     )
+    counts = worker.sum(torch.from_numpy(own.counts).to(device)).cpu().numpy()
+    return Confusion(counts, sum(worker.gather(own.num_in_top_5)))
 
 
 def confusion_of(

@@ -1,6 +1,6 @@
-"""Training of a classifier, epoch by epoch and resumable.
+"""Training of a classifier by any number of workers, epoch by epoch and resumable.
 
-Letters: B rows, C categories.
+Letters: B rows of this worker, C categories.
 """
 
 import math
@@ -16,18 +16,35 @@ from torch.nn import functional as F
 
 from seje_ray.calibration.corpus import Progress
 from seje_ray.calibration.fit_state import History, load_fit_state, save_fit_state
+from seje_ray.calibration.fit_worker import FitWorker
 
 WARMUP_SHARE, FINAL_SHARE = 1 / 25, 1e-4  # of the peak learning rate, at first and last step
-Batches = Callable[[int], Iterator[tuple[Tensor, Tensor]]]  # of an epoch: inputs, category ids
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierBatch:
+    """One worker's rows of a global batch; at least one, since every worker takes every step."""
+
+    inputs: Tensor  # (B, ...)
+    category_ids: Tensor  # (B,) int64
+    num_rows: int  # of all workers
+    are_own: bool = True  # False: a row of no weight, of a worker that would have none
+
+    @property
+    def share(self) -> float:
+        """What of the global batch these rows are, in [0, 1]."""
+        return len(self.category_ids) / self.num_rows if self.are_own else 0.0
+
+
+Batches = Callable[[int], Iterator[ClassifierBatch]]  # of an epoch
 
 
 @dataclass(frozen=True, slots=True)
 class ClassifierTask:
     """What is trained on what."""
 
-    trained: nn.Module
-    score: Callable[[Tensor], Tensor]  # from inputs to (B, C)
-    batches: Batches
+    trained: nn.Module  # from inputs to scores (B, C) float32
+    batches: Batches  # as many on every worker
     num_batches: int  # of an epoch
 
 
@@ -36,44 +53,48 @@ def train_classifier(
     epochs: int,
     learning_rate: float,
     seed: int,
-    device: torch.device,
+    worker: FitWorker,
     state_folder: Path | None,
     progress: Progress | None,
 ) -> History:
     """Train for the epochs that are not done yet: AdamW, one-cycle rate, cross entropy.
 
+    Every worker computes its rows of each batch, so that the number of workers changes the speed
+    and no number; only what the module itself draws, such as dropout, differs.
+
     Args:
         task: What is trained on what.
         epochs: Passes over the batches, with those that are done.
         learning_rate: Peak.
-        seed: Of what the module itself draws, such as dropout.
-        device: Where the module is.
+        seed: Of what the module itself draws.
+        worker: Which of the processes that train together this is; the module is on its device.
         state_folder: Where each finished epoch is kept; called again, training goes on there.
         progress: Called with (done, total, text); a unit is a batch.
 
     Returns:
-        Loss and accuracy of each epoch, those that were done before included.
+        Loss and accuracy of each epoch, those that were done before included; over all workers.
 
     Raises:
-        FloatingPointError: If a loss is NaN or infinite.
+        FloatingPointError: If a loss is NaN or infinite; on all workers.
     """
     optimizer = torch.optim.AdamW(task.trained.parameters(), lr=learning_rate)
     history = load_fit_state(state_folder, task.trained, optimizer)
     num_steps = epochs * task.num_batches
     task.trained.train()
+    trained = worker.wrap(task.trained)
     for epoch in range(len(history), epochs):
         tally = _Tally()
-        with _seeded(device, seed, epoch):
-            for number, (inputs, category_ids) in enumerate(task.batches(epoch)):
+        with _seeded(worker, seed, epoch):
+            for number, batch in enumerate(task.batches(epoch)):
                 step = epoch * task.num_batches + number
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate * one_cycle(step, num_steps)
-                inputs, category_ids = inputs.to(device), category_ids.to(device)
-                tally.add(*_step(task.score, optimizer, inputs, category_ids))
+                tally.add(*_step(trained, optimizer, batch, worker), batch.num_rows)
                 if progress is not None:
                     progress(step + 1, num_steps, tally.text())
         history.append(tally.means())
-        save_fit_state(state_folder, task.trained, optimizer, history)
+        if worker.rank == 0:
+            save_fit_state(state_folder, task.trained, optimizer, history)
     return history
 
 
@@ -94,34 +115,38 @@ def _cosine(start: float, end: float, part: float) -> float:
 
 
 def _step(
-    score: Callable[[Tensor], Tensor],
+    trained: nn.Module,
     optimizer: torch.optim.Optimizer,
-    inputs: Tensor,
-    category_ids: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """One step; loss and whether each photo's likeliest category is its own."""
-    with bf16_on_cuda(inputs.device):
-        scores = score(inputs)
-    loss = F.cross_entropy(scores, category_ids)
+    batch: ClassifierBatch,
+    worker: FitWorker,
+) -> tuple[float, int]:
+    """One step; the global batch's loss, and its rows whose likeliest category is their own."""
+    inputs, category_ids = (x.to(worker.device) for x in (batch.inputs, batch.category_ids))
+    worker.count_rows(trained, batch.are_own)
+    with bf16_on_cuda(worker.device):
+        scores = trained(inputs)
+    loss = F.cross_entropy(scores, category_ids) * batch.share
     optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    (loss * worker.world_size).backward()  # type: ignore[no-untyped-call]
     optimizer.step()
-    return loss.detach(), scores.detach().argmax(dim=1) == category_ids
+    is_right = (scores.detach().argmax(dim=1) == category_ids) & batch.are_own
+    parts = torch.stack([loss.detach().double(), is_right.sum().double()])
+    whole_loss, num_right = worker.sum(parts).tolist()
+    return whole_loss, int(num_right)
 
 
 class _Tally:
-    """Loss and accuracy of an epoch's photos so far."""
+    """Loss and accuracy of an epoch's photos so far, of all workers."""
 
     def __init__(self) -> None:
         self._loss, self._num_right, self._num_photos = 0.0, 0, 0
 
-    def add(self, loss: Tensor, is_right: Tensor) -> None:
-        value = loss.item()
-        if not math.isfinite(value):
+    def add(self, loss: float, num_right: int, num_photos: int) -> None:
+        if not math.isfinite(loss):
             raise FloatingPointError("the loss of the image categorizer is not finite")
-        self._loss += value * len(is_right)
-        self._num_right += int(is_right.sum())
-        self._num_photos += len(is_right)
+        self._loss += loss * num_photos
+        self._num_right += num_right
+        self._num_photos += num_photos
 
     def means(self) -> dict[str, float]:
         return {
@@ -135,10 +160,11 @@ class _Tally:
 
 
 @contextmanager
-def _seeded(device: torch.device, seed: int, epoch: int) -> Iterator[None]:
-    """Give torch's own generators a seed, and their old state back afterwards."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(int(np.random.default_rng((seed, epoch, 1)).integers(2**63)))
+def _seeded(worker: FitWorker, seed: int, epoch: int) -> Iterator[None]:
+    """Give torch's own generators a seed, another on each worker, and their old state back."""
+    seeds = np.random.default_rng((seed, epoch, 1 + worker.rank))
+    with torch.random.fork_rng(devices=[worker.device] if worker.device.type == "cuda" else []):
+        torch.manual_seed(int(seeds.integers(2**63)))
         yield
 
 

@@ -1,9 +1,11 @@
 """What the fitting of a network needs of the process it runs in."""
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+T = TypeVar("T")
 
 
 class FitWorker(Protocol):
@@ -21,6 +23,17 @@ class FitWorker(Protocol):
         """Sum of a detached tensor over the workers, the same on each."""
         ...
 
+    def gather(self, value: T) -> list[T]:
+        """Values of all workers in rank order, the same on each."""
+        ...
+
+    def count_rows(self, module: nn.Module, are_own: bool) -> None:
+        """Say whether the rows that ``module`` gets next belong to the global batch.
+
+        Statistics over the batch leave out rows that only keep a worker in step with the others.
+        """
+        ...
+
 
 class OneFitWorker:
     """A fit in this one process."""
@@ -35,6 +48,13 @@ class OneFitWorker:
     def sum(self, value: Tensor) -> Tensor:
         """The value itself."""
         return value
+
+    def gather(self, value: T) -> list[T]:
+        """The value alone."""
+        return [value]
+
+    def count_rows(self, module: nn.Module, are_own: bool) -> None:
+        """Nothing: all rows are this worker's own."""
 
 
 def own_rows(num_rows: int, worker: FitWorker) -> tuple[slice, bool]:

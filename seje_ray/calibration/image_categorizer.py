@@ -1,6 +1,7 @@
 """f_cat: the category that a network sees in a photo, as a word vector.
 
-Letters: B photos, C categories with background, F pooled features, E word-vector dimensions.
+Letters: B photos of this worker, C categories with background, F pooled features, E word-vector
+dimensions.
 """
 
 import json
@@ -16,15 +17,27 @@ from torch import Tensor, nn
 
 from seje_ray.artifact import write_json
 from seje_ray.calibration.classifier_training import (
-    Batches,
+    ClassifierBatch,
     ClassifierTask,
     bf16_on_cuda,
     train_classifier,
 )
 from seje_ray.calibration.corpus import Progress
 from seje_ray.calibration.fit_state import History
-from seje_ray.calibration.photo_batches import LabelledPhotos
+from seje_ray.calibration.fit_worker import FitWorker, OneFitWorker, own_rows
+from seje_ray.calibration.photo_batches import LabelledPhotos, PhotoBatch
 from seje_ray.calibration.word_vectors import WordVectors
+
+
+class CategoryLayer(nn.Linear):
+    """From pooled features (B, F) to scores (B, C) float32; minus infinity for background."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Scores (B, C)."""
+        scores = super().forward(features).float()
+        background = torch.zeros(self.out_features, dtype=torch.bool, device=scores.device)
+        background[0] = True
+        return scores.masked_fill(background, -torch.inf)
 
 
 class ImageCategorizer(nn.Module):
@@ -42,20 +55,14 @@ class ImageCategorizer(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.names = tuple(names)
-        self.layer = nn.Linear(cast(int, backbone.feature_dim), len(self.names))
+        self.layer = CategoryLayer(cast(int, backbone.feature_dim), len(self.names))
         self.history: History = []  # one entry per epoch
         self.is_fitted = False
 
-    def scores(self, features: Tensor) -> Tensor:
-        """Scores (B, C) float32 of pooled features (B, F); minus infinity for background."""
-        scores: Tensor = self.layer(features).float()
-        background = torch.zeros(len(self.names), dtype=torch.bool, device=scores.device)
-        background[0] = True
-        return scores.masked_fill(background, -torch.inf)
-
     def forward(self, pixels: Tensor) -> Tensor:
         """Scores (B, C) of photos (B, 3, height, width)."""
-        return self.scores(self.backbone(pixels))
+        scores: Tensor = self.layer(self.backbone(pixels))
+        return scores
 
     @torch.inference_mode()
     def predict(self, pixels: Tensor) -> Tensor:
@@ -135,7 +142,7 @@ def fit_image_categorizer(
     learning_rate: float,
     freeze_backbone: bool,
     seed: int,
-    device: torch.device | str = "cpu",
+    worker: FitWorker | None = None,
     state_folder: Path | None = None,
     progress: Progress | None = None,
 ) -> ImageCategorizer:
@@ -145,79 +152,102 @@ def fit_image_categorizer(
     with a category, or ``epochs`` is 0, the categorizer comes back unfitted: it predicts
     background, whose vector is zeros.
 
+    Several workers decode and compute their rows of each batch. Fine-tuned, they give what one
+    gives where the backbone normalises over all their rows (``GlobalBatchNorm``).
+
     Args:
         backbone: Gives (B, F) for (B, 3, height, width); has ``feature_dim`` F.
-        photos: Labelled photos of the train partition.
+        photos: Labelled photos of the train partition, the same on every worker.
         names: C category names, background first.
         epochs: Passes over the photos.
         learning_rate: Peak.
         freeze_backbone: Train the layer alone, on features of centre crops computed once.
         seed: Of the layer's weights, and of the order of frozen features.
-        device: Where to train.
+        worker: Which of the processes that train together this is; None: the only one, on the
+            CPU.
         state_folder: Where each finished epoch is kept; called again, training goes on there.
         progress: Called with (done, total, text); a unit is a batch.
 
     Source: METHOD 2.
     """
-    device = torch.device(device)
+    worker = worker or OneFitWorker()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         categorizer = ImageCategorizer(backbone, names)
-    categorizer.to(device)
+    categorizer.to(worker.device)
+    if worker.device.type == "cuda":
+        categorizer.to(memory_format=torch.channels_last)
     if epochs == 0 or len(photos) < 2:
         return categorizer.eval()
     task = (
-        _layer_alone(categorizer, photos, seed, device, progress)
+        _layer_alone(categorizer, photos, seed, worker, progress)
         if freeze_backbone
-        else ClassifierTask(
-            categorizer, categorizer.forward, _random_crops(photos), photos.num_batches
-        )
+        else _fine_tuned(categorizer, photos, worker)
     )
     categorizer.history = train_classifier(
-        task, epochs, learning_rate, seed, device, state_folder, progress
+        task, epochs, learning_rate, seed, worker, state_folder, progress
     )
     categorizer.is_fitted = True
     return categorizer.eval()
 
 
-def _random_crops(photos: LabelledPhotos) -> Batches:
-    def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for batch in photos.epoch(epoch):
-            yield torch.from_numpy(batch.pixels), torch.from_numpy(batch.category_ids)
+def _fine_tuned(
+    categorizer: ImageCategorizer, photos: LabelledPhotos, worker: FitWorker
+) -> ClassifierTask:
+    def batches(epoch: int) -> Iterator[ClassifierBatch]:
+        return map(_classifier_batch, photos.epoch(epoch, worker))
 
-    return batches
+    return ClassifierTask(categorizer, batches, photos.num_batches)
+
+
+def _classifier_batch(batch: PhotoBatch) -> ClassifierBatch:
+    """Photos to train on; a grey one of any category where all are other workers'."""
+    pixels, category_ids = torch.from_numpy(batch.pixels), torch.from_numpy(batch.category_ids)
+    if len(category_ids) > 0:
+        return ClassifierBatch(pixels, category_ids, batch.num_photos)
+    grey, any_category = pixels.new_zeros(1, *pixels.shape[1:]), category_ids.new_ones(1)
+    return ClassifierBatch(grey, any_category, batch.num_photos, are_own=False)
 
 
 def _layer_alone(
     categorizer: ImageCategorizer,
     photos: LabelledPhotos,
     seed: int,
-    device: torch.device,
+    worker: FitWorker,
     progress: Progress | None,
 ) -> ClassifierTask:
-    features, category_ids = _frozen_features(categorizer.backbone, photos, device, progress)
+    features, category_ids = _frozen_features(categorizer.backbone, photos, worker, progress)
     num_batches = math.ceil(len(features) / photos.batch_size)
 
-    def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(epoch: int) -> Iterator[ClassifierBatch]:
         order = np.random.default_rng((seed, epoch)).permutation(len(features))
         for rows in np.array_split(order, num_batches):
-            yield features[rows], category_ids[rows]
+            part, are_own = own_rows(len(rows), worker)
+            own = rows[part]
+            yield ClassifierBatch(features[own], category_ids[own], len(rows), are_own)
 
-    return ClassifierTask(categorizer.layer, categorizer.scores, batches, num_batches)
+    return ClassifierTask(categorizer.layer, batches, num_batches)
 
 
 @torch.inference_mode()
 def _frozen_features(
-    backbone: nn.Module, photos: LabelledPhotos, device: torch.device, progress: Progress | None
+    backbone: nn.Module, photos: LabelledPhotos, worker: FitWorker, progress: Progress | None
 ) -> tuple[Tensor, Tensor]:
-    """Pooled features (photos, F) of centre crops, and category ids, on the CPU."""
+    """Pooled features (photos, F) of centre crops, and category ids, on the CPU.
+
+    Each worker computes those of its photos and gets the others'.
+    """
     backbone.eval()
     features, category_ids = [], []
-    for batch in photos.in_order():
-        with bf16_on_cuda(device):
-            pooled = backbone(torch.from_numpy(batch.pixels).to(device))
-        features.append(pooled.float().cpu())
-        category_ids.append(torch.from_numpy(batch.category_ids))
+    for batch in photos.in_order(worker):
+        own = torch.empty(0, cast(int, backbone.feature_dim))
+        if len(batch.pixels) > 0:
+            with bf16_on_cuda(worker.device):
+                pooled = backbone(torch.from_numpy(batch.pixels).to(worker.device))
+            own = pooled.float().cpu()
+        for part in worker.gather((own, torch.from_numpy(batch.category_ids))):
+            features.append(part[0])
+            category_ids.append(part[1])
         if progress is not None:
             progress(sum(map(len, category_ids)), len(photos), "pooled features")
     return torch.cat(features), torch.cat(category_ids)

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from seje_ray.calibration.fit_worker import FitWorker, OneFitWorker, own_rows
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.recipe1m.records import DataError, Reject
 
@@ -27,14 +28,19 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class PhotoBatch:
-    """Pixels that a network sees, and categories."""
+    """Pixels that a network sees, and categories, of one worker's photos of a batch."""
 
     pixels: np.ndarray  # (B, 3, crop, crop) float32, normalised
     category_ids: np.ndarray  # (B,) int64
+    num_photos: int  # of all workers together, B where there is one; > 0
 
 
 class LabelledPhotos(Protocol):
-    """What an image categorizer is fitted and tested on."""
+    """What an image categorizer is fitted and tested on.
+
+    Where ``worker`` is one of several, it gets its rows of each batch, and every worker takes
+    the same number of batches.
+    """
 
     @property
     def batch_size(self) -> int:
@@ -47,10 +53,10 @@ class LabelledPhotos(Protocol):
     def __len__(self) -> int:
         """Photos, with those that cannot be decoded."""
 
-    def epoch(self, number: int) -> Iterator[PhotoBatch]:
+    def epoch(self, number: int, worker: FitWorker | None = None) -> Iterator[PhotoBatch]:
         """Random crops of all photos in the order of epoch ``number``."""
 
-    def in_order(self) -> Iterator[PhotoBatch]:
+    def in_order(self, worker: FitWorker | None = None) -> Iterator[PhotoBatch]:
         """Centre crops of all photos in a fixed order."""
 
 
@@ -60,7 +66,8 @@ Drawn = tuple[Photo, np.random.Generator | None]  # a photo and what its crop is
 class ShuffledPhotos(ABC):
     """Batches of the photos that a subclass gives one by one.
 
-    A photo that cannot be decoded is left out of its batch and kept in ``rejects``.
+    A photo that cannot be decoded is left out of its batch and kept in ``rejects``. Workers draw
+    the same batches, and each decodes its own rows.
 
     Args:
         pixels: What the network expects.
@@ -91,12 +98,12 @@ class ShuffledPhotos(ABC):
 
     @property
     def rejects(self) -> list[Reject]:
-        """Photos found undecodable so far, each once."""
+        """Photos that a worker found undecodable so far, each once."""
         return list(self._rejects.values())
 
     @property
     def rejected(self) -> dict[str, int]:
-        """Photos found undecodable so far, counted by reason."""
+        """Photos that a worker found undecodable so far, counted by reason."""
         return dict(sorted(Counter(reject.reason for reject in self.rejects).items()))
 
     def __len__(self) -> int:
@@ -109,10 +116,14 @@ class ShuffledPhotos(ABC):
         full, rest = divmod(len(self), self.batch_size)
         return full + (rest > 1 or len(self) == 1)
 
-    def epoch(self, number: int) -> Iterator[PhotoBatch]:
+    def epoch(self, number: int, worker: FitWorker | None = None) -> Iterator[PhotoBatch]:
         """Random crops of all photos in the order of epoch ``number``.
 
         A batch of one photo is left out where there are others: batch norm cannot use it.
+
+        Args:
+            number: From 0.
+            worker: Whose rows to decode; None for all.
 
         Raises:
             DataError: If photos are there and no batch of them can be decoded.
@@ -121,17 +132,21 @@ class ShuffledPhotos(ABC):
         batches = self._batches(self._shuffled(generator), generator)
         return self._not_none(
             batch
-            for batch in self._decoded(batches)
-            if len(batch.category_ids) > 1 or len(self) == 1
+            for batch in self._decoded(batches, worker or OneFitWorker())
+            if batch.num_photos > 1 or len(self) == 1
         )
 
-    def in_order(self) -> Iterator[PhotoBatch]:
+    def in_order(self, worker: FitWorker | None = None) -> Iterator[PhotoBatch]:
         """Centre crops of all photos in their own order.
+
+        Args:
+            worker: Whose rows to decode; None for all.
 
         Raises:
             DataError: If photos are there and none can be decoded.
         """
-        return self._not_none(self._decoded(self._batches(self._listed(), None)))
+        batches = self._batches(self._listed(), None)
+        return self._not_none(self._decoded(batches, worker or OneFitWorker()))
 
     def _not_none(self, batches: Iterator[PhotoBatch]) -> Iterator[PhotoBatch]:
         num_batches = 0
@@ -160,16 +175,18 @@ class ShuffledPhotos(ABC):
         if batch:
             yield batch
 
-    def _decoded(self, batches: Iterator[list[Drawn]]) -> Iterator[PhotoBatch]:
-        """Decode in threads, one batch ahead of the one in use."""
+    def _decoded(self, batches: Iterator[list[Drawn]], worker: FitWorker) -> Iterator[PhotoBatch]:
+        """Decode the worker's rows in threads, one batch ahead of the one in use."""
         waiting: deque[list[tuple[Photo, Future[np.ndarray | Reject]]]] = deque()
         with ThreadPoolExecutor(self._num_threads) as threads:
             for batch in batches:
-                waiting.append([(p, threads.submit(self._crop, p, own)) for p, own in batch])
+                rows, are_own = own_rows(len(batch), worker)
+                drawn = batch[rows] if are_own else []
+                waiting.append([(p, threads.submit(self._crop, p, own)) for p, own in drawn])
                 if len(waiting) > 1:
-                    yield from self._gathered(waiting.popleft())
+                    yield from self._gathered(waiting.popleft(), worker)
             while waiting:
-                yield from self._gathered(waiting.popleft())
+                yield from self._gathered(waiting.popleft(), worker)
 
     def _crop(self, photo: Photo, generator: np.random.Generator | None) -> np.ndarray | Reject:
         jpeg = photo.jpeg()
@@ -181,16 +198,20 @@ class ShuffledPhotos(ABC):
             return Reject(photo.id, "undecodable_image", str(error))
 
     def _gathered(
-        self, decoded: list[tuple[Photo, Future[np.ndarray | Reject]]]
+        self, decoded: list[tuple[Photo, Future[np.ndarray | Reject]]], worker: FitWorker
     ) -> Iterator[PhotoBatch]:
-        """The batch of what could be decoded; none where nothing could."""
-        crops, category_ids = [], []
+        """The worker's part of what could be decoded; none where no worker could."""
+        crops, category_ids, rejects = [], [], []
         for photo, future in decoded:
             crop = future.result()
             if isinstance(crop, Reject):
-                self._rejects[photo.id] = crop
+                rejects.append(crop)
                 continue
             crops.append(crop)
             category_ids.append(photo.category_id)
-        if crops:
-            yield PhotoBatch(self.pixels.normalise(crops), np.asarray(category_ids, np.int64))
+        parts = worker.gather((len(crops), rejects))
+        self._rejects |= {reject.id: reject for _, found in parts for reject in found}
+        num_photos = sum(num_decoded for num_decoded, _ in parts)
+        if num_photos > 0:
+            pixels = self.pixels.normalise(crops)
+            yield PhotoBatch(pixels, np.asarray(category_ids, np.int64), num_photos)

@@ -40,6 +40,7 @@ from seje_ray.calibration.word_vectors import WordVectors, fit_word_vectors
 from seje_ray.config import RunConfig
 from seje_ray.recipe1m.labelled_photos import read_labelled_folder
 from seje_ray.recipe1m.pixels import PixelSpec
+from seje_ray.training.batch_norm import use_global_batch_norm
 from seje_ray.training.build import backbone_of, pixels_of
 from seje_ray.training.text_features import term_tagger_of, text_calibrator_of
 
@@ -187,10 +188,11 @@ def _given_sentences(inputs: FitInputs, path: Path) -> tuple[Fitted, Facts]:
 
 
 def image_categorizer_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
-    """A classifier of photos, and what it takes for what on photos held out."""
+    """A classifier of photos, on all workers together, and what it takes for what held out."""
     config, seed = inputs.run.calibrate.image_categorizer, inputs.run.seed
     torch.manual_seed(seed)
     backbone = backbone_of(config.backbone)
+    use_global_batch_norm(backbone)
     names, photos, held_out = _labelled_photos(inputs, pixels_of(config.backbone, backbone))
     categorizer = fit_image_categorizer(
         backbone,
@@ -200,11 +202,11 @@ def image_categorizer_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
         learning_rate=config.learning_rate,
         freeze_backbone=config.freeze_backbone,
         seed=seed,
-        device=inputs.worker.device,
+        worker=inputs.worker,
         state_folder=inputs.state,
         progress=inputs.progress,
     )
-    confusion = categorizer_accuracy(categorizer, held_out, inputs.worker.device)
+    confusion = categorizer_accuracy(categorizer, held_out, inputs.worker)
     rejected = Counter(photos.rejected) + Counter(held_out.rejected)
     facts = {"image_category_names": list(names), "labelled_photos_rejected": dict(rejected)}
     return _Measured(categorizer, confusion), facts

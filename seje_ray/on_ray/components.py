@@ -147,6 +147,7 @@ def generations(run: RunConfig) -> tuple[tuple[Component, ...], ...]:
         lambda run: _without(asdict(run.calibrate.image_categorizer), "vector", "photos"),
         needs=() if has_own_photos else ("text/categories.json",),
         is_network=True,
+        in_group=True,
         files=_photos_hash,
     )
     category_backoff = Component(

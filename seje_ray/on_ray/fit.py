@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 import ray.train
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seje_ray import __version__
 from seje_ray.artifact import (
@@ -32,8 +32,10 @@ from seje_ray.on_ray.components import Component, generations
 from seje_ray.on_ray.connect import num_cpus, num_gpus
 from seje_ray.on_ray.group import MAX_RESTARTS, GroupMember, run_group
 from seje_ray.on_ray.progress import drawn, new_board, reporter
-from seje_ray.training.gather import sum_over_workers
+from seje_ray.training.batch_norm import count_rows
+from seje_ray.training.gather import gather_objects, sum_over_workers
 
+T = TypeVar("T")
 STATE = "state"  # folder of what a component needs to go on after an interruption
 
 
@@ -129,6 +131,14 @@ class RayFitWorker(GroupMember):
     def sum(self, value: Tensor) -> Tensor:
         """All-reduce."""
         return sum_over_workers(value)
+
+    def gather(self, value: T) -> list[T]:
+        """All-gather of pickles."""
+        return gather_objects(value)
+
+    def count_rows(self, module: nn.Module, are_own: bool) -> None:
+        """Tell every ``GlobalBatchNorm``."""
+        count_rows(module, are_own)
 
 
 def _fit_and_commit(name: str, settings: Mapping[str, str], board: Any, worker: FitWorker) -> None:

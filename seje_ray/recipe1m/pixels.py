@@ -27,5 +27,6 @@ class PixelSpec:
         """Stack crops to (B, 3, crop, crop) float32 with the backbone's mean and deviation."""
         mean = np.asarray(self.mean, np.float32) * 255
         std = np.asarray(self.std, np.float32) * 255
-        scaled = (np.stack(crops).astype(np.float32) - mean) / std
+        stacked = np.asarray(crops, np.uint8).reshape(len(crops), self.crop, self.crop, 3)
+        scaled = (stacked.astype(np.float32) - mean) / std
         return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))

@@ -12,8 +12,11 @@ class GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
     """BatchNorm whose statistics are those of all workers' rows together.
 
     torch's own SyncBatchNorm refuses CPU tensors; this one runs anywhere and its gradients equal
-    those of one process with the whole batch. On one worker it is the built-in kernel.
+    those of one process with the whole batch. On one worker it is the built-in kernel. Its state
+    has the names of the layer that it replaces.
     """
+
+    counts_rows = True  # False: its next rows are normalised, and no part of the global batch
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim < 2:
@@ -25,7 +28,7 @@ class GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
             normalised: Tensor = super().forward(input)
             return normalised
         self._check_input_dim(input)
-        mean, variance, count = _global_statistics(input)
+        mean, variance, count = _global_statistics(input if self.counts_rows else input[:0])
         self._track(mean.detach(), variance.detach(), count)
         scale = torch.rsqrt(variance + self.eps)
         if self.affine:
@@ -47,6 +50,23 @@ class GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
         self.running_var.lerp_(variance * count / (count - 1), momentum)
 
 
+class GlobalBatchNormAct(GlobalBatchNorm):
+    """A ``GlobalBatchNorm`` in the place of timm's BatchNormAct2d: drop and activation behind it.
+
+    Args:
+        layer: The BatchNormAct2d.
+    """
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__(*_settings(layer))
+        self.drop, self.act = layer.drop, layer.act
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise (B, C, ...) per channel, drop, activate."""
+        activated: Tensor = self.act(self.drop(super().forward(input)))
+        return activated
+
+
 def _global_statistics(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Mean (C,), biased variance (C,) and values per channel, over all workers.
 
@@ -55,7 +75,10 @@ def _global_statistics(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """
     axes = [axis for axis in range(rows.ndim) if axis != 1]
     values = rows.float()
-    local_variance, local_mean = torch.var_mean(values, dim=axes, correction=0)
+    if values.numel() == 0:  # their mean is NaN; their sum is 0 and has a gradient too
+        local_variance = local_mean = values.sum(dim=axes)
+    else:
+        local_variance, local_mean = torch.var_mean(values, dim=axes, correction=0)
     count = torch.full_like(local_mean, values.numel() / values.shape[1])
     parts = gather_rows(torch.stack([local_mean, local_variance, count])[None], [1] * world_size())
     means, variances, counts = parts.unbind(1)  # each (W, C)
@@ -76,19 +99,27 @@ def use_global_batch_norm(module: nn.Module) -> nn.Module:
 
 
 def _converted(layer: nn.modules.batchnorm._BatchNorm) -> nn.Module:
-    if type(layer) not in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d):
-        return _with_activation(layer)
-    new = GlobalBatchNorm(
-        layer.num_features, layer.eps, layer.momentum, layer.affine, layer.track_running_stats
-    )
+    is_plain = type(layer) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+    new = GlobalBatchNorm(*_settings(layer)) if is_plain else GlobalBatchNormAct(layer)
     new.load_state_dict(layer.state_dict())
     return new.to(next(iter(layer.state_dict().values())).device)
 
 
-def _with_activation(layer: Any) -> nn.Module:
-    """BatchNormAct2d of timm: a BatchNorm with drop and activation behind it."""
-    plain = nn.BatchNorm2d(
-        layer.num_features, layer.eps, layer.momentum, layer.affine, layer.track_running_stats
+def _settings(layer: nn.modules.batchnorm._BatchNorm) -> tuple[Any, ...]:
+    return (
+        layer.num_features,
+        layer.eps,
+        layer.momentum,
+        layer.affine,
+        layer.track_running_stats,
     )
-    plain.load_state_dict(layer.state_dict())
-    return nn.Sequential(_converted(plain), layer.drop, layer.act)
+
+
+def count_rows(module: nn.Module, are_own: bool) -> None:
+    """Say whether the next rows of every ``GlobalBatchNorm`` belong to the global batch.
+
+    A worker without rows puts any row through the network, to take part in the collectives.
+    """
+    for part in module.modules():
+        if isinstance(part, GlobalBatchNorm):
+            part.counts_rows = are_own

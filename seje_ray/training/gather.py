@@ -4,11 +4,13 @@ Letters: B pairs of this worker, W workers, D dimensions.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+T = TypeVar("T")
 
 
 def world_size() -> int:
@@ -73,6 +75,15 @@ def sum_over_workers(value: Tensor) -> Tensor:
     if world_size() > 1:
         dist.all_reduce(total)
     return total
+
+
+def gather_objects(value: T) -> list[T]:
+    """Small values of all workers in rank order, the same on each; they are pickled."""
+    if world_size() == 1:
+        return [value]
+    values: list[Any] = [None] * world_size()
+    dist.all_gather_object(values, value)
+    return values
 
 
 def average_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
