@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seje_ray.calibration.image_categorizer import (
     ImageCategorizer,
@@ -24,6 +24,7 @@ from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.build import backbone_of, pixels_of
 
 BATCH_SIZE = 64  # photos in one forward pass
+CPU_BATCH_SIZE = 8  # there few photos are quicker: what layers hand on stays in the caches
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,49 +47,68 @@ class PhotoExtractor:
         config = run.calibrate.image_categorizer
         backbone = backbone_of(config.backbone, load_weights=False)
         categorizer = ImageCategorizer.load(calibrator / "image_categorizer", backbone)
-        self._categorizer = categorizer.to(device)
+        self._categorizer = categorizer.to(device=device, memory_format=torch.channels_last)
         self.class_names = categorizer.names
         self._pixels = pixels_of(config.backbone, backbone)
         words = WordVectors.load(calibrator / "word_vectors")
         self._vectors = category_word_vectors(categorizer.names, words)
         self._mode = config.vector
         self._device, self._num_threads = device, num_threads
+        self._batch_size = CPU_BATCH_SIZE if device.type == "cpu" else BATCH_SIZE
         self._frozen, self._frozen_pixels = None, self._pixels
         if run.model.freeze_backbone:
             with torch.random.fork_rng(devices=[]):  # without weights it is random: once for all
                 torch.manual_seed(run.seed)
-                self._frozen = backbone_of(run.model.backbone).to(device).eval()
-            self._frozen_pixels = pixels_of(run.model.backbone, self._frozen)
+                frozen = backbone_of(run.model.backbone).eval()
+            self._frozen_pixels = pixels_of(run.model.backbone, frozen)
+            self._frozen = frozen.to(device=device, memory_format=torch.channels_last)
+        self._are_one = (
+            self._frozen is not None
+            and self._pixels == self._frozen_pixels
+            and config.backbone.name == run.model.backbone.name
+            and _have_equal_weights(categorizer.backbone, self._frozen)
+        )
+        if self._are_one:
+            categorizer.backbone = nn.Identity()  # it is given the frozen one's features
 
     @torch.inference_mode()
     def extract(self, jpegs: Sequence[bytes]) -> PhotoFeatures:
         """Features of at least one photo, in order."""
-        probabilities = np.concatenate(
-            [self._categorizer.predict(x).cpu().numpy() for x in self._decoded(jpegs, self._pixels)]
-        )
-        pooled = None
-        if self._frozen is not None:
-            batches = [self._frozen(x) for x in self._decoded(jpegs, self._frozen_pixels)]
-            pooled = torch.cat(batches).float().cpu().numpy()
+        found: list[Tensor] = []
+        pooled: list[Tensor] = []
+        for pixels in self._decoded(jpegs, self._pixels):
+            if self._frozen is not None and self._pixels == self._frozen_pixels:
+                pooled.append(self._frozen(pixels))
+            found.append(self._categorizer.predict(pooled[-1] if self._are_one else pixels).cpu())
+        if self._frozen is not None and not pooled:
+            pooled = [self._frozen(pixels) for pixels in self._decoded(jpegs, self._frozen_pixels)]
+        probabilities = torch.cat(found).numpy()
         return PhotoFeatures(
             probabilities,
             probabilities.argmax(axis=1).astype(np.int32),
             image_category_vectors(probabilities, self._vectors, self._mode).astype(np.float32),
-            pooled,
+            torch.cat(pooled).float().cpu().numpy() if pooled else None,
         )
 
     def _decoded(self, jpegs: Sequence[bytes], pixels: PixelSpec) -> Iterator[Tensor]:
         """Batches of centre crops; each thread decodes one batch ahead of the network."""
 
         def batch(start: int) -> Tensor:
-            crops = [pixels.crop_of(jpeg, None) for jpeg in jpegs[start : start + BATCH_SIZE]]
-            return torch.from_numpy(pixels.normalise(crops))
+            crops = [pixels.crop_of(jpeg, None) for jpeg in jpegs[start : start + self._batch_size]]
+            stacked = torch.from_numpy(pixels.normalise(crops))
+            return stacked.contiguous(memory_format=torch.channels_last)
 
         waiting: deque[Future[Tensor]] = deque()
         with ThreadPoolExecutor(self._num_threads) as decoders:
-            for start in range(0, len(jpegs), BATCH_SIZE):
+            for start in range(0, len(jpegs), self._batch_size):
                 waiting.append(decoders.submit(batch, start))
                 if len(waiting) > self._num_threads:
                     yield waiting.popleft().result().to(self._device)
             while waiting:
                 yield waiting.popleft().result().to(self._device)
+
+
+def _have_equal_weights(backbone: nn.Module, other: nn.Module) -> bool:
+    """Whether two networks of one architecture are the same."""
+    weights = other.state_dict()
+    return all(torch.equal(value, weights[name]) for name, value in backbone.state_dict().items())

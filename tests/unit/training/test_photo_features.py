@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.nn.modules.module import register_module_forward_hook
 
 from seje_ray.calibration.categories import Categories
 from seje_ray.calibration.image_categorizer import ImageCategorizer
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import load_run, named_run_file
-from seje_ray.training.build import backbone_of
-from seje_ray.training.photo_features import BATCH_SIZE, PhotoExtractor
+from seje_ray.models.image_backbone import ImageBackbone
+from seje_ray.training.build import backbone_of, pixels_of
+from seje_ray.training.photo_features import CPU_BATCH_SIZE, PhotoExtractor
 
 NAMES = ["background", "tomato soup", "plum cake"]
 
@@ -53,7 +55,7 @@ def photo(number):
 @pytest.mark.parametrize("num_threads", [1, 3])
 def test_batches_and_threads_change_no_feature_and_no_order(run, calibrator, num_threads):
     """More batches than threads; the last one is short."""
-    jpegs = [photo(n) for n in range(4 * BATCH_SIZE + 3)]
+    jpegs = [photo(n) for n in range(4 * CPU_BATCH_SIZE + 3)]
     extractor = PhotoExtractor(run, calibrator, torch.device("cpu"), num_threads=num_threads)
 
     found = extractor.extract(jpegs)
@@ -61,7 +63,7 @@ def test_batches_and_threads_change_no_feature_and_no_order(run, calibrator, num
     assert found.pooled is not None
     assert found.category_ids.shape == (len(jpegs),)
     assert len(np.unique(found.pooled.round(4), axis=0)) > len(jpegs) // 2
-    for number in (0, BATCH_SIZE - 1, BATCH_SIZE, 2 * BATCH_SIZE + 7, len(jpegs) - 1):
+    for number in (0, CPU_BATCH_SIZE - 1, CPU_BATCH_SIZE, 2 * CPU_BATCH_SIZE + 7, len(jpegs) - 1):
         alone = extractor.extract([jpegs[number]])
         np.testing.assert_allclose(found.pooled[number], alone.pooled[0], atol=1e-5)
         np.testing.assert_allclose(
@@ -83,3 +85,43 @@ def test_a_frozen_backbone_without_weights_is_the_same_one_every_time(run, calib
 
     np.testing.assert_array_equal(features(run), first)
     assert not np.allclose(features(replace(run, seed=run.seed + 1)), first)
+
+
+@pytest.mark.parametrize(
+    ("categorizer_seed", "crop", "num_passes"), [(0, 16, 1), (1, 16, 2), (0, 18, 2)]
+)
+def test_a_photo_passes_a_backbone_that_both_have_only_once(
+    run, calibrator, categorizer_seed, crop, num_passes
+):
+    """Equal weights and pixels; others are not taken for equal; always what each gives alone."""
+    torch.manual_seed(categorizer_seed)
+    config = replace(run.model.backbone, crop=crop)
+    own = backbone_of(config)
+    categorizer = ImageCategorizer(own, NAMES).eval()
+    categorizer.is_fitted = True
+    categorizer.save(calibrator / "image_categorizer")
+    torch.manual_seed(run.seed)
+    frozen = backbone_of(run.model.backbone).eval()
+    photos = replace(run.calibrate.image_categorizer, backbone=config)
+    run = replace(run, calibrate=replace(run.calibrate, image_categorizer=photos))
+    extractor = PhotoExtractor(run, calibrator, torch.device("cpu"))
+    passes = []
+
+    def note(module, inputs, output):
+        if isinstance(module, ImageBackbone):
+            passes.append(module)
+
+    jpegs = [photo(n) for n in range(3)]
+    with register_module_forward_hook(note):
+        found = extractor.extract(jpegs)
+
+    def pixels_for(backbone, config):
+        spec = pixels_of(config, backbone)
+        return torch.from_numpy(spec.normalise([spec.crop_of(jpeg, None) for jpeg in jpegs]))
+
+    assert len(passes) == num_passes
+    expected = categorizer.predict(pixels_for(own, config)).numpy()
+    np.testing.assert_allclose(found.probabilities, expected, atol=1e-6)
+    with torch.inference_mode():
+        expected = frozen(pixels_for(frozen, run.model.backbone)).numpy()
+    np.testing.assert_allclose(found.pooled, expected, atol=1e-5)
