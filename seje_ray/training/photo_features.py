@@ -47,7 +47,7 @@ class PhotoExtractor:
         config = run.calibrate.image_categorizer
         backbone = backbone_of(config.backbone, load_weights=False)
         categorizer = ImageCategorizer.load(calibrator / "image_categorizer", backbone)
-        self._categorizer = categorizer.to(device=device, memory_format=torch.channels_last)
+        self._categorizer = categorizer.to(device).to(memory_format=torch.channels_last)
         self.class_names = categorizer.names
         self._pixels = pixels_of(config.backbone, backbone)
         words = WordVectors.load(calibrator / "word_vectors")
@@ -61,7 +61,7 @@ class PhotoExtractor:
                 torch.manual_seed(run.seed)
                 frozen = backbone_of(run.model.backbone).eval()
             self._frozen_pixels = pixels_of(run.model.backbone, frozen)
-            self._frozen = frozen.to(device=device, memory_format=torch.channels_last)
+            self._frozen = frozen.to(device).to(memory_format=torch.channels_last)
         self._are_one = (
             self._frozen is not None
             and self._pixels == self._frozen_pixels

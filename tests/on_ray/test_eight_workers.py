@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 def num_gpus(request):
     """A local Ray that is told it has so many GPUs; torch sees none."""
     ray.init(
-        num_cpus=10, num_gpus=request.param, include_dashboard=False, log_to_driver=False,
+        "local", num_cpus=10, num_gpus=request.param, include_dashboard=False, log_to_driver=False,
         logging_level="ERROR",
     )  # fmt: skip
     yield request.param
