@@ -1,6 +1,5 @@
 """A group of Ray Train processes that compute one thing together."""
 
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,14 @@ import torch
 from torch import nn
 
 from seje_ray.errors import ResourceError
-from seje_ray.on_ray.connect import num_gpus, user_error
+from seje_ray.on_ray.capacity import (
+    Bundle,
+    possible_nodes,
+    require_fitting,
+    reserve_room,
+    worker_bundle,
+)
+from seje_ray.on_ray.connect import is_embedded, num_gpus, user_error
 
 MAX_RESTARTS = 3  # of the group, after a worker or its node died
 KEEP = "best_epoch_so_far"  # what Ray ranks checkpoints by
@@ -62,18 +68,16 @@ def run_group(
         SejeError: What a worker raised for the user.
         ResourceError: If the cluster can never hold ``num_workers``.
     """
-    require_resources(num_workers)
-    gpus = num_gpus()
+    bundle = require_resources(num_workers)
+    reserve_room(num_workers, bundle)
     trainer = ray.train.torch.TorchTrainer(
         function,
         train_loop_config=config,
-        torch_config=ray.train.torch.TorchConfig(
-            backend=_backend(num_workers, gpus), timeout_s=1800
-        ),
+        torch_config=ray.train.torch.TorchConfig(backend=_backend(bundle), timeout_s=1800),
         scaling_config=ray.train.ScalingConfig(
             num_workers=num_workers,
-            use_gpu=gpus > 0,
-            resources_per_worker=_per_worker(num_workers, gpus),
+            use_gpu=bundle.gpus > 0,
+            resources_per_worker=bundle.resources(),
         ),
         run_config=ray.train.RunConfig(
             name=folder.name,
@@ -104,25 +108,29 @@ def _first_cause(error: Exception) -> Exception:
     return error
 
 
-def _per_worker(num_workers: int, gpus: int) -> dict[str, float]:
-    """One CPU each, and a GPU or the part of one that its share allows."""
-    if gpus == 0:
-        return {"CPU": 1}
-    return {"CPU": 1, "GPU": 1 / math.ceil(num_workers / gpus)}
-
-
-def _backend(num_workers: int, gpus: int) -> str:
+def _backend(bundle: Bundle) -> str:
     """NCCL refuses two processes on one GPU, and knows no CPU."""
-    return "nccl" if torch.cuda.is_available() and num_workers <= gpus else "gloo"
+    if bundle.gpus < 1:
+        return "gloo"
+    # The driver's own node, a head without a GPU perhaps, does not count.
+    sees_cuda = _sees_cuda.options(num_cpus=0, num_gpus=1).remote()
+    return "nccl" if ray.get(sees_cuda) else "gloo"
 
 
-def require_resources(num_workers: int) -> None:
-    """Refuse what the cluster can never give, before anything starts."""
+@ray.remote
+def _sees_cuda() -> bool:
+    return bool(torch.cuda.is_available())
+
+
+def require_resources(num_workers: int) -> Bundle:
+    """What each worker is to take; refuse what the cluster can never give.
+
+    Raises:
+        ResourceError: With the figures, before anything starts.
+    """
     if num_workers < 1:
         raise ResourceError(f"--workers must be at least 1, got {num_workers}")
-    available = int(ray.cluster_resources().get("CPU", 0))
-    if num_workers > available:
-        raise ResourceError(
-            f"--workers {num_workers}: each worker needs a CPU, the cluster has {available}; "
-            f"lower --workers or add nodes"
-        )
+    nodes = possible_nodes()
+    bundle = worker_bundle(num_workers, nodes, shares_gpus=is_embedded())
+    require_fitting(num_workers, bundle, nodes)
+    return bundle

@@ -43,7 +43,7 @@ def run_shards(
 def tasks(function: Callable[[pa.Table], pa.Table]) -> Operator:
     """Run a plain function of rows on each shard, in CPU tasks."""
     return lambda dataset: dataset.map_batches(
-        function, batch_size=1, batch_format="pyarrow", num_cpus=1
+        function, batch_size=1, batch_format="pyarrow", num_cpus=_cpu_share(1.0)
     )
 
 
@@ -54,7 +54,7 @@ def cpu_actors(stage: type, **arguments: Any) -> Operator:
         fn_constructor_kwargs=arguments,
         batch_size=1,
         batch_format="pyarrow",
-        num_cpus=0.5,
+        num_cpus=_cpu_share(0.5),
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=max(1, num_cpus() // 2)),
     )
 
@@ -74,10 +74,18 @@ def accelerator_actors(stage: type, *, gpu_share: float = 1.0, **arguments: Any)
         fn_constructor_kwargs=arguments,
         batch_size=1,
         batch_format="pyarrow",
-        num_cpus=0.5,
+        num_cpus=_cpu_share(0.5),
         num_gpus=gpu_share if gpus else 0,
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=gpus or num_cpus()),
     )
+
+
+def _cpu_share(wanted: float) -> float:
+    """Less of a CPU than ``wanted`` where few are: a pipeline of six operators has to fit on two.
+
+    An operator that never gets its CPU makes the whole pipeline wait for ever (ray issue 44687).
+    """
+    return wanted * min(1.0, float(ray.cluster_resources().get("CPU", 1)) / 8)
 
 
 class OnTables:
