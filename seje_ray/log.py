@@ -2,12 +2,16 @@
 
 import json
 import logging
+import os
+import socket
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from seje_ray import __version__
 
 LOGGER = logging.getLogger("seje_ray")
 
@@ -58,3 +62,18 @@ def logged_to(path: Path) -> Iterator[None]:
             logger.propagate = propagates
             logger.setLevel(level)
         handler.close()
+
+
+@contextmanager
+def logged(path: Path, **fields: Any) -> Iterator[None]:
+    """``logged_to`` around a whole piece of work: how it began and how it ended are events."""
+    started = time.monotonic()
+    with logged_to(path):
+        event("started", version=__version__, host=socket.gethostname(), pid=os.getpid(), **fields)
+        try:
+            yield
+        except BaseException as error:
+            outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            event(outcome, error=error, seconds=round(time.monotonic() - started, 1))
+            raise
+        event("finished", seconds=round(time.monotonic() - started, 1))

@@ -15,6 +15,7 @@ COMMANDS = {  # name -> module and attribute, in the order of use
     "search": ("search", "Find recipes for a photo, or photos for a recipe."),
     "data": ("data", "Make and check data sets."),
     "job": ("job", "List, follow and stop jobs on a cluster."),
+    "doctor": ("doctor", "Check this machine or a cluster, and say what to do."),
     "show-run": ("show_run", "Print a run file as it will be run, defaults included."),
 }
 

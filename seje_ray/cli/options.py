@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from seje_ray import __version__
-
 if TYPE_CHECKING:
     from seje_ray.config import RunConfig
 
@@ -128,25 +126,17 @@ def _submit(address: str, *, detach: bool) -> NoReturn:
 @contextmanager
 def command_log(ctx: click.Context) -> Iterator[None]:
     """Log what a command does, and how it ends, beside its results."""
-    from seje_ray.log import event, logged_to
+    from seje_ray.log import logged
 
     workspace = Path(ctx.params["workspace"])
     if not workspace.is_dir() and ctx.info_name != "calibrate":
         yield  # it will say that nothing is there, and must not leave a folder
         return
-    params = {name: str(value) for name, value in ctx.params.items() if value is not None}
+    options = {name: str(value) for name, value in ctx.params.items() if value is not None}
     stamp = time.strftime("%Y%m%d-%H%M%S")
     path = workspace / "logs" / f"{ctx.info_name}-{stamp}-{os.getpid()}.jsonl"
-    started = time.monotonic()
-    with logged_to(path):
-        event("started", command=ctx.info_name, options=params, version=__version__)
-        try:
-            yield
-        except BaseException as error:
-            outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-            event(outcome, error=error, seconds=round(time.monotonic() - started, 1))
-            raise
-        event("finished", seconds=round(time.monotonic() - started, 1))
+    with logged(path, command=ctx.info_name, options=options):
+        yield
 
 
 def read_run(config: str | None, overrides: tuple[str, ...], workspace: Path) -> "RunConfig":

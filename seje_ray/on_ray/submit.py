@@ -6,6 +6,7 @@ It brings this package and its run file, never data or a workspace.
 
 import asyncio
 import hashlib
+import logging
 import re
 import shlex
 import shutil
@@ -35,6 +36,15 @@ FIND_PYTHON = (
 )
 ENDED = ("STOPPED", "SUCCEEDED", "FAILED")
 POLL_S = 1.0
+RAY_TALK = re.compile("Running entrypoint for job|Runtime env is setting up")
+NUM_TALK_LINES = 5  # at the start of a log, that may be Ray's own
+START_TIMEOUT_S = 120.0  # until a cluster takes jobs
+NOT_READY = "No available agent"
+TALKATIVE = (
+    "ray.dashboard.modules.dashboard_sdk",
+    "ray.dashboard.modules.job.sdk",
+    "ray._private.runtime_env.packaging",
+)
 END_TIMEOUT_S = 60.0  # from the end of the log to the status that says so
 
 
@@ -122,7 +132,7 @@ class JobServer:
             }
             if request.files:
                 environment["working_dir"] = folder
-            self._ask(
+            self._ask_patiently(
                 lambda: self._client.submit_job(
                     entrypoint=entrypoint(request.command, request.arguments),
                     submission_id=job,
@@ -219,6 +229,26 @@ class JobServer:
             click.echo(f"{job.id}: {job.status.lower()}. {job.message}", file=sys.stderr)
         return job.exit_code or 1
 
+    def _ask_patiently(self, question: Callable[[], Any]) -> Any:
+        """A cluster that has just started takes no job for some seconds."""
+        deadline, told = time.monotonic() + START_TIMEOUT_S, False
+        while True:
+            try:
+                return self._ask(question)
+            except JobError as error:
+                if NOT_READY not in str(error):
+                    raise
+                if time.monotonic() > deadline:
+                    raise JobError(
+                        f"{self.address}: the cluster takes no job: its head node runs no "
+                        "dashboard agent. Another Ray there may hold its port; start the head "
+                        "with --dashboard-agent-listen-port=0, see `seje-ray doctor` there"
+                    ) from error
+            if not told:
+                click.echo(f"{self.address}: waiting for the cluster to be ready", file=sys.stderr)
+                told = True
+            time.sleep(POLL_S)
+
     def _ask(self, question: Callable[[], Any]) -> Any:
         return _asked(self.address, question)
 
@@ -253,6 +283,8 @@ class LogView:
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             self._num_read += 1
+            if self._num_read <= NUM_TALK_LINES and RAY_TALK.search(line):
+                continue
             if self._num_read > self._num_shown:
                 self._print(line)
                 self._num_shown = self._num_read
@@ -270,6 +302,8 @@ class LogView:
 def _client(address: str) -> Any:
     from ray.job_submission import JobSubmissionClient
 
+    for name in TALKATIVE:  # they tell of each package and connection
+        logging.getLogger(name).setLevel(logging.WARNING)
     return JobSubmissionClient(address)
 
 

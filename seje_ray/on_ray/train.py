@@ -22,6 +22,7 @@ from seje_ray.artifact import (
 )
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError, SejeError
+from seje_ray.log import event, logged
 from seje_ray.models.image_backbone import BackboneError
 from seje_ray.on_ray.address import EMBEDDED, Cluster
 from seje_ray.on_ray.connect import connected
@@ -208,7 +209,10 @@ def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
     calibrated = open_artifact(Path(config["calibrated"]), "calibrated")
     workers_here = ray.train.get_context().get_local_world_size()
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers_here))
-    with RayWorker(run, Path(config["folder"]), config["board"]) as worker:
+    folder = Path(config["folder"])
+    log = folder / "logs" / f"worker-{ray.train.get_context().get_world_rank()}.jsonl"
+    with logged(log), RayWorker(run, folder, config["board"]) as worker:
+        event("joined", rank=worker.rank, world_size=worker.world_size, device=worker.device)
         try:
             trainer = Trainer(
                 run, origin_of(calibrated), loaders_of(run, calibrated, worker), worker
@@ -218,6 +222,7 @@ def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
         except BackboneError:  # may strike one worker alone, so Ray has to end the others
             raise
         except SejeError as error:  # repeats itself: no restart of the worker group would mend it
+            event("refused", error=error)
             return {"error": str(error)}
     return {"num_epochs": progress.num_epochs}
 
@@ -284,6 +289,7 @@ class RayWorker(GroupMember):
 
     def report(self, metrics: Mapping[str, float], checkpoint_dir: Path | None, name: str) -> None:
         """Write history and TensorBoard on rank 0; hand the checkpoint to Ray Train."""
+        event("epoch", metrics=dict(metrics))
         if self._writer is not None and self._trainer is not None:
             for key, value in metrics.items():
                 self._writer.add_scalar(key, value, int(metrics["epoch"]))
