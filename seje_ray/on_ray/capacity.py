@@ -132,13 +132,13 @@ def _node(resources: Mapping[str, Any], host: str) -> Node:
     return Node(float(resources.get("CPU", 0)), float(resources.get("GPU", 0)), host)
 
 
-def require_shared_path(workspace: Path, cluster: Cluster) -> None:
+def require_shared_path(workspace: Path, cluster: Cluster, nodes: Iterable[Node]) -> None:
     """Refuse a folder of one machine where the work runs on several.
 
     Raises:
-        ResourceError: If the cluster has, or can get, more than one host.
+        ResourceError: If the nodes, all that there are or can ever be, have several hosts.
     """
-    hosts = {node.host for node in possible_nodes()}
+    hosts = {node.host for node in nodes}
     if cluster.address is None or cluster.shared_path or len(hosts) < 2:
         return
     raise ResourceError(

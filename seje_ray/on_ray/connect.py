@@ -23,7 +23,7 @@ import seje_ray
 from seje_ray.errors import ResourceError, SejeError
 from seje_ray.on_ray import TOKEN_FILE
 from seje_ray.on_ray.address import EMBEDDED, Cluster, mode_of
-from seje_ray.on_ray.capacity import require_shared_path
+from seje_ray.on_ray.capacity import possible_nodes, require_shared_path
 
 NO_PROGRESS_TIMEOUT_S = 1800.0  # a shard of photos through a large CNN on one core takes minutes
 REACH_TIMEOUT_S = 5.0
@@ -51,7 +51,7 @@ def connected(
     _configure_data()
     try:
         if workspace is not None:
-            require_shared_path(workspace, cluster)
+            require_shared_path(workspace, cluster, possible_nodes())
         yield
     except RayError as error:
         cause = user_error(error)

@@ -1,10 +1,13 @@
 """What fits on which machines, by hand; no Ray is started."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seje_ray.errors import ResourceError
+from seje_ray.on_ray.address import EMBEDDED, Cluster
 from seje_ray.on_ray.capacity import (
     SMALLEST_SHARE,
     Bundle,
@@ -12,6 +15,7 @@ from seje_ray.on_ray.capacity import (
     described,
     num_fitting,
     require_fitting,
+    require_shared_path,
     worker_bundle,
 )
 
@@ -76,3 +80,14 @@ def test_a_bundle_fits_wherever_any_share_would(nodes, num_workers, shares):
     else:
         assert num_fitting(bundle, nodes) < num_workers
         assert bundle.cpus in (1.0, SMALLEST_SHARE)
+
+
+def test_a_local_path_needs_a_word_on_several_machines():
+    """One machine sees its own folders; two nodes of one address are one machine."""
+    workspace, cluster = Path("/w"), Cluster("head:6379")
+    apart = [Node(4.0, host="10.0.0.1"), Node(4.0, host="10.0.0.2"), Node(4.0, host="10.0.0.2")]
+    with pytest.raises(ResourceError, match=r"/w: a local path, and the cluster has 2 machines"):
+        require_shared_path(workspace, cluster, apart)
+    require_shared_path(workspace, Cluster("head:6379", shared_path=True), apart)
+    require_shared_path(workspace, EMBEDDED, apart)
+    require_shared_path(workspace, cluster, apart[1:])
