@@ -66,14 +66,14 @@ def partition_option(function: Function) -> Function:
 
 
 def cluster_options(function: Function) -> Function:
-    """``--address``, ``--shared-path`` and ``--detach``: where to compute.
+    """``--address``, ``--shared-path``, ``--gpus`` and ``--detach``: where to compute.
 
     The command gets a ``cluster``; with the address of a job server it is submitted there instead.
     """
 
     @functools.wraps(function)
     def run_or_submit(
-        *, address: str | None, shared_path: bool, detach: bool, **params: Any
+        *, address: str | None, shared_path: bool, gpus: int, detach: bool, **params: Any
     ) -> None:
         from seje_ray.on_ray.address import Cluster, mode_of
 
@@ -83,13 +83,19 @@ def cluster_options(function: Function) -> Function:
         if detach:
             raise click.UsageError("--detach needs the --address of a job server, http://HEAD:8265")
         is_embedded = mode == "embedded"
-        cluster = Cluster(None if is_embedded else address, shared_path=shared_path)
+        cluster = Cluster(None if is_embedded else address, shared_path=shared_path, gpus=gpus)
         with command_log(click.get_current_context()):
             function(**params, cluster=cluster)
 
     for option in (
         click.option(
             "--detach", is_flag=True, help="With http://: print the job's id and leave it running."
+        ),
+        click.option(
+            "--gpus",
+            type=click.IntRange(min=0),
+            default=0,
+            help="GPUs to have before anything starts; an autoscaler is asked for them.",
         ),
         click.option(
             "--shared-path",

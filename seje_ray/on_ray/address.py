@@ -18,6 +18,7 @@ class Cluster:
 
     address: str | None = None  # auto or host:port; None starts an embedded local Ray
     shared_path: bool = False  # every node sees local paths under the same name
+    gpus: int = 0  # that must be there before anything starts; an autoscaler is asked for them
 
 
 EMBEDDED = Cluster()

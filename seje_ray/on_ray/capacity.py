@@ -1,5 +1,6 @@
 """What a cluster can hold: refuse what it never can, wait for what its autoscaler can bring."""
 
+import json
 import math
 import sys
 import time
@@ -11,6 +12,10 @@ from typing import Any
 import click
 import ray
 import ray.autoscaler.sdk
+from ray._private.ray_constants import DEBUG_AUTOSCALING_STATUS
+from ray._raylet import GcsClient  # type: ignore[attr-defined]
+from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
+from ray.experimental.internal_kv import _internal_kv_get
 
 from seje_ray.errors import ResourceError
 from seje_ray.on_ray.address import Cluster
@@ -18,7 +23,7 @@ from seje_ray.on_ray.address import Cluster
 SMALLEST_SHARE = 1 / 64  # of a CPU, that a worker gets where there are few
 TELL_EVERY_S = 30.0
 POLL_S = 2.0
-UNLIMITED = 10_000  # nodes of a group without an upper limit
+PATIENCE_S = 1800.0  # with an autoscaler that brings no node
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +44,10 @@ class Bundle:
 
     def resources(self) -> dict[str, float]:
         """As Ray names them."""
-        return {"CPU": self.cpus} | ({"GPU": self.gpus} if self.gpus else {})
+        return {k: v for k, v in (("CPU", self.cpus), ("GPU", self.gpus)) if v}
 
     def __str__(self) -> str:
-        return f"{self.cpus:g} CPU" + (f" and {self.gpus:g} GPU" if self.gpus else "")
+        return " and ".join(f"{number:g} {name}" for name, number in self.resources().items())
 
 
 def num_fitting(bundle: Bundle, nodes: Iterable[Node]) -> int:
@@ -69,27 +74,22 @@ def worker_bundle(num_workers: int, nodes: Iterable[Node], *, shares_gpus: bool)
     gpus = 0.0
     if total:
         gpus = 1 / math.ceil(num_workers / total) if shares_gpus else 1.0
-    bundle = Bundle(1.0, gpus)
-    if gpus and num_fitting(Bundle(0.0, gpus), nodes) < num_workers:
-        return bundle  # less of a CPU each would not help
-    while num_fitting(bundle, nodes) < num_workers and bundle.cpus > SMALLEST_SHARE:
+    whole = Bundle(1.0, gpus)
+    bundle = whole
+    while num_fitting(bundle, nodes) < num_workers:
         bundle = Bundle(bundle.cpus / 2, gpus)
+        if bundle.cpus < SMALLEST_SHARE:
+            return whole  # less of a CPU each would not help either
     return bundle
 
 
-def require_fitting(num_workers: int, bundle: Bundle, nodes: Iterable[Node]) -> None:
-    """Refuse what ``nodes``, all that there are or can ever be, do not hold.
-
-    Raises:
-        ResourceError: With the figures.
-    """
+def refusal(num: int, bundle: Bundle, nodes: Iterable[Node], asked: str) -> ResourceError:
+    """The error that says in figures why ``nodes`` do not hold what was asked for."""
     nodes = list(nodes)
-    fitting = num_fitting(bundle, nodes)
-    if fitting < num_workers:
-        raise ResourceError(
-            f"--workers {num_workers}: each needs {bundle}, and only {fitting} fit on "
-            f"{described(nodes)}; lower --workers or add nodes"
-        )
+    return ResourceError(
+        f"{asked} {num}: each needs {bundle}, and only {num_fitting(bundle, nodes)} fit on "
+        f"{described(nodes)}; lower {asked} or add nodes"
+    )
 
 
 def described(nodes: Iterable[Node]) -> str:
@@ -110,63 +110,76 @@ def current_nodes() -> list[Node]:
     return [_node(n["Resources"], n["NodeManagerAddress"]) for n in ray.nodes() if n["Alive"]]
 
 
-def possible_nodes() -> list[Node]:
-    """The machines that are there, or those that the autoscaler can bring where that is more."""
-    now = current_nodes()
-    config = ray._private.state.state.get_cluster_config()  # None without an autoscaler
-    groups = list(config.node_group_configs) if config is not None else []
-    later = [
-        _node(group.resources, f"{group.name}-{number}")
-        for group in groups
-        for number in range(UNLIMITED if group.max_count < 0 else group.max_count)
-    ]
-    return later if _total(later) > _total(now) else now
+def has_autoscaler() -> bool:
+    """Whether somebody brings the nodes that are asked for.
 
-
-def _total(nodes: Iterable[Node]) -> tuple[float, float]:
-    nodes = list(nodes)
-    return sum(n.gpus for n in nodes), sum(n.cpus for n in nodes)
+    Ray 2.60 says neither this nor how many there can be in public: the new autoscaler leaves a
+    version with the head, the old one node types of its own.
+    """
+    client = GcsClient(address=ray.get_runtime_context().gcs_address)
+    status = GetClusterStatusReply.FromString(client.get_cluster_status())
+    if status.autoscaling_state.autoscaler_state_version:
+        return True
+    told = _internal_kv_get(DEBUG_AUTOSCALING_STATUS)
+    report = (json.loads(told).get("autoscaler_report") or {}) if told else {}
+    types = report.get("node_type_mapping") or {}
+    return any(name != f"node_{node}" for node, name in types.items())
 
 
 def _node(resources: Mapping[str, Any], host: str) -> Node:
     return Node(float(resources.get("CPU", 0)), float(resources.get("GPU", 0)), host)
 
 
-def require_shared_path(workspace: Path, cluster: Cluster, nodes: Iterable[Node]) -> None:
+def require_shared_path(
+    workspace: Path, cluster: Cluster, nodes: Iterable[Node], *, can_grow: bool
+) -> None:
     """Refuse a folder of one machine where the work runs on several.
 
     Raises:
-        ResourceError: If the nodes, all that there are or can ever be, have several hosts.
+        ResourceError: If the nodes have several hosts, or an autoscaler can bring more.
     """
     hosts = {node.host for node in nodes}
-    if cluster.address is None or cluster.shared_path or len(hosts) < 2:
+    if cluster.address is None or cluster.shared_path or (len(hosts) < 2 and not can_grow):
         return
+    number = f"{len(hosts)} machines" if len(hosts) > 1 else "an autoscaler that adds machines"
     raise ResourceError(
-        f"{workspace}: a local path, and the cluster has {len(hosts)} machines (or can get them); "
-        "a machine writes what the others must read. Put --workspace and --data on a disk that "
-        "all of them mount under the same path, e.g. NFS, and say so with --shared-path"
+        f"{workspace}: a local path, and the cluster has {number}; what one machine writes the "
+        "others must read. Put --workspace and --data on a disk that all of them mount under the "
+        "same path, e.g. NFS, and say so with --shared-path"
     )
 
 
-def reserve_room(num_workers: int, bundle: Bundle) -> None:
-    """Wait, with a word now and then, until the nodes are there that ``num_workers`` need.
+def reserve_room(num: int, bundle: Bundle, asked: str = "--workers") -> None:
+    """Wait, with a word now and then, until ``num`` bundles fit; nobody says if they never can.
 
     Raises:
-        ResourceError: If they never can be.
+        ResourceError: With the figures; at once without an autoscaler, and else when it has
+            brought no node for long.
     """
-    require_fitting(num_workers, bundle, possible_nodes())
-    if num_fitting(bundle, current_nodes()) >= num_workers:
+    nodes = current_nodes()
+    if num_fitting(bundle, nodes) >= num:
         return
-    ray.autoscaler.sdk.request_resources(bundles=[bundle.resources()] * num_workers)
-    told = -math.inf
-    while num_fitting(bundle, current_nodes()) < num_workers:
+    if not has_autoscaler():
+        raise refusal(num, bundle, nodes, asked)
+    ray.autoscaler.sdk.request_resources(bundles=[bundle.resources()] * num)
+    told, grew = -math.inf, time.monotonic()
+    while num_fitting(bundle, nodes) < num:
+        if time.monotonic() - grew > PATIENCE_S:
+            ray.autoscaler.sdk.request_resources(bundles=[])
+            raise refusal(num, bundle, nodes, asked)
         if time.monotonic() - told >= TELL_EVERY_S:
             told = time.monotonic()
             click.echo(
-                f"waiting for nodes: {num_workers} workers need {bundle} each, "
-                f"{num_fitting(bundle, current_nodes())} fit on {described(current_nodes())}; "
-                "the autoscaler was asked for more",
+                f"waiting for nodes: {asked} {num} needs {num} x {bundle}, "
+                f"{num_fitting(bundle, nodes)} fit on {described(nodes)}; the autoscaler was "
+                "asked for more",
                 file=sys.stderr,
             )
         time.sleep(POLL_S)
-    ray.autoscaler.sdk.request_resources(bundles=[])  # the workers hold their nodes from here on
+        before, nodes = len(nodes), current_nodes()
+        grew = time.monotonic() if len(nodes) > before else grew
+
+
+def release_room() -> None:
+    """Let the autoscaler take away what nobody uses."""
+    ray.autoscaler.sdk.request_resources(bundles=[])

@@ -23,7 +23,14 @@ import seje_ray
 from seje_ray.errors import ResourceError, SejeError
 from seje_ray.on_ray import TOKEN_FILE
 from seje_ray.on_ray.address import EMBEDDED, Cluster, mode_of
-from seje_ray.on_ray.capacity import possible_nodes, require_shared_path
+from seje_ray.on_ray.capacity import (
+    Bundle,
+    current_nodes,
+    has_autoscaler,
+    release_room,
+    require_shared_path,
+    reserve_room,
+)
 
 NO_PROGRESS_TIMEOUT_S = 1800.0  # a shard of photos through a large CNN on one core takes minutes
 REACH_TIMEOUT_S = 5.0
@@ -50,8 +57,10 @@ def connected(
         _start(num_workers, cluster)
     _configure_data()
     try:
-        if workspace is not None:
-            require_shared_path(workspace, cluster, possible_nodes())
+        if workspace is not None and cluster.address is not None:
+            require_shared_path(workspace, cluster, current_nodes(), can_grow=has_autoscaler())
+        if cluster.gpus:
+            reserve_room(cluster.gpus, Bundle(0.0, 1.0), "--gpus")
         yield
     except RayError as error:
         cause = user_error(error)
@@ -60,6 +69,8 @@ def connected(
         raise cause from None
     finally:
         if started:
+            if cluster.address is not None:
+                release_room()
             ray.shutdown()
 
 

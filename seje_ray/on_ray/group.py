@@ -13,8 +13,10 @@ from torch import nn
 from seje_ray.errors import ResourceError
 from seje_ray.on_ray.capacity import (
     Bundle,
-    possible_nodes,
-    require_fitting,
+    current_nodes,
+    has_autoscaler,
+    num_fitting,
+    refusal,
     reserve_room,
     worker_bundle,
 )
@@ -130,7 +132,8 @@ def require_resources(num_workers: int) -> Bundle:
     """
     if num_workers < 1:
         raise ResourceError(f"--workers must be at least 1, got {num_workers}")
-    nodes = possible_nodes()
+    nodes = current_nodes()
     bundle = worker_bundle(num_workers, nodes, shares_gpus=is_embedded())
-    require_fitting(num_workers, bundle, nodes)
+    if num_fitting(bundle, nodes) < num_workers and not has_autoscaler():
+        raise refusal(num_workers, bundle, nodes, "--workers")
     return bundle

@@ -1,10 +1,12 @@
 """A head node of a Ray cluster as a child process, on free ports of this machine."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ PATIENCE_S = 180.0
 def ray_head(num_cpus: int, log: Path) -> Iterator[str]:
     """Start ``ray start --head --block``; give the address of its job server; end it."""
     ports = _free_ports(4)
+    folder = tempfile.mkdtemp(prefix="seje-", dir="/tmp")  # short: sockets lie in it
     options = {
         "port": ports[0],
         "dashboard-port": ports[1],
@@ -26,6 +29,7 @@ def ray_head(num_cpus: int, log: Path) -> Iterator[str]:
         "ray-client-server-port": ports[3],
         "dashboard-host": "127.0.0.1",
         "num-cpus": num_cpus,
+        "temp-dir": folder,  # a job finds its cluster by what lies there
         "object-store-memory": 300_000_000,
     }
     words = [f"--{name}={value}" for name, value in options.items()]
@@ -42,6 +46,7 @@ def ray_head(num_cpus: int, log: Path) -> Iterator[str]:
     finally:
         head.send_signal(signal.SIGTERM)  # takes down all that it started, and nothing else
         head.wait(timeout=60)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _free_ports(number: int) -> list[int]:

@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 from seje_ray.errors import ResourceError
 from seje_ray.on_ray.address import EMBEDDED, Cluster
 from seje_ray.on_ray.capacity import (
-    SMALLEST_SHARE,
     Bundle,
     Node,
     described,
     num_fitting,
-    require_fitting,
+    refusal,
     require_shared_path,
     worker_bundle,
 )
@@ -47,18 +46,19 @@ def test_gpus_are_shared_only_on_an_embedded_ray():
     assert worker_bundle(4, [Node(2.0, 4.0)], shares_gpus=False) == Bundle(0.5, 1.0)
 
 
-def test_what_never_fits_is_refused_with_the_figures():
-    """Eight workers with a GPU each on four GPUs."""
+def test_a_refusal_shows_the_figures():
+    """Eight workers with a GPU each on four GPUs; nine GPUs on the same."""
     nodes = [Node(16.0, 2.0), Node(16.0, 2.0), Node(4.0)]
-    with pytest.raises(ResourceError) as raised:
-        require_fitting(8, worker_bundle(8, nodes, shares_gpus=False), nodes)
-    assert str(raised.value) == (
+    bundle = worker_bundle(8, nodes, shares_gpus=False)
+    assert str(refusal(8, bundle, nodes, "--workers")) == (
         "--workers 8: each needs 1 CPU and 1 GPU, and only 4 fit on 2 nodes of 16 CPUs and 2 "
         "GPUs, 1 node of 4 CPUs; lower --workers or add nodes"
     )
-    with pytest.raises(ResourceError, match="only 0 fit on no node"):
-        require_fitting(1, worker_bundle(1, [], shares_gpus=False), [])
-    require_fitting(4, Bundle(1.0, 1.0), nodes)
+    assert "--gpus 9: each needs 1 GPU, and only 4 fit" in str(
+        refusal(9, Bundle(0.0, 1.0), nodes, "--gpus")
+    )
+    none = refusal(1, worker_bundle(1, [], shares_gpus=False), [], "--workers")
+    assert "each needs 1 CPU, and only 0 fit on no node" in str(none)
 
 
 def test_equal_nodes_are_described_together():
@@ -79,7 +79,7 @@ def test_a_bundle_fits_wherever_any_share_would(nodes, num_workers, shares):
         assert bundle == fitting[0]
     else:
         assert num_fitting(bundle, nodes) < num_workers
-        assert bundle.cpus in (1.0, SMALLEST_SHARE)
+        assert bundle.cpus == 1.0
 
 
 def test_a_local_path_needs_a_word_on_several_machines():
@@ -87,7 +87,9 @@ def test_a_local_path_needs_a_word_on_several_machines():
     workspace, cluster = Path("/w"), Cluster("head:6379")
     apart = [Node(4.0, host="10.0.0.1"), Node(4.0, host="10.0.0.2"), Node(4.0, host="10.0.0.2")]
     with pytest.raises(ResourceError, match=r"/w: a local path, and the cluster has 2 machines"):
-        require_shared_path(workspace, cluster, apart)
-    require_shared_path(workspace, Cluster("head:6379", shared_path=True), apart)
-    require_shared_path(workspace, EMBEDDED, apart)
-    require_shared_path(workspace, cluster, apart[1:])
+        require_shared_path(workspace, cluster, apart, can_grow=False)
+    with pytest.raises(ResourceError, match="an autoscaler that adds machines"):
+        require_shared_path(workspace, cluster, apart[1:], can_grow=True)
+    require_shared_path(workspace, Cluster("head:6379", shared_path=True), apart, can_grow=True)
+    require_shared_path(workspace, EMBEDDED, apart, can_grow=True)
+    require_shared_path(workspace, cluster, apart[1:], can_grow=False)
