@@ -6,11 +6,12 @@ workers on two cores shares them instead of waiting for ever (ray issue 44687).
 
 import logging
 import os
+import re
 import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,8 @@ def connected(
     finally:
         if started:
             if cluster.address is not None:
-                release_room()
+                with suppress(RayError, RuntimeError):  # a cluster that is gone holds nothing
+                    release_room()
             ray.shutdown()
 
 
@@ -145,6 +147,7 @@ def _start(num_workers: int, cluster: Cluster) -> None:
     try:
         with without_harmless_line():
             ray.init(address=cluster.address, **settings)
+        _require_own_cluster()
     except AuthenticationError as error:
         raise ResourceError(auth_advice(cluster.address)) from error
     except (ConnectionError, RuntimeError) as error:
@@ -153,6 +156,18 @@ def _start(num_workers: int, cluster: Cluster) -> None:
             "command on a node of the cluster, or submit it with --address http://HEAD:8265. "
             f"If the cluster is there: {auth_advice(cluster.address)}"
         ) from error
+
+
+def _require_own_cluster() -> None:
+    """A job is told to connect to whichever Ray of the machine was started last (ray 2.60)."""
+    own = re.match(r"(.*/session_[^/]+)/runtime_resources/", seje_ray.__file__)
+    found = ray._private.worker._global_node.get_session_dir_path()
+    if own is not None and Path(own[1]) != Path(found):
+        ray.shutdown()
+        raise ResourceError(
+            f"this job belongs to the Ray of {own[1]} and was led to that of {found}; two clusters "
+            "on one machine need a --temp-dir each in `ray start`"
+        )
 
 
 def _require_reachable(address: str) -> None:

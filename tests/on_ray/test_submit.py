@@ -78,6 +78,10 @@ def test_the_pipeline_runs_as_jobs_and_gives_what_a_local_run_gives(
     assert failed.returncode == 1
     assert "no finished training named 'other'" in failed.stderr
 
+    refused = seje_ray("train", *options, "--run", "other", "--gpus", "3")
+    assert refused.returncode == 1
+    assert "--gpus 3: each needs 1 GPU, and only 0 fit on 1 node of 2 CPUs" in refused.stderr
+
     doctor = json.loads(succeed("doctor", *options, "--json"))
     assert doctor["is_healthy"]
     assert doctor["nodes"][0]["sees_marker"]
