@@ -65,7 +65,7 @@ def status(job: str, address: str, as_json: bool) -> None:
 @click.pass_context
 def logs(ctx: click.Context, job: str, address: str, follow: bool) -> None:
     """Print what a job printed: its results on stdout, all else on stderr."""
-    from seje_ray.on_ray.submit import LogView
+    from seje_ray.on_ray.job_log import LogView
 
     server = _server(address)
     found = server.job(job).id

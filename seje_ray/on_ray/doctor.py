@@ -1,11 +1,5 @@
 """Look over this machine or every node of a cluster, and say what to do about what is wrong."""
 
-import importlib.metadata
-import os
-import platform
-import shutil
-import socket
-import subprocess
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -15,15 +9,21 @@ from typing import Literal
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from seje_ray import __version__
 from seje_ray.errors import SejeError
 from seje_ray.on_ray.address import EMBEDDED, Cluster
 from seje_ray.on_ray.connect import connected
+from seje_ray.on_ray.node_facts import (
+    GIB,
+    NODE_TIMEOUT_S,
+    NodeFacts,
+    busy_ports,
+    look_at_node,
+    orphans,
+)
 from seje_ray.recipe1m.source import open_source
 
 State = Literal["ok", "warning", "failed"]
 
-GIB = 2**30
 MIN_DISK_GIB = 10.0
 MIN_MEMORY_GIB = 4.0
 MIN_STORE_GIB = 0.25
@@ -33,8 +33,6 @@ PORTS = {  # of a head node, and who wants it
     10001: "Ray Client",
     52365: "dashboard agent, without which a cluster takes no job",
 }
-RAY_PROCESSES = ("raylet", "gcs_server", "ray::")
-NODE_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +43,6 @@ class Finding:
     state: State
     text: str
     advice: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class NodeFacts:
-    """What one machine tells about itself."""
-
-    host: str
-    python: str
-    ray: str
-    torch: str
-    seje_ray: str
-    cores: int
-    gpus: tuple[str, ...]  # name, driver and memory of each, as nvidia-smi gives them
-    sees_cuda: bool
-    disk_gib: float  # free where the workspace is, or would be
-    memory_gib: float  # available
-    store_gib: float | None  # object store; None before one is there
-    workspace_error: str  # empty where it can be written
-    sees_marker: bool  # the driver's file in the workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +93,7 @@ def diagnose(workspace: Path, data: Path | None, cluster: Cluster = EMBEDDED) ->
     findings = judge_nodes(nodes, workspace, expects_marker=marker is not None)
     findings.append(judge_data(data))
     if cluster.address is None:
-        findings.append(judge_ports(busy_ports()))
+        findings.append(judge_ports(busy_ports(PORTS)))
         findings.append(judge_orphans(orphans()))
     return Diagnosis(tuple(findings), tuple(nodes))
 
@@ -134,59 +113,6 @@ def _all_nodes(workspace: Path, marker: Path | None) -> list[NodeFacts]:
     ]
     found: list[NodeFacts] = ray.get(asked, timeout=NODE_TIMEOUT_S)
     return found
-
-
-def look_at_node(workspace: str, marker: str, store_gib: float | None = None) -> NodeFacts:
-    """Gather the facts of the machine that this runs on."""
-    import psutil  # Ray's own copy, there after `import ray`
-    import torch  # takes seconds, and only nodes need it
-
-    folder = Path(workspace)
-    gpus = _gpus()
-    return NodeFacts(
-        host=socket.gethostname(),
-        python=platform.python_version(),
-        ray=importlib.metadata.version("ray"),
-        torch=importlib.metadata.version("torch"),
-        seje_ray=__version__,
-        cores=os.cpu_count() or 1,
-        gpus=gpus,
-        sees_cuda=torch.cuda.is_available(),
-        disk_gib=round(shutil.disk_usage(_existing(folder)).free / GIB, 1),
-        memory_gib=round(psutil.virtual_memory().available / GIB, 1),
-        store_gib=None if store_gib is None else round(store_gib, 2),
-        workspace_error=_write_error(folder),
-        sees_marker=bool(marker) and Path(marker).is_file(),
-    )
-
-
-def _gpus() -> tuple[str, ...]:
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return ()
-    asked = subprocess.run(
-        [program, "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"],
-        capture_output=True,
-        text=True,
-        timeout=NODE_TIMEOUT_S,
-    )
-    return tuple(asked.stdout.strip().splitlines()) if asked.returncode == 0 else ()
-
-
-def _existing(folder: Path) -> Path:
-    """``folder``, or the nearest one above it that is there."""
-    return next(path for path in (folder, *folder.parents) if path.is_dir())
-
-
-def _write_error(folder: Path) -> str:
-    """Why nothing can be written in ``folder``, or where it would be made; empty if it can."""
-    probe = _existing(folder) / f".doctor-{uuid.uuid4().hex}"
-    try:
-        probe.write_text("")
-        probe.unlink()
-    except OSError as error:
-        return error.strerror or str(error)
-    return ""
 
 
 def judge_nodes(
@@ -283,17 +209,6 @@ def judge_data(data: Path | None) -> Finding:
     return Finding("data", "ok", source.describe())
 
 
-def busy_ports() -> list[int]:
-    """Ports of a head node that something listens on."""
-    host, busy = ray.util.get_node_ip_address(), []
-    for port in PORTS:
-        with socket.socket() as probe:
-            probe.settimeout(1.0)
-            if probe.connect_ex((host, port)) == 0:
-                busy.append(port)
-    return busy
-
-
 def judge_ports(busy: Iterable[int]) -> Finding:
     """A port that is taken is a cluster that runs, or in the way of one."""
     shown = ", ".join(f"{port} ({PORTS[port]})" for port in busy)
@@ -304,19 +219,6 @@ def judge_ports(busy: Iterable[int]) -> Finding:
         "fine if that is your cluster; a second Ray on this machine needs other ports, "
         "e.g. ray start --dashboard-agent-listen-port=0",
     )  # fmt: skip
-
-
-def orphans() -> list[str]:
-    """Processes of a local Ray that has no driver or head any more, as ``pid name``."""
-    import psutil
-
-    found = []
-    for process in psutil.process_iter(["pid", "ppid", "cmdline", "name"]):
-        words = process.info["cmdline"] or [process.info["name"] or ""]
-        name = os.path.basename(words[0]) if words else ""
-        if process.info["ppid"] == 1 and name.startswith(RAY_PROCESSES):
-            found.append(f"{process.info['pid']} {name}")
-    return found
 
 
 def judge_orphans(found: Sequence[str]) -> Finding:

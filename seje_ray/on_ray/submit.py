@@ -23,8 +23,9 @@ import click
 from seje_ray import __version__
 from seje_ray.errors import SejeError
 from seje_ray.on_ray.connect import auth_advice, package_folders
+from seje_ray.on_ray.job_log import LogView
 from seje_ray.on_ray.request import Request
-from seje_ray.stdout_mark import MARK, MARKED
+from seje_ray.stdout_mark import MARKED
 
 # What is run with: the first Python on the head node that has what we need.
 FIND_PYTHON = (
@@ -36,8 +37,6 @@ FIND_PYTHON = (
 )
 ENDED = ("STOPPED", "SUCCEEDED", "FAILED")
 POLL_S = 1.0
-RAY_TALK = re.compile("Running entrypoint for job|Runtime env is setting up")
-NUM_TALK_LINES = 5  # at the start of a log, that may be Ray's own
 START_TIMEOUT_S = 120.0  # until a cluster takes jobs
 NOT_READY = "No available agent"
 TALKATIVE = (
@@ -261,42 +260,6 @@ class Detached(KeyboardInterrupt):
             f"Detached; the job goes on. Come back: seje-ray job logs -f {job} --address {address}"
             f"; end it: seje-ray job stop {job} --address {address}"
         )
-
-
-class LogView:
-    """Prints the log of a job: its results on stdout, all else on stderr.
-
-    A log that is read again from its start, after a lost connection, is shown on from where it was.
-    """
-
-    def __init__(self) -> None:
-        self._num_shown = 0  # lines
-        self._num_read = 0
-        self._rest = ""  # a line whose end is still to come
-
-    def begin(self) -> None:
-        """Start reading from the first line."""
-        self._num_read, self._rest = 0, ""
-
-    def show(self, text: str) -> None:
-        """Print the lines that ``text`` completes."""
-        *lines, self._rest = (self._rest + text).split("\n")
-        for line in lines:
-            self._num_read += 1
-            if self._num_read <= NUM_TALK_LINES and RAY_TALK.search(line):
-                continue
-            if self._num_read > self._num_shown:
-                self._print(line)
-                self._num_shown = self._num_read
-
-    def close(self) -> None:
-        """Print a last line without an end."""
-        if self._rest and self._num_read >= self._num_shown:
-            self._print(self._rest)
-
-    def _print(self, line: str) -> None:
-        is_result = line.startswith(MARK)
-        click.echo(line.removeprefix(MARK), err=not is_result)
 
 
 def _client(address: str) -> Any:

@@ -8,7 +8,6 @@ import pytest
 from seje_ray.on_ray.doctor import (
     Diagnosis,
     Finding,
-    NodeFacts,
     as_data,
     diagnose,
     judge_data,
@@ -16,6 +15,7 @@ from seje_ray.on_ray.doctor import (
     judge_orphans,
     judge_ports,
 )
+from seje_ray.on_ray.node_facts import NodeFacts
 
 HEALTHY = NodeFacts(
     host="a", python="3.11.7", ray="2.60.0", torch="2.14.1", seje_ray="0.1.0", cores=8,

@@ -7,7 +7,8 @@ import sys
 import click
 import pytest
 
-from seje_ray.on_ray.submit import LogView, entrypoint, job_key, next_id, submissions
+from seje_ray.on_ray.job_log import LogView
+from seje_ray.on_ray.submit import entrypoint, job_key, next_id, submissions
 from seje_ray.stdout_mark import MARK, MarkedLines
 
 
