@@ -1,7 +1,7 @@
 """A group of Ray Train processes that compute one thing together."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ def run_group(
     config: dict[str, Any],
     folder: Path,
     num_workers: int,
+    callbacks: Sequence[ray.train.UserCallback] = (),
 ) -> Any:
     """Run ``function`` in a group of Ray Train processes; return what rank 0 gives.
 
@@ -85,6 +86,7 @@ def run_group(
                 checkpoint_score_order="max",
             ),
             logging_config=ray.train.LoggingConfig(log_level="ERROR"),
+            callbacks=list(callbacks),
         ),
     )
     try:

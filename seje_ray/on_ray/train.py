@@ -32,10 +32,12 @@ from seje_ray.on_ray.group import (
     run_group,
 )
 from seje_ray.on_ray.progress import drawn, new_board, reporter
+from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.build import pixel_spec, require_features
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.state import Origin, read_origin
+from seje_ray.training.worker import Worker
 
 FREE_TO_CHANGE = ("num_epochs",)  # of a run that goes on
 
@@ -220,7 +222,7 @@ def origin_of(calibrated: Artifact) -> Origin:
     return Origin(calibrated.content_hash, facts["vocabulary_hash"], facts)
 
 
-def loaders_of(run: RunConfig, calibrated: Artifact, worker: "RayWorker") -> Loaders:
+def loaders_of(run: RunConfig, calibrated: Artifact, worker: Worker) -> Loaders:
     """Train and val pairs of a calibrated artifact.
 
     Raises:
@@ -234,20 +236,24 @@ def loaders_of(run: RunConfig, calibrated: Artifact, worker: "RayWorker") -> Loa
                 "`seje-ray calibrate`"
             )
     pixels = pixel_spec(run)
-    loaders = [
-        PairLoader(
-            calibrated.shards(partition),
-            pixels,
-            global_batch_size=run.train.global_batch_size,
-            rank=worker.rank,
-            world_size=worker.world_size,
-            seed=run.seed,
-            shuffle_window=run.train.shuffle_window,
-            num_threads=max(2, torch.get_num_threads()),
-        )
-        for partition in ("train", "val")
-    ]
+    loaders = [loader_of(run, calibrated.shards(p), pixels, worker) for p in ("train", "val")]
     return Loaders(*loaders)
+
+
+def loader_of(
+    run: RunConfig, shards: Sequence[Path], pixels: PixelSpec | None, worker: Worker
+) -> PairLoader:
+    """Pairs of one partition, as a worker of a training reads them."""
+    return PairLoader(
+        shards,
+        pixels,
+        global_batch_size=run.train.global_batch_size,
+        rank=worker.rank,
+        world_size=worker.world_size,
+        seed=run.seed,
+        shuffle_window=run.train.shuffle_window,
+        num_threads=max(2, torch.get_num_threads()),
+    )
 
 
 class RayWorker(GroupMember):

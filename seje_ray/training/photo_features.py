@@ -19,9 +19,9 @@ from seje_ray.calibration.image_categorizer import (
     image_category_vectors,
 )
 from seje_ray.calibration.word_vectors import WordVectors
-from seje_ray.config import RunConfig
+from seje_ray.config import CATEGORIZER, RunConfig
 from seje_ray.recipe1m.pixels import PixelSpec
-from seje_ray.training.build import backbone_of, pixels_of
+from seje_ray.training.build import backbone_of, pixels_of, stored_backbone
 
 BATCH_SIZE = 64  # photos in one forward pass
 
@@ -33,7 +33,7 @@ class PhotoFeatures:
     probabilities: np.ndarray  # (n, K) float32, of the categorizer's classes
     category_ids: np.ndarray  # (n,) int32, the categorizer's likeliest class
     category_vectors: np.ndarray  # (n, E) float32, f_cat
-    pooled: np.ndarray | None  # (n, F) float32, where the image backbone is frozen
+    pooled: np.ndarray | None  # (n, F) float32, where calibration stores features
 
 
 class PhotoExtractor:
@@ -54,19 +54,27 @@ class PhotoExtractor:
         self._mode = config.vector
         self._device, self._num_threads = device, num_threads
         self._frozen, self._frozen_pixels = None, self._pixels
-        if run.model.freeze_backbone:
+        stored = stored_backbone(run)
+        self._keeps_own = stored is not None and stored.weights == CATEGORIZER
+        self._own: list[Tensor] = []  # what the categorizer's backbone gave in this call
+        if self._keeps_own:
+            categorizer.backbone.register_forward_hook(lambda *given: self._own.append(given[-1]))
+        elif stored is not None:
             with torch.random.fork_rng(devices=[]):  # without weights it is random: once for all
                 torch.manual_seed(run.seed)
-                self._frozen = backbone_of(run.model.backbone).to(device).eval()
-            self._frozen_pixels = pixels_of(run.model.backbone, self._frozen)
+                self._frozen = backbone_of(stored).to(device).eval()
+            self._frozen_pixels = pixels_of(stored, self._frozen)
 
     @torch.inference_mode()
     def extract(self, jpegs: Sequence[bytes]) -> PhotoFeatures:
         """Features of at least one photo, in order."""
+        self._own.clear()
         probabilities = np.concatenate(
-            [self._categorizer.predict(x).cpu().numpy() for x in self._decoded(jpegs, self._pixels)]
+            [self._probabilities(x) for x in self._decoded(jpegs, self._pixels)]
         )
         pooled = None
+        if self._keeps_own:
+            pooled = torch.cat(self._own).float().cpu().numpy()
         if self._frozen is not None:
             batches = [self._frozen(x) for x in self._decoded(jpegs, self._frozen_pixels)]
             pooled = torch.cat(batches).float().cpu().numpy()
@@ -76,6 +84,12 @@ class PhotoExtractor:
             image_category_vectors(probabilities, self._vectors, self._mode).astype(np.float32),
             pooled,
         )
+
+    def _probabilities(self, pixels: Tensor) -> np.ndarray:
+        probabilities: np.ndarray = self._categorizer.predict(pixels).cpu().numpy()
+        if self._keeps_own and not self._categorizer.is_fitted:
+            self._categorizer.backbone(pixels)  # predict had no use for it
+        return probabilities
 
     def _decoded(self, jpegs: Sequence[bytes], pixels: PixelSpec) -> Iterator[Tensor]:
         """Batches of centre crops; each thread decodes one batch ahead of the network."""

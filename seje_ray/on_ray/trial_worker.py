@@ -1,0 +1,187 @@
+"""One training as a Ray Tune trial: in the trial's own process, or as the driver of a group."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray import tune
+from ray.tune.integration.ray_train import TuneReportCallback
+from torch import nn
+
+from seje_ray.artifact import Artifact, open_artifact, write_json
+from seje_ray.config import RunConfig, run_to_dict, with_settings
+from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.on_ray.group import GroupMember, run_group
+from seje_ray.on_ray.progress import new_board
+from seje_ray.on_ray.train import (
+    loader_of,
+    loaders_of,
+    origin_of,
+    train_on_worker,
+    write_history,
+)
+from seje_ray.training.build import FeatureDims, build_model, pixel_spec
+from seje_ray.training.loop import Trainer
+from seje_ray.training.measure import measure_checkpoint
+from seje_ray.training.worker import Worker
+from seje_ray.tuning.trials import Job, read_history
+
+
+def train_in_trial(config: Mapping[str, Any], num_threads: int, hand_over: bool) -> None:
+    """Tune's function of a trial that trains in its own process.
+
+    Args:
+        config: ``folder`` of the trial, and ``values`` of settings where a scheduler has changed
+            them since ``job.json`` was written.
+        num_threads: Of torch.
+        hand_over: Whether other trials may go on from this one's checkpoints.
+    """
+    torch.set_num_threads(num_threads)
+    folder = Path(config["folder"])
+    job = Job.read(folder)
+    run = with_settings(job.run, config["values"])
+    calibrated = open_artifact(job.calibrated, "calibrated")
+    worker = TuneWorker(folder, hand_over=hand_over)
+    trainer = Trainer(run, origin_of(calibrated), loaders_of(run, calibrated, worker), worker)
+    worker.start(trainer)
+    progress = trainer.fit()
+    best = folder / f"checkpoint-{progress.best_epoch:05d}"
+    model = trainer.state.model
+    assert isinstance(model, JointEmbedding)
+    _write_measured(folder, job, run, calibrated, model, best, worker)
+
+
+def train_as_driver(config: Mapping[str, Any], num_workers: int) -> None:
+    """Tune's function of a trial whose training is a Ray Train group of ``num_workers``.
+
+    The group keeps its checkpoints in the trial's folder and finds them again by itself.
+    """
+    folder = Path(config["folder"])
+    job = Job.read(folder)
+    for entry in read_history(folder):
+        tune.report(entry)
+    settings = {
+        "run": json.dumps(run_to_dict(job.run)),
+        "calibrated": str(job.calibrated),
+        "folder": str(folder),
+        "board": new_board(),
+    }
+    outcome = run_group(train_on_worker, settings, folder, num_workers, [TuneReportCallback()])
+    if "error" in outcome:
+        raise RuntimeError(outcome["error"])
+    if not job.partitions:
+        write_json(folder / "measured.json", {})
+        return
+    scratch = folder / "measuring"
+    shutil.rmtree(scratch, ignore_errors=True)  # Ray would take its name for a run to go on with
+    run_group(measure_on_worker, {"folder": str(folder)}, scratch, num_workers)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def measure_on_worker(config: Mapping[str, Any]) -> None:
+    """Measure the best checkpoint of a trial's group in one of its Ray Train processes."""
+    folder = Path(config["folder"])
+    job = Job.read(folder)
+    calibrated = open_artifact(job.calibrated, "calibrated")
+    last = max(folder.glob("checkpoint-*"))
+    progress = json.loads((last / "progress.json").read_text(encoding="utf-8"))
+    best = folder / f"checkpoint-{progress['best_epoch']:05d}"
+    worker = _MeasuringWorker()
+    model = build_model(job.run, FeatureDims.of(calibrated.manifest.facts), load_weights=False)
+    _write_measured(folder, job, job.run, calibrated, model.to(worker.device), best, worker)
+
+
+def _write_measured(
+    folder: Path,
+    job: Job,
+    run: RunConfig,
+    calibrated: Artifact,
+    model: JointEmbedding,
+    checkpoint: Path,
+    worker: Worker,
+) -> None:
+    """Say that the training has come to its own end, with what its best checkpoint reaches."""
+    measured: dict[str, float] = {}
+    pixels = pixel_spec(run) if job.partitions else None
+    for partition in job.partitions:
+        loader = loader_of(run, calibrated.shards(partition), pixels, worker)
+        measured |= measure_checkpoint(model, checkpoint, loader, run, worker, partition)
+    if worker.rank == 0:
+        write_json(folder / "measured.json", measured)
+
+
+class _MeasuringWorker(GroupMember):
+    """A process that only measures: no epoch to report, nothing to go on from."""
+
+    def report(self, metrics: Mapping[str, float], checkpoint_dir: Path | None, name: str) -> None:
+        """There is no epoch."""
+
+    def resume_dir(self) -> None:
+        """There is nothing to go on from."""
+
+    def progress(self, done: int, total: int, text: str) -> None:
+        """Stay silent."""
+
+
+class TuneWorker:
+    """The ``training.worker.Worker`` of a Tune trial: one process, checkpoints in its folder."""
+
+    def __init__(self, folder: Path, *, hand_over: bool) -> None:
+        self.rank, self.world_size = 0, 1
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._folder, self._hand_over = folder, hand_over
+        self._trainer: Trainer | None = None
+
+    def start(self, trainer: Trainer) -> None:
+        """Tell Tune of the epochs that an earlier part of this trial has done.
+
+        A scheduler of this session knows nothing of them, and decides on each as it did then.
+        """
+        self._trainer = trainer
+        if tune.get_checkpoint() is None:
+            for entry in trainer.state.progress.history:
+                tune.report(dict(entry))
+
+    def wrap(self, module: nn.Module, *, broadcast_buffers: bool) -> nn.Module:
+        """Move ``module`` to the device."""
+        return module.to(self.device)
+
+    def report(self, metrics: Mapping[str, float], checkpoint_dir: Path | None, name: str) -> None:
+        """Commit the checkpoint and the history; tell Tune, which may end the trial here."""
+        assert self._trainer is not None
+        assert checkpoint_dir is not None
+        kept = keep_checkpoint(checkpoint_dir, self._folder / name)
+        progress = self._trainer.state.progress
+        write_history(self._folder, progress.history)
+        best = f"checkpoint-{progress.best_epoch:05d}"
+        for path in self._folder.glob("checkpoint-*"):
+            if path.name not in (name, best):
+                shutil.rmtree(path, ignore_errors=True)
+        handed = tune.Checkpoint.from_directory(kept) if self._hand_over else None
+        tune.report(dict(metrics), checkpoint=handed)
+
+    def resume_dir(self) -> Path | None:
+        """Return what the scheduler handed over, or this trial's own last checkpoint."""
+        handed = tune.get_checkpoint()
+        if handed is not None:
+            return Path(handed.path)
+        return max(self._folder.glob("checkpoint-*"), default=None)
+
+    def progress(self, done: int, total: int, text: str) -> None:
+        """Stay silent; the driver shows epochs."""
+
+
+def keep_checkpoint(source: Path, target: Path) -> Path:
+    """Copy a checkpoint beside and rename it; one that is there already is the same."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.copytree(source, temporary)
+    try:
+        temporary.rename(target)
+    except OSError:  # a process that outlived a killed driver wrote the same epoch
+        shutil.rmtree(temporary)
+    return target

@@ -1,0 +1,267 @@
+"""Many trainings under Ray Tune, kept so that a killed search goes on where it was.
+
+Tune runs trials and schedulers. What is known of them lies in a folder per trial and not in
+Tune's own snapshots, which come every ten seconds and know neither what a scheduler has decided
+nor what a searcher would suggest: each session is a fresh Tuner that is told of the trials that
+ended, and given those to finish first.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
+from ray.tune.search import ConcurrencyLimiter, Searcher
+
+from seje_ray.errors import SejeError
+from seje_ray.on_ray.connect import user_error
+from seje_ray.on_ray.trial_resources import Allotment
+from seje_ray.on_ray.trial_table import TrialTable
+from seje_ray.on_ray.trial_worker import train_as_driver, train_in_trial
+from seje_ray.tuning.trials import (
+    ENDED,
+    Job,
+    Trial,
+    drop_checkpoints,
+    read_history,
+    read_measured,
+    read_trial,
+)
+
+
+@dataclass(slots=True)
+class TrialBook:
+    """All trials of one search, in order, as its folder has them."""
+
+    folder: Path
+    metric: str
+    mode: str
+    trials: dict[str, Trial] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, folder: Path, metric: str, mode: str) -> "TrialBook":
+        """Read every trial that was begun."""
+        folder.mkdir(parents=True, exist_ok=True)
+        begun = sorted(path.parent for path in folder.glob("*/job.json"))
+        return cls(folder, metric, mode, {p.name: read_trial(p, metric) for p in begun})
+
+    def begin(self, job: Job) -> None:
+        """Add a trial; from here on it is never begun again."""
+        job.write(self.folder / job.name)
+        self.trials[job.name] = Trial(job.name, job.values)
+
+    def end(self, name: str, **known: Any) -> None:
+        """Commit how a trial ended."""
+        self.trials[name] = replace(self.trials[name], **known)
+        self.trials[name].write(self.folder / name)
+        drop_checkpoints(self.folder / name)
+
+    def unfinished(self) -> list[str]:
+        """Trials that were begun and have not ended."""
+        return [name for name, trial in self.trials.items() if trial.state not in ENDED]
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of search up to the last trial that ended."""
+        return max((trial.ended_s for trial in self.trials.values()), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """How a set of trials is run."""
+
+    total: int  # trials in all
+    allotted: Allotment
+    scheduler: TrialScheduler | None = None
+    hand_over: bool = False  # whether trials go on from each other's checkpoints
+    title: str = "tuning"
+
+
+def run_trials(
+    book: TrialBook, next_job: Callable[[TrialBook], Job | None], conduct: Conduct
+) -> None:
+    """Run trials until ``next_job`` has no more, those first that were begun before.
+
+    Args:
+        book: What is known of them; every trial in it has ended afterwards.
+        next_job: Gives the next trial to begin, a function of the book alone.
+        conduct: How to run them.
+    """
+    ended = [trial for trial in book.trials.values() if trial.state in ENDED]
+    if len(ended) >= conduct.total:
+        return
+    scheduler = conduct.scheduler or FIFOScheduler()
+    feed = _Feed(book, next_job)
+    session = book.folder / ".ray"
+    shutil.rmtree(session, ignore_errors=True)
+    with TrialTable(conduct.title, conduct.total, book.mode, before=len(ended)) as table:
+        keeper = _Keeper(book, table)
+        tuner = tune.Tuner(
+            _trainable(conduct),
+            tune_config=tune.TuneConfig(
+                search_alg=ConcurrencyLimiter(feed, conduct.allotted.concurrent),
+                scheduler=_told(scheduler, ended, book),
+                num_samples=conduct.total - len(ended),
+                # A process that has loaded torch trains one trial after another.
+                reuse_actors=conduct.allotted.num_workers == 1,
+                trial_dirname_creator=lambda trial: Path(trial.config["folder"]).name,
+            ),
+            run_config=tune.RunConfig(
+                name="session",
+                storage_path=str(session),
+                verbose=0,
+                callbacks=[keeper],
+                failure_config=tune.FailureConfig(max_failures=0),
+            ),
+        )
+        tuner.fit()
+    shutil.rmtree(session, ignore_errors=True)
+    if feed.error is not None:
+        raise feed.error
+
+
+def _trainable(conduct: Conduct) -> Any:
+    """Tune's function of a trial, with what it takes of the cluster."""
+    allotted, hand_over = conduct.allotted, conduct.hand_over
+
+    def in_own_process(config: dict[str, Any]) -> None:
+        train_in_trial(config, allotted.num_threads, hand_over)
+
+    def as_driver(config: dict[str, Any]) -> None:
+        train_as_driver(config, allotted.num_workers)
+
+    function = in_own_process if allotted.num_workers == 1 else as_driver
+    return tune.with_resources(function, allotted.per_trial)
+
+
+def _told(scheduler: TrialScheduler, ended: Sequence[Trial], book: TrialBook) -> TrialScheduler:
+    """ASHA, once it has seen what the trials that ended had reported; others keep no results."""
+    if isinstance(scheduler, ASHAScheduler):
+        for trial in ended:
+            stand_in: Any = SimpleNamespace(trial_id=f"ended-{trial.name}")
+            scheduler.on_trial_add(None, stand_in)
+            for epoch, score in enumerate(trial.scores, 1):
+                scheduler.on_trial_result(None, stand_in, {"epoch": epoch, book.metric: score})
+    return scheduler
+
+
+class _Feed(Searcher):  # type: ignore[misc]  # Ray is untyped here
+    """Tune's searcher: trials to finish first, then what ``next_job`` gives."""
+
+    def __init__(self, book: TrialBook, next_job: Callable[[TrialBook], Job | None]) -> None:
+        super().__init__(metric=book.metric, mode=book.mode)
+        self._book, self._next_job = book, next_job
+        self._pending = book.unfinished()
+        self.error: SejeError | None = None
+
+    def suggest(self, trial_id: str) -> Any:
+        """Begin the next trial, or say that there is none."""
+        if self._pending:
+            name = self._pending.pop(0)
+        else:
+            try:
+                job = self._next_job(self._book)
+            except SejeError as error:  # raised again outside of Tune
+                self.error = error
+                job = None
+            if job is None:
+                return Searcher.FINISHED
+            self._book.begin(job)
+            name = job.name
+        trial = self._book.trials[name]
+        return {"folder": str(self._book.folder / name), "values": dict(trial.values)}
+
+    def on_trial_complete(
+        self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Nothing: the book knows."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the book is on disk."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: a session is never restored."""
+
+
+class _Keeper(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
+    """Writes what Tune tells of each trial into the book, and shows it."""
+
+    def __init__(self, book: TrialBook, table: TrialTable) -> None:
+        self._book, self._table = book, table
+        self._began = time.monotonic() - book.elapsed_s
+        self._started: dict[str, float] = {}
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Note that it runs."""
+        name = _name(trial)
+        self._started[name] = time.monotonic()
+        self._change(name, state="running", scores=())
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: Mapping[str, Any], **info: Any
+    ) -> None:
+        """Note an epoch; those of an earlier session are told again."""
+        name, book = _name(trial), self._book
+        if "epoch" not in result:
+            return
+        if book.metric not in result:
+            raise SejeError(_no_metric(book.metric, result))
+        done = int(result["epoch"]) - 1
+        scores = book.trials[name].scores
+        if done > len(scores):  # it went on from another trial's checkpoint
+            scores = tuple(e[book.metric] for e in read_history(book.folder / name))
+        self._change(
+            name,
+            scores=(*scores[:done], float(result[book.metric])),
+            values=dict(trial.config["values"]),
+        )
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Commit: at its own end, or stopped by the scheduler."""
+        name = _name(trial)
+        measured = read_measured(self._book.folder / name)
+        state = "stopped" if measured is None else "done"
+        self._end(name, state=state, measured=measured or {})
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Commit the reason."""
+        self._end(_name(trial), state="failed", reason=_reason(trial))
+
+    def _change(self, name: str, **known: Any) -> None:
+        self._book.trials[name] = replace(self._book.trials[name], **known)
+        self._table.show(list(self._book.trials.values()))
+
+    def _end(self, name: str, **known: Any) -> None:
+        now = time.monotonic()
+        seconds = now - self._started.get(name, now)
+        before = self._book.trials[name].seconds
+        self._book.end(name, seconds=before + seconds, ended_s=now - self._began, **known)
+        self._table.show(list(self._book.trials.values()))
+
+
+def _name(trial: Any) -> str:
+    return Path(trial.config["folder"]).name
+
+
+def _no_metric(metric: str, result: Mapping[str, Any]) -> str:
+    known = sorted(key for key in result if key.startswith(("train/", "val/")))
+    return f"tune.metric: expected one of {', '.join(known)}, found {metric!r}"
+
+
+def _reason(trial: Any) -> str:
+    """What a person needs of a trial's error, in one line."""
+    error = trial.get_pickled_error()
+    if error is None:
+        return "its process died"
+    cause = user_error(error)
+    if cause is not None:
+        return str(cause)
+    while error.__cause__ is not None:
+        error = error.__cause__
+    last = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {last[-1] if last else ''}"
