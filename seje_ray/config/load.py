@@ -130,6 +130,13 @@ def _space_faults(run: RunConfig) -> list[str]:
     plain = run_to_dict(run)
     del plain["tune"]
     faults: list[str] = []
+    settings = json.loads(json.dumps(plain))
+    try:
+        for key, value in run.tune.settings.items():
+            _set(settings, key, value)
+        _validated(settings, "tune.settings")
+    except ConfigError as error:
+        faults.append(str(error))
     space = run.tune.space or {}
     for position, (key, dimension) in enumerate(space.items()):
         above = dict(list(space.items())[:position])

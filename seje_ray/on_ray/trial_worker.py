@@ -12,7 +12,7 @@ from ray import tune
 from ray.tune.integration.ray_train import TuneReportCallback
 from torch import nn
 
-from seje_ray.artifact import Artifact, open_artifact, write_json
+from seje_ray.artifact import Artifact, write_json
 from seje_ray.config import RunConfig, run_to_dict, with_settings
 from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.on_ray.group import GroupMember, run_group
@@ -44,7 +44,7 @@ def train_in_trial(config: Mapping[str, Any], num_threads: int, hand_over: bool)
     folder = Path(config["folder"])
     job = Job.read(folder)
     run = with_settings(job.run, config["values"])
-    calibrated = open_artifact(job.calibrated, "calibrated")
+    calibrated = job.open_calibrated()
     worker = TuneWorker(folder, hand_over=hand_over)
     trainer = Trainer(run, origin_of(calibrated), loaders_of(run, calibrated, worker), worker)
     worker.start(trainer)
@@ -62,6 +62,7 @@ def train_as_driver(config: Mapping[str, Any], num_workers: int) -> None:
     """
     folder = Path(config["folder"])
     job = Job.read(folder)
+    job.open_calibrated()
     for entry in read_history(folder):
         tune.report(entry)
     settings = {
@@ -86,7 +87,7 @@ def measure_on_worker(config: Mapping[str, Any]) -> None:
     """Measure the best checkpoint of a trial's group in one of its Ray Train processes."""
     folder = Path(config["folder"])
     job = Job.read(folder)
-    calibrated = open_artifact(job.calibrated, "calibrated")
+    calibrated = job.open_calibrated()
     last = max(folder.glob("checkpoint-*"))
     progress = json.loads((last / "progress.json").read_text(encoding="utf-8"))
     best = folder / f"checkpoint-{progress['best_epoch']:05d}"
@@ -131,9 +132,9 @@ class TuneWorker:
     """The ``training.worker.Worker`` of a Tune trial: one process, checkpoints in its folder."""
 
     def __init__(self, folder: Path, *, hand_over: bool) -> None:
-        self.rank, self.world_size = 0, 1
+        self.rank, self.world_size, self.folder = 0, 1, folder
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._folder, self._hand_over = folder, hand_over
+        self._hand_over = hand_over
         self._trainer: Trainer | None = None
 
     def start(self, trainer: Trainer) -> None:
@@ -154,11 +155,11 @@ class TuneWorker:
         """Commit the checkpoint and the history; tell Tune, which may end the trial here."""
         assert self._trainer is not None
         assert checkpoint_dir is not None
-        kept = keep_checkpoint(checkpoint_dir, self._folder / name)
+        kept = keep_checkpoint(checkpoint_dir, self.folder / name)
         progress = self._trainer.state.progress
-        write_history(self._folder, progress.history)
+        write_history(self.folder, progress.history)
         best = f"checkpoint-{progress.best_epoch:05d}"
-        for path in self._folder.glob("checkpoint-*"):
+        for path in self.folder.glob("checkpoint-*"):
             if path.name not in (name, best):
                 shutil.rmtree(path, ignore_errors=True)
         handed = tune.Checkpoint.from_directory(kept) if self._hand_over else None
@@ -169,17 +170,17 @@ class TuneWorker:
         handed = tune.get_checkpoint()
         if handed is not None:
             return Path(handed.path)
-        return max(self._folder.glob("checkpoint-*"), default=None)
+        return max(self.folder.glob("checkpoint-*"), default=None)
 
     def progress(self, done: int, total: int, text: str) -> None:
         """Stay silent; the driver shows epochs."""
 
 
 def keep_checkpoint(source: Path, target: Path) -> Path:
-    """Copy a checkpoint beside and rename it; one that is there already is the same."""
+    """Move a checkpoint into its place at once; one that is there already is the same."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    shutil.copytree(source, temporary)
+    shutil.move(source, temporary)  # a copy where it lies on another disk
     try:
         temporary.rename(target)
     except OSError:  # a process that outlived a killed driver wrote the same epoch

@@ -125,6 +125,20 @@ def run_trials(
         raise feed.error
 
 
+def run_jobs(book: TrialBook, jobs: Sequence[Job], conduct: Conduct) -> None:
+    """Run each job as a trial; those of the book that ended as the same jobs are kept."""
+    for job in jobs:
+        folder = book.folder / job.name
+        if job.name in book.trials and Job.read(folder) != job:
+            shutil.rmtree(folder)
+            del book.trials[job.name]
+
+    def next_job(book: TrialBook) -> Job | None:
+        return next((job for job in jobs if job.name not in book.trials), None)
+
+    run_trials(book, next_job, conduct)
+
+
 def _trainable(conduct: Conduct) -> Any:
     """Tune's function of a trial, with what it takes of the cluster."""
     allotted, hand_over = conduct.allotted, conduct.hand_over

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,14 @@ from seje_ray.config import Dimension, RunConfig, run_to_dict, with_settings
 from seje_ray.errors import ArtifactError, ConfigError, SejeError
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.trial_resources import allot
-from seje_ray.on_ray.trials import Conduct, TrialBook, run_trials
+from seje_ray.on_ray.trials import Conduct, TrialBook, run_jobs, run_trials
 from seje_ray.report.tuning import SearchPage, write_hparams, write_search_report
 from seje_ray.training.build import require_features
 from seje_ray.tuning.space import Space, clipped, space_of
 from seje_ray.tuning.suggest import Seen, num_points, suggest
 from seje_ray.tuning.trials import Job, Trial, best_trial, write_trials_table
 
+MEASURED = ("val", "test")
 FREE_TO_CHANGE = ("num_trials", "num_seeds")  # of a search that goes on
 
 
@@ -94,7 +95,7 @@ def tune(
         roles = {"default": run, "best": best_run}
         jobs = _again(roles, calibrated, config.num_seeds)
         second = TrialBook.open(folder / "again", config.metric, config.mode)
-        run_trials(second, _in_turn(jobs), Conduct(len(jobs), allotted, title="other seeds"))
+        run_jobs(second, jobs, Conduct(len(jobs), allotted, title="other seeds"))
     recipes = open_artifact(workspace / "recipes", "recipes").manifest
     page = SearchPage(
         name, run, best_run, space, trials, list(second.trials.values()), calibrated,
@@ -114,7 +115,7 @@ def _write(folder: Path, page: SearchPage) -> Tuned:
 
 def _search(run: RunConfig, space: Space, calibrated: Artifact) -> Any:
     """The next trial as a function of the book: the same after a kill as without."""
-    total = num_points(run, space)
+    total, data = num_points(run, space), (calibrated.folder, calibrated.content_hash)
 
     def next_job(book: TrialBook) -> Job | None:
         while len(book.trials) < total:
@@ -123,7 +124,7 @@ def _search(run: RunConfig, space: Space, calibrated: Artifact) -> Any:
             values = suggest(run, space, number, seen)
             if values is None:
                 return None
-            job = Job(f"{number:04d}", run, calibrated.folder, (), values)
+            job = Job(f"{number:04d}", run, *data, values=values)
             try:
                 return replace(job, run=with_settings(run, values))
             except ConfigError as error:  # each value alone would do, these together do not
@@ -148,15 +149,9 @@ def _again(roles: Mapping[str, RunConfig], calibrated: Artifact, num_seeds: int)
             continue
         for seed in range(run.seed + 1, run.seed + 1 + num_seeds):
             seeded = with_settings(run, {"seed": seed})
-            jobs.append(Job(f"{role}-s{seed}", seeded, calibrated.folder, ("val", "test")))
+            data = (calibrated.folder, calibrated.content_hash)
+            jobs.append(Job(f"{role}-s{seed}", seeded, *data, MEASURED))
     return jobs
-
-
-def _in_turn(jobs: Sequence[Job]) -> Any:
-    def next_job(book: TrialBook) -> Job | None:
-        return next((job for job in jobs if job.name not in book.trials), None)
-
-    return next_job
 
 
 def _scheduler(run: RunConfig, space: Space) -> TrialScheduler | None:

@@ -13,7 +13,13 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from seje_ray.artifact import write_json, write_table
+from seje_ray.artifact import (
+    Artifact,
+    open_artifact,
+    require_equal_hash,
+    write_json,
+    write_table,
+)
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.tuning.space import Point
 
@@ -28,6 +34,7 @@ class Job:
     name: str  # of its folder
     run: RunConfig
     calibrated: Path
+    calibrated_hash: str
     partitions: tuple[str, ...] = ()  # measured with the best checkpoint
     values: Point = field(default_factory=dict)  # of a search: what differs from its run
 
@@ -37,6 +44,7 @@ class Job:
         stored = {
             "run": run_to_dict(self.run),
             "calibrated": str(self.calibrated),
+            "calibrated_hash": self.calibrated_hash,
             "partitions": list(self.partitions),
             "values": self.values,
         }
@@ -47,8 +55,30 @@ class Job:
         """Read what ``write`` stored."""
         raw = json.loads((folder / "job.json").read_text(encoding="utf-8"))
         run = run_from_json(json.dumps(raw["run"]), str(folder / "job.json"))
-        partitions = tuple(raw["partitions"])
-        return cls(folder.name, run, Path(raw["calibrated"]), partitions, raw["values"])
+        return cls(
+            folder.name,
+            run,
+            Path(raw["calibrated"]),
+            raw["calibrated_hash"],
+            tuple(raw["partitions"]),
+            raw["values"],
+        )
+
+    def open_calibrated(self) -> Artifact:
+        """The data to train on.
+
+        Raises:
+            ArtifactError: If it is not what it was when the trial was begun.
+        """
+        found = open_artifact(self.calibrated, "calibrated")
+        require_equal_hash(
+            "calibrated artifact",
+            self.calibrated,
+            found.content_hash,
+            self.calibrated_hash,
+            "seje-ray calibrate",
+        )
+        return found
 
 
 @dataclass(frozen=True, slots=True)
