@@ -137,7 +137,9 @@ def generations(run: RunConfig) -> tuple[tuple[Component, ...], ...]:
     image_categorizer = Component(
         "image_categorizer",
         image_categorizer_fit,
-        lambda run: _without(asdict(run.calibrate.image_categorizer), "vector", "photos"),
+        lambda run: _without(
+            asdict(run.calibrate.image_categorizer), "vector", "photos", "store_features"
+        ),
         needs=() if has_own_photos else ("text/categories.json",),
         is_network=True,
         files=_photos_hash,

@@ -10,12 +10,12 @@ from seje_ray.report.svg import svg_text
 from seje_ray.tuning.space import Space, contains, position
 from seje_ray.tuning.trials import Trial
 
-COLOURS = colormaps["viridis"]
+COLOURS = colormaps["viridis_r"]
 LEFT_OUT = -0.12  # where a setting that a trial does not have is drawn
 
 
 def parallel_coordinates(space: Space, trials: Sequence[Trial], mode: str) -> str:
-    """A line per trial through its settings to its score; the best are drawn last and bright."""
+    """A line per trial through its settings to its score; the best are drawn last and dark."""
     scored = _scored(trials, mode)
     figure = Figure(figsize=(10, 3.8), layout="constrained")
     axes = figure.subplots()
@@ -35,13 +35,13 @@ def parallel_coordinates(space: Space, trials: Sequence[Trial], mode: str) -> st
             color=COLOURS(quality), alpha=0.35 + 0.6 * quality, linewidth=0.8 + 1.4 * quality,
         )  # fmt: skip
     for column, (key, dimension) in enumerate(space.items()):
-        axes.axvline(column, color="#999", linewidth=0.8)
+        axes.vlines(column, 0, 1, color="#999", linewidth=0.8)
         ends = dimension.choice if dimension.choice is not None else dimension.bounds
         for number, value in enumerate(ends):
             height = number / max(1, len(ends) - 1)
             axes.text(column, height, f" {_short(value)}", fontsize=7, va="center", color="#333")
         axes.text(column, -0.22, key.replace(".", ".\n"), ha="center", va="top", fontsize=8)
-    axes.axvline(len(space), color="#333", linewidth=1.2)
+    axes.vlines(len(space), 0, 1, color="#333", linewidth=1.2)
     axes.text(len(space), 1, f" {high:.3f}", fontsize=7, va="center")
     axes.text(len(space), 0, f" {low:.3f}", fontsize=7, va="center")
     axes.text(len(space), -0.22, "score", ha="center", va="top", fontsize=8)

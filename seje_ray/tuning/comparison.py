@@ -118,13 +118,15 @@ def table(rows: Sequence[Row], partition: str, base: Row) -> list[list[str]]:
     for row in rows:
         cells = [cell(spread(row, f"{partition}/{key}"), key) for key in SHOWN]
         difference = None if row is base else gain(row, base, score)
-        lines.append([row.name, *cells, gain_cell(difference, score), verdict(difference)])
+        cells[1:1] = [gain_cell(difference, score), verdict(difference)]
+        lines.append([row.name, *cells])
     return lines
 
 
 def header() -> list[str]:
     """Column names of ``table``."""
-    return ["", *SHOWN.values(), "score, paired difference", ""]
+    names = list(SHOWN.values())
+    return ["", names[0], "paired difference", "", *names[1:]]
 
 
 def as_markdown(rows: Sequence[Row], partition: str, base: Row) -> str:
@@ -139,7 +141,7 @@ def as_text(rows: Sequence[Row], partition: str, base: Row) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
         "  ".join(
-            text.ljust(width) if column in (0, len(widths) - 1) else text.rjust(width)
+            text.ljust(width) if column in (0, 3) else text.rjust(width)
             for column, (text, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
