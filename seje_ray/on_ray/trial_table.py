@@ -20,9 +20,14 @@ class TrialTable:
     ) -> None:
         """``before``: trials that had ended when this session began."""
         self._title, self._total, self._mode, self._before = title, total, mode, before
-        self._stream = stream or sys.stderr
+        self._given = stream
         self._started = self._drawn_at = time.monotonic()
         self._num_lines, self._known_ended = 0, before
+
+    @property
+    def _stream(self) -> TextIO:
+        """Looked up when it is needed: Tune pickles its callbacks, and no stream can be."""
+        return self._given or sys.stderr
 
     def __enter__(self) -> "TrialTable":
         return self

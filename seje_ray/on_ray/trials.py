@@ -123,6 +123,10 @@ def run_trials(
     shutil.rmtree(session, ignore_errors=True)
     if feed.error is not None:
         raise feed.error
+    if book.unfinished():
+        raise SejeError(
+            f"{book.folder}: {len(book.unfinished())} trials have not ended; repeat the command"
+        )
 
 
 def run_jobs(book: TrialBook, jobs: Sequence[Job], conduct: Conduct) -> None:

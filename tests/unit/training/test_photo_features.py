@@ -11,8 +11,8 @@ from PIL import Image
 from seje_ray.calibration.categories import Categories
 from seje_ray.calibration.image_categorizer import ImageCategorizer
 from seje_ray.calibration.word_vectors import WordVectors
-from seje_ray.config import load_run, named_run_file
-from seje_ray.training.build import backbone_of
+from seje_ray.config import load_run, named_run_file, with_settings
+from seje_ray.training.build import backbone_of, pixels_of
 from seje_ray.training.photo_features import BATCH_SIZE, PhotoExtractor
 
 NAMES = ["background", "tomato soup", "plum cake"]
@@ -83,3 +83,29 @@ def test_a_frozen_backbone_without_weights_is_the_same_one_every_time(run, calib
 
     np.testing.assert_array_equal(features(run), first)
     assert not np.allclose(features(replace(run, seed=run.seed + 1)), first)
+
+
+@pytest.mark.parametrize("is_fitted", [True, False])
+def test_the_categorizers_own_features_are_stored_where_they_are_wanted(run, calibrator, is_fitted):
+    """What its backbone gives for the same crops, by either setting that asks for them."""
+    backbone = backbone_of(run.calibrate.image_categorizer.backbone)
+    categorizer = ImageCategorizer.load(calibrator / "image_categorizer", backbone)
+    categorizer.is_fitted = is_fitted
+    categorizer.save(calibrator / "image_categorizer")
+    frozen = with_settings(run, {"model.backbone.weights": "categorizer"})
+    stores = with_settings(run, {"model.freeze_backbone": False})
+    silent = with_settings(stores, {"calibrate.image_categorizer.store_features": False})
+    jpegs = [photo(n) for n in range(BATCH_SIZE + 3)]
+
+    def pooled(run):
+        return PhotoExtractor(run, calibrator, torch.device("cpu")).extract(jpegs).pooled
+
+    config = run.calibrate.image_categorizer.backbone
+    pixels = pixels_of(config, backbone)
+    crops = torch.from_numpy(pixels.normalise([pixels.crop_of(jpeg, None) for jpeg in jpegs]))
+    with torch.inference_mode():
+        expected = categorizer.backbone(crops).numpy()
+    np.testing.assert_allclose(pooled(frozen), expected, atol=1e-5)
+    np.testing.assert_array_equal(pooled(stores), pooled(frozen))
+    assert pooled(silent) is None
+    assert not np.allclose(pooled(replace(run, seed=5)), expected)  # a frozen one of its own
