@@ -77,7 +77,7 @@ def _jobs(run: RunConfig, row: Variation, workspace: Path, num_seeds: int) -> li
     """The trainings of one row, once its data is there."""
     changed = row.applied(run)
     calibrated = calibrated_variant(changed, workspace, 1)
-    trained = with_settings(changed, run.tune.settings)
+    trained = row.applied(with_settings(run, run.tune.settings))
     require_features(trained, calibrated)
     return [
         Job(

@@ -2,11 +2,13 @@
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import click
 import yaml
 from ray.tune import loguniform, randint, uniform
 from ray.tune.schedulers import ASHAScheduler, PopulationBasedTraining, TrialScheduler
@@ -21,9 +23,9 @@ from seje_ray.artifact import (
 from seje_ray.config import Dimension, RunConfig, run_to_dict, with_settings
 from seje_ray.errors import ArtifactError, ConfigError, SejeError
 from seje_ray.on_ray.connect import connected
-from seje_ray.on_ray.trial_resources import allot
+from seje_ray.on_ray.trial_resources import Allotment, allot
 from seje_ray.on_ray.trials import Conduct, TrialBook, run_jobs, run_trials
-from seje_ray.report.tuning import SearchPage, write_hparams, write_search_report
+from seje_ray.report.tuning import SearchPage, common, write_hparams, write_search_report
 from seje_ray.training.build import require_features
 from seje_ray.tuning.space import Space, clipped, space_of
 from seje_ray.tuning.suggest import Seen, num_points, suggest
@@ -78,6 +80,7 @@ def tune(
         allotted = allot(num_workers, max_concurrent)
         book = TrialBook.open(folder / "trials", config.metric, config.mode)
         write_json(folder / "search.json", _decisive(run, calibrated))
+        click.echo(_announcement(run, num_points(run, space), allotted), file=sys.stderr)
         conduct = Conduct(
             num_points(run, space),
             allotted,
@@ -102,6 +105,15 @@ def tune(
         is_made_up=bool(recipes.facts.get("is_made_up", False)),
     )  # fmt: skip
     return _write(folder, page)
+
+
+def _announcement(run: RunConfig, total: int, allotted: Allotment) -> str:
+    """What is about to happen, in a line."""
+    text = (
+        f"{total} trials of at most {run.train.num_epochs} epochs, {allotted.concurrent} at once"
+        f"{f' of {allotted.num_workers} workers' if allotted.num_workers > 1 else ''}"
+    )
+    return f"{text}; every trial has {common(run)}" if run.tune.settings else text
 
 
 def _write(folder: Path, page: SearchPage) -> Tuned:

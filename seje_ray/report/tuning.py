@@ -77,6 +77,8 @@ def as_text(page: SearchPage) -> str:
         f"best: trial {best.name}, {page.run.tune.metric} {best.best(mode):.4f} at epoch "
         f"{_best_epoch(best, mode)}; the run itself {'failed' if own is None else f'{own:.4f}'}"
     )
+    if page.run.tune.settings:
+        lines.insert(1, f"every trial has {common(page.run)}")
     before = own_point(page.run, page.space)
     width = max(len(key) for key in page.space)
     lines += [
@@ -115,6 +117,11 @@ def shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def common(run: RunConfig) -> str:
+    """What every trial of a search has beside the run."""
+    return ", ".join(f"{key}={shown(value)}" for key, value in run.tune.settings.items())
+
+
 def write_search_report(path: Path, page: SearchPage) -> None:
     """Write the page of a search as one file."""
     mode, rows = page.run.tune.mode, page.rows
@@ -127,6 +134,7 @@ def write_search_report(path: Path, page: SearchPage) -> None:
         "made_up": page.is_made_up,
         "metric": page.run.tune.metric,
         "best": page.best.name,
+        "common": common(page.run),
         "settings": [
             {"key": key, "before": shown(before.get(key)), "after": shown(value)}
             for key, value in page.best.values.items()
