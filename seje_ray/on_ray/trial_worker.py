@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from ray import tune
 from ray.tune.integration.ray_train import TuneReportCallback
 from torch import nn
 
-from seje_ray.artifact import Artifact, write_json
+from seje_ray.artifact import Artifact, write_json, write_text
 from seje_ray.config import RunConfig, run_to_dict, with_settings
+from seje_ray.errors import ConfigError, SejeError
 from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.on_ray.connect import user_error
 from seje_ray.on_ray.group import GroupMember, run_group
 from seje_ray.on_ray.progress import new_board
 from seje_ray.on_ray.train import (
@@ -31,12 +34,29 @@ from seje_ray.training.worker import Worker
 from seje_ray.tuning.trials import Job, read_history
 
 
-def train_in_trial(config: Mapping[str, Any], num_threads: int, hand_over: bool) -> None:
+@contextmanager
+def recorded_failure(folder: Path) -> Iterator[None]:
+    """Leave the reason in the trial's folder where what is within fails."""
+    (folder / "failure.txt").unlink(missing_ok=True)
+    try:
+        yield
+    except Exception as error:
+        cause = user_error(error)
+        lines = str(error).strip().splitlines() or [""]
+        reason = str(cause) if cause is not None else f"{type(error).__name__}: {lines[-1]}"
+        write_text(folder / "failure.txt", reason + "\n")
+        raise
+
+
+def train_in_trial(
+    config: Mapping[str, Any], metric: str, num_threads: int, hand_over: bool
+) -> None:
     """Tune's function of a trial that trains in its own process.
 
     Args:
         config: ``folder`` of the trial, and ``values`` of settings where a scheduler has changed
             them since ``job.json`` was written.
+        metric: What the search is after.
         num_threads: Of torch.
         hand_over: Whether other trials may go on from this one's checkpoints.
     """
@@ -45,7 +65,7 @@ def train_in_trial(config: Mapping[str, Any], num_threads: int, hand_over: bool)
     job = Job.read(folder)
     run = with_settings(job.run, config["values"])
     calibrated = job.open_calibrated()
-    worker = TuneWorker(folder, hand_over=hand_over)
+    worker = TuneWorker(folder, metric, hand_over=hand_over)
     trainer = Trainer(run, origin_of(calibrated), loaders_of(run, calibrated, worker), worker)
     worker.start(trainer)
     progress = trainer.fit()
@@ -55,7 +75,7 @@ def train_in_trial(config: Mapping[str, Any], num_threads: int, hand_over: bool)
     _write_measured(folder, job, run, calibrated, model, best, worker)
 
 
-def train_as_driver(config: Mapping[str, Any], num_workers: int) -> None:
+def train_as_driver(config: Mapping[str, Any], metric: str, num_workers: int) -> None:
     """Tune's function of a trial whose training is a Ray Train group of ``num_workers``.
 
     The group keeps its checkpoints in the trial's folder and finds them again by itself.
@@ -72,8 +92,10 @@ def train_as_driver(config: Mapping[str, Any], num_workers: int) -> None:
         "board": new_board(),
     }
     outcome = run_group(train_on_worker, settings, folder, num_workers, [TuneReportCallback()])
+    for entry in read_history(folder)[:1]:
+        require_metric(metric, entry)
     if "error" in outcome:
-        raise RuntimeError(outcome["error"])
+        raise SejeError(outcome["error"])
     if not job.partitions:
         write_json(folder / "measured.json", {})
         return
@@ -131,10 +153,10 @@ class _MeasuringWorker(GroupMember):
 class TuneWorker:
     """The ``training.worker.Worker`` of a Tune trial: one process, checkpoints in its folder."""
 
-    def __init__(self, folder: Path, *, hand_over: bool) -> None:
+    def __init__(self, folder: Path, metric: str, *, hand_over: bool) -> None:
         self.rank, self.world_size, self.folder = 0, 1, folder
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._hand_over = hand_over
+        self._metric, self._hand_over = metric, hand_over
         self._trainer: Trainer | None = None
 
     def start(self, trainer: Trainer) -> None:
@@ -155,6 +177,7 @@ class TuneWorker:
         """Commit the checkpoint and the history; tell Tune, which may end the trial here."""
         assert self._trainer is not None
         assert checkpoint_dir is not None
+        require_metric(self._metric, metrics)
         kept = keep_checkpoint(checkpoint_dir, self.folder / name)
         progress = self._trainer.state.progress
         write_history(self.folder, progress.history)
@@ -174,6 +197,17 @@ class TuneWorker:
 
     def progress(self, done: int, total: int, text: str) -> None:
         """Stay silent; the driver shows epochs."""
+
+
+def require_metric(metric: str, metrics: Mapping[str, float]) -> None:
+    """Refuse a search for what no epoch reports.
+
+    Raises:
+        ConfigError: Naming what they report.
+    """
+    if metric not in metrics:
+        known = ", ".join(sorted(key for key in metrics if "/" in key))
+        raise ConfigError(f"tune.metric: expected one of {known}, found {metric!r}")
 
 
 def keep_checkpoint(source: Path, target: Path) -> Path:

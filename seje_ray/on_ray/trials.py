@@ -15,19 +15,24 @@ from types import SimpleNamespace
 from typing import Any
 
 from ray import tune
-from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import (
+    ASHAScheduler,
+    FIFOScheduler,
+    PopulationBasedTraining,
+    TrialScheduler,
+)
 from ray.tune.search import ConcurrencyLimiter, Searcher
 
 from seje_ray.errors import SejeError
-from seje_ray.on_ray.connect import user_error
 from seje_ray.on_ray.trial_resources import Allotment
 from seje_ray.on_ray.trial_table import TrialTable
-from seje_ray.on_ray.trial_worker import train_as_driver, train_in_trial
+from seje_ray.on_ray.trial_worker import recorded_failure, train_as_driver, train_in_trial
 from seje_ray.tuning.trials import (
     ENDED,
     Job,
     Trial,
     drop_checkpoints,
+    read_failure,
     read_history,
     read_measured,
     read_trial,
@@ -100,22 +105,24 @@ def run_trials(
     session = book.folder / ".ray"
     shutil.rmtree(session, ignore_errors=True)
     with TrialTable(conduct.title, conduct.total, book.mode, before=len(ended)) as table:
-        keeper = _Keeper(book, table)
+        given = _given_at_once(book, next_job) if _is_pbt(scheduler) else None
         tuner = tune.Tuner(
-            _trainable(conduct),
+            _trainable(conduct, book.metric),
+            param_space=given,
             tune_config=tune.TuneConfig(
-                search_alg=ConcurrencyLimiter(feed, conduct.allotted.concurrent),
+                search_alg=None if given else ConcurrencyLimiter(feed, conduct.allotted.concurrent),
+                max_concurrent_trials=conduct.allotted.concurrent if given else None,
                 scheduler=_told(scheduler, ended, book),
-                num_samples=conduct.total - len(ended),
+                num_samples=1 if given else conduct.total - len(ended),
                 # A process that has loaded torch trains one trial after another.
                 reuse_actors=conduct.allotted.num_workers == 1,
-                trial_dirname_creator=lambda trial: Path(trial.config["folder"]).name,
+                trial_dirname_creator=_name,
             ),
             run_config=tune.RunConfig(
                 name="session",
                 storage_path=str(session),
                 verbose=0,
-                callbacks=[keeper],
+                callbacks=[_Keeper(book, table)],
                 failure_config=tune.FailureConfig(max_failures=0),
             ),
         )
@@ -143,15 +150,17 @@ def run_jobs(book: TrialBook, jobs: Sequence[Job], conduct: Conduct) -> None:
     run_trials(book, next_job, conduct)
 
 
-def _trainable(conduct: Conduct) -> Any:
+def _trainable(conduct: Conduct, metric: str) -> Any:
     """Tune's function of a trial, with what it takes of the cluster."""
     allotted, hand_over = conduct.allotted, conduct.hand_over
 
     def in_own_process(config: dict[str, Any]) -> None:
-        train_in_trial(config, allotted.num_threads, hand_over)
+        with recorded_failure(Path(config["job"]["folder"])):
+            train_in_trial(config["job"], metric, allotted.num_threads, hand_over)
 
     def as_driver(config: dict[str, Any]) -> None:
-        train_as_driver(config, allotted.num_workers)
+        with recorded_failure(Path(config["job"]["folder"])):
+            train_as_driver(config["job"], metric, allotted.num_workers)
 
     function = in_own_process if allotted.num_workers == 1 else as_driver
     return tune.with_resources(function, allotted.per_trial)
@@ -166,6 +175,23 @@ def _told(scheduler: TrialScheduler, ended: Sequence[Trial], book: TrialBook) ->
             for epoch, score in enumerate(trial.scores, 1):
                 scheduler.on_trial_result(None, stand_in, {"epoch": epoch, book.metric: score})
     return scheduler
+
+
+def _is_pbt(scheduler: TrialScheduler) -> bool:
+    return isinstance(scheduler, PopulationBasedTraining)
+
+
+def _given_at_once(book: TrialBook, next_job: Callable[[TrialBook], Job | None]) -> dict[str, Any]:
+    """All trials of a population as Tune's grid: PBT refuses to run beside a searcher."""
+    while (job := next_job(book)) is not None:
+        book.begin(job)
+    configs = [_config(book, name)["job"] for name in book.unfinished()]
+    return {"job": tune.grid_search(configs)}
+
+
+def _config(book: TrialBook, name: str) -> dict[str, Any]:
+    """What Tune hands to a trial; a scheduler may change the values."""
+    return {"job": {"folder": str(book.folder / name), "values": dict(book.trials[name].values)}}
 
 
 class _Feed(Searcher):  # type: ignore[misc]  # Ray is untyped here
@@ -191,8 +217,7 @@ class _Feed(Searcher):  # type: ignore[misc]  # Ray is untyped here
                 return Searcher.FINISHED
             self._book.begin(job)
             name = job.name
-        trial = self._book.trials[name]
-        return {"folder": str(self._book.folder / name), "values": dict(trial.values)}
+        return _config(self._book, name)
 
     def on_trial_complete(
         self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False
@@ -225,10 +250,8 @@ class _Keeper(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
     ) -> None:
         """Note an epoch; those of an earlier session are told again."""
         name, book = _name(trial), self._book
-        if "epoch" not in result:
+        if "epoch" not in result or book.metric not in result:
             return
-        if book.metric not in result:
-            raise SejeError(_no_metric(book.metric, result))
         done = int(result["epoch"]) - 1
         scores = book.trials[name].scores
         if done > len(scores):  # it went on from another trial's checkpoint
@@ -236,7 +259,7 @@ class _Keeper(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
         self._change(
             name,
             scores=(*scores[:done], float(result[book.metric])),
-            values=dict(trial.config["values"]),
+            values=dict(trial.config["job"]["values"]),
         )
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -248,7 +271,7 @@ class _Keeper(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Commit the reason."""
-        self._end(_name(trial), state="failed", reason=_reason(trial))
+        self._end(_name(trial), state="failed", reason=_reason(self._book, trial))
 
     def _change(self, name: str, **known: Any) -> None:
         self._book.trials[name] = replace(self._book.trials[name], **known)
@@ -263,23 +286,14 @@ class _Keeper(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
 
 
 def _name(trial: Any) -> str:
-    return Path(trial.config["folder"]).name
+    return Path(trial.config["job"]["folder"]).name
 
 
-def _no_metric(metric: str, result: Mapping[str, Any]) -> str:
-    known = sorted(key for key in result if key.startswith(("train/", "val/")))
-    return f"tune.metric: expected one of {', '.join(known)}, found {metric!r}"
-
-
-def _reason(trial: Any) -> str:
+def _reason(book: TrialBook, trial: Any) -> str:
     """What a person needs of a trial's error, in one line."""
-    error = trial.get_pickled_error()
-    if error is None:
-        return "its process died"
-    cause = user_error(error)
-    if cause is not None:
-        return str(cause)
-    while error.__cause__ is not None:
-        error = error.__cause__
-    last = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {last[-1] if last else ''}"
+    said = read_failure(book.folder / _name(trial))
+    if said is not None:
+        return said
+    path = Path(trial.error_file or "")  # its process did not come to say anything
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return f"its process died: {lines[1]}" if len(lines) > 1 else "its process died"

@@ -182,15 +182,16 @@ def _scheduler(run: RunConfig, space: Space) -> TrialScheduler | None:
         return None
 
     def explore(config: dict[str, Any]) -> dict[str, Any]:
-        values = {key: clipped(space[key], value) for key, value in config["values"].items()}
-        return config | {"values": values}
+        values = config["job"]["values"]
+        inside = {key: clipped(space[key], value) for key, value in values.items()}
+        return config | {"job": config["job"] | {"values": inside}}
 
     return PopulationBasedTraining(
         time_attr="epoch",
         metric=config.metric,
         mode=config.mode,
         perturbation_interval=config.perturbation_epochs,
-        hyperparam_mutations={"values": {key: _mutation(space[key]) for key in space}},
+        hyperparam_mutations={"job": {"values": {key: _mutation(space[key]) for key in space}}},
         custom_explore_fn=explore,
     )
 

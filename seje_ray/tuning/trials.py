@@ -137,6 +137,12 @@ def read_measured(folder: Path) -> dict[str, float] | None:
     return known
 
 
+def read_failure(folder: Path) -> str | None:
+    """What the trial's process said when it failed, or None where it said nothing."""
+    path = folder / "failure.txt"
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+
+
 def drop_checkpoints(folder: Path) -> None:
     """Free the space of a trial that ended; its job trains it again."""
     for path in folder.glob("checkpoint-*"):
