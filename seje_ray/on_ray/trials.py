@@ -138,6 +138,9 @@ def run_trials(
 
 def run_jobs(book: TrialBook, jobs: Sequence[Job], conduct: Conduct) -> None:
     """Run each job as a trial; those of the book that ended as the same jobs are kept."""
+    wanted = {job.name for job in jobs}
+    for name in [name for name in book.trials if name not in wanted]:
+        del book.trials[name]  # of an earlier set of jobs; its folder stays
     for job in jobs:
         folder = book.folder / job.name
         if job.name in book.trials and Job.read(folder) != job:
