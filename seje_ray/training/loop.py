@@ -205,7 +205,7 @@ class Trainer:
             batch.images,
             batch.sizes,
             micro_batch_size=size,
-            seed=(run.seed, 6, epoch, step, self.worker.rank),
+            seed=(run.seed, 7, epoch, step, self.worker.rank),
             autocast=autocast(run, self.worker.device),
         )
 

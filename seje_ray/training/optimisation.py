@@ -1,6 +1,8 @@
 """Optimisers of a training and their learning rates."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,9 +22,10 @@ def model_optimizer(model: JointEmbedding, run: RunConfig) -> Optimizer:
     known = {id(parameter) for parameter in backbone}
     heads = [p for p in model.parameters() if id(p) not in known]
     backbone_lr = config.backbone_learning_rate or config.learning_rate
-    for parameters, lr in ((backbone, backbone_lr), (heads, config.learning_rate)):
+    parts = (("backbone", backbone, backbone_lr), ("heads", heads, config.learning_rate))
+    for name, parameters, lr in parts:
         if parameters:
-            groups.append({"params": parameters, "lr": lr, "full_lr": lr})
+            groups.append({"name": name, "params": parameters, "lr": lr, "full_lr": lr})
     kind = torch.optim.AdamW if config.weight_decay > 0 else torch.optim.Adam
     fused = next(model.parameters()).device.type == "cuda"
     return kind(groups, weight_decay=config.weight_decay, fused=fused)
@@ -62,7 +65,7 @@ def drop_learning_rates(optimizer: Optimizer, factor: float) -> None:
 
 
 def gradient_norms(optimizer: Optimizer) -> dict[str, Tensor]:
-    """Euclidean norms of the gradients of each parameter group and of all together.
+    """Euclidean norms of the gradients of backbone and heads, and of all together.
 
     Gradients are already means over the workers, so every worker gets the same numbers.
 
@@ -70,20 +73,24 @@ def gradient_norms(optimizer: Optimizer) -> dict[str, Tensor]:
         Scalars, float64: ``backbone`` where there is one, ``heads`` and ``all``; 0 of what is
         frozen.
     """
-    groups = optimizer.param_groups
-    device = groups[0]["params"][0].device
-    norms = [
-        get_total_norm([p.grad for p in group["params"] if p.grad is not None]).to(device).double()
-        for group in groups
-    ]
-    named = dict(zip(("backbone", "heads")[-len(groups) :], norms, strict=True))
-    return named | {"all": torch.linalg.vector_norm(torch.stack(norms))}
+    device = optimizer.param_groups[0]["params"][0].device
+    grads: dict[str, list[Tensor]] = {}
+    for group in optimizer.param_groups:
+        found = grads.setdefault(_part(group), [])
+        found += [p.grad for p in group["params"] if p.grad is not None]
+    norms = {part: get_total_norm(found).to(device).double() for part, found in grads.items()}
+    return norms | {"all": torch.linalg.vector_norm(torch.stack(list(norms.values())))}
 
 
 def learning_rates(optimizer: Optimizer) -> dict[str, float]:
     """Learning rate of the heads, and of the backbone where there is one, under metric keys."""
-    rates = [group["lr"] for group in reversed(optimizer.param_groups)]
-    return dict(zip(("learning_rate", "learning_rate/backbone"), rates, strict=False))
+    keys = {"heads": "learning_rate", "backbone": "learning_rate/backbone"}
+    return {keys[_part(group)]: group["lr"] for group in optimizer.param_groups}
+
+
+def _part(group: Mapping[str, Any]) -> str:
+    """Part of the model that a parameter group belongs to: backbone or heads."""
+    return str(group.get("name", "heads"))
 
 
 def cosine(done: float) -> float:

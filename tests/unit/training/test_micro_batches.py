@@ -58,7 +58,10 @@ def steps(folder, run, worker):
     )
     trainer = Trainer(run, origin(), Loaders(loader, loader), worker)
     model, result = trainer.state.model, {}
-    groups = [{"params": group["params"]} for group in trainer.state.optimizer.param_groups]
+    groups = [
+        {"name": group["name"], "params": group["params"]}
+        for group in trainer.state.optimizer.param_groups
+    ]
     trainer.state = replace(trainer.state, optimizer=torch.optim.SGD(groups, lr=0.05))
     for step, batch in enumerate(loader.epoch(0)):
         begin_epoch(model, run.train, step)

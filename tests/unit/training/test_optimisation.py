@@ -15,8 +15,8 @@ from tests.unit.training.tiny_data import tiny_run
 
 def optimizer(**rates):
     groups = [
-        {"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate, "full_lr": rate}
-        for rate in rates.values()
+        {"name": name, "params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate, "full_lr": rate}
+        for name, rate in rates.items()
     ]
     return torch.optim.SGD(groups)
 
@@ -65,6 +65,11 @@ def test_gradient_norms_by_hand():
         "all": 12.0,
     }
     del both.param_groups[0]
+    other = torch.nn.Parameter(torch.zeros(1))
+    other.grad = torch.tensor([5.0])
+    both.add_param_group({"params": [other]})  # of no name: of the heads, 12 and 5
+    assert {k: float(v) for k, v in gradient_norms(both).items()} == {"heads": 13.0, "all": 13.0}
+    other.grad = None
     assert {k: float(v) for k, v in gradient_norms(both).items()} == {"heads": 12.0, "all": 12.0}
     heads[0].grad.fill_(torch.nan)
     assert gradient_norms(both)["all"].isnan()
