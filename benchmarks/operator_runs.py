@@ -7,12 +7,12 @@ at work; what it takes until then is the start-up, told apart.
 import multiprocessing
 import os
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
@@ -46,50 +46,41 @@ class Finished:
 class Speed:
     """What a trace says."""
 
-    num_workers: int
-    start_up_s: float  # until the last worker began its first shard
-    rows_per_s: float  # of all workers, while all are at work
+    num_workers: int  # that ever finished a shard; actors may be replaced
+    start_up_s: float  # until as many as there are cores had begun their first shard
+    rows_per_s: float  # of all together, from then on, until the first of them has no more to do
     first_rows_per_s: float  # the same over the first rows only
     busy: float  # share of the workers' time that they spent in the stage
 
     @classmethod
-    def of(cls, trace: Sequence[Finished], started: float, num_first: int) -> "Speed":
+    def of(
+        cls, trace: Sequence[Finished], started: float, *, num_cores: int, num_first: int
+    ) -> "Speed":
         """Read a trace.
 
         Args:
-            trace: Finished shards; each worker has three or more.
+            trace: Finished shards, several of each worker.
             started: When the run was asked for, seconds since the epoch.
-            num_first: Rows, after all workers are up, that ``first_rows_per_s`` is of.
+            num_cores: Workers that can be busy at once.
+            num_first: Rows that ``first_rows_per_s`` is of.
         """
-        workers: dict[int, list[Finished]] = defaultdict(list)
-        for shard in sorted(trace, key=lambda shard: shard.ended):
-            workers[shard.worker].append(shard)
-        begun = max(of[0].ended for of in workers.values())
-        stopped = min(of[-1].ended for of in workers.values())
-        within = [[s for s in of if begun <= s.ended <= stopped] for of in workers.values()]
-        kept = sorted((s for of in within for s in of), key=lambda shard: shard.ended)
-        rows, until = 0, stopped
-        for shard in kept:
-            rows += shard.rows
-            if rows >= num_first:
-                until = shard.ended
-                break
-        first = [[s for s in of if s.ended <= until] for of in within]
-        counted = [shard for of in within for shard in of[1:]]
+        shards = sorted(trace, key=lambda shard: shard.ended)
+        first = {s.worker: s for s in reversed(shards)}
+        last = {s.worker: s for s in shards}
+        busy_workers = min(num_cores, len(first))
+        slowest = sorted(first.values(), key=lambda shard: shard.ended)[busy_workers - 1]
+        begun = slowest.ended
+        stopped = sorted(shard.ended for shard in last.values())[-busy_workers]
+        counted = [shard for shard in shards if begun < shard.ended <= stopped]
+        rows = np.cumsum([shard.rows for shard in counted])
+        until = counted[min(int(np.searchsorted(rows, num_first)), len(counted) - 1)]
         return cls(
-            num_workers=len(workers),
-            start_up_s=max(of[0].ended - of[0].busy_s for of in workers.values()) - started,
-            rows_per_s=sum(map(_rate, within)),
-            first_rows_per_s=sum(map(_rate, first)),
-            busy=sum(s.busy_s for s in counted) / sum(of[-1].ended - of[0].ended for of in within),
+            num_workers=len(first),
+            start_up_s=begun - slowest.busy_s - started,
+            rows_per_s=rows[-1] / (stopped - begun),
+            first_rows_per_s=rows[counted.index(until)] / (until.ended - begun),
+            busy=sum(s.busy_s for s in counted) / (stopped - begun) / busy_workers,
         )
-
-
-def _rate(shards: Sequence[Finished]) -> float:
-    """Rows per second of one worker from the end of its first shard to that of its last."""
-    if len(shards) < 2:
-        return float("nan")
-    return sum(s.rows for s in shards[1:]) / (shards[-1].ended - shards[0].ended)
 
 
 class Timed:

@@ -228,7 +228,7 @@ def _measure(case: Case, inputs: Inputs) -> Result:
             threads=threads,
             cores=cores,
         )
-        return Speed.of(trace, started, num_first)
+        return Speed.of(trace, started, num_cores=NUM_CORES, num_first=num_first)
 
     one = plain(1, 1, **ours)
     every = {f"{NUM_CORES} processes": plain(NUM_CORES, 1, **ours)}
@@ -237,7 +237,7 @@ def _measure(case: Case, inputs: Inputs) -> Result:
         every[f"1 process of {NUM_CORES} threads"] = plain(1, NUM_CORES, **ours)
         every[f"{NUM_CORES} processes, 64 photos at once, NCHW"] = plain(NUM_CORES, 1, **usual)
     trace, started = on_ray(many, inputs.out, case.actors, case.stage, arguments)
-    ray = Speed.of(trace, started, num_first)
+    ray = Speed.of(trace, started, num_cores=NUM_CORES, num_first=num_first)
     return Result(case, one, every, ray, sum(shard.rows for shard in trace))
 
 

@@ -48,14 +48,14 @@ def tasks(function: Callable[[pa.Table], pa.Table]) -> Operator:
 
 
 def cpu_actors(stage: type, **arguments: Any) -> Operator:
-    """Run a class that is costly to set up on each shard, in actors without a GPU."""
+    """Run a class that is costly to set up on each shard, in up to one actor per core."""
     return lambda dataset: dataset.map_batches(
         stage,
         fn_constructor_kwargs=arguments,
         batch_size=1,
         batch_format="pyarrow",
         num_cpus=0.5,
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=max(1, num_cpus() // 2)),
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=num_cpus()),
     )
 
 
