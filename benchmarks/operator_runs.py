@@ -29,7 +29,7 @@ from seje_ray.on_ray.shards import (
     with_shards,
 )
 
-WORKER, ENDED, BUSY = "worker", "ended", "busy"  # columns that ``Timed`` adds
+TRACE = ("worker", "ended", "busy_s", "cpu_s")  # columns that ``Timed`` adds
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class Finished:
     worker: int  # process id
     ended: float  # seconds since the epoch
     busy_s: float  # in the stage itself
+    cpu_s: float  # of the process meanwhile
     rows: int
 
 
@@ -51,6 +52,7 @@ class Speed:
     rows_per_s: float  # of all together, from then on, until the first of them has no more to do
     first_rows_per_s: float  # the same over the first rows only
     busy: float  # share of the workers' time that they spent in the stage
+    core: float  # CPU seconds per second in the stage; less than 1 where a worker had to wait
 
     @classmethod
     def of(
@@ -80,6 +82,7 @@ class Speed:
             rows_per_s=rows[-1] / (stopped - begun),
             first_rows_per_s=rows[counted.index(until)] / (until.ended - begun),
             busy=sum(s.busy_s for s in counted) / (stopped - begun) / busy_workers,
+            core=sum(s.cpu_s for s in counted) / sum(s.busy_s for s in counted),
         )
 
 
@@ -90,12 +93,13 @@ class Timed:
         self._stage = timed(**arguments)
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """What the stage gives, with three more columns."""
-        start = time.perf_counter()
+        """What the stage gives, with the columns of ``TRACE``."""
+        start, cpu_start = time.perf_counter(), time.process_time()
         result = self._stage(table)
-        busy = time.perf_counter() - start
-        for name, value in ((WORKER, os.getpid()), (ENDED, time.time()), (BUSY, busy)):
-            result = result.append_column(name, pa.array([value] * result.num_rows))
+        times = (time.perf_counter() - start, time.process_time() - cpu_start)
+        for name, value in zip(TRACE, (os.getpid(), time.time(), *times), strict=True):
+            column = pa.array([value] * table.num_rows)
+            result = result.append_column(name, column)
         return result
 
 
@@ -123,9 +127,8 @@ def write(rows: pa.Table) -> pa.Table:
     done = []
     for target, shard in zip(rows["target"].to_pylist(), rows[SHARD], strict=True):
         table = unpacked(shard)
-        write_table(Path(target), table.drop_columns([WORKER, ENDED, BUSY]))
-        worker, ended, busy = (table[name][0].as_py() for name in (WORKER, ENDED, BUSY))
-        done.append({"worker": worker, "ended": ended, "busy_s": busy, "rows": table.num_rows})
+        write_table(Path(target), table.drop_columns(list(TRACE)))
+        done.append({name: table[name][0].as_py() for name in TRACE} | {"rows": table.num_rows})
     return pa.Table.from_pylist(done)
 
 
@@ -135,7 +138,7 @@ def in_plain_processes(
     stage: type,
     arguments: dict[str, Any],
     *,
-    processes: int,
+    processes: int = 1,
     threads: int = 1,
     cores: Iterable[int] | None = None,
 ) -> tuple[list[Finished], float]:
@@ -178,9 +181,9 @@ def _set_up(stage: type, arguments: dict[str, Any], threads: int, cores: Any) ->
 def _one_shard(item: tuple[str, str]) -> Finished:
     source, target = item
     table = pq.read_table(source)
-    start = time.perf_counter()
+    start, cpu_start = time.perf_counter(), time.process_time()
     result = _loop["stage"](table)
-    busy = time.perf_counter() - start
+    times = (time.perf_counter() - start, time.process_time() - cpu_start)
     if result is not None:
         write_table(Path(target), result)
-    return Finished(os.getpid(), time.time(), busy, table.num_rows)
+    return Finished(os.getpid(), time.time(), *times, rows=table.num_rows)
