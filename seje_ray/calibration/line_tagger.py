@@ -19,6 +19,7 @@ from seje_ray.artifact import write_json
 from seje_ray.calibration.corpus import Progress, Recipes
 from seje_ray.calibration.entities import JOIN, Reexaminer
 from seje_ray.calibration.fit_state import load_fit_state, save_fit_state
+from seje_ray.calibration.fit_worker import FitWorker, OneFitWorker, own_rows
 from seje_ray.calibration.line_features import (
     NUM_BUCKETS,
     NUM_FLAGS,
@@ -39,6 +40,7 @@ DROPOUT = 0.3
 MAX_GRADIENT_NORM = 5.0  # recurrent networks now and then have a huge gradient
 TAG_BATCH_SIZE = 256
 LINES_PER_CHUNK = 2**15  # read and sorted by length together
+EVERY_ROW = slice(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +83,29 @@ class LineTagger(nn.Module):
         """False until a labelled line was learned from."""
         return any(epoch["labelled"] > 0 for epoch in self.history)
 
-    def forward(self, batch: LineBatch, generator: np.random.Generator | None = None) -> Tensor:
+    def forward(
+        self,
+        batch: LineBatch,
+        generator: np.random.Generator | None = None,
+        rows: slice = EVERY_ROW,
+    ) -> Tensor:
         """Log odds (B, T) that a token belongs to the ingredient's name.
 
         Args:
             batch: Lines of equal length.
-            generator: Of dropout; None for none.
+            generator: Of dropout, drawn for the whole batch; None for none.
+            rows: The B lines of the batch that are computed.
         """
         device = self.logistic.weight.device
         pieces, starts, words, flags = (
             torch.from_numpy(array).to(device)
             for array in (batch.pieces, batch.starts, batch.words, batch.flags)
         )
-        vectors = _dropout(self.pieces(pieces, starts)[words], generator)
-        states, _ = self.lstm(torch.cat([vectors, flags], dim=2))
-        scores: Tensor = self.logistic(_dropout(states, generator))[..., 0]
+        num_lines = len(words)
+        vectors = self.pieces(pieces, starts)[words[rows]]
+        vectors = _dropout(vectors, generator, num_lines, rows)
+        states, _ = self.lstm(torch.cat([vectors, flags[rows]], dim=2))
+        scores: Tensor = self.logistic(_dropout(states, generator, num_lines, rows))[..., 0]
         return scores
 
     @torch.inference_mode()
@@ -140,11 +150,16 @@ def _span(words: Sequence[str], marked: Sequence[bool], confidence: float) -> Ta
     return TaggedSpan(JOIN.join(named), confidence) if names_something(named) else UNKNOWN
 
 
-def _dropout(values: Tensor, generator: np.random.Generator | None) -> Tensor:
-    """Dropout drawn on the CPU, so that a seed means the same on every device."""
+def _dropout(
+    values: Tensor, generator: np.random.Generator | None, num_lines: int, rows: slice
+) -> Tensor:
+    """Dropout of the ``rows`` of a batch, the same on every device and any number of workers.
+
+    It is drawn on the CPU, for all lines of the batch.
+    """
     if generator is None:
         return values
-    kept = generator.random(values.shape, np.float32) >= DROPOUT
+    kept = generator.random((num_lines, *values.shape[1:]), np.float32)[rows] >= DROPOUT
     return values * torch.from_numpy(kept).to(values.device) / (1 - DROPOUT)
 
 
@@ -157,11 +172,14 @@ def fit_line_tagger(
     learning_rate: float,
     seed: int,
     hidden_dim: int = 64,
-    device: torch.device | str = "cpu",
+    worker: FitWorker | None = None,
     state_folder: Path | None = None,
     progress: Progress | None = None,
 ) -> LineTagger:
     """Train a tagger on weak labels: entities that are known of a line, found in its tokens.
+
+    Every worker reads all batches and computes its rows of each, so that the number of workers
+    changes the speed and no number.
 
     Args:
         corpus: Recipes of the train partition, read once per epoch.
@@ -171,19 +189,21 @@ def fit_line_tagger(
         learning_rate: Of Adam, falling linearly to 0.
         seed: Of weights, order and dropout.
         hidden_dim: State of the LSTM in each direction.
-        device: Where to train.
+        worker: Which of the processes that train together this is; None: the only one, on the
+            CPU.
         state_folder: Where each finished epoch is kept; called again, training goes on there.
         progress: Called with (done, total, text); a unit is a recipe read.
 
     Source: METHOD 1.1.
     """
-    device = torch.device(device)
+    worker = worker or OneFitWorker()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = LineTagger(hidden_dim)
-    model.to(device).train()
+    model.to(worker.device).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     model.history = load_fit_state(state_folder, model, optimizer)
+    trained = worker.wrap(model)
     total = epochs * len(corpus)
     for epoch in range(len(model.history), epochs):
         losses, counts, done = _EpochLoss(), Counter[str](), epoch * len(corpus)
@@ -195,28 +215,34 @@ def fit_line_tagger(
             _set_learning_rate(optimizer, learning_rate * (1 - done / total))
             done = epoch * len(corpus) + num_recipes
             for batch in batches:
-                losses.add(_step(model, optimizer, batch, generator))
+                losses.add(_step(trained, optimizer, batch, generator, worker))
+            mean = losses.mean(worker)
             if progress is not None:
-                progress(done, total, f"loss {losses.mean():.3f}")
+                progress(done, total, f"loss {mean:.3f}")
         outcomes = {outcome: float(counts[outcome]) for outcome in OUTCOMES}
-        model.history.append({"loss": losses.mean()} | outcomes)
-        save_fit_state(state_folder, model, optimizer, model.history)
+        model.history.append({"loss": losses.mean(worker)} | outcomes)
+        if worker.rank == 0:
+            save_fit_state(state_folder, model, optimizer, model.history)
     return model.eval()
 
 
 def _step(
-    model: LineTagger,
+    trained: nn.Module,
     optimizer: torch.optim.Optimizer,
     batch: LabelledBatch,
     generator: np.random.Generator,
+    worker: FitWorker,
 ) -> Tensor:
-    """One step; the loss, detached."""
-    scores = model(batch.lines, generator)
-    is_marked = torch.from_numpy(batch.is_marked).to(scores.device)
-    loss = F.binary_cross_entropy_with_logits(scores, is_marked)
+    """One step; this worker's part of the batch's loss, detached."""
+    num_lines = len(batch.is_marked)
+    rows, are_own = own_rows(num_lines, worker)
+    is_marked = torch.from_numpy(batch.is_marked[rows]).to(worker.device)
+    scores = trained(batch.lines, generator, rows)
+    share = len(is_marked) / num_lines if are_own else 0.0
+    loss = F.binary_cross_entropy_with_logits(scores, is_marked) * share
     optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
+    (loss * worker.world_size).backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(trained.parameters(), MAX_GRADIENT_NORM)
     optimizer.step()
     return loss.detach()
 
@@ -227,7 +253,7 @@ def _set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -
 
 
 class _EpochLoss:
-    """Mean of the losses of the batches so far."""
+    """Mean of the losses of the batches so far, of which each worker knows its part."""
 
     def __init__(self) -> None:
         self._losses: list[Tensor] = []
@@ -235,13 +261,15 @@ class _EpochLoss:
     def add(self, loss: Tensor) -> None:
         self._losses.append(loss)
 
-    def mean(self) -> float:
-        """Mean; raises where it is not finite.
+    def mean(self, worker: FitWorker) -> float:
+        """Mean over the batches, the same on every worker; each has to ask for it.
 
         Raises:
             FloatingPointError: If a loss is NaN or infinite.
         """
-        mean = torch.stack(self._losses).double().mean().item() if self._losses else 0.0
+        if not self._losses:
+            return 0.0
+        mean = worker.sum(torch.stack(self._losses).double().mean()).item()
         if not np.isfinite(mean):
             raise FloatingPointError("the loss of the line tagger is not finite")
         return mean

@@ -64,7 +64,10 @@ Facts = dict[str, Any]  # what the calibrator's manifest tells about a component
 
 
 def line_tagger_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
-    """Marks the ingredient in a line; taught by det_ingrs, or by common ingredients."""
+    """Marks the ingredient in a line, fitted on all workers together.
+
+    Taught by det_ingrs, or by common ingredients.
+    """
     config = inputs.run.calibrate.line_tagger
     train = TextCorpus(inputs.recipes.shards("train"))
     tagger = fit_line_tagger(
@@ -75,7 +78,7 @@ def line_tagger_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
         batch_size=config.batch_size,
         learning_rate=config.learning_rate,
         seed=inputs.run.seed,
-        device=inputs.worker.device,
+        worker=inputs.worker,
         state_folder=inputs.state,
         progress=inputs.progress,
     )

@@ -115,6 +115,7 @@ def generations(run: RunConfig) -> tuple[tuple[Component, ...], ...]:
         line_tagger_fit,
         lambda run: _without(asdict(run.calibrate.line_tagger), "threshold"),
         is_network=True,
+        in_group=True,
     )
     text = Component(
         "text",

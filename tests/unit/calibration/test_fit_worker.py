@@ -17,11 +17,14 @@ from torch.nn.parallel import DistributedDataParallel
 
 from seje_ray.calibration.categorizer_accuracy import categorizer_accuracy
 from seje_ray.calibration.corpus import RecipeText
+from seje_ray.calibration.entities import EntityLexicon, Reexaminer
 from seje_ray.calibration.fit_worker import OneFitWorker, own_rows
 from seje_ray.calibration.image_categorizer import ImageCategorizer, fit_image_categorizer
+from seje_ray.calibration.line_tagger import fit_line_tagger
 from seje_ray.calibration.photo_batches import Photo, ShuffledPhotos
 from seje_ray.calibration.sentence_encoder.skip_instructions import fit_skip_instructions
 from seje_ray.recipe1m.pixels import PixelSpec
+from seje_ray.recipe1m.records import Entity
 from seje_ray.training.batch_norm import count_rows, use_global_batch_norm
 from seje_ray.training.gather import gather_objects
 
@@ -67,6 +70,28 @@ def sentence_encoder(worker):
         batch_size=4,
         learning_rate=0.01,
         seed=1,
+        worker=worker,
+    )
+    losses = torch.tensor([epoch["loss"] for epoch in model.history], dtype=torch.float64)
+    return {**model.state_dict(), "losses": losses}
+
+
+def line_tagger(worker):
+    """Lines of three and four words in batches of up to four; there is dropout."""
+    names = ["salt", "red wine", "rice", "figs", "plums"]
+    lines = [(f"{2 + n} cups {names[n % 5]}", names[n % 5]) for n in range(9)]
+    recipes = [
+        RecipeText(str(n), "", (line,), (), (Entity(name, True),))
+        for n, (line, name) in enumerate(lines)
+    ]
+    model = fit_line_tagger(
+        recipes,
+        Reexaminer(EntityLexicon({})),
+        epochs=3,
+        batch_size=4,
+        learning_rate=0.01,
+        seed=1,
+        hidden_dim=5,
         worker=worker,
     )
     losses = torch.tensor([epoch["loss"] for epoch in model.history], dtype=torch.float64)
@@ -200,6 +225,14 @@ def test_three_workers_fit_the_sentence_encoder_that_one_fits(of_workers):
         assert_same(saved["sentence encoder"], expected)
 
 
+def test_three_workers_fit_the_line_tagger_that_one_fits(of_workers):
+    """7 lines of three words in batches of 4 and 3, 2 of four words: one worker has no row."""
+    expected = line_tagger(OneFitWorker())
+
+    for saved in of_workers(NUM_WORKERS):
+        assert_same(saved["line tagger"], expected)
+
+
 @pytest.mark.parametrize("num_workers", [2, NUM_WORKERS])
 @pytest.mark.parametrize("freeze_backbone", [False, True])
 def test_workers_fit_the_image_categorizer_that_one_fits(of_workers, num_workers, freeze_backbone):
@@ -277,7 +310,11 @@ if __name__ == "__main__":
         "gloo", f"file://{folder}/sync", timedelta(seconds=60), world_size, rank
     )
     worker = GlooFitWorker()
-    saved = {"sentence encoder": sentence_encoder(worker), "nan": step_of_nan(worker)}
+    saved = {
+        "sentence encoder": sentence_encoder(worker),
+        "line tagger": line_tagger(worker),
+        "nan": step_of_nan(worker),
+    }
     for freeze in (False, True):
         saved[f"categorizer {freeze}"] = image_categorizer(worker, freeze_backbone=freeze)
         state = Path(folder) / f"state {freeze}"
