@@ -11,7 +11,6 @@ import pytest
 import torch
 import torch.distributed as dist
 from PIL import Image
-from timm.layers import BatchNormAct2d
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -107,7 +106,7 @@ class TenPhotos(ShuffledPhotos):
         self.num_photos = {1: 4, 2: 3, 3: 3}
         self.decoded = []
 
-    num_photos = None  # of the class above, set by ``__init__``
+    num_photos = None  # abstract above, set by ``__init__``
 
     def _listed(self):
         return map(self._photo, range(10))
@@ -132,7 +131,7 @@ class TenPhotos(ShuffledPhotos):
 
 
 class Convolutions(nn.Module):
-    """Both kinds of batch norm; no bias before them, whose gradient is rounding noise."""
+    """With batch norm, and no bias before it, whose gradient is rounding noise."""
 
     feature_dim = 5
 
@@ -145,7 +144,8 @@ class Convolutions(nn.Module):
                 nn.BatchNorm2d(4),
                 nn.ReLU(),
                 nn.Conv2d(4, 5, 3, stride=2, bias=False),
-                BatchNormAct2d(5),
+                nn.BatchNorm2d(5),
+                nn.ReLU(),
             )
 
     def forward(self, pixels):
@@ -279,7 +279,7 @@ def assert_same(saved, expected):
 
 
 def test_weights_fitted_by_workers_go_into_a_plain_backbone(tmp_path):
-    """Batch norm over all workers' rows, timm's kind too, keeps the names of the weights."""
+    """Batch norm over all workers' rows keeps the names of the weights."""
     fitted = ImageCategorizer(use_global_batch_norm(Convolutions()), NAMES)
     fitted.is_fitted = True
     fitted.train()(torch.rand(6, 3, 16, 16))  # statistics that are not the first ones
