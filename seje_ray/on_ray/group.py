@@ -90,17 +90,7 @@ def run_group(
             use_gpu=gpus > 0,
             resources_per_worker=_per_worker(num_workers, gpus),
         ),
-        run_config=ray.train.RunConfig(
-            name=folder.name,
-            storage_path=str(folder.parent),
-            failure_config=ray.train.FailureConfig(max_failures=MAX_RESTARTS),
-            checkpoint_config=ray.train.CheckpointConfig(
-                num_to_keep=1,  # the best; Ray keeps the last one beside it
-                checkpoint_score_attribute=KEEP,
-                checkpoint_score_order="max",
-            ),
-            logging_config=ray.train.LoggingConfig(log_level="ERROR"),
-        ),
+        run_config=_run_config(folder),
     )
     try:
         return trainer.fit().return_value
@@ -108,6 +98,21 @@ def run_group(
         raise _first_cause(error) from error
     except SystemExit as stop:  # Ray's answer to Ctrl-C, once the workers have ended
         raise KeyboardInterrupt from stop
+
+
+def _run_config(folder: Path) -> ray.train.RunConfig:
+    """Where a run lies, what is kept of it, and how often it may begin again."""
+    return ray.train.RunConfig(
+        name=folder.name,
+        storage_path=str(folder.parent),
+        failure_config=ray.train.FailureConfig(max_failures=MAX_RESTARTS),
+        checkpoint_config=ray.train.CheckpointConfig(
+            num_to_keep=1,  # the best; Ray keeps the last one beside it
+            checkpoint_score_attribute=KEEP,
+            checkpoint_score_order="max",
+        ),
+        logging_config=ray.train.LoggingConfig(log_level="ERROR"),
+    )
 
 
 def forget_broken_list(folder: Path) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 
 from seje_ray.config import RunConfig
 from seje_ray.errors import ResourceError
-from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.training import divergence
 from seje_ray.training.build import FeatureDims, build_discriminator, build_model
 from seje_ray.training.checkpoints import begin_checkpoint, checkpoint_name
@@ -149,23 +149,9 @@ class Trainer:
     def _step(self, batch: PairBatch, epoch: int, step: int) -> dict[str, float]:
         """Train on one global batch; return its metrics, the same on every worker."""
         run, state, place = self.run, self.state, Place.of(batch, self.worker.rank)
-        # Dropout is a function of the step, so a resumed epoch repeats it: the heads' on the
-        # global batch, what a backbone brings along on each worker.
-        torch.manual_seed(hash((run.seed, 3, epoch, step, self.worker.rank)) % 2**63)
-        begin_dropout_step(
-            self._model,
-            first=place.first,
-            num_rows=sum(place.sizes),
-            seed=hash((run.seed, 5, epoch, step)) % 2**63,
-            device=self.worker.device,
-        )
+        self._seed(place, epoch, step)
         backbone = self._micro_batched(batch, epoch, step)
-        with autocast(run, self.worker.device):
-            if backbone is None:
-                output = forward(self._wrapped, batch, run)
-            else:
-                output = forward_features(self._model, backbone.features(), batch, run)
-        output = output.float()
+        output = self._forward(batch, backbone)
         discriminator_loss = discriminator_step(
             output,
             state.discriminator,
@@ -200,6 +186,28 @@ class Trainer:
         state.optimizer.step()
         return metrics
 
+    def _seed(self, place: Place, epoch: int, step: int) -> None:
+        """Begin the random draws of a step."""
+        run = self.run
+        # Dropout is a function of the step, so a resumed epoch repeats it: the heads' on the
+        # global batch, what a backbone brings along on each worker.
+        torch.manual_seed(hash((run.seed, 3, epoch, step, self.worker.rank)) % 2**63)
+        begin_dropout_step(
+            self._model,
+            first=place.first,
+            num_rows=sum(place.sizes),
+            seed=hash((run.seed, 5, epoch, step)) % 2**63,
+            device=self.worker.device,
+        )
+
+    def _forward(self, batch: PairBatch, backbone: MicroBatchedBackbone | None) -> JointOutput:
+        """Embed a batch in the run's precision, photos by ``backbone`` where there is one."""
+        features = None if backbone is None else backbone.features()
+        with autocast(self.run, self.worker.device):
+            if features is None:
+                return forward(self._wrapped, batch, self.run).float()
+            return forward_features(self._model, features, batch, self.run).float()
+
     def _micro_batched(
         self, batch: PairBatch, epoch: int, step: int
     ) -> MicroBatchedBackbone | None:
@@ -212,7 +220,7 @@ class Trainer:
             batch.images,
             batch.sizes,
             micro_batch_size=size,
-            seed=(run.seed, 6, epoch, step, self.worker.rank),
+            seed=(run.seed, 7, epoch, step, self.worker.rank),
             autocast=autocast(run, self.worker.device),
         )
 

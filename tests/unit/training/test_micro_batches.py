@@ -154,18 +154,19 @@ def network(drop=0.5):
     ).train()  # fmt: skip
 
 
-def passes(backbone, images, sizes, size):
+def passes(backbone, images, sizes, size, *, is_bf16=False):
     return MicroBatchedBackbone(
         backbone,
         images,
         sizes,
         micro_batch_size=size,
         seed=(7, 1),
-        autocast=torch.autocast("cpu", enabled=False),
+        autocast=torch.autocast("cpu", torch.bfloat16, enabled=is_bf16),
     )
 
 
-def test_both_passes_draw_and_normalise_alike():
+@pytest.mark.parametrize("is_bf16", [False, True])
+def test_both_passes_draw_and_normalise_alike(is_bf16):
     """Against a twin that keeps every graph of one pass; the running statistics move once."""
     images = torch.randn(7, 3, 2, 2)
     weights = torch.randn(7, 5)
@@ -173,11 +174,12 @@ def test_both_passes_draw_and_normalise_alike():
     outputs = []
     for number, part in enumerate(torch.split(images, (3, 2, 2))):
         torch.manual_seed(hash((7, 1, number)) % 2**63)
-        outputs.append(twin(part))
+        with torch.autocast("cpu", torch.bfloat16, enabled=is_bf16):
+            outputs.append(twin(part))
     (torch.tanh(torch.cat(outputs)) * weights).sum().backward()
 
     backbone = network()
-    micro = passes(backbone, images, (7,), 3)
+    micro = passes(backbone, images, (7,), 3, is_bf16=is_bf16)
     features = micro.features()
     (torch.tanh(features) * weights).sum().backward()
     micro.backward()
