@@ -22,6 +22,7 @@ from seje_ray.models.discriminator import Discriminator
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.training.build import build_logit_scale
 from seje_ray.training.step import Place, objective
+from tests.unit.training.workers_equal_one import assert_workers_equal_one
 
 # Seven pairs: pools of at most three are rows 0-1, 2-3 and 4-6. Workers share one, begin and end
 # inside one, or hold several.
@@ -127,15 +128,7 @@ def test_workers_equal_one_in_losses_gradients_and_weights(saved, num_workers, k
     found = [worker[f"{kind} {pool}"] for worker in saved[num_workers]]
 
     assert len(found) == num_workers
-    assert found[0].keys() == expected.keys()
-    for name, value in expected.items():
-        parts = [worker[name] for worker in found]
-        if not name.startswith("state") and "gradient" not in name:
-            parts = [sum(parts) / len(parts)]
-        for part in parts:
-            torch.testing.assert_close(
-                part, value, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
-            )
+    assert_workers_equal_one(found, expected)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -18,6 +18,7 @@ from seje_ray.training.batch_norm import use_global_batch_norm
 from seje_ray.training.dropout import begin_dropout_step, use_global_dropout
 from seje_ray.training.pairs import PairBatch
 from seje_ray.training.step import Place, discriminator_step, objective
+from tests.unit.training.workers_equal_one import assert_workers_equal_one
 
 SIZES = (3, 1, 2)
 NUM_STEPS = 3
@@ -127,15 +128,7 @@ def test_three_workers_equal_one_in_losses_gradients_and_weights(saved, kind):
 
     found = [worker[kind] for worker in saved]
 
-    assert found[0].keys() == expected.keys()
-    for name, value in expected.items():
-        parts = [worker[name] for worker in found]
-        if not name.startswith("state") and "gradient" not in name:
-            parts = [sum(parts) / len(parts)]
-        for part in parts:
-            torch.testing.assert_close(
-                part, value, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
-            )
+    assert_workers_equal_one(found, expected)
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
