@@ -83,17 +83,16 @@ def text_shards(root: Path, num_recipes: int) -> tuple[list[Path], CookbookShape
     return paths, CookbookShape.of(paths, cookbook / "layer1.json", num_recipes)
 
 
-def photo_shards(root: Path, num_photos: int, num_drawn: int, per_shard: int) -> list[Path]:
-    """Rows of one photo each, ``num_drawn`` different ones that come again and again.
+def photo_shards(root: Path, num_photos: int, per_shard: int) -> list[Path]:
+    """Rows of one drawn photo each.
 
     The drawings are enlarged to ``JPEG_SIDE``: decoding then costs what it does for real photos.
     """
-    folder = root / f"photos-{num_photos}-{num_drawn}-{per_shard}"
+    folder = root / f"photos-{num_photos}-by-{per_shard}"
     if not folder.exists():
-        jpegs = _drawn_photos(root, num_drawn)
         rows = (
-            {**_EMPTY, "id": str(n), "images": [{"id": str(n), "jpeg": jpegs[n % len(jpegs)]}]}
-            for n in range(num_photos)
+            {**_EMPTY, "id": str(number), "images": [{"id": str(number), "jpeg": jpeg}]}
+            for number, jpeg in enumerate(_drawn_photos(root, num_photos))
         )
         _write_shards(folder, rows, per_shard)
     return sorted(folder.glob("*.parquet"))
@@ -102,14 +101,14 @@ def photo_shards(root: Path, num_photos: int, num_drawn: int, per_shard: int) ->
 _EMPTY: dict[str, Any] = {"partition": "train", "title": "", "ingredients": [], "instructions": []}
 
 
-def resharded(paths: list[Path], num_rows: int, per_shard: int) -> list[Path]:
-    """The first rows of ``paths``, ``per_shard`` to a file; written once, beside them."""
-    folder = paths[0].parent / f"first-{num_rows}-by-{per_shard}"
+def resharded(paths: list[Path], per_shard: int) -> list[Path]:
+    """The rows of ``paths``, ``per_shard`` to a file, less an incomplete last one."""
+    folder = paths[0].parent / f"by-{per_shard}"
     if not folder.exists():
         folder.mkdir()
-        table = pa.concat_tables(pq.read_table(path) for path in paths).slice(0, num_rows)
-        for number, start in enumerate(range(0, table.num_rows, per_shard)):
-            shard = table.slice(start, per_shard).combine_chunks()
+        table = pa.concat_tables(pq.read_table(path) for path in paths)
+        for number in range(table.num_rows // per_shard):
+            shard = table.slice(number * per_shard, per_shard).combine_chunks()
             write_table(folder / f"train-{number:06d}.parquet", shard)
     return sorted(folder.glob("*.parquet"))
 

@@ -7,16 +7,17 @@ at work; what it takes until then is the start-up, told apart.
 import multiprocessing
 import os
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from benchmarks.tree_cpu import TreeCpu
 from seje_ray.artifact import write_table
 from seje_ray.on_ray.shards import (
     SHARD,
@@ -29,7 +30,7 @@ from seje_ray.on_ray.shards import (
     with_shards,
 )
 
-WORKER, ENDED, BUSY = "worker", "ended", "busy"  # columns that ``Timed`` adds
+TRACE = ("worker", "ended", "busy_s")  # columns that ``Timed`` adds
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,50 +47,54 @@ class Finished:
 class Speed:
     """What a trace says."""
 
-    num_workers: int
-    start_up_s: float  # until the last worker began its first shard
-    rows_per_s: float  # of all workers, while all are at work
-    first_rows_per_s: float  # the same over the first rows only
+    num_workers: int  # that ever finished a shard; actors may be replaced
+    start_up_s: float  # until as many as there are cores had begun their first shard
+    rows_per_s: float  # of all together, from then on, until the first of them has no more to do
+    cpu_ms_per_row: float  # meanwhile, of all processes, those of Ray too
+    first_cpu_ms_per_row: float  # the same over the first rows only
     busy: float  # share of the workers' time that they spent in the stage
+    cores: float  # CPU seconds per second of all processes
 
     @classmethod
-    def of(cls, trace: Sequence[Finished], started: float, num_first: int) -> "Speed":
+    def of(
+        cls,
+        trace: Sequence[Finished],
+        started: float,
+        cpu: TreeCpu,
+        *,
+        num_cores: int,
+        num_first: int,
+    ) -> "Speed":
         """Read a trace.
 
         Args:
-            trace: Finished shards; each worker has three or more.
+            trace: Finished shards, several of each worker.
             started: When the run was asked for, seconds since the epoch.
-            num_first: Rows, after all workers are up, that ``first_rows_per_s`` is of.
+            cpu: Of all processes meanwhile.
+            num_cores: Workers that can be busy at once.
+            num_first: Rows that ``first_cpu_ms_per_row`` is of.
         """
-        workers: dict[int, list[Finished]] = defaultdict(list)
-        for shard in sorted(trace, key=lambda shard: shard.ended):
-            workers[shard.worker].append(shard)
-        begun = max(of[0].ended for of in workers.values())
-        stopped = min(of[-1].ended for of in workers.values())
-        within = [[s for s in of if begun <= s.ended <= stopped] for of in workers.values()]
-        kept = sorted((s for of in within for s in of), key=lambda shard: shard.ended)
-        rows, until = 0, stopped
-        for shard in kept:
-            rows += shard.rows
-            if rows >= num_first:
-                until = shard.ended
-                break
-        first = [[s for s in of if s.ended <= until] for of in within]
-        counted = [shard for of in within for shard in of[1:]]
+        shards = sorted(trace, key=lambda shard: shard.ended)
+        first = {s.worker: s for s in reversed(shards)}
+        last = {s.worker: s for s in shards}
+        busy_workers = min(num_cores, len(first))
+        slowest = sorted(first.values(), key=lambda shard: shard.ended)[busy_workers - 1]
+        begun = slowest.ended
+        stopped = sorted(shard.ended for shard in last.values())[-busy_workers]
+        counted = [shard for shard in shards if begun < shard.ended <= stopped]
+        rows = np.cumsum([shard.rows for shard in counted])
+        in_first = min(int(np.searchsorted(rows, num_first)), len(rows) - 1)
+        first_s = cpu.seconds(begun, counted[in_first].ended)
+        all_s = cpu.seconds(begun, stopped)
         return cls(
-            num_workers=len(workers),
-            start_up_s=max(of[0].ended - of[0].busy_s for of in workers.values()) - started,
-            rows_per_s=sum(map(_rate, within)),
-            first_rows_per_s=sum(map(_rate, first)),
-            busy=sum(s.busy_s for s in counted) / sum(of[-1].ended - of[0].ended for of in within),
+            num_workers=len(first),
+            start_up_s=begun - slowest.busy_s - started,
+            rows_per_s=float(rows[-1] / (stopped - begun)),
+            cpu_ms_per_row=float(1e3 * all_s / rows[-1]),
+            first_cpu_ms_per_row=float(1e3 * first_s / rows[in_first]),
+            busy=sum(s.busy_s for s in counted) / (stopped - begun) / busy_workers,
+            cores=all_s / (stopped - begun),
         )
-
-
-def _rate(shards: Sequence[Finished]) -> float:
-    """Rows per second of one worker from the end of its first shard to that of its last."""
-    if len(shards) < 2:
-        return float("nan")
-    return sum(s.rows for s in shards[1:]) / (shards[-1].ended - shards[0].ended)
 
 
 class Timed:
@@ -99,12 +104,13 @@ class Timed:
         self._stage = timed(**arguments)
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """What the stage gives, with three more columns."""
+        """What the stage gives, with the columns of ``TRACE``."""
         start = time.perf_counter()
         result = self._stage(table)
         busy = time.perf_counter() - start
-        for name, value in ((WORKER, os.getpid()), (ENDED, time.time()), (BUSY, busy)):
-            result = result.append_column(name, pa.array([value] * result.num_rows))
+        for name, value in zip(TRACE, (os.getpid(), time.time(), busy), strict=True):
+            column = pa.array([value] * table.num_rows)
+            result = result.append_column(name, column)
         return result
 
 
@@ -132,9 +138,8 @@ def write(rows: pa.Table) -> pa.Table:
     done = []
     for target, shard in zip(rows["target"].to_pylist(), rows[SHARD], strict=True):
         table = unpacked(shard)
-        write_table(Path(target), table.drop_columns([WORKER, ENDED, BUSY]))
-        worker, ended, busy = (table[name][0].as_py() for name in (WORKER, ENDED, BUSY))
-        done.append({"worker": worker, "ended": ended, "busy_s": busy, "rows": table.num_rows})
+        write_table(Path(target), table.drop_columns(list(TRACE)))
+        done.append({name: table[name][0].as_py() for name in TRACE} | {"rows": table.num_rows})
     return pa.Table.from_pylist(done)
 
 
@@ -144,7 +149,7 @@ def in_plain_processes(
     stage: type,
     arguments: dict[str, Any],
     *,
-    processes: int,
+    processes: int = 1,
     threads: int = 1,
     cores: Iterable[int] | None = None,
 ) -> tuple[list[Finished], float]:

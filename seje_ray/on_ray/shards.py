@@ -11,6 +11,8 @@ from seje_ray.on_ray.connect import num_cpus, num_gpus
 from seje_ray.on_ray.progress import bar
 
 SHARD = "shard_table"  # column of a row that carries its shard's table, see ``packed``
+MAX_POOLS = 4  # of actors in one pipeline, each of one actor per CPU at most
+ACTOR_CPUS = 0.2  # what Ray counts for an actor: all pools together leave CPUs for tasks
 Operator = Callable[["ray.data.Dataset"], "ray.data.Dataset"]
 
 
@@ -43,19 +45,29 @@ def run_shards(
 def tasks(function: Callable[[pa.Table], pa.Table]) -> Operator:
     """Run a plain function of rows on each shard, in CPU tasks."""
     return lambda dataset: dataset.map_batches(
-        function, batch_size=1, batch_format="pyarrow", num_cpus=1
+        function, batch_size=1, batch_format="pyarrow", num_cpus=_task_cpus()
     )
 
 
+def _task_cpus() -> float:
+    """What Ray counts for a task: 1, or less where actors may leave less on every node.
+
+    A task that finds no room makes its pipeline wait for ever (ray issue 44687).
+    """
+    nodes = [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]]
+    share_left = 1 - MAX_POOLS * ACTOR_CPUS
+    return min(1.0, round(share_left * sum(nodes) / len(nodes), 3))
+
+
 def cpu_actors(stage: type, **arguments: Any) -> Operator:
-    """Run a class that is costly to set up on each shard, in actors without a GPU."""
+    """Run a class that is costly to set up on each shard, in up to one actor per core."""
     return lambda dataset: dataset.map_batches(
         stage,
         fn_constructor_kwargs=arguments,
         batch_size=1,
         batch_format="pyarrow",
-        num_cpus=0.5,
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=max(1, num_cpus() // 2)),
+        num_cpus=ACTOR_CPUS,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=num_cpus()),
     )
 
 
@@ -74,7 +86,7 @@ def accelerator_actors(stage: type, *, gpu_share: float = 1.0, **arguments: Any)
         fn_constructor_kwargs=arguments,
         batch_size=1,
         batch_format="pyarrow",
-        num_cpus=0.5,
+        num_cpus=ACTOR_CPUS,
         num_gpus=gpu_share if gpus else 0,
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=gpus or num_cpus()),
     )

@@ -1,6 +1,8 @@
 """Shards stay apart on their way through a pipeline, with and without GPUs."""
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from seje_ray.on_ray.calibrate import calibrate
-from seje_ray.on_ray.connect import connected
+from seje_ray.on_ray.connect import connected, num_cpus
 from seje_ray.on_ray.shards import (
     SHARD,
     OnTables,
@@ -92,6 +94,61 @@ def test_each_shard_passes_alone_and_networks_hold_a_gpu_where_there_is_one(clus
     assert sorted(found, key=lambda row: row["shard"]) == [
         {"shard": name, "rows": ROWS, "of": [name], "gpus": [held, held]} for name in names
     ]
+
+
+class Met:
+    """Waits until as many actors as there are cores have met, and says how many did."""
+
+    def __init__(self, folder):
+        self._folder = Path(folder)
+
+    def __call__(self, table):
+        (self._folder / str(os.getpid())).touch()
+        deadline = time.monotonic() + 60
+        while self._num_met() < num_cpus() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return table.append_column("met", pa.array([self._num_met()] * table.num_rows))
+
+    def _num_met(self):
+        return len(list(self._folder.iterdir()))
+
+
+def number_met(rows):
+    tables = [unpacked(cell) for cell in rows[SHARD]]
+    return pa.table({"met": [table["met"][0].as_py() for table in tables]})
+
+
+def test_texts_are_worked_on_by_an_actor_per_core(tmp_path):
+    """The first shards wait for each other: one actor alone would wait in vain."""
+    with connected():
+        operators = [tasks(read), cpu_actors(OnTables, inner=Met, folder=str(tmp_path))]
+        items = [{"shard": str(number)} for number in range(8 * num_cpus())]
+        found = run_shards("testing", items, [*operators, tasks(number_met)])
+        assert {row["met"] for row in found} == {num_cpus()}
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_the_longest_pipeline_fits_on_a_small_cluster(cpus):
+    """Four pools of actors leave room for the tasks that read and write, or all would wait."""
+    ray.init(
+        address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False,
+        logging_level="ERROR",
+    )  # fmt: skip
+    try:
+        with connected():
+            operators = [
+                tasks(read),
+                cpu_actors(OnTables, inner=AddDevice, name="first"),
+                accelerator_actors(OnTables, inner=AddDevice, name="second"),
+                accelerator_actors(OnTables, inner=AddDevice, name="third"),
+                cpu_actors(OnTables, inner=AddDevice, name="fourth"),
+                tasks(summary),
+            ]
+            items = [{"shard": str(number)} for number in range(NUM_SHARDS)]
+            ray.data.DataContext.get_current().execution_no_progress_timeout_s = 300
+            assert len(run_shards("testing", items, operators)) == NUM_SHARDS
+    finally:
+        ray.shutdown()
 
 
 @pytest.mark.parametrize("cluster", [2], indirect=True)
