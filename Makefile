@@ -21,8 +21,8 @@ $(VENV)/installed: pyproject.toml
 demo: install ## Run the whole pipeline on the embedded cookbook (minutes on 2 cores)
 	$(BIN)/seje-ray calibrate --workspace $(WORKSPACE)
 	$(BIN)/seje-ray train --workspace $(WORKSPACE)
-	$(BIN)/seje-ray evaluate --workspace $(WORKSPACE)
-	$(BIN)/seje-ray search --workspace $(WORKSPACE)
+	$(BIN)/seje-ray evaluate --workspace $(WORKSPACE) --run demo
+	$(BIN)/seje-ray search --workspace $(WORKSPACE) --run demo
 
 test: install ## Run all tests
 	$(BIN)/python -m pytest

@@ -43,6 +43,7 @@ TEXT, SENTENCES, PHOTO = AddTextFeatures, AddSentenceVectors, AddImageFeatures
 CPU, NETWORK = cpu_actors, accelerator_actors
 CASES = (
     Case("entities of det_ingrs, TF-IDF", (NO_ACTIONS,), TEXT, CPU, 102_400, 40_960, 256),
+    Case("the same, 1,024 to a shard", (NO_ACTIONS,), TEXT, CPU, 102_400, 40_960, 1_024),
     Case("entities by BiLSTM, TF-IDF", BILSTM, TEXT, CPU, 40_960, 20_480, 256),
     Case("with actions by POS", (), TEXT, CPU, 20_480, 4_096, 128),
     Case("with content words, TextRank", TEXTRANK, TEXT, CPU, 81_920, 40_960, 256),
