@@ -2,10 +2,20 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from seje_ray.cli.options import DEFAULT_RUN, read_run, run_options, workspace_option
+from seje_ray.cli.options import (
+    DEFAULT_RUN,
+    cluster_options,
+    read_run,
+    run_options,
+    workspace_option,
+)
+
+if TYPE_CHECKING:
+    from seje_ray.on_ray.address import Cluster
 
 
 @click.command(
@@ -29,6 +39,7 @@ from seje_ray.cli.options import DEFAULT_RUN, read_run, run_options, workspace_o
 )
 @workspace_option
 @run_options
+@cluster_options
 def command(
     data: Path | None,
     stage: str | None,
@@ -36,6 +47,7 @@ def command(
     workspace: Path,
     config: str | None,
     overrides: tuple[str, ...],
+    cluster: "Cluster",
 ) -> None:
     """Compute SEJE's features (phase I): ingest, fit, transform.
 
@@ -52,5 +64,7 @@ def command(
     from seje_ray.on_ray.calibrate import calibrate  # not at the top: --help stays fast
 
     source = data.absolute() if data else None
-    summary = calibrate(run, source, workspace, last_stage=stage, num_workers=workers)
+    summary = calibrate(
+        run, source, workspace, last_stage=stage, num_workers=workers, cluster=cluster
+    )
     click.echo(summary)

@@ -1,10 +1,19 @@
 """``seje-ray evaluate``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from seje_ray.cli.options import partition_option, run_name_option, workspace_option
+from seje_ray.cli.options import (
+    cluster_options,
+    partition_option,
+    run_name_option,
+    workspace_option,
+)
+
+if TYPE_CHECKING:
+    from seje_ray.on_ray.address import Cluster
 
 
 @click.command(
@@ -21,12 +30,14 @@ from seje_ray.cli.options import partition_option, run_name_option, workspace_op
 @run_name_option
 @workspace_option
 @click.option("--json", "as_json", is_flag=True, help="Print report.json instead of the table.")
+@cluster_options
 def command(
     gallery_sizes: tuple[int, ...],
     partition: str,
     name: str | None,
     workspace: Path,
     as_json: bool,
+    cluster: "Cluster",
 ) -> None:
     """Measure a training: MedR and Recall@K in both directions, beside honest controls.
 
@@ -38,7 +49,9 @@ def command(
     from seje_ray.report.evaluation import as_text
 
     trained = open_run(workspace, name)
-    evaluated = evaluate_run(trained, workspace, partition=partition, gallery_sizes=gallery_sizes)
+    evaluated = evaluate_run(
+        trained, workspace, partition=partition, gallery_sizes=gallery_sizes, cluster=cluster
+    )
     if as_json:
         click.echo((evaluated.folder / "report.json").read_text(encoding="utf-8"), nl=False)
         return

@@ -14,6 +14,8 @@ COMMANDS = {  # name -> module and attribute, in the order of use
     "evaluate": ("evaluate", "Embed a partition; print MedR and Recall@K; write a report."),
     "search": ("search", "Find recipes for a photo, or photos for a recipe."),
     "data": ("data", "Make and check data sets."),
+    "job": ("job", "List, follow and stop jobs on a cluster."),
+    "doctor": ("doctor", "Check this machine or a cluster, and say what to do."),
     "show-run": ("show_run", "Print a run file as it will be run, defaults included."),
 }
 
@@ -55,8 +57,9 @@ class SejeGroup(click.Group):
         except SejeError as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt as error:
+            own = str(error)  # what was interrupted may say how to come back
             raise Interrupted(
-                "Interrupted. What is finished is kept: repeat the command to go on."
+                own or "Interrupted. What is finished is kept: repeat the command to go on."
             ) from error
 
 

@@ -1,8 +1,12 @@
 """Options that several commands share."""
 
-from collections.abc import Callable
+import functools
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -59,6 +63,86 @@ def partition_option(function: Function) -> Function:
         show_default=True,
         help="Recipes to use.",
     )(function)
+
+
+def cluster_options(function: Function) -> Function:
+    """``--address``, ``--shared-path``, ``--gpus`` and ``--detach``: where to compute.
+
+    The command gets a ``cluster``; with the address of a job server it is submitted there instead.
+    """
+
+    @functools.wraps(function)
+    def run_or_submit(
+        *, address: str | None, shared_path: bool, gpus: int, detach: bool, **params: Any
+    ) -> None:
+        from seje_ray.on_ray.address import Cluster, mode_of
+
+        mode = mode_of(address)
+        if mode == "submitted":
+            _submit(str(address), detach=detach)
+        if detach:
+            raise click.UsageError("--detach needs the --address of a job server, http://HEAD:8265")
+        is_embedded = mode == "embedded"
+        cluster = Cluster(None if is_embedded else address, shared_path=shared_path, gpus=gpus)
+        with command_log(click.get_current_context()):
+            function(**params, cluster=cluster)
+
+    for option in (
+        click.option(
+            "--detach", is_flag=True, help="With http://: print the job's id and leave it running."
+        ),
+        click.option(
+            "--gpus",
+            type=click.IntRange(min=0),
+            default=0,
+            help="GPUs to have before anything starts; an autoscaler is asked for them.",
+        ),
+        click.option(
+            "--shared-path",
+            is_flag=True,
+            help="Every node of the cluster sees --workspace and --data under the same path.",
+        ),
+        click.option(
+            "--address",
+            envvar="RAY_ADDRESS",
+            show_envvar=True,
+            metavar="ADDRESS",
+            help="Ray cluster: http://HEAD:8265 submits a job; HEAD:6379 or auto drives it from "
+            "one of its machines.  [default: local, an embedded Ray]",
+        ),
+    ):
+        run_or_submit = option(run_or_submit)
+    return run_or_submit  # type: ignore[return-value]
+
+
+def _submit(address: str, *, detach: bool) -> NoReturn:
+    """Submit the command that is being invoked; end as its job ends."""
+    from seje_ray.cli.submission import request_of
+    from seje_ray.on_ray.submit import JobServer
+
+    ctx = click.get_current_context()
+    server = JobServer(address)
+    job = server.submit(request_of(ctx))
+    if detach:
+        click.echo(job)
+        ctx.exit()
+    ctx.exit(server.follow(job))
+
+
+@contextmanager
+def command_log(ctx: click.Context) -> Iterator[None]:
+    """Log what a command does, and how it ends, beside its results."""
+    from seje_ray.log import logged
+
+    workspace = Path(ctx.params["workspace"])
+    if not workspace.is_dir() and ctx.info_name != "calibrate":
+        yield  # it will say that nothing is there, and must not leave a folder
+        return
+    options = {name: str(value) for name, value in ctx.params.items() if value is not None}
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    path = workspace / "logs" / f"{ctx.info_name}-{stamp}-{os.getpid()}.jsonl"
+    with logged(path, command=ctx.info_name, options=options):
+        yield
 
 
 def read_run(config: str | None, overrides: tuple[str, ...], workspace: Path) -> "RunConfig":

@@ -1,10 +1,14 @@
 """``seje-ray train``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from seje_ray.cli.options import read_run, run_options, workspace_option
+from seje_ray.cli.options import cluster_options, read_run, run_options, workspace_option
+
+if TYPE_CHECKING:
+    from seje_ray.on_ray.address import Cluster
 
 
 @click.command("train", epilog="Example: seje-ray train --workers 8 --set loss.negatives=instance")
@@ -18,12 +22,14 @@ from seje_ray.cli.options import read_run, run_options, workspace_option
 )
 @workspace_option
 @run_options
+@cluster_options
 def command(
     workers: int | None,
     name: str | None,
     workspace: Path,
     config: str | None,
     overrides: tuple[str, ...],
+    cluster: "Cluster",
 ) -> None:
     """Train the joint embedding (phase II) with Ray Train; print what it reached on val.
 
@@ -34,6 +40,6 @@ def command(
     from seje_ray.on_ray.train import train
     from seje_ray.report.training import as_text
 
-    trained = train(run, workspace, name=name or run.name, num_workers=workers)
+    trained = train(run, workspace, name=name or run.name, num_workers=workers, cluster=cluster)
     click.echo(as_text(trained.folder))
     click.echo(f"checkpoint: {trained.best_checkpoint}")

@@ -14,10 +14,12 @@ from tqdm import tqdm
 from seje_ray.artifact import Artifact, open_artifact, write_text
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.errors import ArtifactError
+from seje_ray.on_ray.address import EMBEDDED, Cluster
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.fit import fit
-from seje_ray.on_ray.group import default_num_workers
+from seje_ray.on_ray.group import default_num_workers, require_resources
 from seje_ray.on_ray.ingest import ingest
+from seje_ray.on_ray.progress import bar
 from seje_ray.on_ray.transform import transform
 from seje_ray.recipe1m.cookbook import write_cookbook
 from seje_ray.recipe1m.records import DataError
@@ -67,6 +69,7 @@ def calibrate(
     *,
     last_stage: str | None = None,
     num_workers: int | None = None,
+    cluster: Cluster = EMBEDDED,
 ) -> Calibrated:
     """Compute SEJE's features for a data set, or for the embedded cookbook where it is None.
 
@@ -77,8 +80,10 @@ def calibrate(
         last_stage: ingest, fit or transform; None for all.
         num_workers: Processes that train a network of the calibrator together; None for one per
             GPU, and one where there is none.
+        cluster: Where to compute.
 
     Raises:
+        ResourceError: If the cluster can never hold ``num_workers``, or not see the workspace.
         DataError: If the data cannot be read at all, or none is named in the workspace of a data
             set of the user's.
     """
@@ -87,8 +92,9 @@ def calibrate(
         _require_no_real_data(workspace)
     folder = data if data is not None else _cookbook(run, workspace)
     source = open_source(folder, removed=run.data.removed)
-    with connected(num_workers or 1):
+    with connected(num_workers or 1, cluster, workspace):
         workers = num_workers or default_num_workers()
+        require_resources(workers)
         recipes = ingest(run, source, workspace, is_made_up=data is None)
         calibrator = fit(run, recipes, workspace, workers) if last >= STAGES.index("fit") else None
         if calibrator is None or last < STAGES.index("transform"):
@@ -129,9 +135,7 @@ def _cookbook(run: RunConfig, workspace: Path) -> Path:
     folder = workspace / f"cookbook-{num_recipes}-{run.seed}"
     if (folder / "layer1.json").is_file():
         return folder
-    with tqdm(
-        total=num_recipes, desc=f"{'drawing the cookbook':<22}", unit=" recipes", file=sys.stderr
-    ) as shown:
+    with bar("drawing the cookbook", num_recipes, "recipes") as shown:
         write_cookbook(
             folder,
             num_recipes=num_recipes,

@@ -1,4 +1,4 @@
-"""Start an embedded local Ray, or join the cluster that ``RAY_ADDRESS`` names.
+"""Start an embedded local Ray, or connect to the cluster that ``--address`` names.
 
 The local one is given more logical CPUs than the machine has cores, so that a request for eight
 workers on two cores shares them instead of waiting for ever (ray issue 44687).
@@ -6,44 +6,62 @@ workers on two cores shares them instead of waiting for ever (ray issue 44687).
 
 import logging
 import os
+import re
+import socket
+import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
-SETTINGS = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",  # ours say what a person needs
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # ends a training 4 s sooner
-    "RAY_BACKEND_LOG_LEVEL": "fatal",  # its C++ core prints harmless ERROR lines to the terminal
-    "RAY_DATA_USE_DATASOURCE_V2": "0",  # V2 packs small inputs into one block: one busy actor
-}
-for _name, _value in SETTINGS.items():  # Ray reads them at import, so before it
-    os.environ.setdefault(_name, _value)
+import ray
+import ray.data
+from ray.exceptions import AuthenticationError, RayError, RayTaskError
 
-import ray  # noqa: E402 (see above)
-import ray.data  # noqa: E402
-from ray.exceptions import RayError, RayTaskError  # noqa: E402
-
-from seje_ray.errors import SejeError  # noqa: E402
+import seje_ray
+from seje_ray.errors import ResourceError, SejeError
+from seje_ray.on_ray import TOKEN_FILE
+from seje_ray.on_ray.address import EMBEDDED, Cluster, mode_of
+from seje_ray.on_ray.capacity import (
+    Bundle,
+    current_nodes,
+    has_autoscaler,
+    release_room,
+    require_shared_path,
+    reserve_room,
+)
 
 NO_PROGRESS_TIMEOUT_S = 1800.0  # a shard of photos through a large CNN on one core takes minutes
+REACH_TIMEOUT_S = 5.0
+HARMLESS_LINE = b"Set ray log level from environment variable"
 
 
 @contextmanager
-def connected(num_workers: int = 1) -> Iterator[None]:
+def connected(
+    num_workers: int = 1, cluster: Cluster = EMBEDDED, workspace: Path | None = None
+) -> Iterator[None]:
     """Hold a connection to Ray; stop the embedded one at the end.
 
     Args:
         num_workers: Training processes that will run at once.
+        cluster: What to connect to.
+        workspace: Folder that every node has to see.
 
     Raises:
+        ResourceError: If the cluster cannot be reached, or does not see the workspace.
         SejeError: What a task raised for the user, without Ray's wrapping.
     """
     started = not ray.is_initialized()
     if started:
-        _start(num_workers)
+        _start(num_workers, cluster)
     _configure_data()
     try:
+        if workspace is not None and cluster.address is not None:
+            require_shared_path(workspace, cluster, current_nodes(), can_grow=has_autoscaler())
+        if cluster.gpus:
+            reserve_room(cluster.gpus, Bundle(0.0, 1.0), "--gpus")
         yield
     except RayError as error:
         cause = user_error(error)
@@ -52,6 +70,9 @@ def connected(num_workers: int = 1) -> Iterator[None]:
         raise cause from None
     finally:
         if started:
+            if cluster.address is not None:
+                with suppress(RayError, RuntimeError):  # a cluster that is gone holds nothing
+                    release_room()
             ray.shutdown()
 
 
@@ -67,34 +88,126 @@ def user_error(error: BaseException) -> SejeError | None:
     return None
 
 
+def is_embedded() -> bool:
+    """Whether this very process started the Ray that it talks to."""
+    node = ray._private.worker._global_node
+    return node is not None and bool(node.head)
+
+
 def num_gpus() -> int:
     """GPUs of the cluster, logical ones included."""
     return int(ray.cluster_resources().get("GPU", 0))
 
 
 def num_cpus() -> int:
-    """Physical cores of a local machine, or the cluster's CPUs."""
+    """CPUs of the cluster; of a single machine, at most its cores."""
     logical = int(ray.cluster_resources().get("CPU", 1))
-    return logical if "RAY_ADDRESS" in os.environ else min(logical, os.cpu_count() or 1)
+    is_single = sum(node["Alive"] for node in ray.nodes()) == 1
+    return min(logical, os.cpu_count() or 1) if is_single else logical
 
 
 def cores_per_network() -> int:
-    """Cores for each network of a pipeline: its share beside a GPU, one where there is none."""
-    return max(1, num_cpus() // (num_gpus() or num_cpus()))
+    """Cores for a network on this node: its share beside a GPU, one where there is none."""
+    here = ray.get_runtime_context().get_node_id()
+    gpus = sum(int(n["Resources"].get("GPU", 0)) for n in ray.nodes() if n["NodeID"] == here)
+    return max(1, (os.cpu_count() or 1) // gpus) if gpus else 1
 
 
-def _start(num_workers: int) -> None:
-    if "RAY_ADDRESS" in os.environ:
-        ray.init(log_to_driver=False, logging_level=logging.ERROR)
-        return
-    ray.init(
-        address="local",  # not a cluster that somebody else has started on this machine
-        num_cpus=(os.cpu_count() or 1) + num_workers + 2,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        object_store_memory=_object_store_bytes(),
+def package_folders() -> list[str]:
+    """Folders of this package and its run files: what a cluster needs of us."""
+    return [str(Path(seje_ray.__file__).parent), str(files("jobs"))]
+
+
+def auth_advice(address: str) -> str:
+    """What to do where a cluster takes no request without its token, or not with ours."""
+    mode = os.environ.get("RAY_AUTH_MODE", "unset")
+    return (
+        f"{address}: the cluster wants its token, and RAY_AUTH_MODE is {mode} here; export "
+        "RAY_AUTH_MODE=token, and put what `ray get-auth-token` prints on the head node into "
+        f"{TOKEN_FILE} or into RAY_AUTH_TOKEN"
     )
+
+
+def _start(num_workers: int, cluster: Cluster) -> None:
+    settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if mode_of(cluster.address) == "embedded":
+        with without_harmless_line():
+            ray.init(
+                address="local",
+                num_cpus=(os.cpu_count() or 1) + num_workers + 2,
+                include_dashboard=False,
+                object_store_memory=_object_store_bytes(),
+                **settings,
+            )
+        return
+    assert cluster.address is not None
+    _require_reachable(cluster.address)
+    if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:  # a job brought the package already
+        settings["runtime_env"] = {"py_modules": package_folders(), "excludes": ["__pycache__"]}
+    try:
+        with without_harmless_line():
+            ray.init(address=cluster.address, **settings)
+        _require_own_cluster()
+    except AuthenticationError as error:
+        raise ResourceError(auth_advice(cluster.address)) from error
+    except (ConnectionError, RuntimeError) as error:
+        raise ResourceError(
+            f"{cluster.address}: cannot connect to Ray from here ({_first_line(error)}); run the "
+            "command on a node of the cluster, or submit it with --address http://HEAD:8265. "
+            f"If the cluster is there: {auth_advice(cluster.address)}"
+        ) from error
+
+
+def _require_own_cluster() -> None:
+    """A job is told to connect to whichever Ray of the machine was started last (ray 2.60)."""
+    own = re.match(r"(.*/session_[^/]+)/runtime_resources/", seje_ray.__file__)
+    found = ray._private.worker._global_node.get_session_dir_path()
+    if own is not None and Path(own[1]) != Path(found):
+        ray.shutdown()
+        raise ResourceError(
+            f"this job belongs to the Ray of {own[1]} and was led to that of {found}; two clusters "
+            "on one machine need a --temp-dir each in `ray start`"
+        )
+
+
+def _require_reachable(address: str) -> None:
+    """Ray itself tries for 80 s and then exits the interpreter."""
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_TIMEOUT_S).close()
+    except OSError as error:
+        raise ResourceError(
+            f"{address}: no Ray answers ({error}); expected the address of a head node, as "
+            "`ray start --head` prints it, reachable from this machine"
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+@contextmanager
+def without_harmless_line() -> Iterator[None]:
+    """Keep what is written to stderr meanwhile, and give all but one line of it back at the end.
+
+    Ray's core says in one line that it found ``RAY_BACKEND_LOG_LEVEL`` and nothing silences that.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            kept.seek(0)
+            for line in kept:
+                if HARMLESS_LINE not in line:
+                    os.write(terminal, line)
+            os.close(terminal)
 
 
 def _object_store_bytes() -> int:

@@ -19,6 +19,7 @@ from seje_ray.artifact import (
     write_table,
 )
 from seje_ray.errors import ArtifactError
+from seje_ray.on_ray.address import EMBEDDED, Cluster
 from seje_ray.on_ray.connect import connected, cores_per_network
 from seje_ray.on_ray.shards import accelerator_actors, missing_shards, run_shards
 from seje_ray.on_ray.train import TrainedRun
@@ -32,7 +33,9 @@ from seje_ray.training.state import load_model_weights, read_origin
 BATCH_SIZE = 64  # pairs embedded at once
 
 
-def embed_partition(trained: TrainedRun, workspace: Path, partition: str) -> Artifact:
+def embed_partition(
+    trained: TrainedRun, workspace: Path, partition: str, cluster: Cluster = EMBEDDED
+) -> Artifact:
     """Embed every pair of ``partition`` with a run's best checkpoint; resumes by shard.
 
     Starts Ray only where there is something left to embed.
@@ -59,7 +62,7 @@ def embed_partition(trained: TrainedRun, workspace: Path, partition: str) -> Art
     names = [path.name for path in calibrated.shards(partition)]
     todo = missing_shards(partial, names)
     items = [{"source": str(calibrated.folder / n), "target": str(partial / n)} for n in todo]
-    with connected():
+    with connected(1, cluster, workspace):
         operator = accelerator_actors(EmbedShards, checkpoint=str(trained.best_checkpoint))
         run_shards(f"embedding {partition}", items, [operator], done=len(names) - len(todo))
     manifest = build_manifest(plan, partial)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seje_ray.artifact import open_artifact
+from seje_ray.on_ray.address import EMBEDDED, Cluster
 from seje_ray.on_ray.embed import embed_partition
 from seje_ray.on_ray.train import TrainedRun
 from seje_ray.report.evaluation import GalleryLines, evaluate
@@ -22,7 +23,12 @@ class EvaluatedRun:
 
 
 def evaluate_run(
-    trained: TrainedRun, workspace: Path, *, partition: str, gallery_sizes: tuple[int, ...]
+    trained: TrainedRun,
+    workspace: Path,
+    *,
+    partition: str,
+    gallery_sizes: tuple[int, ...],
+    cluster: Cluster = EMBEDDED,
 ) -> EvaluatedRun:
     """Embed ``partition`` with a training's best checkpoint and measure it by METHOD 6.
 
@@ -31,12 +37,13 @@ def evaluate_run(
         workspace: Folder of the artifacts it was trained on.
         partition: train, val or test.
         gallery_sizes: Pairs per gallery; empty takes the run's.
+        cluster: Where to embed.
 
     Raises:
         ArtifactError: If the data is missing or not what the run was trained on.
     """
     run, _ = read_origin(trained.best_checkpoint)
-    embedded = embed_partition(trained, workspace, partition)
+    embedded = embed_partition(trained, workspace, partition, cluster)
     embeddings = load_embeddings(embedded.shards(partition))
     galleries = evaluate(
         embeddings,

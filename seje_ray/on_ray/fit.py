@@ -27,6 +27,7 @@ from seje_ray.artifact import (
 )
 from seje_ray.calibration.fit_worker import FitWorker, OneFitWorker
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
+from seje_ray.log import logged
 from seje_ray.on_ray.component_fits import FitInputs
 from seje_ray.on_ray.components import Component, generations
 from seje_ray.on_ray.connect import num_cpus, num_gpus
@@ -149,10 +150,12 @@ def _fit_and_commit(name: str, settings: Mapping[str, str], board: Any, worker: 
     plan = component.plan(run, recipes, Path(folder))
     target = Path(folder) / name
     partial = begin(target, plan)
+    log = target.parent.parent / "logs" / f"fit-{name}-{worker.rank}.jsonl"
     report = reporter(board, f"fitting {name.replace('_', ' ')}") if worker.rank == 0 else None
-    fitted, facts = component.fit(
-        FitInputs(run, recipes, Path(folder), partial / STATE, worker, report)
-    )
+    with logged(log, component=name, device=worker.device):
+        fitted, facts = component.fit(
+            FitInputs(run, recipes, Path(folder), partial / STATE, worker, report)
+        )
     if worker.rank > 0:
         return
     fitted.save(partial)

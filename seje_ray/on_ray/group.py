@@ -1,8 +1,7 @@
 """A group of Ray Train processes that compute one thing together."""
 
 import json
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,16 @@ import torch
 from torch import nn
 
 from seje_ray.errors import ResourceError
-from seje_ray.on_ray.connect import num_gpus, user_error
+from seje_ray.on_ray.capacity import (
+    Bundle,
+    current_nodes,
+    has_autoscaler,
+    num_fitting,
+    refusal,
+    reserve_room,
+    worker_bundle,
+)
+from seje_ray.on_ray.connect import is_embedded, num_gpus, user_error
 
 MAX_RESTARTS = 3  # of the group, after a worker or its node died
 COLLECTIVE_TIMEOUT_S = 1800.0  # after which a worker gives up on the others
@@ -76,19 +84,17 @@ def run_group(
         SejeError: What a worker raised for the user.
         ResourceError: If the cluster can never hold ``num_workers``.
     """
-    require_resources(num_workers)
+    bundle = require_resources(num_workers)
+    reserve_room(num_workers, bundle)
     forget_broken_list(folder)
-    gpus = num_gpus()
     trainer = ray.train.torch.TorchTrainer(
         function,
         train_loop_config=config,
-        torch_config=ray.train.torch.TorchConfig(
-            backend=_backend(num_workers, gpus), timeout_s=timeout_s
-        ),
+        torch_config=ray.train.torch.TorchConfig(backend=_backend(bundle), timeout_s=timeout_s),
         scaling_config=ray.train.ScalingConfig(
             num_workers=num_workers,
-            use_gpu=gpus > 0,
-            resources_per_worker=_per_worker(num_workers, gpus),
+            use_gpu=bundle.gpus > 0,
+            resources_per_worker=bundle.resources(),
         ),
         run_config=_run_config(folder),
     )
@@ -141,42 +147,30 @@ def _first_cause(error: Exception) -> Exception:
     return error
 
 
-def _per_worker(num_workers: int, gpus: int) -> dict[str, float]:
-    """One CPU each, and a GPU or the part of one that its share allows."""
-    if gpus == 0:
-        return {"CPU": 1}
-    return {"CPU": 1, "GPU": 1 / math.ceil(num_workers / gpus)}
-
-
-def _backend(num_workers: int, gpus: int) -> str:
+def _backend(bundle: Bundle) -> str:
     """NCCL refuses two processes on one GPU, and knows no CPU."""
-    return "nccl" if torch.cuda.is_available() and num_workers <= gpus else "gloo"
+    if bundle.gpus < 1:
+        return "gloo"
+    # The driver's own node, a head without a GPU perhaps, does not count.
+    sees_cuda = _sees_cuda.options(num_cpus=0, num_gpus=1).remote()
+    return "nccl" if ray.get(sees_cuda) else "gloo"
 
 
-def require_resources(num_workers: int) -> None:
-    """Refuse what the cluster can never give, before anything starts."""
+@ray.remote
+def _sees_cuda() -> bool:
+    return bool(torch.cuda.is_available())
+
+
+def require_resources(num_workers: int) -> Bundle:
+    """What each worker is to take; refuse what the cluster can never give.
+
+    Raises:
+        ResourceError: With the figures, before anything starts.
+    """
     if num_workers < 1:
         raise ResourceError(f"--workers must be at least 1, got {num_workers}")
-    need = _per_worker(num_workers, num_gpus())
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    found = num_places(nodes, need)
-    if num_workers > found:
-        each = " and ".join(f"{amount:.3g} {kind}" for kind, amount in need.items())
-        raise ResourceError(
-            f"--workers {num_workers}: each worker needs {each} of one node, the cluster has room "
-            f"for {found}; lower --workers or add nodes"
-        )
-
-
-def num_places(nodes: Sequence[Mapping[str, float]], need: Mapping[str, float]) -> int:
-    """Workers that fit on the nodes together, where none may be split over two.
-
-    Args:
-        nodes: Resources of each node, by kind.
-        need: Resources of one worker, by kind.
-    """
-    rounding = 1e-6  # three workers of a third of a GPU each fit on it
-    return sum(
-        min(int(node.get(kind, 0) / amount + rounding) for kind, amount in need.items())
-        for node in nodes
-    )
+    nodes = current_nodes()
+    bundle = worker_bundle(num_workers, nodes, shares_gpus=is_embedded())
+    if num_fitting(bundle, nodes) < num_workers and not has_autoscaler():
+        raise refusal(num_workers, bundle, nodes, "--workers")
+    return bundle

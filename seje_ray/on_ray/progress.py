@@ -67,8 +67,12 @@ def reporter(board: Any, name: str) -> Report:
 
 
 def bar(description: str, total: float, unit: str, done: float = 0) -> "tqdm[Any]":
-    """A progress bar on stderr, with the time left at the speed since ``done`` units."""
-    return tqdm(
+    """A progress bar on stderr, with the time left at the speed since ``done`` units.
+
+    Where stderr is a file, it is a line now and then.
+    """
+    shape = tqdm if sys.stderr.isatty() else _Lines
+    return shape(
         total=total,
         initial=done,
         desc=f"{description:<22}",
@@ -79,6 +83,31 @@ def bar(description: str, total: float, unit: str, done: float = 0) -> "tqdm[Any
         bar_format="{desc} {percentage:3.0f}%|{bar:24}| {n_fmt}/{total_fmt}{unit} "
         "[{elapsed}<{remaining}]{postfix}",
     )
+
+
+class _Lines(tqdm):  # type: ignore[type-arg]
+    """A bar that never goes back in its line, for logs that are read line by line."""
+
+    @staticmethod
+    def status_printer(file: Any) -> Any:
+        """Print each status in a line of its own."""
+
+        def show(status: str) -> None:
+            if status.strip():
+                file.write(status.rstrip() + "\n")
+                file.flush()
+
+        return show
+
+    def moveto(self, n: int) -> None:
+        """Stay: there is no screen to move on."""
+
+    def close(self) -> None:
+        """Print the last status, and nothing to wipe it."""
+        if not self.disable:
+            self.refresh()
+            self.sp = None
+        super().close()
 
 
 class Bars:

@@ -56,7 +56,7 @@ def _task_cpus() -> float:
     """
     nodes = [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]]
     share_left = 1 - MAX_POOLS * ACTOR_CPUS
-    return min(1.0, round(share_left * sum(nodes) / len(nodes), 3))
+    return float(min(1.0, round(share_left * sum(nodes) / len(nodes), 3)))
 
 
 def cpu_actors(stage: type, **arguments: Any) -> Operator:

@@ -10,6 +10,7 @@ from seje_ray import __version__
 from seje_ray.artifact import Artifact, open_artifact, require_equal_hash, write_json
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError, SejeError
+from seje_ray.on_ray.address import EMBEDDED, Cluster
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.group import (
     COLLECTIVE_TIMEOUT_S,
@@ -42,14 +43,21 @@ class TrainedRun:
     metrics: dict[str, float]  # of the best epoch
 
 
-def train(run: RunConfig, workspace: Path, *, name: str, num_workers: int | None) -> TrainedRun:
+def train(
+    run: RunConfig,
+    workspace: Path,
+    *,
+    name: str,
+    num_workers: int | None,
+    cluster: Cluster = EMBEDDED,
+) -> TrainedRun:
     """Train ``run`` on the workspace's calibrated data, as ``workspace/runs/NAME``.
 
     The same name again goes on from the last checkpoint, or returns at once when it is finished.
 
     Raises:
         ArtifactError: If the data is not calibrated, or the name belongs to another run.
-        ResourceError: If the cluster can never hold ``num_workers``.
+        ResourceError: If the cluster can never hold ``num_workers``, or not see the workspace.
         DivergedError: If the loss is not finite.
     """
     calibrated = open_artifact(workspace / "calibrated", "calibrated")
@@ -60,7 +68,7 @@ def train(run: RunConfig, workspace: Path, *, name: str, num_workers: int | None
         known = open_run(workspace, name)
         if _is_complete(known, run):
             return known
-    with connected(num_workers or 1):
+    with connected(num_workers or 1, cluster, workspace):
         workers = num_workers or default_num_workers()
         require_resources(workers)
         folder.mkdir(parents=True, exist_ok=True)

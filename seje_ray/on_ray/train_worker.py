@@ -14,6 +14,7 @@ from torch import Tensor
 from seje_ray.artifact import Artifact, open_artifact, write_text
 from seje_ray.config import RunConfig, run_from_json
 from seje_ray.errors import ArtifactError, SejeError
+from seje_ray.log import event, logged
 from seje_ray.models.image_backbone import BackboneError
 from seje_ray.on_ray.group import KEEP, GroupMember
 from seje_ray.on_ray.progress import reporter
@@ -38,7 +39,10 @@ def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
     calibrated = open_artifact(Path(config["calibrated"]), "calibrated")
     workers_here = ray.train.get_context().get_local_world_size()
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers_here))
-    with RayWorker(run, calibrated, Path(config["folder"]), config["board"]) as worker:
+    folder = Path(config["folder"])
+    log = folder / "logs" / f"worker-{ray.train.get_context().get_world_rank()}.jsonl"
+    with logged(log), RayWorker(run, calibrated, folder, config["board"]) as worker:
+        event("joined", rank=worker.rank, world_size=worker.world_size, device=worker.device)
         try:
             trainer = Trainer(
                 run, origin_of(calibrated), loaders_of(run, calibrated, worker), worker
@@ -48,6 +52,7 @@ def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
         except BackboneError:  # may strike one worker alone, so Ray has to end the others
             raise
         except SejeError as error:  # repeats itself: no restart of the worker group would mend it
+            event("refused", error=error)
             return {"error": str(error)}
     return {"num_epochs": progress.num_epochs}
 
@@ -134,6 +139,7 @@ class RayWorker(GroupMember):
         name: str,
     ) -> None:
         """Write history, timings and TensorBoard on rank 0; hand the checkpoint to Ray Train."""
+        event("epoch", metrics=dict(metrics), timings=dict(timings))
         if self._curves is not None:
             self._curves.add_numbers(metrics, timings)
         self._report({**metrics, KEEP: self._keep()}, checkpoint_dir, name)
@@ -170,6 +176,7 @@ class RayWorker(GroupMember):
 
     def warn(self, text: str) -> None:
         """Let the driver write a line."""
+        event("warning", text=text)
         self._board.warn.remote(text)
 
     def progress(self, done: int, total: int, text: str) -> None:

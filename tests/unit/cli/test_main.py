@@ -159,7 +159,8 @@ def test_show_run_prints_a_run_file_that_reads_back_the_same(tmp_path, name):
 def test_each_driver_of_jobs_is_the_command_of_its_name():
     """``python -m jobs.train`` is ``seje-ray train``."""
     jobs = Path(__file__).parents[3] / "jobs"
-    for driver in sorted(jobs.glob("[a-z]*.py")):
+    drivers = [path for path in jobs.glob("[a-z]*.py") if path.stem != "pipeline"]
+    for driver in sorted(drivers):
         done = subprocess.run(
             [sys.executable, "-m", f"jobs.{driver.stem}", "--help"],
             cwd=jobs.parent,

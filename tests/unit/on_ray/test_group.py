@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from seje_ray.on_ray.group import CHECKPOINT_LIST, forget_broken_list, num_places
+from seje_ray.on_ray.group import CHECKPOINT_LIST, forget_broken_list
 
 
 def listed(*names):
@@ -38,19 +38,3 @@ def test_a_run_without_a_list_is_left_alone(tmp_path):
     """Nothing was started yet, or not even the folder is there."""
     forget_broken_list(tmp_path / "none")
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("nodes", "need", "places"),
-    [
-        ([{"CPU": 3}, {"CPU": 2.5}], {"CPU": 1}, 5),
-        ([{"CPU": 16, "GPU": 8}], {"CPU": 1, "GPU": 1}, 8),
-        ([{"CPU": 16, "GPU": 1}], {"CPU": 1, "GPU": 1 / 3}, 3),
-        ([{"CPU": 2, "GPU": 2}, {"CPU": 8}], {"CPU": 1, "GPU": 0.25}, 2),
-        ([{"CPU": 8}], {"CPU": 1, "GPU": 1}, 0),
-        ([], {"CPU": 1}, 0),
-    ],
-)
-def test_workers_are_counted_node_by_node(nodes, need, places):
-    """Thirds of a GPU add up to it; CPUs of one node help no GPU of another."""
-    assert num_places(nodes, need) == places

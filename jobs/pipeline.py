@@ -1,0 +1,42 @@
+"""Driver of a Ray job: ``python -m jobs.pipeline`` is calibrate, train and evaluate in a row.
+
+Each command takes those of the options that it knows. A step that fails ends the job; the same
+line again goes on there.
+"""
+
+import sys
+
+import click
+
+from seje_ray.cli.main import cli
+
+STEPS = ("calibrate", "train", "evaluate")
+
+
+def words_of(step: str, words: list[str]) -> list[str]:
+    """The options among ``words`` that ``step`` knows, with their values; and what no step does."""
+    context = click.Context(cli)
+    options = {
+        name: {opt: p for p in cli.get_command(context, name).params for opt in p.opts}
+        for name in STEPS
+    }
+    kept: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        name, has_value, _ = word.partition("=")
+        known = next((by[name] for by in options.values() if name in by), None)
+        taken = [word]
+        if known is not None and not has_value and not getattr(known, "is_flag", False):
+            taken += [value for value in [next(rest, None)] if value is not None]
+        if known is None or name in options[step]:
+            kept += taken
+    return kept
+
+
+if __name__ == "__main__":
+    for step in STEPS:
+        try:
+            cli([step, *words_of(step, sys.argv[1:])])
+        except SystemExit as end:
+            if end.code:
+                raise

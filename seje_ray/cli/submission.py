@@ -1,0 +1,75 @@
+"""A command line as a job: the same words again, with paths that mean the same elsewhere."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from seje_ray.cli.options import read_run
+from seje_ray.on_ray.request import Request
+
+CLIENT_SIDE = ("address", "detach")  # options that the job gets no copy of
+RUN_FILE = "run.yaml"  # name under which a run file travels
+
+
+def request_of(ctx: click.Context) -> Request:
+    """The invocation in ``ctx`` as a job.
+
+    Raises:
+        ConfigError: If the run file that it names is not valid.
+    """
+    params = ctx.params
+    given = {
+        param.name: param
+        for param in ctx.command.params
+        if isinstance(param, click.Option) and param.name not in CLIENT_SIDE
+    }
+    files = {}
+    arguments: list[str] = []
+    for name, option in given.items():
+        value = params.get(str(name))
+        if name == "config" and value is not None and Path(value).is_file():
+            files[RUN_FILE] = Path(value).absolute()
+            value = RUN_FILE
+        is_default = ctx.get_parameter_source(str(name)) is ParameterSource.DEFAULT
+        if not is_default or isinstance(value, Path):
+            arguments += words_of(option, value)
+    return Request(
+        command=str(ctx.info_name),
+        name=_name(params),
+        workspace=str(params.get("workspace", "")),
+        arguments=tuple(arguments),
+        files=files,
+    )
+
+
+def words_of(option: click.Option, value: Any) -> list[str]:
+    """The words that give ``option`` this value; a local path becomes absolute."""
+    flag = max(option.opts, key=len)
+    if value is None:
+        return []
+    if option.is_flag:
+        off = [name for name in option.secondary_opts if name.startswith("--")]
+        return [flag] if value else off[:1]
+    values: Iterable[Any] = value if option.multiple else (value,)
+    return [word for one in values for word in (flag, _text(one))]
+
+
+def _text(value: Any) -> str:
+    return str(value.absolute()) if isinstance(value, Path) else str(value)
+
+
+def _name(params: dict[str, Any]) -> str:
+    """What tells two jobs of one command and workspace apart."""
+    parts = []
+    if "name" in params:
+        name = params["name"]
+        if name is None and "config" in params:
+            name = read_run(params["config"], params["overrides"], params["workspace"]).name
+        parts.append(name or "newest")
+    elif params.get("config") is not None:
+        read_run(params["config"], params["overrides"], params["workspace"])  # refuses it here
+    parts += [params["partition"]] if "partition" in params else []
+    return "-".join(parts)

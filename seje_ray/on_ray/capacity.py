@@ -1,0 +1,185 @@
+"""What a cluster can hold: refuse what it never can, wait for what its autoscaler can bring."""
+
+import json
+import math
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import ray
+import ray.autoscaler.sdk
+from ray._private.ray_constants import DEBUG_AUTOSCALING_STATUS
+from ray._raylet import GcsClient  # type: ignore[attr-defined]
+from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
+from ray.experimental.internal_kv import _internal_kv_get
+
+from seje_ray.errors import ResourceError
+from seje_ray.on_ray.address import Cluster
+
+SMALLEST_SHARE = 1 / 64  # of a CPU, that a worker gets where there are few
+TELL_EVERY_S = 30.0
+POLL_S = 2.0
+PATIENCE_S = 1800.0  # with an autoscaler that brings no node
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What one machine offers."""
+
+    cpus: float
+    gpus: float = 0.0
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What one worker takes of one machine."""
+
+    cpus: float
+    gpus: float = 0.0
+
+    def resources(self) -> dict[str, float]:
+        """As Ray names them."""
+        return {k: v for k, v in (("CPU", self.cpus), ("GPU", self.gpus)) if v}
+
+    def __str__(self) -> str:
+        return " and ".join(f"{number:g} {name}" for name, number in self.resources().items())
+
+
+def num_fitting(bundle: Bundle, nodes: Iterable[Node]) -> int:
+    """How many bundles ``nodes`` hold at once; a bundle never spans two machines."""
+    return sum(
+        min(
+            math.floor(have / want + 1e-9)
+            for have, want in ((node.cpus, bundle.cpus), (node.gpus, bundle.gpus))
+            if want > 0
+        )
+        for node in nodes
+    )
+
+
+def worker_bundle(num_workers: int, nodes: Iterable[Node], *, shares_gpus: bool) -> Bundle:
+    """What each of ``num_workers`` is to take.
+
+    One CPU, and one GPU where the cluster has any. Where CPUs are too few, workers share them;
+    GPUs are shared only on an embedded Ray (``shares_gpus``), since two processes of one
+    training on a GPU are slower than one.
+    """
+    nodes = list(nodes)
+    total = sum(node.gpus for node in nodes)
+    gpus = 0.0
+    if total:
+        gpus = 1 / math.ceil(num_workers / total) if shares_gpus else 1.0
+    whole = Bundle(1.0, gpus)
+    bundle = whole
+    while num_fitting(bundle, nodes) < num_workers:
+        bundle = Bundle(bundle.cpus / 2, gpus)
+        if bundle.cpus < SMALLEST_SHARE:
+            return whole  # less of a CPU each would not help either
+    return bundle
+
+
+def refusal(num: int, bundle: Bundle, nodes: Iterable[Node], asked: str) -> ResourceError:
+    """The error that says in figures why ``nodes`` do not hold what was asked for."""
+    nodes = list(nodes)
+    return ResourceError(
+        f"{asked} {num}: each needs {bundle}, and only {num_fitting(bundle, nodes)} fit on "
+        f"{described(nodes)}; lower {asked} or add nodes"
+    )
+
+
+def described(nodes: Iterable[Node]) -> str:
+    """Nodes in figures, equal ones together: ``2 nodes of 8 CPUs and 4 GPUs``."""
+    kinds: dict[tuple[float, float], int] = {}
+    for node in nodes:
+        kinds[node.cpus, node.gpus] = kinds.get((node.cpus, node.gpus), 0) + 1
+    parts = [
+        f"{number} node{'s' if number > 1 else ''} of {cpus:g} CPUs"
+        + (f" and {gpus:g} GPUs" if gpus else "")
+        for (cpus, gpus), number in sorted(kinds.items(), reverse=True)
+    ]
+    return ", ".join(parts) or "no node"
+
+
+def current_nodes() -> list[Node]:
+    """The machines that are there."""
+    return [_node(n["Resources"], n["NodeManagerAddress"]) for n in ray.nodes() if n["Alive"]]
+
+
+def has_autoscaler() -> bool:
+    """Whether somebody brings the nodes that are asked for.
+
+    Ray 2.60 says neither this nor how many there can be in public: the new autoscaler leaves a
+    version with the head, the old one node types of its own.
+    """
+    client = GcsClient(address=ray.get_runtime_context().gcs_address)
+    status = GetClusterStatusReply.FromString(client.get_cluster_status())
+    if status.autoscaling_state.autoscaler_state_version:
+        return True
+    told = _internal_kv_get(DEBUG_AUTOSCALING_STATUS)
+    report = (json.loads(told).get("autoscaler_report") or {}) if told else {}
+    types = report.get("node_type_mapping") or {}
+    return any(name != f"node_{node}" for node, name in types.items())
+
+
+def _node(resources: Mapping[str, Any], host: str) -> Node:
+    return Node(float(resources.get("CPU", 0)), float(resources.get("GPU", 0)), host)
+
+
+def require_shared_path(
+    workspace: Path, cluster: Cluster, nodes: Iterable[Node], *, can_grow: bool
+) -> None:
+    """Refuse a folder of one machine where the work runs on several.
+
+    Raises:
+        ResourceError: If the nodes have several hosts, or an autoscaler can bring more.
+    """
+    hosts = {node.host for node in nodes}
+    if cluster.address is None or cluster.shared_path or (len(hosts) < 2 and not can_grow):
+        return
+    number = f"{len(hosts)} machines" if len(hosts) > 1 else "an autoscaler that adds machines"
+    raise ResourceError(
+        f"{workspace}: a local path, and the cluster has {number}; what one machine writes the "
+        "others must read. Put --workspace and --data on a disk that all of them mount under the "
+        "same path, e.g. NFS, and say so with --shared-path"
+    )
+
+
+def reserve_room(num: int, bundle: Bundle, asked: str = "--workers") -> None:
+    """Wait, with a word now and then, until ``num`` bundles fit; nobody says if they never can.
+
+    Raises:
+        ResourceError: With the figures; at once without an autoscaler, and else when it has
+            brought no node for long.
+    """
+    nodes = current_nodes()
+    if num_fitting(bundle, nodes) >= num:
+        return
+    if not has_autoscaler():
+        raise refusal(num, bundle, nodes, asked)
+    ray.autoscaler.sdk.request_resources(bundles=[bundle.resources()] * num)
+    told, grew = -math.inf, time.monotonic()
+    while num_fitting(bundle, nodes) < num:
+        if time.monotonic() - grew > PATIENCE_S:
+            ray.autoscaler.sdk.request_resources(bundles=[])
+            raise refusal(num, bundle, nodes, asked)
+        if time.monotonic() - told >= TELL_EVERY_S:
+            told = time.monotonic()
+            click.echo(
+                f"waiting for nodes: {asked} {num} needs {num} x {bundle}, "
+                f"{num_fitting(bundle, nodes)} fit on {described(nodes)}; the autoscaler was "
+                "asked for more",
+                file=sys.stderr,
+            )
+        time.sleep(POLL_S)
+        before, nodes = len(nodes), current_nodes()
+        grew = time.monotonic() if len(nodes) > before else grew
+
+
+def release_room() -> None:
+    """Let the autoscaler take away what nobody uses."""
+    ray.autoscaler.sdk.request_resources(bundles=[])

@@ -1,0 +1,20 @@
+"""A command that is to run on a cluster; loads no Ray, so that the command line can make one."""
+
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A command line with paths that mean the same on the cluster."""
+
+    command: str
+    name: str  # which run; the same command, name and workspace is the same job
+    workspace: str
+    arguments: tuple[str, ...]
+    files: dict[str, Path] = field(default_factory=dict)  # what travels: its name there, and it
+
+    def __str__(self) -> str:
+        """What a person would type."""
+        return shlex.join(["seje-ray", self.command, *self.arguments])

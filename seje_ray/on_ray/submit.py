@@ -1,0 +1,242 @@
+"""Run a command as a Ray job: submit it once, follow it, find it again.
+
+The job is the same command line again on the cluster, ``python -m seje_ray ... --address auto``.
+It brings this package and its run file, never data or a workspace.
+"""
+
+import asyncio
+import logging
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seje_ray import __version__
+from seje_ray.errors import SejeError
+from seje_ray.on_ray.connect import auth_advice, package_folders
+from seje_ray.on_ray.job import (
+    Job,
+    entrypoint,
+    files_digest,
+    job_key,
+    job_of,
+    next_id,
+    submissions,
+)
+from seje_ray.on_ray.job_log import LogView
+from seje_ray.on_ray.request import Request
+from seje_ray.stdout_mark import MARKED
+
+POLL_S = 1.0
+START_TIMEOUT_S = 120.0  # until a cluster takes jobs
+NOT_READY = "No available agent"
+TALKATIVE = (
+    "ray.dashboard.modules.dashboard_sdk",
+    "ray.dashboard.modules.job.sdk",
+    "ray._private.runtime_env.packaging",
+)
+END_TIMEOUT_S = 60.0  # from the end of the log to the status that says so
+
+
+class JobError(SejeError):
+    """A job server or a job is not there, or not as it was asked for."""
+
+
+class JobServer:
+    """The job server of a cluster, on its head node."""
+
+    def __init__(self, address: str) -> None:
+        """Connect.
+
+        Raises:
+            JobError: If nobody answers there, or not to us.
+        """
+        self.address = address
+        self._client = _asked(address, lambda: _client(address))
+
+    def submit(self, request: Request) -> str:
+        """Submit a command, or find it where it runs already; return the job's id.
+
+        Raises:
+            JobError: If it runs with other options, or the server takes no job.
+        """
+        key = job_key(request.command, request.name, request.workspace)
+        jobs = {job.id: job for job in self.jobs()}
+        line = str(request)
+        active = [jobs[i] for i in submissions(key, jobs) if jobs[i].is_active]
+        if active:
+            return self._attached(active[-1], line, request)
+        job = next_id(key, jobs)
+        with tempfile.TemporaryDirectory() as folder:
+            for name, path in request.files.items():
+                shutil.copyfile(path, Path(folder) / name)
+            environment: dict[str, Any] = {
+                "py_modules": package_folders(),
+                "excludes": ["__pycache__"],
+                "env_vars": {MARKED: "1"},
+            }
+            if request.files:
+                environment["working_dir"] = folder
+            self._ask_patiently(
+                lambda: self._client.submit_job(
+                    entrypoint=entrypoint(request.command, request.arguments),
+                    submission_id=job,
+                    runtime_env=environment,
+                    metadata={
+                        "seje_ray": __version__,
+                        "command_line": line,
+                        "files": files_digest(request.files),
+                    },
+                )
+            )
+        click.echo(f"submitted {job} to {self.address}", file=sys.stderr)
+        return job
+
+    def _attached(self, job: Job, line: str, request: Request) -> str:
+        details = self._ask(lambda: self._client.get_job_info(job.id))
+        same_files = (details.metadata or {}).get("files") == files_digest(request.files)
+        if job.command_line != line or not same_files:
+            raise JobError(
+                f"{job.id}: this run is active with other options or another run file "
+                f"({job.command_line}); stop it with `seje-ray job stop {job.id} --address "
+                f"{self.address}`, or choose another --run or --workspace"
+            )
+        click.echo(f"{job.id} is active already; attached to it", file=sys.stderr)
+        return job.id
+
+    def jobs(self) -> list[Job]:
+        """Jobs that were submitted to this server, oldest first."""
+        found = self._ask(self._client.list_jobs)
+        jobs = [job_of(details) for details in found if details.submission_id]
+        return sorted(jobs, key=lambda job: job.started or 0.0)
+
+    def job(self, job: str) -> Job:
+        """One job, by its id or the beginning of it; the newest of those that fit.
+
+        Raises:
+            JobError: If there is none.
+        """
+        jobs = self.jobs()
+        exact = [one for one in jobs if one.id == job]
+        fitting = exact or [one for one in jobs if one.id.startswith(job)]
+        if not fitting:
+            known = ", ".join(one.id for one in jobs[-8:]) or "no job"
+            raise JobError(f"{job}: no such job at {self.address}; it knows {known}")
+        return fitting[-1]
+
+    def stop(self, job: str) -> None:
+        """Ask a job to end; what it finished stays, and the same command goes on from there."""
+        self._ask(lambda: self._client.stop_job(job))
+
+    def logs(self, job: str) -> str:
+        """All that a job printed so far."""
+        return str(self._ask(lambda: self._client.get_job_logs(job)))
+
+    def follow(self, job: str) -> int:
+        """Show a job's log until it ends; return its exit code.
+
+        Raises:
+            Detached: At Ctrl-C; the job goes on.
+        """
+        view = LogView()
+        try:
+            while not asyncio.run(self._is_shown_to_its_end(job, view)):
+                if not self.job(job).is_active:
+                    break
+                click.echo(f"{self.address}: connection lost, trying again", file=sys.stderr)
+                time.sleep(POLL_S)
+            view.close()
+            return self._outcome(job)
+        except KeyboardInterrupt as error:
+            raise Detached(job, self.address) from error
+
+    async def _is_shown_to_its_end(self, job: str, view: "LogView") -> bool:
+        from aiohttp import ClientError
+
+        view.begin()
+        try:
+            async for text in self._client.tail_job_logs(job):
+                view.show(text)
+        except (ClientError, OSError, RuntimeError):  # the connection, not the job
+            return False
+        return True
+
+    def _outcome(self, name: str) -> int:
+        """Wait for the status that belongs to the end of the log."""
+        deadline = time.monotonic() + END_TIMEOUT_S
+        job = self.job(name)
+        while job.is_active and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+            job = self.job(name)
+        if job.status == "SUCCEEDED":
+            return 0
+        if job.exit_code is None or job.status == "STOPPED":
+            click.echo(f"{job.id}: {job.status.lower()}. {job.message}", file=sys.stderr)
+        return job.exit_code or 1
+
+    def _ask_patiently(self, question: Callable[[], Any]) -> Any:
+        """A cluster that has just started takes no job for some seconds."""
+        deadline, told = time.monotonic() + START_TIMEOUT_S, False
+        while True:
+            try:
+                return self._ask(question)
+            except JobError as error:
+                if NOT_READY not in str(error):
+                    raise
+                if time.monotonic() > deadline:
+                    raise JobError(
+                        f"{self.address}: the cluster takes no job: its head node runs no "
+                        "dashboard agent. Another Ray there may hold its port; start the head "
+                        "with --dashboard-agent-listen-port=0, see `seje-ray doctor` there"
+                    ) from error
+            if not told:
+                click.echo(f"{self.address}: waiting for the cluster to be ready", file=sys.stderr)
+                told = True
+            time.sleep(POLL_S)
+
+    def _ask(self, question: Callable[[], Any]) -> Any:
+        return _asked(self.address, question)
+
+
+class Detached(KeyboardInterrupt):
+    """Ctrl-C while a job is followed: only the following ends."""
+
+    def __init__(self, job: str, address: str) -> None:
+        super().__init__(
+            f"Detached; the job goes on. Come back: seje-ray job logs -f {job} --address {address}"
+            f"; end it: seje-ray job stop {job} --address {address}"
+        )
+
+
+def _client(address: str) -> Any:
+    from ray.job_submission import JobSubmissionClient
+
+    for name in TALKATIVE:  # they tell of each package and connection
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return JobSubmissionClient(address)
+
+
+def _asked(address: str, question: Callable[[], Any]) -> Any:
+    """Ask the server; say what a person can do where it does not answer.
+
+    Raises:
+        JobError: If it does not.
+    """
+    from ray.exceptions import AuthenticationError
+
+    try:
+        return question()
+    except AuthenticationError as error:
+        raise JobError(auth_advice(address)) from error
+    except ConnectionError as error:
+        raise JobError(
+            f"{address}: no job server answers; expected the dashboard of a head node, "
+            "e.g. http://HEAD:8265 after `ray start --head` with ray[default] installed there"
+        ) from error
+    except RuntimeError as error:
+        raise JobError(f"{address}: {error}") from error

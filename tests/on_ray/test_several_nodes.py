@@ -1,0 +1,98 @@
+"""A head and two more nodes, on one machine: the same results, also when a node is lost."""
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from ray.cluster_utils import Cluster as Nodes
+
+from seje_ray.on_ray.address import Cluster
+from seje_ray.on_ray.calibrate import calibrate
+from seje_ray.on_ray.train import train
+from tests.on_ray.tiny import tiny_run
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+PATIENCE_S = 300.0
+NODE = {"num_cpus": 4, "object_store_memory": 150 * 2**20}
+
+
+@pytest.fixture
+def nodes():
+    """A head without CPUs, so that all work is elsewhere, and two nodes of four."""
+    head = {"num_cpus": 0, "object_store_memory": 150 * 2**20, "include_dashboard": False}
+    found = Nodes(initialize_head=True, head_node_args=head)
+    for _ in range(2):
+        found.add_node(**NODE)
+    found.wait_for_nodes()
+    yield found
+    found.shutdown()
+
+
+class LosesTheNodeOf:
+    """Kills, as a power cut would, the node on which a process runs, once it has logged."""
+
+    def __init__(self, nodes, log: Path, event: str):
+        self._nodes, self._log, self._event = nodes, log, event
+        self.is_lost = False
+        self._thread = threading.Thread(target=self._lose, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._thread.join(timeout=30)
+
+    def _lose(self):
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            lines = self._log.read_text().splitlines() if self._log.is_file() else []
+            events = [json.loads(line) for line in lines if line.endswith("}")]
+            if any(event["event"] == self._event for event in events):
+                raylet = _parent(events[0]["pid"])
+                [node] = [
+                    node
+                    for node in self._nodes.worker_nodes
+                    if node.all_processes["raylet"][0].process.pid == raylet
+                ]
+                self._nodes.remove_node(node, allow_graceful=False)
+                self.is_lost = True
+                return
+            time.sleep(0.02)
+
+
+def _parent(pid):
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("PPid:")[1].split()[0])
+
+
+def test_a_lost_node_changes_no_result(nodes, workspace, calibrated, tmp_path):
+    """Once while a part is fitted, once after the first epoch of four workers.
+
+    Calibrated are the bytes of a local run; the history is that of four workers here.
+    """
+    cluster = Cluster(nodes.address, shared_path=True)
+    with LosesTheNodeOf(
+        nodes, tmp_path / "logs" / "fit-image_categorizer-0.jsonl", "started"
+    ) as cut:
+        found = calibrate(tiny_run(), None, tmp_path, cluster=cluster)
+    assert cut.is_lost
+    assert found.calibrated is not None
+    assert found.calibrated.content_hash == calibrated.calibrated.content_hash
+
+    nodes.add_node(**NODE)
+    nodes.wait_for_nodes()
+    run = tiny_run("train.num_epochs=6")
+    log = tmp_path / "runs" / "four" / "logs" / "worker-0.jsonl"
+    with LosesTheNodeOf(nodes, log, "epoch") as cut:
+        shared = train(run, tmp_path, name="four", num_workers=4, cluster=cluster)
+    assert cut.is_lost
+    alone = train(run, workspace, name="four", num_workers=4)
+
+    histories = [(one.folder / "history.jsonl").read_text() for one in (shared, alone)]
+    assert histories[0] == histories[1]
+    starts = [json.loads(line)["event"] for line in log.read_text().splitlines()]
+    assert starts.count("joined") >= 2

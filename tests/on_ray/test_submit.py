@@ -1,0 +1,152 @@
+"""Commands as jobs on a cluster that is started as a user would start it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.on_ray.heads import ray_head
+from tests.on_ray.tiny import TINY
+
+pytest.importorskip("aiohttp", reason="needs the extra jobs")
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+TINY_OPTIONS = [word for override in TINY for word in ("--set", override)]
+TOKEN = "a-token-of-the-tests-with-more-than-32-characters"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Two CPUs and token authentication; the environment of a client that has the token."""
+    kept = dict(os.environ)
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
+    os.environ.pop("RAY_ADDRESS", None)
+    try:
+        with ray_head(2, tmp_path_factory.mktemp("head") / "log") as address:
+            yield address
+    finally:
+        os.environ.clear()
+        os.environ |= kept
+
+
+def seje_ray(*words, **settings):
+    return subprocess.run(
+        [sys.executable, "-m", "seje_ray", *map(str, words)],
+        capture_output=True, text=True, timeout=600, **settings,
+    )  # fmt: skip
+
+
+def succeed(*words):
+    done = seje_ray(*words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_pipeline_runs_as_jobs_and_gives_what_a_local_run_gives(
+    cluster, workspace, calibrated, trained, tmp_path
+):
+    """Calibrate, train and evaluate with two more options, from a folder that has nothing.
+
+    The results are the bytes of a local run; the lead of each command's output is its own.
+    """
+    options = ["--workspace", tmp_path / "w", "--address", cluster]
+    shown = succeed("calibrate", *options, *TINY_OPTIONS)
+    assert shown.startswith("recipes: ")
+    manifests = [
+        json.loads((folder / "calibrated" / "manifest.json").read_text())
+        for folder in (workspace, tmp_path / "w")
+    ]
+    assert manifests[0] == manifests[1]
+
+    run_file = tmp_path / "mine.yaml"
+    run_file.write_text((workspace / "calibrated" / "run.yaml").read_text())
+    shown = succeed("train", *options, "--config", run_file, "--run", "one", "--workers", "1")
+    assert shown.startswith("best epoch ")
+    history = [f / "runs" / "one" / "history.jsonl" for f in (workspace, tmp_path / "w")]
+    assert history[0].read_text() == history[1].read_text()
+    assert any((tmp_path / "w" / "runs" / "one" / "logs").glob("worker-0.jsonl"))
+
+    report = json.loads(succeed("evaluate", *options, "--json"))
+    assert report["num_pairs"] == calibrated.calibrated.num_rows("test")
+
+    failed = seje_ray("evaluate", *options, "--run", "other")
+    assert failed.returncode == 1
+    assert "no finished training named 'other'" in failed.stderr
+
+    refused = seje_ray("train", *options, "--run", "other", "--gpus", "3")
+    assert refused.returncode == 1
+    assert "--gpus 3: each needs 1 GPU, and only 0 fit on 1 node of 2 CPUs" in refused.stderr
+
+    doctor = json.loads(succeed("doctor", *options, "--json"))
+    assert doctor["is_healthy"]
+    assert doctor["nodes"][0]["sees_marker"]
+
+
+def test_a_job_outlives_its_client_and_is_found_again(cluster, workspace, calibrated, tmp_path):
+    """Detach, Ctrl-C, submit again, stop, resubmit: one run, never two at once."""
+    folder = tmp_path / "w"
+    shutil.copytree(workspace / "calibrated", folder / "calibrated")
+    at = ["--address", cluster]
+    train = ["train", "--workspace", folder, "--run", "long", "--workers", "8", *at, *TINY_OPTIONS,
+             "--set", "train.num_epochs=400"]  # fmt: skip
+    job = succeed(*train, "--detach").strip()
+    assert job.startswith("train-long-")
+    assert job.endswith("-1")
+
+    client = subprocess.Popen(
+        [sys.executable, "-m", "seje_ray", *map(str, train)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    history = folder / "runs" / "long" / "history.jsonl"
+    _wait_until(history.is_file)
+    client.send_signal(signal.SIGINT)
+    shown = client.communicate(timeout=60)[1]
+    assert f"{job} is active already; attached to it" in shown
+    assert f"Come back: seje-ray job logs -f {job}" in shown
+    assert client.returncode == 130
+
+    other = seje_ray(*train, "--set", "loss.margin=0.5")
+    assert other.returncode == 1
+    assert "this run is active with other options" in other.stderr
+
+    listed = json.loads(succeed("job", "list", "--json", *at))
+    assert [one["status"] for one in listed if one["id"] == job] == ["RUNNING"]
+    assert succeed("job", "stop", job, *at) == f"{job}: stopped\n"
+    followed = seje_ray("job", "logs", "-f", job, *at)
+    assert followed.returncode == 1
+    assert "training" in followed.stderr
+    done = len(history.read_text().splitlines())
+
+    again = ["train", "--workspace", folder, "--run", "long", "--workers", "8", *at, *TINY_OPTIONS,
+             "--set", f"train.num_epochs={done + 1}"]  # fmt: skip
+    succeed(*again)
+    epochs = [json.loads(line)["epoch"] for line in history.read_text().splitlines()]
+    assert epochs == list(range(1, len(epochs) + 1))
+    assert len(epochs) >= done
+    assert "succeeded" in succeed("job", "status", job[:-1] + "2", *at)
+
+
+def test_a_client_without_the_token_is_told_what_to_do(cluster, tmp_path):
+    """Another token, none at all, and nobody there: one line each."""
+    words = ["train", "--workspace", tmp_path, "--address"]
+    wrong = seje_ray(*words, cluster, env={**os.environ, "RAY_AUTH_TOKEN": TOKEN[::-1]})
+    assert wrong.returncode == 1
+    assert "the cluster wants its token, and RAY_AUTH_MODE is token here" in wrong.stderr
+    without = seje_ray(*words, cluster, env={**os.environ, "RAY_AUTH_MODE": "disabled"})
+    assert "RAY_AUTH_MODE is disabled here" in without.stderr
+    nobody = seje_ray(*words, "http://127.0.0.1:1")
+    assert "no job server answers" in nobody.stderr
+    for done in (wrong, without, nobody):
+        assert done.stderr.count("\n") == 1, done.stderr
+
+
+def _wait_until(is_reached):
+    deadline = time.monotonic() + 400
+    while not is_reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
