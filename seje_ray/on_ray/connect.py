@@ -22,6 +22,7 @@ from ray.exceptions import AuthenticationError, RayError, RayTaskError
 
 import seje_ray
 from seje_ray.errors import ResourceError, SejeError
+from seje_ray.log import event
 from seje_ray.on_ray import TOKEN_FILE
 from seje_ray.on_ray.address import EMBEDDED, Cluster, mode_of
 from seje_ray.on_ray.capacity import (
@@ -128,12 +129,19 @@ def auth_advice(address: str) -> str:
     )
 
 
+def _note(told: dict[str, Any], ignore_prefix: bool) -> None:
+    """What Ray's own processes tell a driver: for the log."""
+    event("ray", text="\n".join(told["lines"]))
+
+
 def _start(num_workers: int, cluster: Cluster) -> None:
+    # Ray would print it among our results on stdout, whatever log_to_driver says (ray 2.60).
+    ray._private.worker.print_to_stdstream = _note
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if mode_of(cluster.address) == "embedded":
         with without_harmless_line():
             ray.init(
-                address="local",
+                address="local",  # not a cluster that somebody else has started here
                 num_cpus=(os.cpu_count() or 1) + num_workers + 2,
                 include_dashboard=False,
                 object_store_memory=_object_store_bytes(),

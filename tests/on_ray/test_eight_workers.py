@@ -3,7 +3,6 @@
 import pytest
 import ray
 
-from seje_ray.errors import ResourceError
 from seje_ray.on_ray.train import train
 from tests.on_ray.test_train import history_of
 from tests.on_ray.tiny import tiny_run
@@ -23,9 +22,7 @@ def num_gpus(request):
 
 
 def test_eight_workers_share_the_gpus_there_are(num_gpus, workspace, calibrated, trained):
-    """They train what one trains, on the CPU where torch sees no GPU; an eleventh has no place."""
-    with pytest.raises(ResourceError, match=r"each worker needs 1 CPU and 0\.\d+ GPU of one node"):
-        train(tiny_run(), workspace, name="crowd", num_workers=11)
+    """They train what one trains, on the CPU where torch sees no GPU."""
     run = tiny_run("train.num_epochs=1")
 
     found = train(run, workspace, name=f"eight-on-{num_gpus}", num_workers=8)

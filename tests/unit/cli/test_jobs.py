@@ -24,8 +24,8 @@ def test_each_step_of_the_pipeline_takes_the_options_it_knows():
 def test_a_step_that_fails_ends_the_pipeline(tmp_path):
     """With its own exit code, before the next one begins."""
     done = subprocess.run(
-        [sys.executable, "-m", "jobs.pipeline", "--data", str(tmp_path / "nothing")],
+        [sys.executable, "-m", "jobs.pipeline", "--stage", "nothing"],
         cwd=tmp_path, capture_output=True, text=True,
     )  # fmt: skip
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.count("Error: ") == 1
