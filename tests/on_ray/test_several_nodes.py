@@ -85,7 +85,7 @@ def test_a_lost_node_changes_no_result(nodes, workspace, calibrated, tmp_path):
 
     nodes.add_node(**NODE)
     nodes.wait_for_nodes()
-    run = tiny_run("train.num_epochs=6")
+    run = tiny_run("train.num_epochs=4")
     log = tmp_path / "runs" / "four" / "logs" / "worker-0.jsonl"
     with LosesTheNodeOf(nodes, log, "epoch") as cut:
         shared = train(run, tmp_path, name="four", num_workers=4, cluster=cluster)
