@@ -65,6 +65,32 @@ def partition_option(function: Function) -> Function:
     )(function)
 
 
+WHERE = (
+    click.option(
+        "--detach", is_flag=True, help="With http://: print the job's id and leave it running."
+    ),
+    click.option(
+        "--gpus",
+        type=click.IntRange(min=0),
+        default=0,
+        help="GPUs to have before anything starts; an autoscaler is asked for them.",
+    ),
+    click.option(
+        "--shared-path",
+        is_flag=True,
+        help="Every node of the cluster sees --workspace and --data under the same path.",
+    ),
+    click.option(
+        "--address",
+        envvar="RAY_ADDRESS",
+        show_envvar=True,
+        metavar="ADDRESS",
+        help="Ray cluster: http://HEAD:8265 submits a job; HEAD:6379 or auto drives it from "
+        "one of its machines.  [default: local, an embedded Ray]",
+    ),
+)
+
+
 def cluster_options(function: Function) -> Function:
     """``--address``, ``--shared-path``, ``--gpus`` and ``--detach``: where to compute.
 
@@ -87,30 +113,7 @@ def cluster_options(function: Function) -> Function:
         with command_log(click.get_current_context()):
             function(**params, cluster=cluster)
 
-    for option in (
-        click.option(
-            "--detach", is_flag=True, help="With http://: print the job's id and leave it running."
-        ),
-        click.option(
-            "--gpus",
-            type=click.IntRange(min=0),
-            default=0,
-            help="GPUs to have before anything starts; an autoscaler is asked for them.",
-        ),
-        click.option(
-            "--shared-path",
-            is_flag=True,
-            help="Every node of the cluster sees --workspace and --data under the same path.",
-        ),
-        click.option(
-            "--address",
-            envvar="RAY_ADDRESS",
-            show_envvar=True,
-            metavar="ADDRESS",
-            help="Ray cluster: http://HEAD:8265 submits a job; HEAD:6379 or auto drives it from "
-            "one of its machines.  [default: local, an embedded Ray]",
-        ),
-    ):
+    for option in WHERE:
         run_or_submit = option(run_or_submit)
     return run_or_submit  # type: ignore[return-value]
 

@@ -100,15 +100,16 @@ def calibrate(
         if calibrator is None or last < STAGES.index("transform"):
             return Calibrated(recipes, calibrator, None)
         calibrated = transform(run, recipes, calibrator, workspace)
+    return _reported(run, workspace, CalibrationArtifacts(recipes, calibrator, calibrated))
+
+
+def _reported(run: RunConfig, workspace: Path, made: CalibrationArtifacts) -> Calibrated:
+    """Keep the run beside the result, and write the report."""
     # Later commands take their defaults from it; no part of the artifact's content.
     stored = yaml.safe_dump(run_to_dict(run), sort_keys=False)
-    write_text(calibrated.folder / "run.yaml", stored)
-    report = write_calibration_report(
-        workspace / "reports" / "calibration",
-        run,
-        CalibrationArtifacts(recipes, calibrator, calibrated),
-    )
-    return Calibrated(recipes, calibrator, calibrated, report)
+    write_text(made.calibrated.folder / "run.yaml", stored)
+    report = write_calibration_report(workspace / "reports" / "calibration", run, made)
+    return Calibrated(made.recipes, made.calibrator, made.calibrated, report)
 
 
 def _require_no_real_data(workspace: Path) -> None:

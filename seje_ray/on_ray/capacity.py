@@ -47,7 +47,7 @@ class Bundle:
         return {k: v for k, v in (("CPU", self.cpus), ("GPU", self.gpus)) if v}
 
     def __str__(self) -> str:
-        return " and ".join(f"{number:g} {name}" for name, number in self.resources().items())
+        return " and ".join(f"{number:.3g} {name}" for name, number in self.resources().items())
 
 
 def num_fitting(bundle: Bundle, nodes: Iterable[Node]) -> int:
@@ -86,6 +86,8 @@ def worker_bundle(num_workers: int, nodes: Iterable[Node], *, shares_gpus: bool)
 def refusal(num: int, bundle: Bundle, nodes: Iterable[Node], asked: str) -> ResourceError:
     """The error that says in figures why ``nodes`` do not hold what was asked for."""
     nodes = list(nodes)
+    if not bundle.gpus:
+        bundle = Bundle(SMALLEST_SHARE)  # what would suffice
     return ResourceError(
         f"{asked} {num}: each needs {bundle}, and only {num_fitting(bundle, nodes)} fit on "
         f"{described(nodes)}; lower {asked} or add nodes"

@@ -36,6 +36,7 @@ POLL_S = 1.0
 START_TIMEOUT_S = 120.0  # until a cluster takes jobs
 NOT_READY = "No available agent"
 TALKATIVE = (
+    "ray.client_builder",
     "ray.dashboard.modules.dashboard_sdk",
     "ray.dashboard.modules.job.sdk",
     "ray._private.runtime_env.packaging",

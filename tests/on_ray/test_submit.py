@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -94,13 +95,13 @@ def test_a_job_outlives_its_client_and_is_found_again(cluster, workspace, calibr
     shutil.copytree(workspace / "calibrated", folder / "calibrated")
     at = ["--address", cluster]
     train = ["train", "--workspace", folder, "--run", "long", "--workers", "4", *at, *TINY_OPTIONS,
-             "--set", "train.num_epochs=400"]  # fmt: skip
-    job = succeed(*train, "--detach").strip()
-    assert job.startswith("train-long-")
-    assert job.endswith("-1")
+             "--set", "train.stop_patience=1000"]  # fmt: skip
+    endless = [*train, "--set", "train.num_epochs=1000"]
+    job = succeed(*endless, "--detach").strip()
+    assert re.fullmatch("train-long-[0-9a-f]{8}-1", job)
 
     client = subprocess.Popen(
-        [sys.executable, "-m", "seje_ray", *map(str, train)],
+        [sys.executable, "-m", "seje_ray", *map(str, endless)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     history = folder / "runs" / "long" / "history.jsonl"
@@ -111,7 +112,7 @@ def test_a_job_outlives_its_client_and_is_found_again(cluster, workspace, calibr
     assert f"Come back: seje-ray job logs -f {job}" in shown
     assert client.returncode == 130
 
-    other = seje_ray(*train, "--set", "loss.margin=0.5")
+    other = seje_ray(*endless, "--set", "loss.margin=0.5")
     assert other.returncode == 1
     assert "this run is active with other options" in other.stderr
 
@@ -123,9 +124,7 @@ def test_a_job_outlives_its_client_and_is_found_again(cluster, workspace, calibr
     assert "training" in followed.stderr
     done = len(history.read_text().splitlines())
 
-    again = ["train", "--workspace", folder, "--run", "long", "--workers", "4", *at, *TINY_OPTIONS,
-             "--set", f"train.num_epochs={done + 1}"]  # fmt: skip
-    succeed(*again)
+    succeed(*train, "--set", f"train.num_epochs={done + 1}")
     epochs = [json.loads(line)["epoch"] for line in history.read_text().splitlines()]
     assert epochs == list(range(1, len(epochs) + 1))
     assert len(epochs) >= done

@@ -59,7 +59,9 @@ def test_a_refusal_shows_the_figures():
         refusal(9, Bundle(0.0, 1.0), nodes, "--gpus")
     )
     none = refusal(1, worker_bundle(1, [], shares_gpus=False), [], "--workers")
-    assert "each needs 1 CPU, and only 0 fit on no node" in str(none)
+    assert "each needs 0.0156 CPU, and only 0 fit on no node" in str(none)
+    crowd = refusal(200, Bundle(1.0), [Node(2.0)], "--workers")  # 2 x 64 would fit
+    assert "each needs 0.0156 CPU, and only 128 fit on 1 node of 2 CPUs" in str(crowd)
 
 
 def test_equal_nodes_are_described_together():
