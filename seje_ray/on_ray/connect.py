@@ -36,7 +36,10 @@ from seje_ray.on_ray.capacity import (
 
 NO_PROGRESS_TIMEOUT_S = 1800.0  # a shard of photos through a large CNN on one core takes minutes
 REACH_TIMEOUT_S = 5.0
-HARMLESS_LINE = b"Set ray log level from environment variable"
+DROPPED_LINES = (  # of Ray's core, which nothing else silences
+    b"Set ray log level from environment variable",
+    b"gcs_client.cc",  # each second without an answer; the error at the end says it once
+)
 
 
 @contextmanager
@@ -139,7 +142,7 @@ def _start(num_workers: int, cluster: Cluster) -> None:
     ray._private.worker.print_to_stdstream = _note
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if mode_of(cluster.address) == "embedded":
-        with without_harmless_line():
+        with without_core_lines():
             ray.init(
                 address="local",  # not a cluster that somebody else has started here
                 num_cpus=(os.cpu_count() or 1) + num_workers + 2,
@@ -153,7 +156,7 @@ def _start(num_workers: int, cluster: Cluster) -> None:
     if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:  # a job brought the package already
         settings["runtime_env"] = {"py_modules": package_folders(), "excludes": ["__pycache__"]}
     try:
-        with without_harmless_line():
+        with without_core_lines():
             ray.init(address=cluster.address, **settings)
         _require_own_cluster()
     except AuthenticationError as error:
@@ -197,11 +200,8 @@ def _first_line(error: BaseException) -> str:
 
 
 @contextmanager
-def without_harmless_line() -> Iterator[None]:
-    """Keep what is written to stderr meanwhile, and give all but one line of it back at the end.
-
-    Ray's core says in one line that it found ``RAY_BACKEND_LOG_LEVEL`` and nothing silences that.
-    """
+def without_core_lines() -> Iterator[None]:
+    """Keep what is written to stderr meanwhile; at the end give it back, but ``DROPPED_LINES``."""
     sys.stderr.flush()
     terminal = os.dup(2)
     with tempfile.TemporaryFile() as kept:
@@ -213,7 +213,7 @@ def without_harmless_line() -> Iterator[None]:
             os.dup2(terminal, 2)
             kept.seek(0)
             for line in kept:
-                if HARMLESS_LINE not in line:
+                if not any(part in line for part in DROPPED_LINES):
                     os.write(terminal, line)
             os.close(terminal)
 
