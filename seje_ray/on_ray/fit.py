@@ -100,7 +100,7 @@ def _fit_together(
 @ray.remote(num_cpus=1, max_retries=MAX_RESTARTS)
 def fit_component(name: str, settings: Mapping[str, str], board: Any, num_threads: int) -> None:
     """Ray task: fit one component in this one process and commit it."""
-    torch.set_num_threads(num_threads)
+    torch.set_num_threads(min(num_threads, os.cpu_count() or 1))  # CPUs of several nodes
     device = "cuda" if torch.cuda.is_available() else "cpu"
     _fit_and_commit(name, settings, board, OneFitWorker(device))
 

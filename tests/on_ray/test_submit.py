@@ -76,10 +76,6 @@ def test_the_pipeline_runs_as_jobs_and_gives_what_a_local_run_gives(
     report = json.loads(succeed("evaluate", *options, "--json"))
     assert report["num_pairs"] == calibrated.calibrated.num_rows("test")
 
-    failed = seje_ray("evaluate", *options, "--run", "other")
-    assert failed.returncode == 1
-    assert "no finished training named 'other'" in failed.stderr
-
     refused = seje_ray("train", *options, "--run", "other", "--gpus", "3")
     assert refused.returncode == 1
     assert "--gpus 3: each needs 1 GPU, and only 0 fit on 1 node of 2 CPUs" in refused.stderr
@@ -94,7 +90,7 @@ def test_a_job_outlives_its_client_and_is_found_again(cluster, workspace, calibr
     folder = tmp_path / "w"
     shutil.copytree(workspace / "calibrated", folder / "calibrated")
     at = ["--address", cluster]
-    train = ["train", "--workspace", folder, "--run", "long", "--workers", "4", *at, *TINY_OPTIONS,
+    train = ["train", "--workspace", folder, "--run", "long", "--workers", "3", *at, *TINY_OPTIONS,
              "--set", "train.stop_patience=1000"]  # fmt: skip
     endless = [*train, "--set", "train.num_epochs=1000"]
     job = succeed(*endless, "--detach").strip()
