@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,14 @@ from pydantic_core import ErrorDetails
 
 from seje_ray.config.sections import RunConfig
 from seje_ray.errors import ConfigError
+
+SEARCHABLE = ("loss.", "model.", "train.")
+RECALIBRATED = (  # searchable too, with calibrated data of its own for each value
+    "calibrate.rater",
+    "calibrate.key_term_vector",
+    "calibrate.image_categorizer.vector",
+)
+NOT_SEARCHABLE = ("model.backbone.", "model.freeze_backbone", "train.num_epochs")
 
 
 class _Loader(yaml.SafeLoader):
@@ -31,20 +39,34 @@ def load_run(path: Path, overrides: Iterable[str] = ()) -> RunConfig:
     Raises:
         ConfigError: Naming the file and every wrong key at once.
     """
-    try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot read the run file: {error}") from error
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" at line {where.line + 1}" if where is not None else ""
-        raise ConfigError(f"{path}: not YAML{line}") from error
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{path}: a run file is a mapping of sections, found {raw!r}")
+    raw = _read(path, "a run file is a mapping of sections")
     overrides = tuple(overrides)
     for override in overrides:
         _apply(raw, override)
     return _check(raw, " ".join([str(path), *(f"--set {o}" for o in overrides)]))
+
+
+def with_space(run: RunConfig, path: Path) -> RunConfig:
+    """Return ``run`` with the search space that the YAML file at ``path`` holds.
+
+    Raises:
+        ConfigError: Naming the file and everything in it that is no search space of this run.
+    """
+    raw = run_to_dict(run)
+    raw["tune"]["space"] = _read(path, "a search space is a mapping of dotted settings")
+    return _check(raw, str(path))
+
+
+def with_settings(run: RunConfig, values: Mapping[str, Any]) -> RunConfig:
+    """Return ``run`` with the settings of dotted names changed.
+
+    Raises:
+        ConfigError: Naming each value that the run does not take.
+    """
+    raw = run_to_dict(run)
+    for dotted, value in values.items():
+        _set(raw, dotted, value)
+    return _check(raw, " ".join(f"{key}={value}" for key, value in values.items()))
 
 
 def named_run_file(name: str) -> Path:
@@ -75,7 +97,29 @@ def run_to_dict(run: RunConfig) -> dict[str, Any]:
     return json.loads(json.dumps(dataclasses.asdict(run)))  # type: ignore[no-any-return]
 
 
+def _read(path: Path, expected: str) -> dict[str, Any]:
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot read the file: {error}") from error
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" at line {where.line + 1}" if where is not None else ""
+        raise ConfigError(f"{path}: not YAML{line}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: {expected}, found {raw!r}")
+    return raw
+
+
 def _check(raw: dict[str, Any], source: str) -> RunConfig:
+    run = _validated(raw, source)
+    faults = _space_faults(run)
+    if faults:
+        raise ConfigError(f"{source}: not a valid search space: {'; '.join(faults)}")
+    return run
+
+
+def _validated(raw: dict[str, Any], source: str) -> RunConfig:
     try:
         # By way of JSON: pydantic's strict mode takes a mapping for a dataclass only there.
         return TypeAdapter(RunConfig).validate_json(json.dumps(raw))
@@ -84,6 +128,64 @@ def _check(raw: dict[str, Any], source: str) -> RunConfig:
         raise ConfigError(f"{source}: not a valid run: {faults}") from error
     except TypeError as error:
         raise ConfigError(f"{source}: holds a value that is no number, text or list") from error
+
+
+def _space_faults(run: RunConfig) -> list[str]:
+    """What is wrong with each dimension of ``tune.space``, in the run it is a space of."""
+    plain = run_to_dict(run)
+    del plain["tune"]
+    faults: list[str] = []
+    settings = json.loads(json.dumps(plain))
+    try:
+        for key, value in run.tune.settings.items():
+            _set(settings, key, value)
+        _validated(settings, "tune.settings")
+    except ConfigError as error:
+        faults.append(str(error))
+    space = run.tune.space or {}
+    for position, (key, dimension) in enumerate(space.items()):
+        above = dict(list(space.items())[:position])
+        if not key.startswith((*SEARCHABLE, *RECALIBRATED)) or key.startswith(NOT_SEARCHABLE):
+            faults.append(
+                f"{key}: a search changes loss.*, model.* and train.* but no backbone and no "
+                f"length, and of calibration {', '.join(RECALIBRATED)}"
+            )
+            continue
+        for value in dimension.corners:
+            try:
+                _validated(_changed(plain, key, value), f"{key}={value}")
+            except ConfigError as error:
+                faults.append(str(error).partition("not a valid run: ")[2] or str(error))
+        for other, value in dimension.when.items():
+            if other not in above or value not in (above[other].choice or (value,)):
+                faults.append(
+                    f"{key}: when {other}={value}: expected a dimension above it that "
+                    "takes this value"
+                )
+    return list(dict.fromkeys(faults))  # both bounds of an unknown setting say the same
+
+
+def _changed(raw: dict[str, Any], dotted: str, value: object) -> dict[str, Any]:
+    changed: dict[str, Any] = json.loads(json.dumps(raw))
+    _set(changed, dotted, value)
+    return changed
+
+
+def _set(raw: dict[str, Any], dotted: str, value: object) -> None:
+    """Set one dotted key of ``raw`` in place.
+
+    Raises:
+        ConfigError: If the name goes through a value.
+    """
+    *sections, key = dotted.split(".")
+    node = raw
+    for section in sections:
+        if node.get(section) is None:
+            node[section] = {}
+        node = node[section]
+        if not isinstance(node, dict):
+            raise ConfigError(f"setting {dotted!r}: {section!r} is a value, not a section")
+    node[key] = value
 
 
 def _fault(error: ErrorDetails) -> str:
@@ -99,15 +201,11 @@ def _apply(raw: dict[str, Any], override: str) -> None:
     dotted, separator, value = override.partition("=")
     if not separator or not dotted:
         raise ConfigError(f"override {override!r} is not KEY=VALUE, e.g. loss.margin=0.3")
-    *sections, key = dotted.split(".")
-    node = raw
-    for section in sections:
-        if node.get(section) is None:
-            node[section] = {}
-        node = node[section]
-        if not isinstance(node, dict):
-            raise ConfigError(f"override {override!r}: {section!r} is a value, not a section")
     try:
-        node[key] = yaml.load(value, _Loader)
+        read = yaml.load(value, _Loader)
     except yaml.YAMLError as error:
         raise ConfigError(f"override {override!r}: {value!r} is not a YAML value") from error
+    try:
+        _set(raw, dotted, read)
+    except ConfigError as error:
+        raise ConfigError(f"override {override!r}: {error}") from error

@@ -110,6 +110,7 @@ class LossConfig:
     margin: float = 0.0  # m in [0, 2] of the soft margin, Euclidean distance between unit vectors
     # double negative sampling, of soft_margin and hinge_*
     negatives: Literal["instance", "category", "both"] = "both"
+    category_share: float = 0.5  # in [0, 1], of the category negatives' loss where both are taken
     # most candidates of an anchor, >= 3; null: the whole global batch. Not for pairwise_cosine
     mining_pool: int | None = None
     hinge: HingeConfig = field(default_factory=HingeConfig)
@@ -129,6 +130,7 @@ class LossConfig:
             self,
             ("scale", self.scale > 0, "> 0"),
             ("margin", 0 <= self.margin <= 2, "in [0, 2]"),
+            ("category_share", 0 <= self.category_share <= 1, "in [0, 1]"),
             ("mining_pool", self.mining_pool is None or self.mining_pool >= 3, ">= 3 or null"),
             ("category_weight", self.category_weight >= 0, ">= 0"),
             ("background_weight", self.background_weight >= 0, ">= 0"),

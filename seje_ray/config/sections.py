@@ -12,6 +12,9 @@ from pydantic import ConfigDict
 from seje_ray.config.loss import LossConfig
 from seje_ray.config.rules import STRICT
 from seje_ray.config.rules import require as _require
+from seje_ray.config.tune import TuneConfig
+
+CATEGORIZER = "categorizer"  # as weights: those of the fitted image categorizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +126,9 @@ class BackboneConfig:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     name: str = "torchvision/resnet50"  # torchvision/NAME, timm/NAME, or NAME (torchvision first)
-    weights: str | None = None  # null = random, "download", or a local .safetensors file
+    # null = random, "download", a local .safetensors file, or, for a frozen model.backbone that is
+    # the same network, "categorizer": the image categorizer's, once that is fitted
+    weights: str | None = None
     resize: int = 256  # pixels, shorter side after decoding
     crop: int = 224  # pixels, side of the square that the network sees
 
@@ -148,6 +153,8 @@ class ImageCategorizerConfig:
     # folder of labelled photos: Food-101's layout, or one folder per class; null: the train photos
     # with the categories of their recipes
     photos: str | None = None
+    # keep its pooled features: what a run with model.backbone.weights "categorizer" trains on
+    store_features: bool = False
     vector: Literal["hard", "soft"] = "hard"  # top category's vector, or the expected vector
     epochs: int = 10
     batch_size: int = 64  # photos
@@ -351,8 +358,19 @@ class RunConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    tune: TuneConfig = field(default_factory=TuneConfig)
 
     def __post_init__(self) -> None:
+        own, categorizer = self.model.backbone, self.calibrate.image_categorizer
+        pixels = ("name", "resize", "crop")
+        is_same = all(getattr(own, k) == getattr(categorizer.backbone, k) for k in pixels)
+        if own.weights == CATEGORIZER and not (self.model.freeze_backbone and is_same):
+            raise ValueError(
+                "model.backbone.weights categorizer: expected model.freeze_backbone and the name, "
+                "resize and crop of calibrate.image_categorizer.backbone, found "
+                f"freeze_backbone {self.model.freeze_backbone} and "
+                f"{own.name}, {own.resize}, {own.crop}"
+            )
         valid = self.name.replace("-", "").replace("_", "").replace(".", "").isalnum()
         _require(
             self,

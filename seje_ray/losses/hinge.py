@@ -17,6 +17,7 @@ from seje_ray.losses.mining import (
     hardest_negatives,
     same_category,
     semi_hard_negatives,
+    set_weights,
 )
 from seje_ray.losses.pools import MiningPools
 
@@ -35,6 +36,7 @@ def hinge_triplet(
     margin: float,
     negatives: Negatives,
     mining: Mining,
+    category_share: float = 0.5,
     mining_pool: int | None = None,
 ) -> Tensor:
     r"""Hinge triplet loss of this worker's images and recipes against the global batch.
@@ -59,13 +61,15 @@ def hinge_triplet(
         margin: m > 0, in Euclidean distance between unit vectors.
         negatives: "instance", "category" or "both", as in ``double_negative_triplet``.
         mining: "average", "hardest" or "semi_hard".
+        category_share: Weight of the category negatives' loss in "both", in [0, 1].
         mining_pool: Most candidates of an anchor, see ``pools``; None for the global batch.
 
     Returns:
         Scalar tensor, >= 0, the mean over the 2B anchors; NaN if an embedding of this worker is.
 
     Raises:
-        ValueError: If shapes do not fit, ``M < 2``, or ``negatives`` or ``mining`` is unknown.
+        ValueError: If shapes do not fit, ``M < 2``, ``negatives`` or ``mining`` is unknown, or the
+            share is out of range.
 
     Source: ``hardest`` is the max of hinges of Faghri et al. 2018 (VSE++, arXiv:1707.05612),
     ``average`` their sum of hinges over the number of those that are not 0, ``semi_hard`` Schroff
@@ -84,27 +88,29 @@ def hinge_triplet(
     )
     is_same = same_category(pools, categories, candidate_categories)
     sets = excluded_candidates(pools.excluded, is_same, negatives)
+    weights = images.new_tensor(set_weights(negatives, category_share))[:, None]
     losses = []
     for anchors, candidates in ((images, recipe_candidates), (recipes, image_candidates)):
         if mining == "average":
-            one_way = _average_hinges(anchors, candidates, pools, sets, margin)
+            costs = _average_hinges(anchors, candidates, pools, sets, margin)
         else:
             is_semi_hard = mining == "semi_hard"
-            one_way = _mined_hinges(anchors, candidates, pools, sets, margin, is_semi_hard)
-        losses.append(one_way)
+            costs = _mined_hinges(anchors, candidates, pools, sets, margin, is_semi_hard)
+        losses.append((costs * weights).mean())
     return torch.stack(losses).mean()
 
 
 def _average_hinges(
     anchors: Tensor, candidates: Tensor, pools: MiningPools, sets: list[Tensor], margin: float
 ) -> Tensor:
+    """Loss of each anchor over each set, (sets, B)."""
     distances = pools.compare(pairwise_distances, anchors, candidates)  # (B, L)
     hinges = F.relu(pools.own(distances)[:, None] - distances + margin)
     losses = []
     for excluded in sets:
         kept = hinges.masked_fill(excluded, 0.0)
         losses.append(kept.sum(dim=1) / kept.count_nonzero(dim=1).clamp(min=1))
-    return torch.stack(losses).mean()
+    return torch.stack(losses)
 
 
 def _mined_hinges(
@@ -115,6 +121,7 @@ def _mined_hinges(
     margin: float,
     is_semi_hard: bool,
 ) -> Tensor:
+    """Loss of each anchor over each set, (sets, B)."""
     with torch.no_grad():
         distances = pools.compare(pairwise_distances, anchors, candidates)  # (B, L)
     positives = row_distances(anchors, pools.own_rows(candidates))
@@ -126,4 +133,4 @@ def _mined_hinges(
             columns = hardest_negatives(distances, excluded)
         negatives = row_distances(anchors, candidates[pools.rows(columns)])
         losses.append(F.relu(positives - negatives + margin))
-    return torch.stack(losses).mean()
+    return torch.stack(losses)

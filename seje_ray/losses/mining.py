@@ -66,6 +66,22 @@ def excluded_candidates(
     }[negatives]
 
 
+def set_weights(negatives: Negatives, category_share: float) -> list[float]:
+    """Weight of the loss over each set of ``excluded_candidates``; their mean is 1.
+
+    Args:
+        negatives: As there.
+        category_share: Of the loss over category negatives in the whole, in [0, 1]; unused but
+            for "both".
+
+    Raises:
+        ValueError: If ``category_share`` is out of range.
+    """
+    if not 0 <= category_share <= 1:
+        raise ValueError(f"category_share must be in [0, 1], got {category_share}")
+    return [2 * (1 - category_share), 2 * category_share] if negatives == "both" else [1.0]
+
+
 def hardest_negatives(distances: Tensor, excluded: Tensor) -> Tensor:
     """Index of each anchor's nearest candidate that is not excluded, (B,) int64.
 

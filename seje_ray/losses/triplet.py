@@ -13,6 +13,7 @@ from seje_ray.losses.mining import (
     excluded_candidates,
     hardest_negatives,
     same_category,
+    set_weights,
 )
 from seje_ray.losses.pools import MiningPools
 
@@ -50,14 +51,16 @@ def double_negative_triplet(
     scale: float,
     margin: float,
     negatives: Negatives,
+    category_share: float = 0.5,
     mining_pool: int | None = None,
 ) -> Tensor:
     """Triplet loss of this worker's images and recipes against the global batch.
 
     Each of the 2B rows is an anchor, its pair the only positive. Its negatives are cross-modal:
     the nearest candidate that is not its pair (``instance``), the nearest one of another category
-    (``category``), or the mean of both losses (``both``). Background (category 0) is never the
-    same category; an anchor whose candidates all share its category takes its instance negative.
+    (``category``), or a weighted mean of both losses (``both``). Background (category 0) is never
+    the same category; an anchor whose candidates all share its category takes its instance
+    negative.
 
     Args:
         images: Unit rows of this worker, shape (B, D).
@@ -70,13 +73,15 @@ def double_negative_triplet(
         scale: gamma > 0, sharpness of the soft margin.
         margin: m >= 0, in Euclidean distance between unit vectors.
         negatives: Which negatives: "instance", "category" or "both".
+        category_share: Weight of the category negatives' loss in "both", in [0, 1].
         mining_pool: Most candidates of an anchor, see ``pools``; None for the global batch.
 
     Returns:
         Scalar tensor, the mean over the 2B anchors; NaN if an embedding of this worker is NaN.
 
     Raises:
-        ValueError: If shapes do not fit, ``M < 2`` or ``negatives`` is unknown.
+        ValueError: If shapes do not fit, ``M < 2``, ``negatives`` is unknown or the share is out of
+            range.
 
     Source: METHOD 5, L_TRI and double negative sampling.
     """
@@ -102,7 +107,8 @@ def double_negative_triplet(
                     positives, row_distances(anchors, candidates[rows]), scale=scale, margin=margin
                 )
             )
-    return torch.stack(losses).mean()
+    costs = torch.stack(losses)  # of both directions, by set in each
+    return (costs * costs.new_tensor(2 * set_weights(negatives, category_share))).mean()
 
 
 @torch.no_grad()

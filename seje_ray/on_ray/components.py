@@ -7,7 +7,7 @@ from typing import Any
 
 from seje_ray.artifact import Artifact, Plan, file_hash, open_artifact
 from seje_ray.calibration.text_model import text_model_hash
-from seje_ray.config import BackboneConfig, RunConfig
+from seje_ray.config import CATEGORIZER, BackboneConfig, RunConfig
 from seje_ray.on_ray.component_fits import (
     Facts,
     FitInputs,
@@ -53,7 +53,8 @@ class Component:
 
 def weights_hash(backbone: BackboneConfig) -> dict[str, str]:
     """Hash of a backbone's weights, where they are a local file."""
-    return file_hashes(weights=None if backbone.weights == "download" else backbone.weights)
+    is_file = backbone.weights not in ("download", CATEGORIZER)
+    return file_hashes(weights=backbone.weights if is_file else None)
 
 
 def file_hashes(**paths: str | None) -> dict[str, str]:
@@ -144,7 +145,9 @@ def generations(run: RunConfig) -> tuple[tuple[Component, ...], ...]:
     image_categorizer = Component(
         "image_categorizer",
         image_categorizer_fit,
-        lambda run: _without(asdict(run.calibrate.image_categorizer), "vector", "photos"),
+        lambda run: _without(
+            asdict(run.calibrate.image_categorizer), "vector", "photos", "store_features"
+        ),
         needs=() if has_own_photos else ("text/categories.json",),
         is_network=True,
         in_group=True,

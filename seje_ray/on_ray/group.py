@@ -75,6 +75,7 @@ def run_group(
     num_workers: int,
     *,
     timeout_s: float = COLLECTIVE_TIMEOUT_S,
+    callbacks: Sequence[ray.train.UserCallback] = (),
 ) -> Any:
     """Run ``function`` in a group of Ray Train processes; return what rank 0 gives.
 
@@ -96,7 +97,7 @@ def run_group(
             use_gpu=bundle.gpus > 0,
             resources_per_worker=bundle.resources(),
         ),
-        run_config=_run_config(folder),
+        run_config=_run_config(folder, callbacks),
     )
     try:
         return trainer.fit().return_value
@@ -106,7 +107,7 @@ def run_group(
         raise KeyboardInterrupt from stop
 
 
-def _run_config(folder: Path) -> ray.train.RunConfig:
+def _run_config(folder: Path, callbacks: Sequence[ray.train.UserCallback]) -> ray.train.RunConfig:
     """Where a run lies, what is kept of it, and how often it may begin again."""
     return ray.train.RunConfig(
         name=folder.name,
@@ -118,6 +119,7 @@ def _run_config(folder: Path) -> ray.train.RunConfig:
             checkpoint_score_order="max",
         ),
         logging_config=ray.train.LoggingConfig(log_level="ERROR"),
+        callbacks=list(callbacks),
     )
 
 

@@ -13,13 +13,16 @@ from seje_ray.errors import ArtifactError, SejeError
 from seje_ray.on_ray.address import EMBEDDED, Cluster
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.group import (
-    COLLECTIVE_TIMEOUT_S,
     default_num_workers,
     require_resources,
     run_group,
 )
 from seje_ray.on_ray.progress import drawn, new_board
-from seje_ray.on_ray.train_worker import train_on_worker, write_history
+from seje_ray.on_ray.train_worker import (
+    collective_timeout_s,
+    train_on_worker,
+    write_history,
+)
 from seje_ray.training.build import require_features
 from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint, prune_checkpoints
 from seje_ray.training.state import read_origin
@@ -115,16 +118,11 @@ def _fit(run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -
     }
     with drawn(board, "steps"):
         outcome: dict[str, Any] = run_group(
-            train_on_worker, config, folder, num_workers, timeout_s=_timeout_s(run)
+            train_on_worker, config, folder, num_workers, timeout_s=collective_timeout_s(run)
         )
     if "error" in outcome:
         raise SejeError(outcome["error"])
     return int(outcome["num_epochs"])
-
-
-def _timeout_s(run: RunConfig) -> float:
-    """Seconds after which a worker gives up on the others: after the watchdog has told of it."""
-    return max(COLLECTIVE_TIMEOUT_S, 2 * 60 * (run.train.hang_minutes or 0))
 
 
 def _require_same_run(folder: Path, run: RunConfig, calibrated: Artifact) -> None:

@@ -16,8 +16,9 @@ from seje_ray.config import RunConfig, run_from_json
 from seje_ray.errors import ArtifactError, SejeError
 from seje_ray.log import event, logged
 from seje_ray.models.image_backbone import BackboneError
-from seje_ray.on_ray.group import KEEP, GroupMember
+from seje_ray.on_ray.group import COLLECTIVE_TIMEOUT_S, KEEP, GroupMember
 from seje_ray.on_ray.progress import reporter
+from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.report.tensorboard import TrainingCurves
 from seje_ray.training.build import pixel_spec
 from seje_ray.training.checkpoints import commit_checkpoint, newest_checkpoint
@@ -25,6 +26,7 @@ from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.state import Origin
 from seje_ray.training.timing import note_timings
+from seje_ray.training.worker import Process
 
 
 def write_history(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
@@ -63,7 +65,7 @@ def origin_of(calibrated: Artifact) -> Origin:
     return Origin(calibrated.content_hash, facts["vocabulary_hash"], facts)
 
 
-def loaders_of(run: RunConfig, calibrated: Artifact, worker: "RayWorker") -> Loaders:
+def loaders_of(run: RunConfig, calibrated: Artifact, process: Process) -> Loaders:
     """Train and val pairs of a calibrated artifact.
 
     Raises:
@@ -77,20 +79,29 @@ def loaders_of(run: RunConfig, calibrated: Artifact, worker: "RayWorker") -> Loa
                 "`seje-ray calibrate`"
             )
     pixels = pixel_spec(run)
-    loaders = [
-        PairLoader(
-            calibrated.shards(partition),
-            pixels,
-            global_batch_size=run.train.global_batch_size,
-            rank=worker.rank,
-            world_size=worker.world_size,
-            seed=run.seed,
-            shuffle_window=run.train.shuffle_window,
-            num_threads=max(2, torch.get_num_threads()),
-        )
-        for partition in ("train", "val")
-    ]
+    loaders = [loader_of(run, calibrated.shards(p), pixels, process) for p in ("train", "val")]
     return Loaders(*loaders)
+
+
+def loader_of(
+    run: RunConfig, shards: Sequence[Path], pixels: PixelSpec | None, process: Process
+) -> PairLoader:
+    """Pairs of one partition, as one of the workers of a training reads them."""
+    return PairLoader(
+        shards,
+        pixels,
+        global_batch_size=run.train.global_batch_size,
+        rank=process.rank,
+        world_size=process.world_size,
+        seed=run.seed,
+        shuffle_window=run.train.shuffle_window,
+        num_threads=max(2, torch.get_num_threads()),
+    )
+
+
+def collective_timeout_s(run: RunConfig) -> float:
+    """Seconds after which a worker gives up on the others: after the watchdog has told of it."""
+    return max(COLLECTIVE_TIMEOUT_S, 2 * 60 * (run.train.hang_minutes or 0))
 
 
 def _renamed(checkpoint: ray.train.Checkpoint, name: str) -> ray.train.Checkpoint:

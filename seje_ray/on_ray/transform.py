@@ -7,6 +7,7 @@ GPU where there is one; each shard passes as one row and is committed as one fil
 import functools
 import json
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ from seje_ray.on_ray.shards import (
 from seje_ray.recipe1m.records import DataError
 from seje_ray.schema import calibrated as calibrated_schema
 from seje_ray.schema import vector
-from seje_ray.training.build import backbone_of
+from seje_ray.training.build import backbone_of, stored_backbone
 from seje_ray.training.photo_features import PhotoExtractor
 from seje_ray.training.text_features import sentence_vectors_of, text_calibrator_of
 
@@ -102,7 +103,7 @@ def _require_pairs(recipes: Artifact) -> None:
 
 
 def _plan(run: RunConfig, recipes: Artifact, calibrator: Artifact) -> Plan:
-    config, model = run.calibrate, run.model
+    config, stored = run.calibrate, stored_backbone(run)
     section: dict[str, Any] = {
         **text_section(run),
         "backoff": config.categories.backoff,
@@ -112,9 +113,9 @@ def _plan(run: RunConfig, recipes: Artifact, calibrator: Artifact) -> Plan:
     }
     inputs = {"recipes": recipes.content_hash, "calibrator": calibrator.content_hash}
     inputs |= text_files(run)
-    if model.freeze_backbone:
-        section["frozen"] = run_to_dict(run)["model"]["backbone"]
-        inputs |= weights_hash(model.backbone)
+    if stored is not None:
+        section["frozen"] = asdict(stored)
+        inputs |= weights_hash(stored)
     return Plan(kind="calibrated", section=section, inputs=inputs, seed=run.seed)
 
 
@@ -154,9 +155,8 @@ def _close(
 
 
 def _feature_dim(run: RunConfig) -> int | None:
-    if not run.model.freeze_backbone:
-        return None
-    return backbone_of(run.model.backbone, load_weights=False).feature_dim
+    stored = stored_backbone(run)
+    return backbone_of(stored, load_weights=False).feature_dim if stored is not None else None
 
 
 def _counts(folder: Path, max_sentences: int) -> dict[str, int]:

@@ -1,13 +1,13 @@
 """From a run and its calibrated data to the modules that are trained."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 
 from seje_ray.artifact import Artifact
-from seje_ray.config import BackboneConfig, LossConfig, RunConfig
+from seje_ray.config import CATEGORIZER, BackboneConfig, LossConfig, RunConfig
 from seje_ray.errors import ArtifactError
 from seje_ray.models.category_head import CategoryHead
 from seje_ray.models.discriminator import Discriminator
@@ -36,6 +36,16 @@ class FeatureDims:
         return cls(
             facts["word_dim"], facts["sentence_dim"], facts["num_categories"], facts["feature_dim"]
         )
+
+
+def stored_backbone(run: RunConfig) -> BackboneConfig | None:
+    """The network whose pooled features calibration stores, or None where it stores none."""
+    if run.model.freeze_backbone:
+        return run.model.backbone
+    categorizer = run.calibrate.image_categorizer
+    if categorizer.store_features:
+        return replace(categorizer.backbone, weights=CATEGORIZER)
+    return None
 
 
 def require_features(run: RunConfig, calibrated: Artifact) -> None:

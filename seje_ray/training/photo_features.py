@@ -19,9 +19,10 @@ from seje_ray.calibration.image_categorizer import (
     image_category_vectors,
 )
 from seje_ray.calibration.word_vectors import WordVectors
-from seje_ray.config import RunConfig
+from seje_ray.config import CATEGORIZER, BackboneConfig, RunConfig
+from seje_ray.models.image_backbone import ImageBackbone
 from seje_ray.recipe1m.pixels import PixelSpec
-from seje_ray.training.build import backbone_of, pixels_of
+from seje_ray.training.build import backbone_of, pixels_of, stored_backbone
 
 BATCH_SIZE = 64  # photos in one forward pass
 CPU_BATCH_SIZE = 8  # there few photos are quicker: what layers hand on stays in the caches
@@ -34,7 +35,7 @@ class PhotoFeatures:
     probabilities: np.ndarray  # (n, K) float32, of the categorizer's classes
     category_ids: np.ndarray  # (n,) int32, the categorizer's likeliest class
     category_vectors: np.ndarray  # (n, E) float32, f_cat
-    pooled: np.ndarray | None  # (n, F) float32, where the image backbone is frozen
+    pooled: np.ndarray | None  # (n, F) float32, where calibration stores features
 
 
 class PhotoExtractor:
@@ -43,7 +44,7 @@ class PhotoExtractor:
     def __init__(
         self, run: RunConfig, calibrator: Path, device: torch.device, num_threads: int = 2
     ) -> None:
-        """Load the categorizer, and the frozen image backbone where ``run`` has one."""
+        """Load the categorizer, and the network whose features ``run`` stores."""
         config = run.calibrate.image_categorizer
         backbone = backbone_of(config.backbone, load_weights=False)
         categorizer = ImageCategorizer.load(calibrator / "image_categorizer", backbone)
@@ -56,16 +57,16 @@ class PhotoExtractor:
         self._device, self._num_threads = device, num_threads
         self._batch_size = CPU_BATCH_SIZE if device.type == "cpu" else BATCH_SIZE
         self._frozen, self._frozen_pixels = None, self._pixels
-        if run.model.freeze_backbone:
-            with torch.random.fork_rng(devices=[]):  # without weights it is random: once for all
-                torch.manual_seed(run.seed)
-                frozen = backbone_of(run.model.backbone).eval()
-            self._frozen_pixels = pixels_of(run.model.backbone, frozen)
+        stored = stored_backbone(run)
+        if stored is not None:
+            frozen = backbone if stored.weights == CATEGORIZER else _seeded(stored, run.seed)
+            self._frozen_pixels = pixels_of(stored, frozen)
             self._frozen = frozen.to(device).to(memory_format=torch.channels_last)
         self._are_one = (
-            self._frozen is not None
+            stored is not None
+            and self._frozen is not None
             and self._pixels == self._frozen_pixels
-            and config.backbone.name == run.model.backbone.name
+            and config.backbone.name == stored.name
             and _have_equal_weights(categorizer.backbone, self._frozen)
         )
         if self._are_one:
@@ -106,6 +107,13 @@ class PhotoExtractor:
                     yield waiting.popleft().result().to(self._device)
             while waiting:
                 yield waiting.popleft().result().to(self._device)
+
+
+def _seeded(config: BackboneConfig, seed: int) -> ImageBackbone:
+    """A frozen backbone; without weights it is random, once for all."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return backbone_of(config).eval()
 
 
 def _have_equal_weights(backbone: nn.Module, other: nn.Module) -> bool:

@@ -96,6 +96,7 @@ def _triplets(pairs: GlobalPairs, config: LossConfig) -> Tensor:
             scale=config.scale,
             margin=config.margin,
             negatives=config.negatives,
+            category_share=config.category_share,
             mining_pool=config.mining_pool,
         )
     return hinge_triplet(
@@ -104,6 +105,7 @@ def _triplets(pairs: GlobalPairs, config: LossConfig) -> Tensor:
         first_candidate=pairs.first_candidate,
         margin=config.hinge.margin,
         negatives=config.negatives,
+        category_share=config.category_share,
         mining=_MINING[config.kind],
         mining_pool=config.mining_pool,
     )

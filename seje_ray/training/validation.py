@@ -12,7 +12,7 @@ from seje_ray.training.collapse import discriminator_accuracy, spread
 from seje_ray.training.forward import embed
 from seje_ray.training.gather import gather_rows, sum_over_workers
 from seje_ray.training.pairs import PairLoader
-from seje_ray.training.worker import Worker
+from seje_ray.training.worker import Process
 
 VAL_GALLERY_SIZE = 1000  # pairs; METHOD 6 selects on 10 x 1k
 VAL_NUM_REPEATS = 10
@@ -30,7 +30,7 @@ def embed_val(
     model: nn.Module,
     loader: PairLoader,
     run: RunConfig,
-    worker: Worker,
+    worker: Process,
     alive: Callable[[str], None],
 ) -> ValEmbeddings:
     """Embed the first ``max_val_pairs`` val pairs, shared among the workers.
@@ -68,25 +68,29 @@ def val_metrics(
     val: ValEmbeddings, discriminator: nn.Module, run: RunConfig, device: torch.device
 ) -> dict[str, float]:
     """Retrieval in both directions, and numbers that show a collapse; keys with ``val/``."""
-    result = evaluate_retrieval(
-        [f"{n:09d}" for n in range(len(val.images))],
-        val.images,
-        val.recipes,
-        gallery_size=VAL_GALLERY_SIZE,
-        num_repeats=VAL_NUM_REPEATS,
-        seed=run.seed,
-    )
     with torch.no_grad():
         scores = [discriminator(rows.to(device)).cpu() for rows in (val.images, val.recipes)]
-    metrics = result.means() | spread(val.images, val.recipes)
-    metrics["selection_score"] = selection_score(result)
+    metrics = retrieval_metrics(val, run.seed) | spread(val.images, val.recipes)
     metrics["discriminator_accuracy"] = discriminator_accuracy(
         *scores, has_threshold=run.loss.discriminator == "bce"
     )
     return {f"val/{key}": value for key, value in metrics.items()}
 
 
-def _gather_uneven(own: Tensor, worker: Worker) -> Tensor:
+def retrieval_metrics(pairs: ValEmbeddings, seed: int) -> dict[str, float]:
+    """Retrieval in both directions, and the score that training selects by. Source: METHOD 6."""
+    result = evaluate_retrieval(
+        [f"{n:09d}" for n in range(len(pairs.images))],
+        pairs.images,
+        pairs.recipes,
+        gallery_size=VAL_GALLERY_SIZE,
+        num_repeats=VAL_NUM_REPEATS,
+        seed=seed,
+    )
+    return result.means() | {"selection_score": selection_score(result)}
+
+
+def _gather_uneven(own: Tensor, worker: Process) -> Tensor:
     """Rows of all workers, whose counts differ."""
     counts = torch.zeros(worker.world_size, dtype=torch.int64, device=worker.device)
     counts[worker.rank] = len(own)

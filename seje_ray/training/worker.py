@@ -11,12 +11,17 @@ from seje_ray.training.checkpoints import commit_checkpoint, newest_checkpoint
 from seje_ray.training.timing import note_timings
 
 
-class Worker(Protocol):
-    """One process of a training; ``LocalWorker`` here, ``RayWorker`` in ``on_ray``."""
+class Process(Protocol):
+    """Where a process stands among those that compute one thing, and where it computes."""
 
     rank: int
     world_size: int
     device: torch.device
+
+
+class Worker(Process, Protocol):
+    """One process of a training; ``LocalWorker`` here, ``RayWorker`` in ``on_ray``."""
+
     folder: Path  # of the run
 
     def wrap(self, module: nn.Module, *, broadcast_buffers: bool) -> nn.Module:

@@ -52,7 +52,7 @@ def test_every_recipe_with_a_photo_is_there_once(calibrated, workspace):
 
 def test_columns_have_their_final_types(calibrated):
     """The schema of every shard is the one that ``schema.py`` names."""
-    expected = calibrated_schema(12, 16, None)
+    expected = calibrated_schema(12, 16, 96)  # with the features of the categorizer
     for path in calibrated.calibrated.shards():
         assert pq.read_schema(path).equals(expected), path.name
 

@@ -20,6 +20,7 @@ from tests.unit.losses.every_loss import (
     MARGIN,
     SCALE,
     SEMANTIC_WEIGHT,
+    SHARE,
     loss_of,
     partners_of,
     unit_pairs,
@@ -74,7 +75,9 @@ def slow_triplets(kind, sides, ids, edges, negatives):
             for i in range(start, stop):
                 others = [j for j in range(start, stop) if j != i]
                 sets = sets_of_negatives(i, others, ids, negatives)
-                costs.append(mean([mined(anchors[i], candidates, i, s, kind) for s in sets]))
+                parts = [mined(anchors[i], candidates, i, s, kind) for s in sets]
+                shares = [1 - SHARE, SHARE] if negatives == "both" else [1.0]
+                costs.append(sum(w * part for w, part in zip(shares, parts, strict=True)))
     return mean(costs)
 
 

@@ -69,6 +69,10 @@ def test_help_imports_nothing_heavy(path):
     ("words", "expected"),
     [
         (["train"], "seje-ray calibrate"),
+        (["tune"], "seje-ray calibrate"),
+        (["tune", "--space", "nowhere.yaml"], "nowhere.yaml"),
+        (["tune", "--set", "tune.space.loss.margn.choice=[1]"], "tune.space"),
+        (["ablate"], "seje-ray calibrate"),
         (["evaluate"], "seje-ray train"),
         (["calibrate", "--set", "loss.margn=1"], "loss.margn"),
         (["calibrate", "--set", "loss.margin=wide"], "loss.margin"),

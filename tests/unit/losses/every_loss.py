@@ -14,6 +14,7 @@ from seje_ray.losses.triplet import double_negative_triplet
 
 MARGIN = 0.4
 SCALE = 7.0  # of the soft margin
+SHARE = 0.7  # of category negatives
 LOGIT_SCALE, LOGIT_BIAS = 3.0, -1.5
 SEMANTIC_WEIGHT = 0.6
 KINDS = (
@@ -66,11 +67,12 @@ def loss_of(
     if kind == "adamine":
         constants = {"margin": MARGIN, "semantic_weight": SEMANTIC_WEIGHT}
         return adamine(*rows, *ids, sum_counts=sum_counts, **constants, **where)
+    mined = {"negatives": negatives, "category_share": SHARE}
     if kind == "soft_margin":
-        constants = {"scale": SCALE, "margin": MARGIN, "negatives": negatives}
-        return double_negative_triplet(*rows, *ids, **constants, **where)
+        constants = {"scale": SCALE, "margin": MARGIN}
+        return double_negative_triplet(*rows, *ids, **constants, **mined, **where)
     mining = kind.removeprefix("hinge_")
-    return hinge_triplet(*rows, *ids, margin=MARGIN, negatives=negatives, mining=mining, **where)
+    return hinge_triplet(*rows, *ids, margin=MARGIN, mining=mining, **mined, **where)
 
 
 def unit_pairs(seed: int, num_pairs: int, dim: int = 4) -> tuple[Tensor, Tensor]:

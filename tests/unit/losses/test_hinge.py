@@ -28,7 +28,7 @@ def hinge(positive, negative, margin=0.5):
     return max(0.0, chord(positive) - chord(negative) + margin)
 
 
-def loss_of(mining, ids=(1, 2, 3), *, negatives="instance", margin=0.5, own=slice(0, 3)):
+def loss_of(mining, ids=(1, 2, 3), *, negatives="instance", margin=0.5, own=slice(0, 3), **share):
     images, recipes = circle(*IMAGE_DEGREES), circle(*RECIPE_DEGREES)
     ids = torch.tensor(ids)
     loss = hinge_triplet(
@@ -42,6 +42,7 @@ def loss_of(mining, ids=(1, 2, 3), *, negatives="instance", margin=0.5, own=slic
         margin=margin,
         negatives=negatives,
         mining=mining,
+        **share,
     )
     return float(loss)
 
@@ -99,6 +100,8 @@ def test_category_negatives_by_hand(mining):
     assert category == pytest.approx(expected)
     both = loss_of(mining, (1, 2, 2), negatives="both")
     assert both == pytest.approx((category + loss_of(mining)) / 2)
+    mostly = loss_of(mining, (1, 2, 2), negatives="both", category_share=0.8)
+    assert mostly == pytest.approx(0.8 * category + 0.2 * loss_of(mining))
 
 
 @pytest.mark.parametrize("mining", ["average", "hardest", "semi_hard"])

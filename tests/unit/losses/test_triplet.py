@@ -92,6 +92,24 @@ def test_both_is_the_mean_of_the_two_losses():
     assert float(loss) == pytest.approx((instance + category) / 2)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_share_of_category_negatives_by_hand(share):
+    """0 and 1 are the losses of one kind alone; it weighs nothing where one kind is taken."""
+    instance, category = expected_loss(INSTANCE), expected_loss(CATEGORY)
+    given = {"category_share": share}
+
+    both = loss_of(POINTS, POINTS, [7, 7, 3], negatives="both", **given)
+
+    assert float(both) == pytest.approx((1 - share) * instance + share * category)
+    alone = loss_of(POINTS, POINTS, [7, 7, 3], negatives="category", **given)
+    assert float(alone) == pytest.approx(category)
+
+
+def test_a_share_beyond_its_range_is_refused():
+    with pytest.raises(ValueError, match=r"category_share must be in \[0, 1\], got 1.5"):
+        loss_of(POINTS, POINTS, [7, 7, 3], negatives="both", category_share=1.5)
+
+
 def test_background_recipes_are_negatives_of_each_other():
     """0 and 10 degrees are both background: not the same category, so the nearest is taken."""
     loss = loss_of(POINTS, POINTS, [0, 0, 3], negatives="category")

@@ -12,7 +12,7 @@ from torch.nn.modules.module import register_module_forward_hook
 from seje_ray.calibration.categories import Categories
 from seje_ray.calibration.image_categorizer import ImageCategorizer
 from seje_ray.calibration.word_vectors import WordVectors
-from seje_ray.config import load_run, named_run_file
+from seje_ray.config import load_run, named_run_file, with_settings
 from seje_ray.models.image_backbone import ImageBackbone
 from seje_ray.training.build import backbone_of, pixels_of
 from seje_ray.training.photo_features import CPU_BATCH_SIZE, PhotoExtractor
@@ -125,3 +125,29 @@ def test_a_photo_passes_a_backbone_that_both_have_only_once(
     with torch.inference_mode():
         expected = frozen(pixels_for(frozen, run.model.backbone)).numpy()
     np.testing.assert_allclose(found.pooled, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("is_fitted", [True, False])
+def test_the_categorizers_own_features_are_stored_where_they_are_wanted(run, calibrator, is_fitted):
+    """What its backbone gives for the same crops, by either setting that asks for them."""
+    backbone = backbone_of(run.calibrate.image_categorizer.backbone)
+    categorizer = ImageCategorizer.load(calibrator / "image_categorizer", backbone)
+    categorizer.is_fitted = is_fitted
+    categorizer.save(calibrator / "image_categorizer")
+    frozen = with_settings(run, {"model.backbone.weights": "categorizer"})
+    stores = with_settings(run, {"model.freeze_backbone": False})
+    silent = with_settings(stores, {"calibrate.image_categorizer.store_features": False})
+    jpegs = [photo(n) for n in range(CPU_BATCH_SIZE + 3)]
+
+    def pooled(run):
+        return PhotoExtractor(run, calibrator, torch.device("cpu")).extract(jpegs).pooled
+
+    config = run.calibrate.image_categorizer.backbone
+    pixels = pixels_of(config, backbone)
+    crops = torch.from_numpy(pixels.normalise([pixels.crop_of(jpeg, None) for jpeg in jpegs]))
+    with torch.inference_mode():
+        expected = categorizer.backbone(crops).numpy()
+    np.testing.assert_allclose(pooled(frozen), expected, atol=1e-5)
+    np.testing.assert_array_equal(pooled(stores), pooled(frozen))
+    assert pooled(silent) is None
+    assert not np.allclose(pooled(replace(run, seed=5)), expected)  # a frozen one of its own

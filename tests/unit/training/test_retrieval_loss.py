@@ -18,6 +18,7 @@ from tests.unit.losses.every_loss import (
     POOLED,
     SCALE,
     SEMANTIC_WEIGHT,
+    SHARE,
     loss_of,
     unit_pairs,
 )
@@ -25,6 +26,7 @@ from tests.unit.losses.every_loss import (
 CONFIG = LossConfig(
     scale=SCALE,
     margin=MARGIN,
+    category_share=SHARE,
     hinge=HingeConfig(margin=MARGIN),
     adamine=AdaMineConfig(margin=MARGIN, semantic_weight=SEMANTIC_WEIGHT),
     pairwise_cosine=PairwiseCosineConfig(margin=MARGIN, positive_share=0.8),

@@ -1,0 +1,82 @@
+"""What Ray Tune costs: trainings on stored features inside Tune, beside the same in a plain loop.
+
+``python -m benchmarks.tune_overhead --workspace W``, where W is calibrated and its run trains on
+stored features (the demo does, by ``tune.settings``). Both sides train the same seeds one after
+another, with the same threads, and write a checkpoint after each epoch; they take turns. Starting
+Ray is told apart; starting the trial's process and its import of torch is counted.
+"""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import torch
+
+from seje_ray.artifact import Artifact, open_artifact
+from seje_ray.cli.options import read_run, run_options, workspace_option
+from seje_ray.config import RunConfig, with_settings
+from seje_ray.on_ray.connect import connected
+from seje_ray.on_ray.train_worker import loaders_of, origin_of
+from seje_ray.on_ray.trial_resources import allot
+from seje_ray.on_ray.trials import Conduct, run_jobs
+from seje_ray.training.build import require_features
+from seje_ray.training.loop import Trainer
+from seje_ray.training.worker import LocalWorker
+from seje_ray.tuning.trial_book import TrialBook
+from seje_ray.tuning.trials import Job
+
+
+@click.command()
+@click.option("--trainings", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option("--rounds", type=click.IntRange(min=1), default=2, show_default=True)
+@workspace_option
+@run_options
+def main(
+    trainings: int, rounds: int, workspace: Path, config: str | None, overrides: tuple[str, ...]
+) -> None:
+    """Print seconds of both, and their ratio."""
+    run = read_run(config, overrides, workspace)
+    run = with_settings(run, run.tune.settings)
+    calibrated = open_artifact(workspace / "calibrated", "calibrated")
+    require_features(run, calibrated)
+    runs = [with_settings(run, {"seed": seed}) for seed in range(trainings)]
+    torch.set_num_threads(os.cpu_count() or 1)
+    plain, inside = [], []
+    started = time.perf_counter()
+    with connected(1):
+        print(f"starting Ray: {time.perf_counter() - started:.1f} s")
+        for _ in range(rounds):
+            plain.append(in_a_loop(runs, calibrated))
+            inside.append(in_tune(runs, calibrated))
+            print(f"{trainings} trainings: loop {plain[-1]:.1f} s, Tune {inside[-1]:.1f} s")
+    print(f"best of {rounds}: Tune takes {min(inside) / min(plain):.2f} times the loop")
+
+
+def in_a_loop(runs: list[RunConfig], calibrated: Artifact) -> float:
+    """Seconds of the trainings in this process."""
+    started = time.perf_counter()
+    for run in runs:
+        with tempfile.TemporaryDirectory() as folder:
+            worker = LocalWorker(Path(folder))
+            loaders = loaders_of(run, calibrated, worker)
+            Trainer(run, origin_of(calibrated), loaders, worker).fit()
+    return time.perf_counter() - started
+
+
+def in_tune(runs: list[RunConfig], calibrated: Artifact) -> float:
+    """Seconds of the trainings as trials, one at a time."""
+    with tempfile.TemporaryDirectory() as folder:
+        book = TrialBook.open(Path(folder), "val/selection_score", "max")
+        data = calibrated.folder, calibrated.content_hash
+        jobs = [Job(f"{n:04d}", run, *data) for n, run in enumerate(runs)]
+        started = time.perf_counter()
+        run_jobs(book, jobs, Conduct(len(jobs), allot(1, 1)))
+        seconds = time.perf_counter() - started
+        assert all(trial.state == "done" for trial in book.trials.values())
+    return seconds
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""``seje-ray ablate``."""
+
+from pathlib import Path
+
+import click
+
+from seje_ray.cli.options import read_run, run_options, workspace_option
+
+
+@click.command("ablate", epilog="Example: seje-ray ablate --seeds 5 --config seje")
+@click.option(
+    "--seeds",
+    "num_seeds",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Trainings per row.",
+)
+@click.option(
+    "--text-model", metavar="FOLDER|NAME", help="What the row of the BERT rater rates with."
+)
+@click.option(
+    "--max-concurrent",
+    type=click.IntRange(min=1),
+    help="Trainings at once; they share GPUs and CPUs.  [default: one per GPU, else per core]",
+)
+@click.option(
+    "--name", metavar="NAME", help="Name of the comparison.  [default: the run file's name]"
+)
+@workspace_option
+@run_options
+def command(
+    num_seeds: int,
+    text_model: str | None,
+    max_concurrent: int | None,
+    name: str | None,
+    workspace: Path,
+    config: str | None,
+    overrides: tuple[str, ...],
+) -> None:
+    """Train the model without each of its parts, and with each alternative, with several seeds.
+
+    The rows of the paper's comparisons: key terms, sentences, image category, both alignments,
+    negatives, raters, hard and soft categories. Ends in a table with mean, spread and the paired
+    difference to the full model. The same name again goes on.
+    """
+    run = read_run(config, overrides, workspace)
+    from seje_ray.on_ray.ablate import ablate
+    from seje_ray.report.ablation import as_text
+
+    ablated = ablate(
+        run,
+        workspace,
+        name=name or run.name,
+        num_seeds=num_seeds,
+        text_model=text_model,
+        max_concurrent=max_concurrent,
+    )
+    click.echo(as_text(ablated.page))
+    click.echo(f"tables: {ablated.folder / 'ablation.md'}, {ablated.folder / 'ablation.html'}")

@@ -1,0 +1,77 @@
+"""``seje-ray tune``."""
+
+from pathlib import Path
+
+import click
+
+from seje_ray.cli.options import read_run, run_options, workspace_option
+
+
+@click.command("tune", epilog="Example: seje-ray tune --trials 40 --space space.yaml")
+@click.option(
+    "--trials",
+    "num_trials",
+    type=click.IntRange(min=1),
+    help="Trainings to try; the first is the run as it stands.  [default: 20, or a whole grid]",
+)
+@click.option(
+    "--workers-per-trial",
+    "num_workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Training processes of a trial; more than one make a Ray Train group.",
+)
+@click.option(
+    "--max-concurrent",
+    type=click.IntRange(min=1),
+    help="Trials at once; they share GPUs and CPUs.  [default: one per GPU, else per core]",
+)
+@click.option("--name", metavar="NAME", help="Name of the search.  [default: the run file's name]")
+@click.option(
+    "--space",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="YAML file of settings to search, in place of the run's tune.space: docs/tune.md.",
+)
+@workspace_option
+@run_options
+def command(
+    num_trials: int | None,
+    num_workers: int,
+    max_concurrent: int | None,
+    name: str | None,
+    space: Path | None,
+    workspace: Path,
+    config: str | None,
+    overrides: tuple[str, ...],
+) -> None:
+    """Search for better loss weights, margins and learning rates with Ray Tune.
+
+    Writes best.yaml, a run file for `seje-ray train --config`, and a page. The best settings and
+    the run's own are then trained with other seeds, which shows how much of the gain was luck.
+    The same name again goes on: trials that ended are not repeated.
+    """
+    from seje_ray.config import with_settings, with_space
+
+    run = read_run(config, overrides, workspace)
+    if num_trials is not None:
+        run = with_settings(run, {"tune.num_trials": num_trials})
+    if space is not None:
+        run = with_space(run, space)
+    from seje_ray.on_ray.tune import tune
+    from seje_ray.report.tuning import as_text
+
+    tuned = tune(
+        run,
+        workspace,
+        name=name or run.name,
+        num_workers=num_workers,
+        max_concurrent=max_concurrent,
+    )
+    click.echo(as_text(tuned.page))
+    best = tuned.folder / "best.yaml"
+    training = f"seje-ray train --config {best} --run best"
+    if tuned.workspace != Path("workspace").absolute():
+        training += f" --workspace {tuned.workspace}"
+    click.echo(f"report: {tuned.report}")
+    click.echo(f"run file: {best}; train it with `{training}`")

@@ -1,0 +1,282 @@
+"""``seje-ray tune``: search, then train the best and the run itself again with other seeds."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from ray.tune import loguniform, randint, uniform
+from ray.tune.schedulers import ASHAScheduler, PopulationBasedTraining, TrialScheduler
+
+from seje_ray.artifact import (
+    Artifact,
+    open_artifact,
+    require_equal_hash,
+    write_json,
+    write_text,
+)
+from seje_ray.config import RECALIBRATED, Dimension, RunConfig, run_to_dict, with_settings
+from seje_ray.errors import ArtifactError, ConfigError, SejeError
+from seje_ray.on_ray.connect import connected
+from seje_ray.on_ray.trial_resources import Allotment, allot
+from seje_ray.on_ray.trials import Conduct, run_jobs, run_trials
+from seje_ray.on_ray.variants import calibrated_variant
+from seje_ray.report.tuning import SearchPage, common, write_hparams, write_search_report
+from seje_ray.training.build import require_features
+from seje_ray.tuning.space import Space, clipped, setting, space_of
+from seje_ray.tuning.suggest import Seen, num_points, suggest
+from seje_ray.tuning.trial_book import TrialBook
+from seje_ray.tuning.trials import Job, Trial, best_trial, write_trials_table
+
+MEASURED = ("val", "test")
+FREE_TO_CHANGE = ("num_trials", "num_seeds")  # of a search that goes on
+
+DataOf = Callable[[RunConfig], Artifact]  # the calibrated data of a run
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What a finished search leaves."""
+
+    folder: Path
+    page: SearchPage  # all about it
+    report: Path
+    workspace: Path  # whose calibrated data the best settings are trained on
+
+
+def tune(
+    run: RunConfig,
+    workspace: Path,
+    *,
+    name: str,
+    num_workers: int = 1,
+    max_concurrent: int | None = None,
+) -> Tuned:
+    """Search for better settings of ``run``, as ``workspace/tunes/NAME``.
+
+    The same name again goes on: trials that ended are kept, others go on from their checkpoint.
+
+    Args:
+        run: The run; its ``tune`` section says what and how.
+        workspace: Where the calibrated data lies.
+        name: Of the search.
+        num_workers: Training processes per trial; 1 trains in the trial's own process.
+        max_concurrent: Trials at once; None for as many as the cluster has GPUs, or cores.
+
+    Raises:
+        ArtifactError: If the data is not calibrated, or the name belongs to another search.
+        ResourceError: If the cluster can never hold what is asked for.
+        SejeError: If every trial failed.
+    """
+    calibrated = open_artifact(workspace / "calibrated", "calibrated")
+    run = with_settings(run, run.tune.settings)
+    require_features(run, calibrated)
+    space = space_of(run)
+    _require_searchable(run, space, num_workers)
+    folder = workspace / "tunes" / name
+    _require_same_search(folder, run, calibrated)
+    config = run.tune
+    with connected(num_workers * (max_concurrent or os.cpu_count() or 1)):
+        allotted = allot(num_workers, max_concurrent)
+        book = TrialBook.open(folder / "trials", config.metric, config.mode)
+        write_json(folder / "search.json", _decisive(run, calibrated))
+        click.echo(_announcement(run, num_points(run, space), allotted), file=sys.stderr)
+        conduct = Conduct(
+            num_points(run, space),
+            allotted,
+            _scheduler(run, space),
+            hand_over=config.scheduler == "pbt",
+        )
+        data = _data_of(run, space, calibrated)
+        run_trials(book, _search(run, space, data), conduct)
+        trials = list(book.trials.values())
+        best = best_trial(trials, config.mode)
+        if best is None:
+            reasons = ", ".join(dict.fromkeys(trial.reason for trial in trials))
+            raise SejeError(f"{folder}: every trial failed ({reasons})")
+        best_run = with_settings(run, best.values)
+        write_text(folder / "best.yaml", yaml.safe_dump(run_to_dict(best_run), sort_keys=False))
+        roles = {"default": run, "best": best_run}
+        jobs = _again(roles, data, config.num_seeds)
+        second = TrialBook.open(folder / "again", config.metric, config.mode)
+        run_jobs(second, jobs, Conduct(len(jobs), allotted, title="other seeds"))
+    recipes = open_artifact(workspace / "recipes", "recipes").manifest
+    page = SearchPage(
+        name, run, best_run, space, trials, list(second.trials.values()), calibrated,
+        is_made_up=bool(recipes.facts.get("is_made_up", False)),
+    )  # fmt: skip
+    return _write(folder, page, data(best_run).folder.parent)
+
+
+def _announcement(run: RunConfig, total: int, allotted: Allotment) -> str:
+    """What is about to happen, in a line."""
+    text = (
+        f"{total} trials of at most {run.train.num_epochs} epochs, {allotted.concurrent} at once"
+        f"{f' of {allotted.num_workers} workers' if allotted.num_workers > 1 else ''}"
+    )
+    return f"{text}; every trial has {common(run)}" if run.tune.settings else text
+
+
+def _write(folder: Path, page: SearchPage, workspace: Path) -> Tuned:
+    """Write the tables and the page."""
+    config = page.run.tune
+    write_trials_table(folder / "trials.parquet", page.trials, config.mode)
+    write_hparams(folder / "tensorboard", page.trials, config.metric, config.mode)
+    write_search_report(folder / "report.html", page)
+    return Tuned(folder, page, folder / "report.html", workspace)
+
+
+def _data_of(run: RunConfig, space: Space, calibrated: Artifact) -> DataOf:
+    """Calibrate for every value that a search takes of calibration; the workspace's own if none."""
+    keys = [key for key in space if key in RECALIBRATED]
+    if not keys:
+        return lambda _: calibrated
+    points = set(product(*(space[key].choice or () for key in keys)))
+    points.add(tuple(setting(run, key) for key in keys))
+    found = {}
+    for point in sorted(points):
+        changed = with_settings(run, dict(zip(keys, point, strict=True)))
+        found[point] = calibrated_variant(changed, calibrated.folder.parent, 1)
+    return lambda changed: found[tuple(setting(changed, key) for key in keys)]
+
+
+def _job(name: str, run: RunConfig, data: DataOf, *more: Any) -> Job:
+    calibrated = data(run)
+    return Job(name, run, calibrated.folder, calibrated.content_hash, *more)
+
+
+def _search(run: RunConfig, space: Space, data: DataOf) -> Any:
+    """The next trial as a function of the book: the same after a kill as without."""
+    total = num_points(run, space)
+
+    def next_job(book: TrialBook) -> Job | None:
+        while len(book.trials) < total:
+            number = len(book.trials)
+            seen = [_seen(trial) for trial in book.trials.values()]
+            values = suggest(run, space, number, seen)
+            if values is None:
+                return None
+            name = f"{number:04d}"
+            try:
+                return _job(name, with_settings(run, values), data, (), values)
+            except ConfigError as error:  # each value alone would do, these together do not
+                book.begin(_job(name, run, data, (), values))
+                book.end(name, state="failed", reason=str(error), ended_s=book.elapsed_s)
+        return None
+
+    return next_job
+
+
+def _seen(trial: Trial) -> Seen:
+    is_running = trial.state in ("waiting", "running")
+    scores = () if is_running or trial.state == "failed" else trial.scores
+    return Seen(trial.values, scores, is_running, trial.state == "stopped")
+
+
+def _again(roles: Mapping[str, RunConfig], data: DataOf, num_seeds: int) -> list[Job]:
+    """Both runs with seeds that the search has not seen; equal runs once."""
+    jobs = []
+    for role, run in roles.items():
+        if role != "default" and run == roles["default"]:
+            continue
+        for seed in range(run.seed + 1, run.seed + 1 + num_seeds):
+            seeded = with_settings(run, {"seed": seed})
+            jobs.append(_job(f"{role}-s{seed}", seeded, data, MEASURED))
+    return jobs
+
+
+def _scheduler(run: RunConfig, space: Space) -> TrialScheduler | None:
+    """Ray Tune's scheduler that the run names."""
+    config, num_epochs = run.tune, run.train.num_epochs
+    if config.scheduler == "asha":
+        return ASHAScheduler(
+            time_attr="epoch",
+            metric=config.metric,
+            mode=config.mode,
+            max_t=num_epochs + 1,  # the last epoch is the trial's own end
+            grace_period=min(config.grace_epochs, num_epochs),
+            reduction_factor=config.reduction_factor,
+        )
+    if config.scheduler == "none":
+        return None
+
+    def explore(config: dict[str, Any]) -> dict[str, Any]:
+        values = config["job"]["values"]
+        inside = {key: clipped(space[key], value) for key, value in values.items()}
+        return config | {"job": config["job"] | {"values": inside}}
+
+    return PopulationBasedTraining(
+        time_attr="epoch",
+        metric=config.metric,
+        mode=config.mode,
+        perturbation_interval=config.perturbation_epochs,
+        hyperparam_mutations={"job": {"values": {key: _mutation(space[key]) for key in space}}},
+        custom_explore_fn=explore,
+    )
+
+
+def _mutation(dimension: Dimension) -> Any:
+    """A dimension as PBT takes it."""
+    if dimension.choice is not None:
+        return list(dimension.choice)
+    if dimension.integer is not None:
+        return randint(dimension.integer[0], dimension.integer[1] + 1)
+    return (loguniform if dimension.log_uniform is not None else uniform)(*dimension.bounds)
+
+
+def _require_searchable(run: RunConfig, space: Space, num_workers: int) -> None:
+    """Refuse what no trial could do, before the first one."""
+    if not space:
+        raise ConfigError("tune.space: expected at least one setting to search, found none")
+    if run.tune.scheduler != "pbt":
+        return
+    if num_workers > 1:
+        raise ConfigError(
+            "tune.scheduler pbt: trials exchange checkpoints in their own process; "
+            "take --workers-per-trial 1, or scheduler asha"
+        )
+    fixed = [key for key in space if key.startswith(("model.", "calibrate.")) or space[key].when]
+    if fixed:
+        raise ConfigError(
+            f"tune.scheduler pbt: {', '.join(fixed)} cannot change in the middle of "
+            "a training; take scheduler asha, or leave it out of the space"
+        )
+
+
+def _decisive(run: RunConfig, calibrated: Artifact) -> dict[str, Any]:
+    """What decides the trials of a search."""
+    stored = run_to_dict(run)
+    tune_section = {k: v for k, v in stored["tune"].items() if k not in FREE_TO_CHANGE}
+    return {
+        "calibrated": calibrated.content_hash,
+        "seed": run.seed,
+        "tune": tune_section,
+        **{section: stored[section] for section in ("model", "loss", "train")},
+    }
+
+
+def _require_same_search(folder: Path, run: RunConfig, calibrated: Artifact) -> None:
+    """Refuse to mix trials of other settings or other data under one name."""
+    path = folder / "search.json"
+    if not path.is_file() or not any((folder / "trials").glob("*/job.json")):
+        return
+    known, now = json.loads(path.read_text(encoding="utf-8")), _decisive(run, calibrated)
+    require_equal_hash(
+        "calibrated artifact",
+        folder,
+        known["calibrated"],
+        now["calibrated"],
+        f"seje-ray tune --name ANOTHER_NAME` or delete {folder}, then `seje-ray tune",
+    )
+    changed = [key for key in now if known[key] != now[key]]
+    if changed:
+        raise ArtifactError(
+            f"{folder}: this search was started with other settings ({', '.join(changed)}); "
+            "choose another name with --name"
+        )

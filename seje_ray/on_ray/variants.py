@@ -1,0 +1,75 @@
+"""Calibrated data of other calibration settings, beside the workspace's own.
+
+A variant is a workspace of its own, ``variants/KEY``: links to the recipes and to the components
+of the calibrator that its settings share, and what they do not share.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import yaml
+
+from seje_ray.artifact import Artifact, finished, open_artifact, write_text
+from seje_ray.config import RunConfig, load_run, run_to_dict
+from seje_ray.errors import ArtifactError
+from seje_ray.on_ray.components import generations
+from seje_ray.on_ray.fit import fit
+from seje_ray.on_ray.transform import transform
+from seje_ray.training.build import stored_backbone
+
+
+def calibrated_variant(run: RunConfig, workspace: Path, num_workers: int) -> Artifact:
+    """The calibrated data of ``run``: the workspace's own where that fits, else a variant's.
+
+    Within a connection to Ray; resumes as ``seje-ray calibrate`` does.
+
+    Raises:
+        ArtifactError: If the workspace is not calibrated.
+    """
+    own = open_artifact(workspace / "calibrated", "calibrated")
+    decided = _decisive(run)
+    if decided == _decisive(load_run(own.folder / "run.yaml")):
+        return own
+    key = hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:12]
+    folder = workspace / "variants" / key
+    (folder / "calibrator").mkdir(parents=True, exist_ok=True)
+    _link(folder / "recipes", workspace / "recipes")
+    recipes = open_artifact(folder / "recipes", "recipes")
+    _link_components(run, recipes, folder / "calibrator", workspace / "calibrator")
+    calibrator = fit(run, recipes, folder, num_workers)
+    calibrated = transform(run, recipes, calibrator, folder)
+    stored = yaml.safe_dump(run_to_dict(run), sort_keys=False)
+    write_text(calibrated.folder / "run.yaml", stored)
+    return calibrated
+
+
+def _decisive(run: RunConfig) -> dict[str, object]:
+    stored = stored_backbone(run)
+    return {
+        "seed": run.seed,
+        "calibrate": run_to_dict(run)["calibrate"],
+        "features_of": None if stored is None else asdict(stored),
+    }
+
+
+def _link_components(run: RunConfig, recipes: Artifact, target: Path, source: Path) -> None:
+    """Link the components that would be fitted as they already are."""
+    for generation in generations(run):
+        for component in generation:
+            if (target / component.name).exists():
+                continue
+            try:
+                plan = component.plan(run, recipes, target)
+            except ArtifactError:
+                continue  # what it needs is to be fitted first, so it is another one
+            if finished(source / component.name, plan) is not None:
+                _link(target / component.name, source / component.name)
+
+
+def _link(path: Path, target: Path) -> None:
+    """A relative link, so that the workspace can be moved."""
+    if not path.is_symlink():
+        path.symlink_to(os.path.relpath(target, path.parent), target_is_directory=True)

@@ -1,0 +1,33 @@
+"""What the best checkpoint of a training reaches on a partition."""
+
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from seje_ray.config import RunConfig
+from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.training.pairs import PairLoader
+from seje_ray.training.validation import embed_val, retrieval_metrics
+from seje_ray.training.watchdog import unwatched
+from seje_ray.training.worker import Process
+
+
+def measure_checkpoint(
+    model: JointEmbedding,
+    checkpoint: Path,
+    loader: PairLoader,
+    run: RunConfig,
+    process: Process,
+    partition: str,
+) -> dict[str, float]:
+    """Load a checkpoint's weights into ``model`` and measure retrieval on ``loader``'s pairs.
+
+    Returns:
+        The protocol of validation, whatever the partition; keys with ``partition/`` in front.
+    """
+    device = next(model.parameters()).device
+    model.load_state_dict(load_file(checkpoint / "model.safetensors", device=str(device)))
+    pairs = embed_val(model, loader, run, process, unwatched)
+    return {
+        f"{partition}/{key}": value for key, value in retrieval_metrics(pairs, run.seed).items()
+    }

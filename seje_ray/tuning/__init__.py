@@ -1,0 +1,1 @@
+"""Search and comparison of settings, free of Ray: spaces, suggestions, records, statistics."""

@@ -1,0 +1,61 @@
+"""Rows of the paper's comparisons, as changes of a run."""
+
+from dataclasses import dataclass, field
+
+from seje_ray.config import RunConfig, Scalar, with_settings
+from seje_ray.tuning.space import setting
+
+FULL = "full model"
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """One row: what it changes in the run."""
+
+    name: str
+    settings: dict[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def role(self) -> str:
+        """Its name in folders."""
+        return self.name.replace(" ", "-").replace("_", "-")
+
+    def is_full(self, run: RunConfig) -> bool:
+        """Whether it changes nothing: its row is the full model's."""
+        return all(setting(run, key) == value for key, value in self.settings.items())
+
+    def applied(self, run: RunConfig) -> RunConfig:
+        """The run of this row."""
+        return with_settings(run, self.settings)
+
+
+def variations(run: RunConfig, text_model: str | None) -> list[Variation]:
+    """All rows, the full model first.
+
+    Args:
+        run: The full model.
+        text_model: Folder or hub name of a BERT-like model; without one, that rater has no row.
+
+    Source: the comparisons of SEJE's paper: components left out, negatives, raters, f_cat.
+    """
+    raters: list[dict[str, Scalar]] = [{"calibrate.rater": r} for r in ("tfidf", "textrank")]
+    model = text_model or run.calibrate.text_model
+    if model is not None:
+        raters.append({"calibrate.rater": "bert", "calibrate.text_model": model})
+    return [
+        Variation(FULL),
+        Variation("without key terms", {"model.use_key_terms": False}),
+        Variation("without sentences", {"model.use_sentences": False}),
+        Variation("without image category", {"model.use_image_category": False}),
+        Variation("without category alignment", {"loss.category_weight": 0.0}),
+        Variation("without discriminator alignment", {"loss.discriminator_weight": 0.0}),
+        *(
+            Variation(f"negatives {kind}", {"loss.negatives": kind})
+            for kind in ("instance", "category", "both")
+        ),
+        *(Variation(f"rater {r['calibrate.rater']}", r) for r in raters),
+        *(
+            Variation(f"image category {kind}", {"calibrate.image_categorizer.vector": kind})
+            for kind in ("hard", "soft")
+        ),
+    ]

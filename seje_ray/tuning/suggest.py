@@ -1,0 +1,109 @@
+"""The next point of a search, as a pure function of the trials there are.
+
+Nothing is remembered between two calls: a search that was killed suggests after its trials are
+read again what it would have suggested without the kill.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from seje_ray.config import Dimension, RunConfig
+from seje_ray.tuning.space import Point, Space, contains, drawn_point, grid_points, holds, own_point
+
+RANDOM_TRIALS = 6  # that TPE starts with, the run's own settings included
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a searcher knows of a trial."""
+
+    values: Point
+    scores: tuple[float, ...]  # by epoch
+    is_running: bool = False
+    is_stopped: bool = False  # by the scheduler, before its last epoch
+
+
+def num_points(run: RunConfig, space: Space) -> int:
+    """Trials of a whole search; the first one is the run itself."""
+    if run.tune.num_trials is not None:
+        return run.tune.num_trials
+    return len(grid_points(space)) + 1 if run.tune.searcher == "grid" else 20
+
+
+def suggest(run: RunConfig, space: Space, number: int, seen: Sequence[Seen]) -> Point | None:
+    """Values of trial ``number``, or None where a grid has no more.
+
+    Args:
+        run: The run; its ``tune`` section says how to search, its seed which draws to take.
+        space: What may change.
+        number: Of the trial, from 0; 0 is the run's own point.
+        seen: All trials before it, in order of their numbers; TPE alone looks at them.
+    """
+    if number == 0:
+        return own_point(run, space)
+    if run.tune.searcher == "grid":
+        points = grid_points(space)
+        return points[number - 1] if number <= len(points) else None
+    generator = np.random.default_rng((run.seed, 6, number))
+    if run.tune.searcher == "random" or len(seen) < RANDOM_TRIALS:
+        return drawn_point(space, generator)
+    return _tpe_point(run, space, int(generator.integers(2**31)), seen)
+
+
+def _tpe_point(run: RunConfig, space: Space, seed: int, seen: Sequence[Seen]) -> Point:
+    """Tree-structured Parzen estimator. Source: Bergstra et al. 2011, as Optuna has it."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        direction="maximize" if run.tune.mode == "max" else "minimize",
+        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=1, constant_liar=True),
+    )
+    for known in seen:
+        frozen = _frozen(space, known, run.tune.mode)
+        if frozen is not None:
+            study.add_trial(frozen)
+    trial, values = study.ask(), Point()
+    for key, dimension in space.items():
+        if not holds(dimension, values):
+            continue
+        if dimension.choice is not None:
+            values[key] = trial.suggest_categorical(key, list(dimension.choice))
+        elif dimension.integer is not None:
+            values[key] = trial.suggest_int(key, *dimension.integer)
+        else:
+            is_log = dimension.log_uniform is not None
+            values[key] = trial.suggest_float(key, *dimension.bounds, log=is_log)
+    return values
+
+
+def _frozen(space: Space, seen: Seen, mode: str) -> FrozenTrial | None:
+    """A trial as Optuna stores it; None where it failed or lies outside the space."""
+    is_inside = all(contains(space[key], value) for key, value in seen.values.items())
+    if not is_inside or not (seen.scores or seen.is_running):
+        return None
+    state = TrialState.PRUNED if seen.is_stopped else TrialState.COMPLETE
+    best = max if mode == "max" else min
+    return create_trial(
+        state=TrialState.RUNNING if seen.is_running else state,
+        params=dict(seen.values),
+        distributions={key: _distribution(space[key]) for key in seen.values},
+        value=None if seen.is_running else best(seen.scores),
+        intermediate_values=dict(enumerate(seen.scores, 1)),
+    )
+
+
+def _distribution(dimension: Dimension) -> BaseDistribution:
+    if dimension.choice is not None:
+        return CategoricalDistribution(list(dimension.choice))
+    if dimension.integer is not None:
+        return IntDistribution(*dimension.integer)
+    return FloatDistribution(*dimension.bounds, log=dimension.log_uniform is not None)

@@ -1,0 +1,182 @@
+"""What is kept of each training of a search or comparison: one folder, one ``trial.json``.
+
+The folder also holds ``job.json`` (what to train), ``history.jsonl`` and, until the trial ends,
+its checkpoints; ``measured.json`` appears when a training has come to its own end.
+"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from seje_ray.artifact import (
+    Artifact,
+    open_artifact,
+    require_equal_hash,
+    write_json,
+    write_table,
+)
+from seje_ray.config import RunConfig, run_from_json, run_to_dict
+from seje_ray.tuning.space import Point
+
+State = Literal["waiting", "running", "done", "stopped", "failed"]
+ENDED = ("done", "stopped", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One training: its settings, its data, and what is measured when it ends."""
+
+    name: str  # of its folder
+    run: RunConfig
+    calibrated: Path
+    calibrated_hash: str
+    partitions: tuple[str, ...] = ()  # measured with the best checkpoint
+    values: Point = field(default_factory=dict)  # of a search: what differs from its run
+
+    def write(self, folder: Path) -> None:
+        """Store it as the ``job.json`` of a trial."""
+        folder.mkdir(parents=True, exist_ok=True)
+        stored = {
+            "run": run_to_dict(self.run),
+            "calibrated": str(self.calibrated),
+            "calibrated_hash": self.calibrated_hash,
+            "partitions": list(self.partitions),
+            "values": self.values,
+        }
+        write_json(folder / "job.json", stored)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Job":
+        """Read what ``write`` stored."""
+        raw = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+        run = run_from_json(json.dumps(raw["run"]), str(folder / "job.json"))
+        return cls(
+            folder.name,
+            run,
+            Path(raw["calibrated"]),
+            raw["calibrated_hash"],
+            tuple(raw["partitions"]),
+            raw["values"],
+        )
+
+    def open_calibrated(self) -> Artifact:
+        """The data to train on.
+
+        Raises:
+            ArtifactError: If it is not what it was when the trial was begun.
+        """
+        found = open_artifact(self.calibrated, "calibrated")
+        require_equal_hash(
+            "calibrated artifact",
+            self.calibrated,
+            found.content_hash,
+            self.calibrated_hash,
+            "seje-ray calibrate",
+        )
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How one training went; scores are of the search's metric."""
+
+    name: str
+    values: Point
+    state: State = "waiting"
+    reason: str = ""  # why it failed
+    scores: tuple[float, ...] = ()  # by epoch
+    seconds: float = 0.0  # of training, over all its parts
+    ended_s: float = 0.0  # seconds of the search, pauses left out, when it ended
+    measured: dict[str, float] = field(default_factory=dict)  # with the best checkpoint
+
+    def best(self, mode: str) -> float | None:
+        """Score of the best epoch."""
+        if not self.scores:
+            return None
+        return max(self.scores) if mode == "max" else min(self.scores)
+
+    def write(self, folder: Path) -> None:
+        """Commit as ``folder/trial.json``."""
+        write_json(folder / "trial.json", asdict(self))
+
+
+def read_trial(folder: Path, metric: str) -> Trial:
+    """What is known of the trial in ``folder``, from what was committed of it."""
+    path = folder / "trial.json"
+    if path.is_file():
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        trial = Trial(**raw | {"scores": tuple(raw["scores"])})
+    else:
+        trial = Trial(
+            folder.name, Job.read(folder).values if (folder / "job.json").is_file() else {}
+        )
+    if trial.state in ENDED:
+        return trial
+    return replace(trial, scores=tuple(entry[metric] for entry in read_history(folder)))
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """Metrics of each epoch that is done."""
+    path = folder / "history.jsonl"
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def read_measured(folder: Path) -> dict[str, float] | None:
+    """What was measured at the training's own end, or None where it has not come to it."""
+    path = folder / "measured.json"
+    if not path.is_file():
+        return None
+    known: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+    return known
+
+
+def read_failure(folder: Path) -> str | None:
+    """What the trial's process said when it failed, or None where it said nothing."""
+    path = folder / "failure.txt"
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+
+
+def drop_checkpoints(folder: Path) -> None:
+    """Free the space of a trial that ended; its job trains it again."""
+    for path in folder.glob("checkpoint-*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def best_trial(trials: Sequence[Trial], mode: str) -> Trial | None:
+    """The trial with the best score, the earliest of equal ones; stopped trials count too."""
+    scored = [trial for trial in trials if trial.scores and trial.state in ("done", "stopped")]
+    sign = 1 if mode == "max" else -1
+    return max(scored, key=lambda trial: sign * (trial.best(mode) or 0.0), default=None)
+
+
+def write_trials_table(path: Path, trials: Sequence[Trial], mode: str) -> None:
+    """One row per trial as Parquet: state, score, times, and a column per setting."""
+    keys = list(dict.fromkeys(key for trial in trials for key in trial.values))
+    columns: dict[str, Any] = {
+        "trial": [trial.name for trial in trials],
+        "state": [trial.state for trial in trials],
+        "reason": [trial.reason for trial in trials],
+        "score": pa.array([trial.best(mode) for trial in trials], pa.float64()),
+        "num_epochs": [len(trial.scores) for trial in trials],
+        "seconds": [trial.seconds for trial in trials],
+        "ended_s": [trial.ended_s for trial in trials],
+    }
+    for key in keys:
+        columns[key] = _column([trial.values.get(key) for trial in trials])
+    write_table(path, pa.table(columns))
+
+
+def _column(values: list[Any]) -> pa.Array:
+    """Values of one setting; as text where they mix types."""
+    numbers = all(v is None or isinstance(v, (int, float)) for v in values)
+    if numbers and not any(isinstance(v, bool) for v in values):
+        return pa.array([None if v is None else float(v) for v in values], pa.float64())
+    same = len({type(v) for v in values if v is not None}) == 1
+    return pa.array(values if same else [None if v is None else str(v) for v in values])

@@ -1,0 +1,185 @@
+"""Search and comparison on Ray Tune: every trial once, whatever is killed."""
+
+import json
+import shutil
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from seje_ray.artifact import open_artifact
+from seje_ray.config import load_run, with_settings
+from seje_ray.errors import ArtifactError, ConfigError, ResourceError, SejeError
+from seje_ray.on_ray.ablate import ablate
+from seje_ray.on_ray.train import train
+from seje_ray.on_ray.tune import tune
+from seje_ray.report.tuning import as_text
+from seje_ray.tuning.ablation import Variation
+from seje_ray.tuning.trials import Trial, read_trial
+from tests.on_ray.killing import run_until
+from tests.on_ray.tiny import TINY, tiny_run
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+RATES = {"train.learning_rate": {"choice": [0.002, 1e30, 0.01]}}
+RANDOM = [
+    "tune.searcher=random",
+    "tune.grace_epochs=1",
+    "tune.num_seeds=1",
+    "train.num_epochs=3",
+]
+
+
+def outcome(trials: list[Trial]) -> list[tuple]:
+    """What a search decides and finds, without its times."""
+    return [(t.name, t.values, t.state, t.scores, t.measured) for t in trials]
+
+
+def test_a_search_ends_in_a_run_file_that_train_takes(workspace, calibrated):
+    """A trial that diverges is recorded with its reason and stops no other."""
+    run = with_settings(
+        tiny_run("tune.num_seeds=2", "tune.searcher=grid", "tune.scheduler=none"),
+        {"tune.space": RATES},
+    )
+    tuned = tune(run, workspace, name="rates", max_concurrent=1)
+
+    trials = tuned.page.trials
+    assert [trial.state for trial in trials] == ["done", "done", "failed", "done"]
+    assert "training diverged" in trials[2].reason
+    assert trials[0].scores == trials[1].scores  # the grid's first point is the run itself
+    assert tuned.page.best.best("max") >= trials[0].best("max")
+    assert all("test/selection_score" in trial.measured for trial in tuned.page.again)
+    assert "1 failed" in as_text(tuned.page)
+    assert pq.read_table(tuned.folder / "trials.parquet").num_rows == 4
+    assert len(list((tuned.folder / "tensorboard").rglob("events*"))) >= 3
+    page = tuned.report.read_text()
+    assert page.count("<svg") == 3
+    assert "Made-up data" in page
+
+    best = load_run(tuned.folder / "best.yaml")
+    assert best.model.freeze_backbone
+    trained = train(best, workspace, name="from-best", num_workers=1)
+    known = tuned.page.best
+    assert trained.metrics["val/selection_score"] == pytest.approx(known.best("max"), abs=0.15)
+
+    again = tune(run, workspace, name="rates", max_concurrent=1)
+    assert outcome(again.page.trials) == outcome(trials)
+    with pytest.raises(ArtifactError, match=r"started with other settings \(loss\)"):
+        tune(with_settings(run, {"loss.scale": 3.0}), workspace, name="rates")
+
+
+def test_a_search_that_is_killed_again_and_again_ends_as_an_undisturbed_one(
+    workspace, calibrated, tmp_path
+):
+    """SIGKILL of the driver and of Ray at three points: no trial twice, the same decisions."""
+    run = tiny_run(*RANDOM, "tune.num_trials=6")
+    whole = tune(run, workspace, name="whole", max_concurrent=1)
+    settings = [*TINY, *RANDOM, "tune.num_trials=6"]
+    options = [word for override in settings for word in ("--set", override)]
+    trials = workspace / "tunes" / "killed" / "trials"
+    ended = {}
+    for wanted in ("0000/history.jsonl", "0002/history.jsonl", "0004/job.json"):
+        run_until(
+            ["tune", "--workspace", str(workspace), "--name", "killed", "--max-concurrent", "1",
+             *options],
+            (trials / wanted).is_file,
+        )  # fmt: skip
+        for path in trials.glob("*/trial.json"):
+            assert ended.setdefault(path, path.stat().st_mtime_ns) == path.stat().st_mtime_ns
+
+    continued = tune(run, workspace, name="killed", max_concurrent=1)
+
+    assert outcome(continued.page.trials) == outcome(whole.page.trials)
+    assert outcome(continued.page.again) == outcome(whole.page.again)
+    assert len(ended) >= 3
+    assert all(path.stat().st_mtime_ns == time for path, time in ended.items())
+
+
+def test_trials_of_several_workers_are_groups_of_ray_train(workspace, calibrated):
+    """The driver of each waits for its workers, and the numbers are those of one process."""
+    run = tiny_run("tune.num_trials=1", "tune.num_seeds=1", "train.num_epochs=1")
+    run = with_settings(run, {"tune.grace_epochs": 1})
+    tuned = tune(run, workspace, name="groups", num_workers=2, max_concurrent=1)
+    alone = tune(run, workspace, name="alone", max_concurrent=1)
+
+    [trial], [expected] = tuned.page.trials, alone.page.trials
+    assert (trial.state, len(trial.scores)) == ("done", 1)
+    assert trial.scores[0] == pytest.approx(expected.scores[0], abs=0.15)
+    [again], [other] = tuned.page.again, alone.page.again
+    assert again.measured.keys() == other.measured.keys()
+    assert "test/recall_at_1/image_to_recipe" in again.measured
+
+
+def test_population_based_training_changes_values_on_the_way(workspace, calibrated):
+    """The weak trial goes on from the strong one's checkpoint; values stay in their range."""
+    run = with_settings(
+        tiny_run(
+            "tune.scheduler=pbt", "tune.searcher=random", "tune.num_trials=3",
+            "tune.perturbation_epochs=1", "tune.num_seeds=1", "train.num_epochs=4",
+        ),
+        {"tune.space": {"train.learning_rate": {"log_uniform": [1e-6, 1e-2]}}},
+    )  # fmt: skip
+    tuned = tune(run, workspace, name="pbt", max_concurrent=3)
+
+    trials = tuned.page.trials
+    assert [trial.state for trial in trials] == ["done"] * 3
+    assert all(len(trial.scores) == 4 for trial in trials)
+    assert all(1e-6 <= trial.values["train.learning_rate"] <= 1e-2 for trial in trials)
+
+
+def test_what_no_cluster_can_hold_is_refused_before_the_first_trial(workspace, calibrated):
+    """No folder of trials, no hang."""
+    with pytest.raises(ResourceError, match="--max-concurrent must be at least 1"):
+        tune(tiny_run(), workspace, name="refused", max_concurrent=-1)
+    with pytest.raises(ConfigError, match="trials exchange checkpoints in their own process"):
+        tune(tiny_run("tune.scheduler=pbt"), workspace, name="refused", num_workers=2)
+    with pytest.raises(ArtifactError, match="expected pooled image features"):
+        tune(tiny_run("tune.settings={}", "model.freeze_backbone=true"), workspace, name="refused")
+    assert not (workspace / "tunes" / "refused" / "trials").exists()
+
+
+def test_a_search_of_which_every_trial_fails_says_why(workspace, calibrated):
+    """And an unknown metric names those there are."""
+    run = tiny_run("tune.num_trials=1", "tune.metric=val/loss", "train.num_epochs=1")
+    with pytest.raises(SejeError, match=r"tune.metric: expected one of .*val/selection_score"):
+        tune(run, workspace, name="metric", max_concurrent=1)
+
+
+def test_an_ablation_trains_every_row_on_its_own_data(workspace, calibrated, tmp_path, monkeypatch):
+    """A row of another rater gets its data beside, sharing what it can; both tables are there."""
+    rows = [
+        Variation("full model"),
+        Variation("without key terms", {"model.use_key_terms": False}),
+        Variation("negatives both", {"loss.negatives": "both"}),
+        Variation("rater textrank", {"calibrate.rater": "textrank"}),
+    ]
+    monkeypatch.setattr("seje_ray.on_ray.ablate.variations", lambda run, model: rows)
+    for name in ("recipes", "calibrator", "calibrated"):
+        shutil.copytree(workspace / name, tmp_path / name)
+    before = open_artifact(tmp_path / "calibrated", "calibrated").content_hash
+
+    run = tiny_run("train.num_epochs=1")
+    done = ablate(run, tmp_path, name="a", num_seeds=2, max_concurrent=2)
+
+    names = [trial.name for trial in done.page.trials]
+    assert names == [
+        f"{role}-s{seed}"
+        for role in ("full-model", "without-key-terms", "rater-textrank")
+        for seed in (0, 1)
+    ]
+    assert all(trial.state == "done" for trial in done.page.trials)
+    [variant] = (tmp_path / "variants").iterdir()
+    assert (variant / "recipes").is_symlink()
+    assert all(part.is_symlink() for part in (variant / "calibrator").iterdir() if part.is_dir())
+    assert (
+        yaml.safe_load((variant / "calibrated" / "run.yaml").read_text())["calibrate"]["rater"]
+        == "textrank"
+    )
+    assert open_artifact(tmp_path / "calibrated", "calibrated").content_hash == before
+    jobs = [json.loads(p.read_text())["calibrated"] for p in done.folder.glob("trials/*/job.json")]
+    assert jobs.count(str(variant / "calibrated")) == 2
+    markdown = (done.folder / "ablation.md").read_text()
+    assert "| negatives both (= full model) |" in markdown
+    assert "+0.000 ± 0.000 | within noise" in markdown
+    assert "Made-up data" in (done.folder / "ablation.html").read_text()
+    assert read_trial(done.folder / "trials" / names[0], run.tune.metric).measured

@@ -1,0 +1,55 @@
+"""The live table: what a person sees of a search."""
+
+import io
+
+from seje_ray.on_ray.trial_table import TrialTable, row_of, shown, status_of
+from seje_ray.tuning.trials import Trial
+
+TRIALS = [
+    Trial("0000", {"loss.margin": 0.0}, "done", scores=(0.5, 1.0), ended_s=4.0),
+    Trial("0001", {"loss.margin": 0.123456}, "stopped", scores=(0.7,), ended_s=6.0),
+    Trial("0002", {"loss.margin": 0.2}, "failed", "the loss is not finite", ended_s=8.0),
+    Trial("0003", {"loss.margin": 0.3}, "running", scores=(0.9,)),
+]
+
+
+def test_the_status_line_by_hand():
+    """Three of ten in 60 s: 20 s each, 7 left take 140 s; best of those that ended."""
+    line = status_of("tuning", TRIALS, 10, "max", 60.0, 0)
+    assert line == (
+        "tuning: 3/10 trials, 1 running, 1 stopped, 1 failed, best 1.0000 (0000) [01:00<02:20]"
+    )
+
+
+def test_time_left_rests_on_this_session_alone():
+    """Two ended before it; the one of this session took 60 s, so seven take 7 minutes."""
+    assert status_of("tuning", TRIALS, 10, "max", 60.0, 2).endswith("[01:00<07:00]")
+    assert status_of("tuning", TRIALS, 10, "max", 3661.0, 3).endswith("[1:01:01<?]")
+
+
+def test_a_row_says_settings_and_why_a_trial_failed():
+    """Short names, three digits."""
+    assert row_of(TRIALS[1], "max").split() == [
+        "0001", "stopped", "1", "epochs", "0.7000", "margin=0.123",
+    ]  # fmt: skip
+    assert row_of(TRIALS[2], "max").endswith("margin=0.2  the loss is not finite")
+
+
+def test_what_is_shown_first_are_the_best_and_those_that_run():
+    """With more trials than rows."""
+    many = [Trial(f"{n:04d}", {}, "done", scores=(0.1,), ended_s=n) for n in range(4, 20)]
+    names = [trial.name for trial in shown([*TRIALS, *many], "max")]
+    assert {"0000", "0003", "0019", "0018"} <= set(names)
+    assert "0004" not in names
+    assert names == sorted(names)
+
+
+def test_where_there_is_no_terminal_each_trial_that_ends_is_a_line():
+    """And nothing else: a log stays readable."""
+    stream = io.StringIO()
+    with TrialTable("tuning", 4, "max", before=0, stream=stream) as table:
+        table.show(TRIALS[:1])
+        table.show(TRIALS[:1])
+        table.show([*TRIALS[:1], TRIALS[3]])
+        table.show(TRIALS)
+    assert [line.split()[0] for line in stream.getvalue().splitlines()] == ["0000", "0002"]

@@ -1,0 +1,30 @@
+"""Rows of a comparison are changes of a run that the run takes."""
+
+import pytest
+
+from seje_ray.config import load_run, named_run_file
+from seje_ray.tuning.ablation import FULL, variations
+
+
+@pytest.mark.parametrize("name", ["demo", "small", "seje"])
+def test_every_row_is_a_run_of_its_own_or_the_full_model(name):
+    """Rows that change nothing are those that say what the run already has."""
+    run = load_run(named_run_file(name))
+    rows = variations(run, "a-text-model")
+
+    assert rows[0].name == FULL
+    same = [row.name for row in rows[1:] if row.is_full(run)]
+    kind = run.calibrate.image_categorizer.vector
+    assert same == ["negatives both", "rater tfidf", f"image category {kind}"]
+    runs = [row.applied(run) for row in rows if row.name not in same]
+    assert all(one not in runs[:n] for n, one in enumerate(runs))
+    assert len({row.role for row in rows}) == len(rows)
+
+
+def test_the_bert_row_needs_a_model():
+    """Without one it is left out; the run's own is taken."""
+    run = load_run(named_run_file("demo"))
+    assert not any("bert" in row.name for row in variations(run, None))
+    own = load_run(named_run_file("demo"), ["calibrate.text_model=mine"])
+    [bert] = [row for row in variations(own, None) if "bert" in row.name]
+    assert bert.applied(own).calibrate.rater == "bert"
