@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ray.tune.integration.ray_train import TuneReportCallback
 from torch import Tensor, nn
 
 from seje_ray.artifact import Artifact, write_json, write_text
-from seje_ray.config import RunConfig, run_to_dict, with_settings
+from seje_ray.config import run_to_dict, with_settings
 from seje_ray.errors import ConfigError, SejeError
 from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.on_ray.connect import user_error
@@ -38,6 +39,7 @@ from seje_ray.training.loop import Trainer
 from seje_ray.training.measure import measure_checkpoint
 from seje_ray.training.timing import note_timings
 from seje_ray.training.worker import Process
+from seje_ray.tuning.space import Point
 from seje_ray.tuning.trials import Job, read_history
 
 
@@ -56,22 +58,23 @@ def recorded_failure(folder: Path) -> Iterator[None]:
 
 
 def train_in_trial(
-    config: Mapping[str, Any], metric: str, num_threads: int, hand_over: bool
+    folder: Path, values: Point, metric: str, num_threads: int, hand_over: bool
 ) -> None:
     """Tune's function of a trial that trains in its own process.
 
     Args:
-        config: ``folder`` of the trial, and ``values`` of settings where a scheduler has changed
-            them since ``job.json`` was written.
+        folder: Of the trial.
+        values: Of settings; where a scheduler has changed them, ``job.json`` is written anew.
         metric: What the search is after.
         num_threads: Of torch.
         hand_over: Whether other trials may go on from this one's checkpoints.
     """
     torch.set_num_threads(num_threads)
-    folder = Path(config["folder"])
     job = Job.read(folder)
-    run = with_settings(job.run, config["values"])
-    calibrated = job.open_calibrated()
+    if values != job.values:
+        job = replace(job, run=with_settings(job.run, values), values=values)
+        job.write(folder)
+    run, calibrated = job.run, job.open_calibrated()
     worker = TuneWorker(folder, metric, hand_over=hand_over)
     trainer = Trainer(run, origin_of(calibrated), loaders_of(run, calibrated, worker), worker)
     worker.start(trainer)
@@ -79,15 +82,14 @@ def train_in_trial(
     best = folder / checkpoint_name(progress.best_epoch)
     model = trainer.state.model
     assert isinstance(model, JointEmbedding)
-    _write_measured(folder, job, run, calibrated, model, best, worker)
+    _write_measured(folder, job, calibrated, model, best, worker)
 
 
-def train_as_driver(config: Mapping[str, Any], metric: str, num_workers: int) -> None:
+def train_as_driver(folder: Path, metric: str, num_workers: int) -> None:
     """Tune's function of a trial whose training is a Ray Train group of ``num_workers``.
 
     The group keeps its checkpoints in the trial's folder and finds them again by itself.
     """
-    folder = Path(config["folder"])
     job = Job.read(folder)
     job.open_calibrated()
     for entry in read_history(folder):
@@ -130,13 +132,12 @@ def measure_on_worker(config: Mapping[str, Any]) -> None:
     best = folder / checkpoint_name(progress["best_epoch"])
     member = GroupMember()
     model = build_model(job.run, FeatureDims.of(calibrated.manifest.facts), load_weights=False)
-    _write_measured(folder, job, job.run, calibrated, model.to(member.device), best, member)
+    _write_measured(folder, job, calibrated, model.to(member.device), best, member)
 
 
 def _write_measured(
     folder: Path,
     job: Job,
-    run: RunConfig,
     calibrated: Artifact,
     model: JointEmbedding,
     checkpoint: Path,
@@ -144,6 +145,7 @@ def _write_measured(
 ) -> None:
     """Say that the training has come to its own end, with what its best checkpoint reaches."""
     measured: dict[str, float] = {}
+    run = job.run
     pixels = pixel_spec(run) if job.partitions else None
     for partition in job.partitions:
         loader = loader_of(run, calibrated.shards(partition), pixels, process)

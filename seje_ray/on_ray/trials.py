@@ -69,7 +69,7 @@ def run_trials(
     with TrialTable(conduct.title, conduct.total, book.mode, before=len(ended)) as table:
         given = _given_at_once(book, next_job) if _is_pbt(scheduler) else None
         tuner = tune.Tuner(
-            _trainable(conduct, book.metric),
+            _trainable(conduct, book.folder, book.metric),
             param_space=given,
             tune_config=tune.TuneConfig(
                 search_alg=None if given else ConcurrencyLimiter(feed, conduct.allotted.concurrent),
@@ -78,13 +78,13 @@ def run_trials(
                 num_samples=1 if given else conduct.total - len(ended),
                 # A process that has loaded torch trains one trial after another.
                 reuse_actors=conduct.allotted.num_workers == 1,
-                trial_dirname_creator=_name,
+                trial_dirname_creator=lambda trial: trial.config["job"]["name"],
             ),
             run_config=tune.RunConfig(
                 name="session",
                 storage_path=str(session),
                 verbose=0,
-                callbacks=[_Keeper(book, table)],
+                callbacks=[_Keeper(book, table, conduct)],
                 failure_config=tune.FailureConfig(max_failures=0),
             ),
         )
@@ -115,17 +115,20 @@ def run_jobs(book: TrialBook, jobs: Sequence[Job], conduct: Conduct) -> None:
     run_trials(book, next_job, conduct)
 
 
-def _trainable(conduct: Conduct, metric: str) -> Any:
+def _trainable(conduct: Conduct, trials: Path, metric: str) -> Any:
     """Tune's function of a trial, with what it takes of the cluster."""
     allotted, hand_over = conduct.allotted, conduct.hand_over
 
     def in_own_process(config: dict[str, Any]) -> None:
-        with recorded_failure(Path(config["job"]["folder"])):
-            train_in_trial(config["job"], metric, allotted.num_threads, hand_over)
+        folder = trials / Path(tune.get_context().get_trial_dir()).name
+        with recorded_failure(folder):
+            values = config["job"]["values"]
+            train_in_trial(folder, values, metric, allotted.num_threads, hand_over)
 
     def as_driver(config: dict[str, Any]) -> None:
-        with recorded_failure(Path(config["job"]["folder"])):
-            train_as_driver(config["job"], metric, allotted.num_workers)
+        folder = trials / Path(tune.get_context().get_trial_dir()).name
+        with recorded_failure(folder):
+            train_as_driver(folder, metric, allotted.num_workers)
 
     function = in_own_process if allotted.num_workers == 1 else as_driver
     return tune.with_resources(function, allotted.per_trial)
@@ -155,8 +158,8 @@ def _given_at_once(book: TrialBook, next_job: Callable[[TrialBook], Job | None])
 
 
 def _config(book: TrialBook, name: str) -> dict[str, Any]:
-    """What Tune hands to a trial; a scheduler may change the values."""
-    return {"job": {"folder": str(book.folder / name), "values": dict(book.trials[name].values)}}
+    """What Tune hands to a trial; PBT may give it that of another one, with changed values."""
+    return {"job": {"name": name, "values": dict(book.trials[name].values)}}
 
 
 class _Feed(Searcher):  # type: ignore[misc]  # Ray is untyped here
@@ -199,8 +202,8 @@ class _Feed(Searcher):  # type: ignore[misc]  # Ray is untyped here
 class _Keeper(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
     """Writes what Tune tells of each trial into the book, and shows it."""
 
-    def __init__(self, book: TrialBook, table: TrialTable) -> None:
-        self._book, self._table = book, table
+    def __init__(self, book: TrialBook, table: TrialTable, conduct: Conduct) -> None:
+        self._book, self._table, self._hand_over = book, table, conduct.hand_over
         self._began = time.monotonic() - book.elapsed_s
         self._started: dict[str, float] = {}
 
@@ -217,9 +220,8 @@ class _Keeper(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
         name, book = _name(trial), self._book
         if "epoch" not in result or book.metric not in result:
             return
-        done = int(result["epoch"]) - 1
-        scores = book.trials[name].scores
-        if done > len(scores):  # it went on from another trial's checkpoint
+        done, scores = int(result["epoch"]) - 1, book.trials[name].scores
+        if self._hand_over:  # it may have gone on from another trial's checkpoint
             scores = tuple(e[book.metric] for e in read_history(book.folder / name))
         self._change(
             name,
@@ -251,7 +253,8 @@ class _Keeper(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
 
 
 def _name(trial: Any) -> str:
-    return Path(trial.config["job"]["folder"]).name
+    """Of its folder, as it was given one: PBT copies configurations from trial to trial."""
+    return Path(trial.local_path).name
 
 
 def _reason(book: TrialBook, trial: Any) -> str:

@@ -11,8 +11,6 @@ from typing import Any
 
 import click
 import yaml
-from ray.tune import loguniform, randint, uniform
-from ray.tune.schedulers import ASHAScheduler, PopulationBasedTraining, TrialScheduler
 
 from seje_ray.artifact import (
     Artifact,
@@ -21,15 +19,16 @@ from seje_ray.artifact import (
     write_json,
     write_text,
 )
-from seje_ray.config import RECALIBRATED, Dimension, RunConfig, run_to_dict, with_settings
+from seje_ray.config import RECALIBRATED, RunConfig, run_to_dict, with_settings
 from seje_ray.errors import ArtifactError, ConfigError, SejeError
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.trial_resources import Allotment, allot
+from seje_ray.on_ray.trial_schedulers import scheduler_of
 from seje_ray.on_ray.trials import Conduct, run_jobs, run_trials
 from seje_ray.on_ray.variants import calibrated_variant
 from seje_ray.report.tuning import SearchPage, common, write_hparams, write_search_report
 from seje_ray.training.build import require_features
-from seje_ray.tuning.space import Space, clipped, setting, space_of
+from seje_ray.tuning.space import Space, setting, space_of
 from seje_ray.tuning.suggest import Seen, num_points, suggest
 from seje_ray.tuning.trial_book import TrialBook
 from seje_ray.tuning.trials import Job, Trial, best_trial, write_trials_table
@@ -90,7 +89,7 @@ def tune(
         conduct = Conduct(
             num_points(run, space),
             allotted,
-            _scheduler(run, space),
+            scheduler_of(run, space),
             hand_over=config.scheduler == "pbt",
         )
         data = _data_of(run, space, calibrated)
@@ -189,45 +188,6 @@ def _again(roles: Mapping[str, RunConfig], data: DataOf, num_seeds: int) -> list
             seeded = with_settings(run, {"seed": seed})
             jobs.append(_job(f"{role}-s{seed}", seeded, data, MEASURED))
     return jobs
-
-
-def _scheduler(run: RunConfig, space: Space) -> TrialScheduler | None:
-    """Ray Tune's scheduler that the run names."""
-    config, num_epochs = run.tune, run.train.num_epochs
-    if config.scheduler == "asha":
-        return ASHAScheduler(
-            time_attr="epoch",
-            metric=config.metric,
-            mode=config.mode,
-            max_t=num_epochs + 1,  # the last epoch is the trial's own end
-            grace_period=min(config.grace_epochs, num_epochs),
-            reduction_factor=config.reduction_factor,
-        )
-    if config.scheduler == "none":
-        return None
-
-    def explore(config: dict[str, Any]) -> dict[str, Any]:
-        values = config["job"]["values"]
-        inside = {key: clipped(space[key], value) for key, value in values.items()}
-        return config | {"job": config["job"] | {"values": inside}}
-
-    return PopulationBasedTraining(
-        time_attr="epoch",
-        metric=config.metric,
-        mode=config.mode,
-        perturbation_interval=config.perturbation_epochs,
-        hyperparam_mutations={"job": {"values": {key: _mutation(space[key]) for key in space}}},
-        custom_explore_fn=explore,
-    )
-
-
-def _mutation(dimension: Dimension) -> Any:
-    """A dimension as PBT takes it."""
-    if dimension.choice is not None:
-        return list(dimension.choice)
-    if dimension.integer is not None:
-        return randint(dimension.integer[0], dimension.integer[1] + 1)
-    return (loguniform if dimension.log_uniform is not None else uniform)(*dimension.bounds)
 
 
 def _require_searchable(run: RunConfig, space: Space, num_workers: int) -> None:

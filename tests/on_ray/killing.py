@@ -11,8 +11,13 @@ from pathlib import Path
 PATIENCE_S = 300.0
 
 
-def run_until(arguments: Sequence[str], is_reached: Callable[[], bool]) -> None:
-    """Run the command until the condition holds, then SIGKILL it and all that it started."""
+def run_until(
+    arguments: Sequence[str], is_reached: Callable[[], bool], *, orphans_s: float = 0.0
+) -> None:
+    """Run the command until the condition holds, then SIGKILL it and all that it started.
+
+    What it started gets ``orphans_s`` seconds to find out by itself.
+    """
     driver = subprocess.Popen(
         [sys.executable, "-m", "seje_ray", *arguments],
         stdout=subprocess.DEVNULL,
@@ -27,6 +32,8 @@ def run_until(arguments: Sequence[str], is_reached: Callable[[], bool]) -> None:
             time.sleep(0.02)
     finally:
         processes = [driver.pid, *_descendants(driver.pid)]
+        _kill(driver.pid)
+        time.sleep(orphans_s)
         for pid in processes:
             _kill(pid)
         driver.wait()

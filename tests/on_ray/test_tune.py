@@ -11,28 +11,28 @@ from seje_ray.artifact import open_artifact
 from seje_ray.config import load_run, with_settings
 from seje_ray.errors import ArtifactError, ConfigError, ResourceError, SejeError
 from seje_ray.on_ray.ablate import ablate
+from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.train import train
+from seje_ray.on_ray.trial_resources import allot
+from seje_ray.on_ray.trials import Conduct, run_jobs
 from seje_ray.on_ray.tune import tune
 from seje_ray.report.tuning import as_text
 from seje_ray.tuning.ablation import Variation
-from seje_ray.tuning.trials import Trial, read_trial
-from tests.on_ray.killing import run_until
-from tests.on_ray.tiny import TINY, tiny_run
+from seje_ray.tuning.suggest import suggest
+from seje_ray.tuning.trial_book import TrialBook
+from seje_ray.tuning.trials import Job, read_history, read_trial
+from tests.on_ray.killed_search import (
+    SETTINGS,
+    committed_at,
+    outcome,
+    random_kills,
+    searched_in_pieces,
+)
+from tests.on_ray.tiny import tiny_run
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 RATES = {"train.learning_rate": {"choice": [0.002, 1e30, 0.01]}}
-RANDOM = [
-    "tune.searcher=random",
-    "tune.grace_epochs=1",
-    "tune.num_seeds=1",
-    "train.num_epochs=3",
-]
-
-
-def outcome(trials: list[Trial]) -> list[tuple]:
-    """What a search decides and finds, without its times."""
-    return [(t.name, t.values, t.state, t.scores, t.measured) for t in trials]
 
 
 def test_a_search_ends_in_a_run_file_that_train_takes(workspace, calibrated):
@@ -68,50 +68,43 @@ def test_a_search_ends_in_a_run_file_that_train_takes(workspace, calibrated):
         tune(with_settings(run, {"loss.scale": 3.0}), workspace, name="rates")
 
 
-def test_a_search_that_is_killed_again_and_again_ends_as_an_undisturbed_one(
-    workspace, calibrated, tmp_path
-):
-    """SIGKILL of the driver and of Ray at three points: no trial twice, the same decisions."""
-    run = tiny_run(*RANDOM, "tune.num_trials=6")
+def test_a_search_that_is_killed_again_and_again_ends_as_an_undisturbed_one(workspace, calibrated):
+    """SIGKILL at random moments: no trial twice, the same decisions and numbers."""
+    settings = [*SETTINGS, "tune.searcher=random", "tune.num_trials=6"]
+    run = tiny_run(*settings)
     whole = tune(run, workspace, name="whole", max_concurrent=1)
-    settings = [*TINY, *RANDOM, "tune.num_trials=6"]
-    options = [word for override in settings for word in ("--set", override)]
-    trials = workspace / "tunes" / "killed" / "trials"
-    ended = {}
-    for wanted in ("0000/history.jsonl", "0002/history.jsonl", "0004/job.json"):
-        run_until(
-            ["tune", "--workspace", str(workspace), "--name", "killed", "--max-concurrent", "1",
-             *options],
-            (trials / wanted).is_file,
-        )  # fmt: skip
-        for path in trials.glob("*/trial.json"):
-            assert ended.setdefault(path, path.stat().st_mtime_ns) == path.stat().st_mtime_ns
+    kills = random_kills(2, 6, seed=1)
+    assert {kill.spares_ray for kill in kills} == {True, False}
 
+    ended = searched_in_pieces(workspace, "killed", settings, kills)
     continued = tune(run, workspace, name="killed", max_concurrent=1)
 
     assert outcome(continued.page.trials) == outcome(whole.page.trials)
     assert outcome(continued.page.again) == outcome(whole.page.again)
-    assert len(ended) >= 3
-    assert all(path.stat().st_mtime_ns == time for path, time in ended.items())
+    now = committed_at(workspace / "tunes" / "killed" / "trials")
+    assert all(now[name] == time_ns for name, time_ns in ended.items())
 
 
-def test_trials_of_several_workers_are_groups_of_ray_train(workspace, calibrated):
+def test_trials_of_several_workers_are_groups_of_ray_train(calibrated, tmp_path):
     """The driver of each waits for its workers, and the numbers are those of one process."""
-    run = tiny_run("tune.num_trials=1", "tune.num_seeds=1", "train.num_epochs=1")
-    run = with_settings(run, {"tune.grace_epochs": 1})
-    tuned = tune(run, workspace, name="groups", num_workers=2, max_concurrent=1)
-    alone = tune(run, workspace, name="alone", max_concurrent=1)
+    run = with_settings(tiny_run("train.num_epochs=1"), tiny_run().tune.settings)
+    data = calibrated.calibrated.folder, calibrated.calibrated.content_hash
+    trials = {}
+    with connected(2):
+        for num_workers in (2, 1):
+            book = TrialBook.open(tmp_path / str(num_workers), "val/selection_score", "max")
+            job = Job("one", run, *data, ("test",))
+            run_jobs(book, [job], Conduct(1, allot(num_workers, 1)))
+            trials[num_workers] = book.trials["one"]
 
-    [trial], [expected] = tuned.page.trials, alone.page.trials
-    assert (trial.state, len(trial.scores)) == ("done", 1)
-    assert trial.scores[0] == pytest.approx(expected.scores[0], abs=0.15)
-    [again], [other] = tuned.page.again, alone.page.again
-    assert again.measured.keys() == other.measured.keys()
-    assert "test/recall_at_1/image_to_recipe" in again.measured
+    two, one = trials[2], trials[1]
+    assert (two.state, len(two.scores)) == ("done", 1)
+    assert two.scores[0] == pytest.approx(one.scores[0], abs=0.15)
+    assert two.measured.keys() == one.measured.keys() >= {"test/recall_at_1/image_to_recipe"}
 
 
 def test_population_based_training_changes_values_on_the_way(workspace, calibrated):
-    """The weak trial goes on from the strong one's checkpoint; values stay in their range."""
+    """The weak trial goes on from the strong one's checkpoint, as itself and within the range."""
     run = with_settings(
         tiny_run(
             "tune.scheduler=pbt", "tune.searcher=random", "tune.num_trials=3",
@@ -121,10 +114,18 @@ def test_population_based_training_changes_values_on_the_way(workspace, calibrat
     )  # fmt: skip
     tuned = tune(run, workspace, name="pbt", max_concurrent=3)
 
-    trials = tuned.page.trials
-    assert [trial.state for trial in trials] == ["done"] * 3
-    assert all(len(trial.scores) == 4 for trial in trials)
-    assert all(1e-6 <= trial.values["train.learning_rate"] <= 1e-2 for trial in trials)
+    trials, rate = tuned.page.trials, "train.learning_rate"
+    assert [(trial.name, trial.state) for trial in trials] == [
+        (f"{number:04d}", "done") for number in range(3)
+    ]
+    begun = [suggest(run, run.tune.space, number, [])[rate] for number in range(3)]
+    assert [trial.values[rate] for trial in trials] != begun
+    for trial in trials:
+        folder = tuned.folder / "trials" / trial.name
+        assert [entry["epoch"] for entry in read_history(folder)] == [1, 2, 3, 4]
+        assert trial.scores == tuple(e["val/selection_score"] for e in read_history(folder))
+        assert 1e-6 <= trial.values[rate] <= 1e-2
+        assert Job.read(folder).values == trial.values  # what a killed one would go on with
 
 
 def test_what_no_cluster_can_hold_is_refused_before_the_first_trial(workspace, calibrated):
@@ -183,3 +184,16 @@ def test_an_ablation_trains_every_row_on_its_own_data(workspace, calibrated, tmp
     assert "+0.000 ± 0.000 | within noise" in markdown
     assert "Made-up data" in (done.folder / "ablation.html").read_text()
     assert read_trial(done.folder / "trials" / names[0], run.tune.metric).measured
+
+    raters = {"calibrate.rater": {"choice": ["tfidf", "textrank"]}}
+    search = with_settings(
+        tiny_run("train.num_epochs=1", "tune.searcher=grid", "tune.num_seeds=1"),
+        {"tune.space": raters, "tune.num_trials": 3, "tune.grace_epochs": 1},
+    )
+    tuned = tune(search, tmp_path, name="raters", max_concurrent=2)
+    folders = {
+        trial.values["calibrate.rater"]: Job.read(tuned.folder / "trials" / trial.name).calibrated
+        for trial in tuned.page.trials
+    }
+    assert folders == {"tfidf": tmp_path / "calibrated", "textrank": variant / "calibrated"}
+    assert tuned.workspace == folders[tuned.page.best.values["calibrate.rater"]].parent
