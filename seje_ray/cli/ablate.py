@@ -1,10 +1,14 @@
 """``seje-ray ablate``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from seje_ray.cli.options import read_run, run_options, workspace_option
+from seje_ray.cli.options import cluster_options, read_run, run_options, workspace_option
+
+if TYPE_CHECKING:
+    from seje_ray.on_ray.address import Cluster
 
 
 @click.command("ablate", epilog="Example: seje-ray ablate --seeds 5 --config seje")
@@ -29,6 +33,7 @@ from seje_ray.cli.options import read_run, run_options, workspace_option
 )
 @workspace_option
 @run_options
+@cluster_options
 def command(
     num_seeds: int,
     text_model: str | None,
@@ -37,6 +42,7 @@ def command(
     workspace: Path,
     config: str | None,
     overrides: tuple[str, ...],
+    cluster: "Cluster",
 ) -> None:
     """Train the model without each of its parts, and with each alternative, with several seeds.
 
@@ -55,6 +61,7 @@ def command(
         num_seeds=num_seeds,
         text_model=text_model,
         max_concurrent=max_concurrent,
+        cluster=cluster,
     )
     click.echo(as_text(ablated.page))
     click.echo(f"tables: {ablated.folder / 'ablation.md'}, {ablated.folder / 'ablation.html'}")

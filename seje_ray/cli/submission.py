@@ -11,7 +11,7 @@ from seje_ray.cli.options import read_run
 from seje_ray.on_ray.request import Request
 
 CLIENT_SIDE = ("address", "detach")  # options that the job gets no copy of
-RUN_FILE = "run.yaml"  # name under which a run file travels
+TRAVELLING = {"config": "run.yaml", "space": "space.yaml"}  # options, and their files there
 
 
 def request_of(ctx: click.Context) -> Request:
@@ -30,9 +30,9 @@ def request_of(ctx: click.Context) -> Request:
     arguments: list[str] = []
     for name, option in given.items():
         value = params.get(str(name))
-        if name == "config" and value is not None and Path(value).is_file():
-            files[RUN_FILE] = Path(value).absolute()
-            value = RUN_FILE
+        if name in TRAVELLING and value is not None and Path(value).is_file():
+            files[TRAVELLING[name]] = Path(value).absolute()
+            value = TRAVELLING[name]
         is_default = ctx.get_parameter_source(str(name)) is ParameterSource.DEFAULT
         if not is_default or isinstance(value, Path):
             arguments += words_of(option, value)

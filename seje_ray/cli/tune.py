@@ -1,10 +1,14 @@
 """``seje-ray tune``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from seje_ray.cli.options import read_run, run_options, workspace_option
+from seje_ray.cli.options import cluster_options, read_run, run_options, workspace_option
+
+if TYPE_CHECKING:
+    from seje_ray.on_ray.address import Cluster
 
 
 @click.command("tune", epilog="Example: seje-ray tune --trials 40 --space space.yaml")
@@ -35,6 +39,7 @@ from seje_ray.cli.options import read_run, run_options, workspace_option
 )
 @workspace_option
 @run_options
+@cluster_options
 def command(
     num_trials: int | None,
     num_workers: int,
@@ -44,6 +49,7 @@ def command(
     workspace: Path,
     config: str | None,
     overrides: tuple[str, ...],
+    cluster: "Cluster",
 ) -> None:
     """Search for better loss weights, margins and learning rates with Ray Tune.
 
@@ -67,6 +73,7 @@ def command(
         name=name or run.name,
         num_workers=num_workers,
         max_concurrent=max_concurrent,
+        cluster=cluster,
     )
     click.echo(as_text(tuned.page))
     best = tuned.folder / "best.yaml"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from seje_ray.artifact import open_artifact, write_text
 from seje_ray.config import RunConfig, with_settings
+from seje_ray.on_ray.address import EMBEDDED, Cluster
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.trial_resources import allot
 from seje_ray.on_ray.trials import Conduct, run_jobs
@@ -35,6 +36,7 @@ def ablate(
     num_seeds: int,
     text_model: str | None = None,
     max_concurrent: int | None = None,
+    cluster: Cluster = EMBEDDED,
 ) -> Ablated:
     """Train every row with every seed and measure val and test, as ``workspace/ablations/NAME``.
 
@@ -48,6 +50,7 @@ def ablate(
         num_seeds: Trainings per row, with the seeds from the run's own on.
         text_model: What the row of the BERT rater rates with.
         max_concurrent: Trainings at once; None for one per GPU, or core.
+        cluster: Where to compute.
 
     Raises:
         ArtifactError: If the data is not calibrated.
@@ -55,7 +58,7 @@ def ablate(
     open_artifact(workspace / "calibrated", "calibrated")
     folder = workspace / "ablations" / name
     rows = variations(run, text_model)
-    with connected(max_concurrent or os.cpu_count() or 1):
+    with connected(max_concurrent or os.cpu_count() or 1, cluster, workspace):
         jobs = [
             job for row in rows if row is rows[0] or not row.is_full(run)
             for job in _jobs(run, row, workspace, num_seeds)

@@ -1,7 +1,7 @@
 """A group of Ray Train processes that compute one thing together."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 

@@ -21,6 +21,7 @@ from seje_ray.artifact import (
 )
 from seje_ray.config import RECALIBRATED, RunConfig, run_to_dict, with_settings
 from seje_ray.errors import ArtifactError, ConfigError, SejeError
+from seje_ray.on_ray.address import EMBEDDED, Cluster
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.trial_resources import Allotment, allot
 from seje_ray.on_ray.trial_schedulers import scheduler_of
@@ -56,6 +57,7 @@ def tune(
     name: str,
     num_workers: int = 1,
     max_concurrent: int | None = None,
+    cluster: Cluster = EMBEDDED,
 ) -> Tuned:
     """Search for better settings of ``run``, as ``workspace/tunes/NAME``.
 
@@ -67,6 +69,7 @@ def tune(
         name: Of the search.
         num_workers: Training processes per trial; 1 trains in the trial's own process.
         max_concurrent: Trials at once; None for as many as the cluster has GPUs, or cores.
+        cluster: Where to compute.
 
     Raises:
         ArtifactError: If the data is not calibrated, or the name belongs to another search.
@@ -81,7 +84,7 @@ def tune(
     folder = workspace / "tunes" / name
     _require_same_search(folder, run, calibrated)
     config = run.tune
-    with connected(num_workers * (max_concurrent or os.cpu_count() or 1)):
+    with connected(num_workers * (max_concurrent or os.cpu_count() or 1), cluster, workspace):
         allotted = allot(num_workers, max_concurrent)
         book = TrialBook.open(folder / "trials", config.metric, config.mode)
         write_json(folder / "search.json", _decisive(run, calibrated))

@@ -61,6 +61,10 @@ def test_a_run_file_travels_and_a_named_one_does_not(tmp_path):
     assert (named.name, named.files) == ("small", {})
     assert named.arguments[-2:] == ("--config", "small")
 
+    searched = request("tune", "--space", str(path), "--workspace", str(tmp_path))
+    assert (searched.name, searched.files) == ("demo", {"space.yaml": path})
+    assert "space.yaml" in searched.arguments
+
 
 def test_a_wrong_run_is_refused_before_it_is_submitted(tmp_path):
     """By every command that takes one."""
