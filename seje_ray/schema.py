@@ -1,6 +1,7 @@
 """Arrow schema of every artifact: the only place that names a column and its type.
 
-Letters: E word-vector dimensions, F pooled image features, D joint dimensions.
+Letters: E word-vector dimensions, F pooled image features, H text-vector
+dimensions, D joint dimensions.
 """
 
 import pyarrow as pa
@@ -34,13 +35,16 @@ def vector(dim: int) -> pa.DataType:
     return pa.list_(pa.float32(), dim)
 
 
-def calibrated(word_dim: int, sentence_dim: int, feature_dim: int | None) -> pa.Schema:
+def calibrated(
+    word_dim: int, sentence_dim: int, feature_dim: int | None, text_dim: int | None = None
+) -> pa.Schema:
     """``calibrated/``: ``recipes/`` with at least one photo, and the features of phase I.
 
     Args:
         word_dim: E, dimensions of ``key_term_vector`` and of each image's category vector.
         sentence_dim: Dimensions of each sentence vector.
         feature_dim: F, or None where the image backbone is trained and stores no features.
+        text_dim: H, or None where no text vectors are stored.
     """
     columns = [
         *RECIPES,
@@ -59,6 +63,12 @@ def calibrated(word_dim: int, sentence_dim: int, feature_dim: int | None) -> pa.
     ]
     if feature_dim is not None:
         columns.append(pa.field("image_features", pa.list_(vector(feature_dim))))  # per photo
+    if text_dim is not None:
+        lines = pa.list_(vector(text_dim))  # one vector per line; blank lines have none
+        columns += [
+            pa.field(name, lines)
+            for name in ("title_vectors", "ingredient_vectors", "step_vectors")
+        ]
     return pa.schema(columns)
 
 

@@ -42,8 +42,9 @@ def run_options(function: Function) -> Function:
     return click.option(
         "--config",
         metavar="FILE|NAME",
-        help="Run file, or the name of a packaged one (demo, small, seje).  "
-        "[default: what the workspace was calibrated with, else demo]",
+        help="Run file, or the name of a packaged one: demo, small, seje; or, over what the "
+        "workspace was calibrated with, another paper's method: im2recipe, vse++, adamine, acme, "
+        "msje, clip.  [default: what the workspace was calibrated with, else demo]",
     )(function)
 
 
@@ -156,12 +157,14 @@ def read_run(config: str | None, overrides: tuple[str, ...], workspace: Path) ->
     """
     from seje_ray.config import load_run, named_run_file
 
-    stored = workspace / "calibrated" / "run.yaml"
-    if config is None and stored.is_file():
+    path = workspace / "calibrated" / "run.yaml"
+    stored = path if path.is_file() else None
+    if config is None and stored is not None:
         return load_run(stored, overrides)
     name = config or DEFAULT_RUN
-    path = Path(name)
-    return load_run(path if path.is_file() else named_run_file(name), overrides)
+    given = Path(name)
+    path = given if given.is_file() else named_run_file(name)
+    return load_run(path, overrides, workspace_run=stored)
 
 
 def _absolute(ctx: click.Context, param: click.Parameter, value: Path) -> Path:

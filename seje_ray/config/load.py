@@ -22,6 +22,9 @@ RECALIBRATED = (  # searchable too, with calibrated data of its own for each val
     "calibrate.image_categorizer.vector",
 )
 NOT_SEARCHABLE = ("model.backbone.", "model.freeze_backbone", "train.num_epochs")
+BASE = "base"  # key of a run file that is laid over another one
+WORKSPACE = "workspace"  # its one value
+DEFAULT_BASE = "seje"  # packaged run that a preset is laid over where no workspace has one
 
 
 class _Loader(yaml.SafeLoader):
@@ -33,17 +36,42 @@ _Loader.add_implicit_resolver(
 )
 
 
-def load_run(path: Path, overrides: Iterable[str] = ()) -> RunConfig:
-    """Read the run file at ``path``; ``overrides`` are ``"section.key=value"``.
+def load_run(
+    path: Path, overrides: Iterable[str] = (), *, workspace_run: Path | None = None
+) -> RunConfig:
+    """Read the run file at ``path``.
+
+    A file that says ``base: workspace``, a preset, holds only what it changes: what it leaves out
+    is what the workspace was calibrated with, and the packaged ``seje`` where none was.
+
+    Args:
+        path: The run file.
+        overrides: ``"section.key=value"``, over the file.
+        workspace_run: Run file of a calibrated workspace, or None.
 
     Raises:
         ConfigError: Naming the file and every wrong key at once.
     """
-    raw = _read(path, "a run file is a mapping of sections")
+    expected = "a run file is a mapping of sections"
+    raw = _read(path, expected)
+    base = raw.pop(BASE, None)
+    if base is not None:
+        if base != WORKSPACE:
+            raise ConfigError(f"{path}: {BASE} must be {WORKSPACE}, got {base!r}")
+        raw = _laid_over(_read(workspace_run or named_run_file(DEFAULT_BASE), expected), raw)
     overrides = tuple(overrides)
     for override in overrides:
         _apply(raw, override)
     return _check(raw, " ".join([str(path), *(f"--set {o}" for o in overrides)]))
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Settings of both; where both say one, that of ``above``."""
+    both = below | above
+    for key in below.keys() & above.keys():
+        if isinstance(below[key], dict) and isinstance(above[key], dict):
+            both[key] = _laid_over(below[key], above[key])
+    return both
 
 
 def with_space(run: RunConfig, path: Path) -> RunConfig:

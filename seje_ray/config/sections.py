@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict
 
 from seje_ray.config.loss import LossConfig
+from seje_ray.config.recipe_transformer import RecipeTransformerConfig
 from seje_ray.config.rules import STRICT
 from seje_ray.config.rules import require as _require
 from seje_ray.config.tune import TuneConfig
@@ -205,21 +206,29 @@ class CalibrateConfig:
     known_entities: Literal["train", "corpus"] = "train"  # "corpus" is transductive
     actions: Literal["none", "content_words", "pos"] = "pos"  # key terms besides entities
     rater: Literal["tfidf", "textrank", "bert"] = "tfidf"  # score of a key term
-    text_model: str | None = None  # local folder or hub name, for rater bert and transformer
+    text_model: str | None = None  # local folder or hub name, for whatever asks for one
     key_term_vector: Literal["weighted_mean", "sum", "l2"] = "weighted_mean"
     word_vectors: WordVectorConfig = field(default_factory=WordVectorConfig)
     sentence_encoder: SentenceEncoderConfig = field(default_factory=SentenceEncoderConfig)
     image_categorizer: ImageCategorizerConfig = field(default_factory=ImageCategorizerConfig)
     categories: CategoryConfig = field(default_factory=CategoryConfig)
+    # store vectors of title, ingredient lines and steps by text_model, as they are: what
+    # model.recipe_encoder transformer takes
+    text_vectors: bool = False
 
     def __post_init__(self) -> None:
-        needs_text_model = "bert" if self.rater == "bert" else self.sentence_encoder.backend
+        needs_text_model = {
+            "rater bert": self.rater == "bert",
+            "sentence_encoder.backend transformer": self.sentence_encoder.backend == "transformer",
+            "text_vectors": self.text_vectors,
+        }
+        needed_for = " and ".join(name for name, needs in needs_text_model.items() if needs)
         _require(
             self,
             (
                 "text_model",
-                self.text_model is not None or needs_text_model not in ("bert", "transformer"),
-                f"a local folder or a hub name for {needs_text_model}",
+                self.text_model is not None or not needed_for,
+                f"a local folder or a hub name for {needed_for}",
             ),
         )
 
@@ -233,10 +242,13 @@ class ModelConfig:
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     freeze_backbone: bool = False  # train on pooled features that calibrate stores
     embedding_dim: int = 1024  # D, dimensions of the joint space
+    # the paper's LSTM over f_sent beside f_term, or transformers over title, ingredients and steps
+    recipe_encoder: Literal["lstm", "transformer"] = "lstm"
     lstm_dim: int = 1024  # state of the recipe LSTM
+    recipe_transformer: RecipeTransformerConfig = field(default_factory=RecipeTransformerConfig)
     dropout: float = 0.0  # in [0, 1), before each head's last linear layer
-    use_key_terms: bool = True  # false: an ablation, f_term is zero
-    use_sentences: bool = True  # false: an ablation, f_sent is zero
+    use_key_terms: bool = True  # false: an ablation, f_term is zero; the transformer has none
+    use_sentences: bool = True  # false: an ablation, f_sent is zero; the transformer has none
     use_image_category: bool = True  # false: an ablation, f_cat is zero
 
     def __post_init__(self) -> None:
@@ -268,7 +280,8 @@ class TrainConfig:
     # its weights came with
     batch_norm: Literal["global", "worker", "frozen"] = "global"
     # the image backbone's turn: always; after freeze_epochs; alternately with the heads, which
-    # begin, each for freeze_epochs
+    # begin, each for freeze_epochs. Without meaning where model.freeze_backbone is true: the heads
+    # learn always
     freeze_schedule: Literal["none", "warm", "alternate"] = "none"
     freeze_epochs: int = 5  # unused where freeze_schedule is none
     # pairs per worker and pass of the image backbone, which then needs less memory and a pass
@@ -371,20 +384,25 @@ class RunConfig:
                 f"freeze_backbone {self.model.freeze_backbone} and "
                 f"{own.name}, {own.resize}, {own.crop}"
             )
-        valid = self.name.replace("-", "").replace("_", "").replace(".", "").isalnum()
+        valid = self.name.translate(str.maketrans("", "", "-_.+")).isalnum()
         _require(
             self,
-            ("name", valid and self.name[0] != ".", "letters, digits, '-', '_' and '.'"),
+            ("name", valid and self.name[0] != ".", "letters, digits, '-', '_', '.' and '+'"),
             ("seed", 0 <= self.seed < 2**31, "in [0, 2**31)"),
         )
+        if self.model.recipe_encoder == "transformer":
+            _require(
+                self.calibrate,
+                (
+                    "text_vectors",
+                    self.calibrate.text_vectors,
+                    "true where model.recipe_encoder is transformer: calibrate with --set "
+                    "calibrate.text_vectors=true --set calibrate.text_model=FOLDER_OR_HUB_NAME",
+                ),
+            )
         if self.model.freeze_backbone:
             _require(
                 self.train,
-                (
-                    "freeze_schedule",
-                    self.train.freeze_schedule == "none",
-                    "none where model.freeze_backbone is true",
-                ),
                 (
                     "micro_batch_size",
                     self.train.micro_batch_size is None,

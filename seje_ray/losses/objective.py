@@ -10,14 +10,14 @@ class ObjectiveParts:
     """Scalar tensors; only ``total`` is meant for ``backward``."""
 
     total: Tensor
-    triplet: Tensor  # >= 0; the loss that loss.kind puts in the triplet's place
+    retrieval: Tensor  # >= 0; the loss of loss.kind: SEJE's is L_TRI
     category_alignment: Tensor  # >= 0
     discriminator_alignment: Tensor  # unbounded
     active_triplet_share: Tensor  # in [0, 1], by loss.margin for every kind; no part of the total
 
 
 def combine(
-    triplet: Tensor,
+    retrieval: Tensor,
     category_alignment: Tensor,
     discriminator_alignment: Tensor,
     active_triplet_share: Tensor,
@@ -28,7 +28,7 @@ def combine(
     """Weigh and add the parts.
 
     Args:
-        triplet: L_TRI, or what stands in its place.
+        retrieval: L_TRI, or what stands in its place.
         category_alignment: L_CA, both cross entropies.
         discriminator_alignment: L_DA of the recipe side.
         active_triplet_share: Passed through.
@@ -41,10 +41,10 @@ def combine(
     Source: METHOD 5.
     """
     total = (
-        triplet
+        retrieval
         + category_weight * category_alignment
         + discriminator_weight * discriminator_alignment
     )
     return ObjectiveParts(
-        total, triplet, category_alignment, discriminator_alignment, active_triplet_share
+        total, retrieval, category_alignment, discriminator_alignment, active_triplet_share
     )

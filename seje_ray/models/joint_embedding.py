@@ -1,7 +1,6 @@
 """The joint embedding: both branches and the category head they share.
 
-Letters: B pairs, S instruction steps, F pooled features, E word-vector dimensions, D joint
-dimensions, C categories.
+Letters: B pairs, F pooled features, E word-vector dimensions, D joint dimensions, C categories.
 """
 
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from seje_ray.models.image_backbone import ImageBackbone
 from seje_ray.models.image_head import ImageHead
 from seje_ray.models.logit_scale import LogitScale
 from seje_ray.models.recipe_encoder import RecipeEncoder
+from seje_ray.models.recipe_transformer import RecipeTransformer
 
 
 class JointOutput(NamedTuple):
@@ -52,7 +52,7 @@ class JointEmbedding(nn.Module):
         self,
         backbone: ImageBackbone | None,
         image_head: ImageHead,
-        recipe_encoder: RecipeEncoder,
+        recipe_encoder: RecipeEncoder | RecipeTransformer,
         category_head: CategoryHead,
         logit_scale: LogitScale | None = None,
     ) -> None:
@@ -64,12 +64,7 @@ class JointEmbedding(nn.Module):
         self.logit_scale = logit_scale
 
     def forward(
-        self,
-        images: Tensor,
-        image_category_vectors: Tensor,
-        sentence_vectors: Tensor,
-        num_sentences: Tensor,
-        key_term_vectors: Tensor,
+        self, images: Tensor, image_category_vectors: Tensor, *recipe_inputs: Tensor
     ) -> JointOutput:
         """Embed B pairs.
 
@@ -77,29 +72,17 @@ class JointEmbedding(nn.Module):
             images: Normalised pixels (B, 3, height, width), or pooled features (B, F) where there
                 is no backbone.
             image_category_vectors: f_cat, shape (B, E).
-            sentence_vectors: f_sent, shape (B, S, sentence dimensions).
-            num_sentences: Valid steps of each recipe, shape (B,), int64 in 0..S.
-            key_term_vectors: f_term, shape (B, E).
+            recipe_inputs: What the recipe encoder's ``forward`` takes, B rows each.
         """
-        return self.embed_features(
-            images if self.backbone is None else self.backbone(images),
-            image_category_vectors,
-            sentence_vectors,
-            num_sentences,
-            key_term_vectors,
-        )
+        features = images if self.backbone is None else self.backbone(images)
+        return self.embed_features(features, image_category_vectors, *recipe_inputs)
 
     def embed_features(
-        self,
-        features: Tensor,
-        image_category_vectors: Tensor,
-        sentence_vectors: Tensor,
-        num_sentences: Tensor,
-        key_term_vectors: Tensor,
+        self, features: Tensor, image_category_vectors: Tensor, *recipe_inputs: Tensor
     ) -> JointOutput:
         """Embed B pairs whose pooled image features (B, F) are there; else as ``forward``."""
         image_embeddings = self.image_head(features, image_category_vectors)
-        recipe_embeddings = self.recipe_encoder(sentence_vectors, num_sentences, key_term_vectors)
+        recipe_embeddings = self.recipe_encoder(*recipe_inputs)
         scale, bias = (None, None) if self.logit_scale is None else self.logit_scale()
         return JointOutput(
             image_embeddings,

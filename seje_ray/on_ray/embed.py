@@ -113,6 +113,7 @@ class EmbedShards:
             world_size=1,
             seed=0,
             num_threads=max(2, torch.get_num_threads()),
+            use_texts=self._run.model.recipe_encoder == "transformer",
         )
         batches = [embed(self._model, batch, self._run) for batch in loader.in_order()]
         images, recipes = (torch.cat(parts).numpy() for parts in zip(*batches, strict=True))

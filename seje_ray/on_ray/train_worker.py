@@ -96,6 +96,7 @@ def loader_of(
         seed=run.seed,
         shuffle_window=run.train.shuffle_window,
         num_threads=max(2, torch.get_num_threads()),
+        use_texts=run.model.recipe_encoder == "transformer",
     )
 
 

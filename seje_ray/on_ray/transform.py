@@ -25,7 +25,10 @@ from seje_ray.calibration.category_backoff import (
     image_votes,
 )
 from seje_ray.calibration.corpus import recipe_text
+from seje_ray.calibration.recipe_parts import COLUMNS as TEXT_COLUMNS
+from seje_ray.calibration.recipe_parts import RecipeParts, part_vectors
 from seje_ray.calibration.sentence_encoder import Steps
+from seje_ray.calibration.text_model import TextModel, text_model_hash
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError
 from seje_ray.on_ray.components import text_files, text_section, weights_hash
@@ -76,7 +79,8 @@ def transform(run: RunConfig, recipes: Artifact, calibrator: Artifact, workspace
     }
     network = functools.partial(accelerator_actors, gpu_share=0.25)
     text = network if run.calibrate.rater == "bert" else cpu_actors
-    sentences = cpu_actors if run.calibrate.sentence_encoder.backend == "file" else network
+    is_given = run.calibrate.sentence_encoder.backend == "file"
+    sentences = cpu_actors if is_given and not run.calibrate.text_vectors else network
     fills = run.calibrate.categories.backoff != "none"
     operators = [
         tasks(read_shards),
@@ -113,6 +117,9 @@ def _plan(run: RunConfig, recipes: Artifact, calibrator: Artifact) -> Plan:
     }
     inputs = {"recipes": recipes.content_hash, "calibrator": calibrator.content_hash}
     inputs |= text_files(run)
+    if config.text_vectors:
+        section["text_vectors"] = True
+        inputs["text_model"] = text_model_hash(str(config.text_model))
     if stored is not None:
         section["frozen"] = asdict(stored)
         inputs |= weights_hash(stored)
@@ -140,6 +147,7 @@ def _close(
             "num_categories": facts["num_categories"],
             "vocabulary_hash": facts["vocabulary_hash"],
             "feature_dim": _feature_dim(run),
+            "text_dim": _text_dim(partial),
             "image_features_of": plan.section["frozen"],
             "category_names": list(Categories.load(calibrator.folder / "text").names),
             "image_category_names": facts["image_category_names"],
@@ -157,6 +165,20 @@ def _close(
 def _feature_dim(run: RunConfig) -> int | None:
     stored = stored_backbone(run)
     return backbone_of(stored, load_weights=False).feature_dim if stored is not None else None
+
+
+def _text_dim(folder: Path) -> int | None:
+    """H of the stored text vectors; None where there are none."""
+    schema = pq.read_schema(next(iter(folder.glob("*-*.parquet"))))
+    return _vector_dim(schema, TEXT_COLUMNS[0])
+
+
+def _vector_dim(schema: pa.Schema, column: str) -> int | None:
+    """Dimensions of the vectors of a column of lists; None where there is no such column."""
+    if column not in schema.names:
+        return None
+    dim: int = schema.field(column).type.value_type.list_size
+    return dim
 
 
 def _counts(folder: Path, max_sentences: int) -> dict[str, int]:
@@ -221,13 +243,16 @@ class AddTextFeatures:
 
 
 class AddSentenceVectors:
-    """Ray Data stage: instructions -> f_sent, one vector per instruction."""
+    """Ray Data stage: instructions -> f_sent; title, ingredients and steps -> text vectors."""
 
     def __init__(self, calibrator: str, run: str) -> None:
         torch.set_num_threads(cores_per_network())
         config = run_from_json(run, "the driver's run").calibrate
         self._max_sentences = config.sentence_encoder.max_sentences
         self._sentence_vectors = sentence_vectors_of(config, Path(calibrator), _device())
+        self._text_model = None
+        if config.text_vectors:
+            self._text_model = TextModel(str(config.text_model), _device())
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Append the columns to one shard."""
@@ -243,7 +268,18 @@ class AddSentenceVectors:
             "sentence_vectors": ragged_array(vectors, counts),
             "num_missing_sentences": pa.array(num_missing, pa.int32()),
         }
+        if self._text_model is not None:
+            columns |= self._text_vectors(self._text_model, table)
         return _with_columns(table, columns)
+
+    def _text_vectors(self, model: TextModel, table: pa.Table) -> dict[str, pa.Array]:
+        rows = table.select(["title", "ingredients", "instructions"]).to_pylist()
+        recipes = [RecipeParts.of(**row, max_steps=self._max_sentences) for row in rows]
+        found = part_vectors(model, recipes)
+        return {
+            name: ragged_array(part.vectors, part.counts)
+            for name, part in zip(TEXT_COLUMNS, found, strict=True)
+        }
 
 
 class AddImageFeatures:
@@ -318,13 +354,11 @@ def commit_shards(rows: pa.Table) -> pa.Table:
     done = []
     for target, shard in zip(rows["target"].to_pylist(), rows[SHARD], strict=True):
         table = unpacked(shard)
-        feature_dim = None
-        if "image_features" in table.column_names:
-            feature_dim = table.schema.field("image_features").type.value_type.list_size
         schema = calibrated_schema(
             table.schema.field("key_term_vector").type.list_size,
             table.schema.field("sentence_vectors").type.value_type.list_size,
-            feature_dim,
+            _vector_dim(table.schema, "image_features"),
+            _vector_dim(table.schema, TEXT_COLUMNS[0]),
         )
         write_table(Path(target), table.select(schema.names).cast(schema))
         done.append({"shard": Path(target).name, "rows": table.num_rows})

@@ -13,7 +13,7 @@ def training_curves(history: Sequence[dict[str, float]]) -> str:
     figure = Figure(figsize=(9, 2.8), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     epochs = [entry["epoch"] for entry in history]
-    _curve(left, epochs, history, {"train/loss": "loss", "train/triplet": "triplet"})
+    _curve(left, epochs, history, {"train/loss": "loss", "train/retrieval": "retrieval"})
     _curve(middle, epochs, history, _both("val/recall_at_1", "R@1"))
     _curve(right, epochs, history, _both("val/median_rank", "MedR"))
     right.set_yscale("log")

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from seje_ray.artifact import Artifact
-from seje_ray.config import CATEGORIZER, BackboneConfig, LossConfig, RunConfig
+from seje_ray.config import CATEGORIZER, BackboneConfig, LossConfig, ModelConfig, RunConfig
 from seje_ray.errors import ArtifactError
 from seje_ray.models.category_head import CategoryHead
 from seje_ray.models.discriminator import Discriminator
@@ -16,6 +16,7 @@ from seje_ray.models.image_head import ImageHead
 from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.models.logit_scale import LogitScale
 from seje_ray.models.recipe_encoder import RecipeEncoder
+from seje_ray.models.recipe_transformer import RecipeTransformer
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.batch_norm import use_global_batch_norm
 from seje_ray.training.dropout import use_global_dropout
@@ -29,12 +30,17 @@ class FeatureDims:
     sentence_dim: int  # of f_sent
     num_categories: int  # C, background included
     feature_dim: int | None  # F, where pooled image features are stored
+    text_dim: int | None = None  # H, where text vectors are stored
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> "FeatureDims":
         """Read them from a calibrated artifact's manifest."""
         return cls(
-            facts["word_dim"], facts["sentence_dim"], facts["num_categories"], facts["feature_dim"]
+            facts["word_dim"],
+            facts["sentence_dim"],
+            facts["num_categories"],
+            facts["feature_dim"],
+            facts.get("text_dim"),
         )
 
 
@@ -49,11 +55,17 @@ def stored_backbone(run: RunConfig) -> BackboneConfig | None:
 
 
 def require_features(run: RunConfig, calibrated: Artifact) -> None:
-    """Check that a run with a frozen backbone finds this backbone's features.
+    """Check that a run finds what it trains on: text vectors, a frozen backbone's features.
 
     Raises:
         ArtifactError: If they are missing, another network's, or of other pixels.
     """
+    if run.model.recipe_encoder == "transformer" and not calibrated.manifest.facts.get("text_dim"):
+        raise ArtifactError(
+            f"{calibrated.folder}: expected text vectors for model.recipe_encoder transformer, "
+            "found none; run `seje-ray calibrate --set calibrate.text_vectors=true --set "
+            "calibrate.text_model=FOLDER_OR_HUB_NAME`"
+        )
     if not run.model.freeze_backbone:
         return
     wanted = asdict(run.model.backbone)
@@ -86,13 +98,7 @@ def build_model(run: RunConfig, dims: FeatureDims, *, load_weights: bool = True)
     joint = JointEmbedding(
         backbone,
         ImageHead(feature_dim, dims.word_dim, model.embedding_dim, dropout=model.dropout),
-        RecipeEncoder(
-            dims.sentence_dim,
-            dims.word_dim,
-            model.embedding_dim,
-            model.lstm_dim,
-            dropout=model.dropout,
-        ),
+        _recipe_encoder(model, dims),
         CategoryHead(model.embedding_dim, dims.num_categories),
         build_logit_scale(run.loss),
     )
@@ -102,6 +108,24 @@ def build_model(run: RunConfig, dims: FeatureDims, *, load_weights: bool = True)
         if name != "backbone":
             use_global_dropout(child)
     return joint
+
+
+def _recipe_encoder(model: ModelConfig, dims: FeatureDims) -> RecipeEncoder | RecipeTransformer:
+    if model.recipe_encoder == "transformer":
+        assert dims.text_dim is not None
+        return RecipeTransformer(
+            dims.text_dim,
+            model.embedding_dim,
+            **asdict(model.recipe_transformer),
+            dropout=model.dropout,
+        )
+    return RecipeEncoder(
+        dims.sentence_dim,
+        dims.word_dim,
+        model.embedding_dim,
+        model.lstm_dim,
+        dropout=model.dropout,
+    )
 
 
 def build_logit_scale(loss: LossConfig) -> LogitScale | None:

@@ -22,15 +22,19 @@ def forward_features(
     return model.embed_features(features, *_other_inputs(batch, run))
 
 
-def _other_inputs(batch: PairBatch, run: RunConfig) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """What the model takes besides photos."""
+def _other_inputs(batch: PairBatch, run: RunConfig) -> tuple[Tensor, ...]:
+    """What the model takes besides photos: f_cat, and what its recipe encoder takes."""
     config = run.model
 
     def used(value: Tensor, is_used: bool) -> Tensor:
         return value if is_used else torch.zeros_like(value)
 
+    f_cat = used(batch.image_category_vectors, config.use_image_category)
+    if config.recipe_encoder == "transformer":
+        assert batch.texts is not None
+        return (f_cat, *batch.texts)
     return (
-        used(batch.image_category_vectors, config.use_image_category),
+        f_cat,
         used(batch.sentence_vectors, config.use_sentences),
         batch.num_sentences,
         used(batch.key_term_vectors, config.use_key_terms),

@@ -175,7 +175,7 @@ class Trainer:
             average_gradients(list(self._model.parameters()))
         values = [
             parts.total,
-            parts.triplet,
+            parts.retrieval,
             parts.category_alignment,
             parts.discriminator_alignment,
             discriminator_loss,
@@ -292,7 +292,7 @@ class Trainer:
 
 _PARTS = (
     "loss",
-    "triplet",
+    "retrieval",
     "category_alignment",
     "discriminator_alignment",
     "discriminator_loss",

@@ -1,12 +1,14 @@
 """Calibrated recipes as training batches: the same global batch for any number of workers.
 
-Letters: B pairs of this worker, S instruction steps, E word-vector dimensions.
+Letters: B pairs of this worker, S instruction steps, L lines of a part of a recipe, E word-vector
+dimensions, H text-vector dimensions.
 """
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,6 +18,17 @@ from torch import Tensor
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.gather import split_sizes
 from seje_ray.training.shard import Shard
+
+
+class TextBatch(NamedTuple):
+    """Vectors of a recipe's parts, and how many of each count; zero beyond them."""
+
+    title_vectors: Tensor  # (B, L, H)
+    num_titles: Tensor  # (B,) int64, 0 or 1
+    ingredient_vectors: Tensor  # (B, L, H)
+    num_ingredients: Tensor  # (B,) int64
+    step_vectors: Tensor  # (B, L, H)
+    num_steps: Tensor  # (B,) int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +43,23 @@ class PairBatch:
     key_term_vectors: Tensor  # (B, E)
     category_ids: Tensor  # (B,) int64
     sizes: tuple[int, ...]  # rows of each worker in this global batch (in order: of this one)
+    texts: TextBatch | None = None  # where the recipe encoder takes them
 
     def to(self, device: torch.device) -> "PairBatch":
         """Copy the tensors to ``device``, asynchronously from pinned memory where it is CUDA."""
         if device.type == "cpu":
             return self
-        moved = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, Tensor):
-                value = value.pin_memory() if device.type == "cuda" else value
-                value = value.to(device, non_blocking=True)
-            moved[field.name] = value
-        return PairBatch(**moved)
+        return PairBatch(
+            **{field.name: _moved(getattr(self, field.name), device) for field in fields(self)}
+        )
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    if isinstance(value, TextBatch):
+        return TextBatch(*(_moved(part, device) for part in value))
+    if not isinstance(value, Tensor):
+        return value
+    return (value.pin_memory() if device.type == "cuda" else value).to(device, non_blocking=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +90,23 @@ class PairLoader:
         seed: int,
         shuffle_window: int = 32,
         num_threads: int = 2,
+        use_texts: bool = False,
     ) -> None:
-        """``pixels`` None: take the stored pooled features instead of photos."""
+        """Look at the shards.
+
+        Args:
+            shards: In order.
+            pixels: Of photos; None for the stored pooled features instead.
+            global_batch_size: Pairs over all workers; at most all there are.
+            rank: Of this worker.
+            world_size: Workers.
+            seed: Of every draw.
+            shuffle_window: Shards held in memory and shuffled together.
+            num_threads: That decode photos.
+            use_texts: Whether to read the stored text vectors, too.
+        """
         self._shards = list(shards)
-        self._pixels = pixels
+        self._pixels, self._use_texts = pixels, use_texts
         self._rank, self._world_size, self._seed = rank, world_size, seed
         self._window, self._num_threads = shuffle_window, num_threads
         self._shard_rows = [pq.read_metadata(path).num_rows for path in self._shards]
@@ -133,7 +163,7 @@ class PairLoader:
     def _open(self, path: Path) -> Shard:
         if path in self._kept:
             return self._kept[path]
-        shard = Shard(path, use_features=self._pixels is None)
+        shard = Shard(path, use_features=self._pixels is None, use_texts=self._use_texts)
         if len(self._shards) <= self._window:
             self._kept[path] = shard
         return shard
@@ -168,18 +198,21 @@ class PairLoader:
             0 if draw is None else int(draw.integers(pair.shard.num_images(pair.row)))
             for pair, draw in zip(own, draws, strict=True)
         ]
+        sentence_vectors, num_sentences = _padded([p.shard.sentence_vectors(p.row) for p in own])
         return PairBatch(
             ids=tuple(pair.shard.ids[pair.row] for pair in own),
             images=self._images(own, chosen, draws, decoders),
             image_category_vectors=_stack(
                 [p.shard.image_category_vector(p.row, i) for p, i in zip(own, chosen, strict=True)]
             ),
+            sentence_vectors=sentence_vectors,
+            num_sentences=num_sentences,
             key_term_vectors=_stack([p.shard.key_term_vectors[p.row] for p in own]),
             category_ids=torch.tensor(
                 [int(p.shard.category_ids[p.row]) for p in own], dtype=torch.int64
             ),
             sizes=sizes,
-            **_padded([p.shard.sentence_vectors(p.row) for p in own]),
+            texts=_text_batch(own) if self._use_texts else None,
         )
 
     def _images(
@@ -216,11 +249,16 @@ def _stack(rows: Sequence[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(rows).astype(np.float32))
 
 
-def _padded(rows: Sequence[np.ndarray]) -> dict[str, Tensor]:
-    """Sentence vectors padded with zeros to the longest recipe, at least one step."""
+def _text_batch(own: Sequence[_Pair]) -> TextBatch:
+    parts = zip(*(pair.shard.text_vectors(pair.row) for pair in own), strict=True)
+    return TextBatch(*(tensor for part in parts for tensor in _padded(part)))
+
+
+def _padded(rows: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+    """Vectors padded with zeros to the longest recipe, at least one; and how many count."""
     longest = max([1, *(len(row) for row in rows)])
     padded = np.zeros((len(rows), longest, rows[0].shape[1]), dtype=np.float32)
     for target, row in zip(padded, rows, strict=True):
         target[: len(row)] = row
     lengths = torch.tensor([len(row) for row in rows], dtype=torch.int64)
-    return {"sentence_vectors": torch.from_numpy(padded), "num_sentences": lengths}
+    return torch.from_numpy(padded), lengths

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from seje_ray.artifact import open_artifact, require_equal_hash
 from seje_ray.calibration.corpus import RecipeText
+from seje_ray.calibration.recipe_parts import RecipeParts, part_vectors
 from seje_ray.calibration.sentence_encoder import Steps
+from seje_ray.calibration.text_model import TextModel, text_model_hash
 from seje_ray.config import load_run
 from seje_ray.errors import SejeError
 from seje_ray.models.joint_embedding import JointEmbedding
@@ -45,7 +47,7 @@ class QueryEmbedder:
         # How features were computed is the calibration's to say, not the training's run file.
         stored = load_run(workspace / "calibrated" / "run.yaml")
         self._run = replace(run, calibrate=stored.calibrate)
-        self._calibrator = calibrator.folder
+        self._calibrator, self._calibrated = calibrator.folder, calibrated
         model = build_model(run, FeatureDims.of(origin.facts), load_weights=False)
         assert isinstance(model, JointEmbedding)
         load_model_weights(model, checkpoint)
@@ -75,20 +77,44 @@ class QueryEmbedder:
 
         Raises:
             QueryError: If its instructions have no vectors, since calibration was given these.
+            ArtifactError: If the text model is not the one of the calibrated recipes.
         """
+        is_transformer = self._run.model.recipe_encoder == "transformer"
+        inputs = self._texts(recipe) if is_transformer else self._features(recipe)
+        embedding: np.ndarray = self._model.recipe_encoder(*inputs)[0].float().numpy()
+        return embedding
+
+    def _features(self, recipe: RecipeText) -> tuple[Tensor, ...]:
+        """What the LSTM encoder takes."""
         config, model = self._run.calibrate, self._run.model
         sentences, num_sentences = self._sentences(recipe)
         [text] = text_calibrator_of(config, self._calibrator).features([recipe])
-        embedding: np.ndarray = (
-            self._model.recipe_encoder(
-                _used(sentences[None], model.use_sentences),
-                torch.tensor([num_sentences]),
-                _used(text.key_term_vector[None], model.use_key_terms),
-            )[0]
-            .float()
-            .numpy()
+        return (
+            _used(sentences[None], model.use_sentences),
+            torch.tensor([num_sentences]),
+            _used(text.key_term_vector[None], model.use_key_terms),
         )
-        return embedding
+
+    def _texts(self, recipe: RecipeText) -> tuple[Tensor, ...]:
+        """What the transformer encoder takes."""
+        config, name = self._run.calibrate, str(self._run.calibrate.text_model)
+        expected = self._calibrated.manifest.plan.inputs["text_model"]
+        require_equal_hash(
+            "text model", self._calibrated.folder, text_model_hash(name), expected,
+            "seje-ray calibrate",
+        )  # fmt: skip
+        model = TextModel(name)
+        parts = RecipeParts.of(
+            recipe.title,
+            recipe.ingredients,
+            recipe.instructions,
+            max_steps=config.sentence_encoder.max_sentences,
+        )
+        inputs: list[Tensor] = []
+        for vectors, counts in part_vectors(model, [parts]):
+            rows = vectors if len(vectors) else np.zeros((1, model.dim), np.float32)
+            inputs += [torch.from_numpy(rows[None]), torch.tensor(counts)]
+        return tuple(inputs)
 
     def _sentences(self, recipe: RecipeText) -> tuple[np.ndarray, int]:
         """Sentence vectors, at least one row, and how many of them count."""

@@ -6,18 +6,21 @@ import numpy as np
 import pyarrow as pa
 
 from seje_ray.artifact import read_shard
+from seje_ray.calibration.recipe_parts import COLUMNS as TEXT_COLUMNS
 
 
 class Shard:
     """One calibrated Parquet file as arrays; a photo's bytes stay in Arrow until needed."""
 
-    def __init__(self, path: Path, *, use_features: bool) -> None:
+    def __init__(self, path: Path, *, use_features: bool, use_texts: bool = False) -> None:
         columns = [
             "id", "title", "images", "image_category_vectors", "sentence_vectors",
             "key_term_vector", "category_id",
         ]  # fmt: skip
         if use_features:
             columns[2:3] = ["images.list.element.id", "image_features"]
+        if use_texts:
+            columns += TEXT_COLUMNS
         table = read_shard(path, columns)
         self.num_rows = table.num_rows
         self.ids: list[str] = table.column("id").to_pylist()
@@ -27,6 +30,7 @@ class Shard:
         self._sentences = _Ragged(table.column("sentence_vectors"))
         self._image_categories = _Ragged(table.column("image_category_vectors"))
         self._features = _Ragged(table.column("image_features")) if use_features else None
+        self._texts = [_Ragged(table.column(name)) for name in TEXT_COLUMNS if use_texts]
         self._images = _whole(table.column("images"))
 
     def num_images(self, row: int) -> int:
@@ -60,6 +64,10 @@ class Shard:
     def sentence_vectors(self, row: int) -> np.ndarray:
         """f_sent (S, sentence dimensions) of a recipe."""
         return self._sentences.row(row)
+
+    def text_vectors(self, row: int) -> list[np.ndarray]:
+        """Vectors (lines, H) of title, ingredients and steps of a recipe; empty if not read."""
+        return [part.row(row) for part in self._texts]
 
 
 class _Ragged:

@@ -58,7 +58,7 @@ def test_three_workers_train_as_one(workspace, trained):
     three = train(tiny_run(), workspace, name="three", num_workers=3)
 
     for alone, shared in zip(history_of(trained), history_of(three), strict=True):
-        for key in ("train/loss", "train/triplet", "train/discriminator_loss"):
+        for key in ("train/loss", "train/retrieval", "train/discriminator_loss"):
             assert shared[key] == pytest.approx(alone[key], rel=2e-2), key
 
 

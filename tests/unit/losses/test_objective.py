@@ -9,21 +9,21 @@ def test_total_is_the_weighted_sum_and_the_parts_are_kept():
     result = combine(*parts, category_weight=0.25, discriminator_weight=0.125)
 
     assert float(result.total) == 1.0 + 0.25 * 10.0 - 0.125 * 100.0
-    assert result.triplet is parts[0]
+    assert result.retrieval is parts[0]
     assert result.category_alignment is parts[1]
     assert result.discriminator_alignment is parts[2]
     assert result.active_triplet_share is parts[3]
 
 
 def test_weights_scale_the_gradient():
-    triplet, category, discriminator = (torch.tensor(1.0, requires_grad=True) for _ in range(3))
+    retrieval, category, discriminator = (torch.tensor(1.0, requires_grad=True) for _ in range(3))
 
     combine(
-        triplet, category, discriminator, torch.tensor(0.0),
+        retrieval, category, discriminator, torch.tensor(0.0),
         category_weight=0.25, discriminator_weight=0.125,
     ).total.backward()  # fmt: skip
 
-    assert [float(x.grad) for x in (triplet, category, discriminator)] == [1.0, 0.25, 0.125]
+    assert [float(x.grad) for x in (retrieval, category, discriminator)] == [1.0, 0.25, 0.125]
 
 
 def test_nan_in_a_part_of_weight_zero_still_shows():

@@ -10,6 +10,8 @@ from seje_ray.artifact import Artifact, Manifest, Plan
 from seje_ray.config import LossConfig, run_to_dict
 from seje_ray.config.loss import InfoNceConfig, SigmoidConfig
 from seje_ray.errors import ArtifactError
+from seje_ray.models.recipe_encoder import RecipeEncoder
+from seje_ray.models.recipe_transformer import RecipeTransformer
 from seje_ray.training.build import FeatureDims, build_logit_scale, build_model, require_features
 from tests.unit.training.tiny_data import origin, tiny_run
 
@@ -33,6 +35,30 @@ def test_a_frozen_backbone_needs_its_own_features_of_its_own_pixels():
         require_features(run, calibrated({**own, "weights": "w.safetensors"}))
     with pytest.raises(ArtifactError, match=r"of name torchvision/resnet50, .* found none"):
         require_features(run, calibrated(None))
+
+
+def test_a_transformer_needs_text_vectors():
+    """What calibration did not store is told with the command that stores it."""
+    run = tiny_run(recipe_encoder="transformer")
+    found = calibrated(run_to_dict(run)["model"]["backbone"])
+
+    with pytest.raises(ArtifactError, match=r"expected text vectors .*text_vectors=true"):
+        require_features(run, found)
+    facts = {**found.manifest.facts, "text_dim": 7}
+    require_features(run, replace(found, manifest=replace(found.manifest, facts=facts)))
+
+
+def test_the_run_says_which_recipe_encoder_and_its_shape():
+    dims = FeatureDims.of(origin().facts)
+    lstm, transformer = (
+        build_model(tiny_run(recipe_encoder=kind), dims).recipe_encoder
+        for kind in ("lstm", "transformer")
+    )
+
+    assert isinstance(lstm, RecipeEncoder)
+    assert isinstance(transformer, RecipeTransformer)
+    assert transformer.steps.linear.weight.shape == (8, dims.text_dim)
+    assert len(transformer.steps.blocks) == 1
 
 
 def model_of(**loss):

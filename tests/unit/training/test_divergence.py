@@ -15,7 +15,7 @@ from seje_ray.training.pairs import PairBatch
 from seje_ray.training.worker import LocalWorker
 
 SIZES = (3, 1, 2)
-METRICS = {"loss": math.nan, "triplet": 0.5, "discriminator_loss": -math.inf}
+METRICS = {"loss": math.nan, "retrieval": 0.5, "discriminator_loss": -math.inf}
 
 
 def batch_of(rank, sizes):
@@ -47,7 +47,7 @@ def test_all_workers_stop_and_the_file_holds_the_rows_of_each(saved):
     assert json.loads(Path(path).read_text()) == {
         "epoch": 2,
         "step": 5,
-        "parts": {"loss": "nan", "triplet": 0.5, "discriminator_loss": "-inf"},
+        "parts": {"loss": "nan", "retrieval": 0.5, "discriminator_loss": "-inf"},
         "ids": [["a", "b", "c"], ["d"], ["e", "f"]],
     }
 
@@ -57,11 +57,11 @@ def test_any_part_that_is_not_finite_raises(tmp_path, value):
     """One worker alone; the learning rate is the advice."""
     worker, batch = LocalWorker(tmp_path), batch_of(0, (6,))
 
-    require_finite({"loss": 3.0, "triplet": 1.0}, batch, worker, epoch=1, step=9)
+    require_finite({"loss": 3.0, "retrieval": 1.0}, batch, worker, epoch=1, step=9)
     assert not list(tmp_path.iterdir())
-    message = r"diverged: triplet not .* epoch 1, step 9; .*diverged.json; lower train.learning"
+    message = r"diverged: retrieval not .* epoch 1, step 9; .*diverged.json; lower train.learning"
     with pytest.raises(DivergedError, match=message):
-        require_finite({"loss": 3.0, "triplet": value}, batch, worker, epoch=1, step=9)
+        require_finite({"loss": 3.0, "retrieval": value}, batch, worker, epoch=1, step=9)
     assert json.loads((tmp_path / "diverged.json").read_text())["ids"] == [list("abcdef")]
 
 

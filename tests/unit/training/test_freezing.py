@@ -15,9 +15,9 @@ from seje_ray.training.worker import LocalWorker
 from tests.unit.training.tiny_data import origin, tiny_run, write_shards
 
 
-def run_of(**train):
-    """A run that trains a small ResNet on photos."""
-    backbone = {"name": "timm/test_resnet", "resize": 36, "crop": 32}
+def run_of(*, backbone="timm/test_resnet", **train):
+    """A run that trains a small network on photos."""
+    backbone = {"name": backbone, "resize": 36, "crop": 32}
     model = {"embedding_dim": 6, "lstm_dim": 4, "backbone": backbone}
     settings = {"global_batch_size": 8, "learning_rate": 0.01} | train
     return run_from_json(json.dumps({"model": model, "train": settings}), "a test")
@@ -129,8 +129,20 @@ def test_frozen_statistics_stay_while_the_weights_learn(tmp_path):
     assert "image_head.projection.norm.running_mean" in heads
 
 
-def test_a_model_without_a_backbone_is_all_trained(tmp_path):
-    """Frozen features: there is nothing to take turns with."""
+def test_a_vision_transformer_trains_by_its_name(tmp_path):
+    """At the run's image size, not at the 224 pixels that it is named for: positions learn, too."""
+    worker = trained(tmp_path, run_of(backbone="timm/vit_tiny_patch16_224", num_epochs=1))
+
+    backbone, heads = worker.changed(1)
+    assert {"backbone.network.pos_embed", "backbone.network.blocks.11.attn.qkv.weight"} <= backbone
+    assert worker.states[-1]["backbone.network.pos_embed"].shape == (1, 2 * 2 + 1, 192)
+    assert "image_head.projection.linear.weight" in heads
+    assert 0 < worker.reports[0]["train/loss"] < 100
+
+
+@pytest.mark.parametrize("schedule", ["none", "alternate"])
+def test_a_model_without_a_backbone_is_all_trained(tmp_path, schedule):
+    """Frozen features: there is nothing to take turns with, whoever's turn it would be."""
     folder = tmp_path
     loaders = Loaders(
         *(
@@ -145,21 +157,22 @@ def test_a_model_without_a_backbone_is_all_trained(tmp_path):
             for partition in ("train", "val")
         )
     )
-    model = Trainer(tiny_run(), origin(), loaders, LocalWorker(folder)).state.model.eval()
+    run = tiny_run(freeze_schedule=schedule, freeze_epochs=1)
+    model = Trainer(run, origin(), loaders, LocalWorker(folder)).state.model.eval()
 
-    begin_epoch(model, tiny_run().train, 0)
+    begin_epoch(model, run.train, 1)
 
     assert all(module.training for module in model.modules())
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
-@pytest.mark.parametrize("setting", ["freeze_schedule=warm", "micro_batch_size=4"])
-def test_what_needs_a_trained_backbone_is_refused_without_one(tmp_path, setting):
+def test_micro_batches_of_a_frozen_backbone_are_refused(tmp_path):
     """The line names both settings."""
     (tmp_path / "run.yaml").write_text("")
-    with pytest.raises(ConfigError, match=r"must be n.* where model.freeze_backbone is true"):
-        load_run(tmp_path / "run.yaml", ["model.freeze_backbone=true", f"train.{setting}"])
-    assert load_run(tmp_path / "run.yaml", [f"train.{setting}"])
+    setting = "train.micro_batch_size=4"
+    with pytest.raises(ConfigError, match=r"must be null where model.freeze_backbone is true"):
+        load_run(tmp_path / "run.yaml", ["model.freeze_backbone=true", setting])
+    assert load_run(tmp_path / "run.yaml", [setting])
 
 
 def test_a_training_goes_on_in_the_turn_it_was_in(tmp_path):

@@ -31,6 +31,7 @@ def loaders(tmp_path_factory):
             rank=0,
             world_size=1,
             seed=0,
+            use_texts=True,
         )
 
     return Loaders(of("train", [30, 34]), of("val", [20]))
@@ -213,6 +214,18 @@ def test_every_kind_learns_what_can_be_learned(loaders, tmp_path, kind):
 
     assert worker.reports[-1]["val/median_rank/image_to_recipe"] < 6
     assert worker.reports[-1]["val/median_rank/recipe_to_image"] < 6
+
+
+def test_the_transformer_recipe_encoder_learns_and_is_resumed(loaders, tmp_path):
+    """The title's vector says what the photo says; half way, then the rest, bit by bit."""
+    settings = {"recipe_encoder": "transformer"}
+    whole, worker = trained(loaders, tmp_path / "whole", num_epochs=25, **settings)
+    trained(loaders, tmp_path / "parts", num_epochs=12, **settings)
+    parts, _ = trained(loaders, tmp_path / "parts", num_epochs=25, **settings)
+
+    assert worker.reports[-1]["val/median_rank/image_to_recipe"] < 6
+    assert worker.reports[-1]["val/median_rank/recipe_to_image"] < 6
+    assert_equal_trainings(parts, whole)
 
 
 def test_weights_of_the_network_decay_and_a_temperature_does_not(loaders, tmp_path):

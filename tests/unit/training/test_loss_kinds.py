@@ -104,7 +104,7 @@ def train(rank, sizes, config, num_steps=2):
         optimizer.step()
         result |= {
             f"{step} total": parts.total.detach(),
-            f"{step} triplet": parts.triplet.detach(),
+            f"{step} retrieval": parts.retrieval.detach(),
             f"{step} active_triplet_share": parts.active_triplet_share,
         }
         for name, parameter in model.named_parameters():
@@ -142,8 +142,8 @@ def test_every_kind_learns_its_own_numbers_and_its_pool_matters(kind):
     for name, value in whole.items():
         if "gradient of" in name:
             assert value.abs().max() > 1e-3, name
-    assert whole["0 triplet"] > 0.01
-    assert (whole["0 triplet"] != pooled["0 triplet"]) == (kind != "pairwise_cosine")
+    assert whole["0 retrieval"] > 0.01
+    assert (whole["0 retrieval"] != pooled["0 retrieval"]) == (kind != "pairwise_cosine")
 
 
 @pytest.mark.parametrize("pool", [None, 3])
@@ -161,7 +161,7 @@ def test_nan_embedding_never_gives_a_finite_total(side, kind, pool):
         output, rows_of(0, SIZES[1])[2], Discriminator(4), Place(0, 1.0, (7,)), config, seed=(1,)
     )
 
-    assert parts.triplet.isnan()
+    assert parts.retrieval.isnan()
     assert parts.total.isnan()
 
 

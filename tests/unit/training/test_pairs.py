@@ -140,6 +140,30 @@ def test_features_belong_to_their_recipe(paths):
             assert not batch.sentence_vectors[n, steps:].any()
 
 
+def test_text_vectors_are_padded_by_part_and_read_only_where_asked_for(paths):
+    """Each part to its own longest recipe; counts say how many lines there are."""
+    rows = {r["id"]: r for path in paths for r in pq.read_table(path).to_pylist()}
+    texts = PairLoader(
+        paths, None, global_batch_size=8, rank=0, world_size=1, seed=3, use_texts=True
+    )
+    names = ("title_vectors", "ingredient_vectors", "step_vectors")
+    plain = next(loader(paths).epoch(0))
+    assert plain.texts is None
+
+    for batch in texts.epoch(0):
+        for part, name in enumerate(names):
+            vectors, counts = batch.texts[2 * part : 2 * part + 2]
+            expected = [rows[recipe][name] for recipe in batch.ids]
+            assert counts.tolist() == [len(lines) for lines in expected]
+            assert vectors.shape[1] == max(1, *(len(lines) for lines in expected))
+            for row, lines in enumerate(expected):
+                for line, vector in enumerate(lines):
+                    np.testing.assert_allclose(vectors[row, line], vector, rtol=1e-6)
+                assert not vectors[row, len(lines) :].any()
+    moved = next(texts.epoch(0)).to(torch.device("meta"))
+    assert {part.device.type for part in moved.texts} == {"meta"}
+
+
 def test_all_photos_of_a_recipe_are_chosen_over_the_epochs(paths):
     """One random photo per recipe and epoch."""
     rows = {r["id"]: r for path in paths for r in pq.read_table(path).to_pylist()}

@@ -14,9 +14,10 @@ from seje_ray.models.discriminator import Discriminator
 from seje_ray.models.image_head import ImageHead
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.models.recipe_encoder import RecipeEncoder
+from seje_ray.models.recipe_transformer import RecipeTransformer
 from seje_ray.training.batch_norm import use_global_batch_norm
 from seje_ray.training.dropout import begin_dropout_step, use_global_dropout
-from seje_ray.training.pairs import PairBatch
+from seje_ray.training.pairs import PairBatch, TextBatch
 from seje_ray.training.step import Place, discriminator_step, objective
 from tests.unit.training.workers_equal_one import assert_workers_equal_one
 
@@ -35,6 +36,7 @@ CONFIGS = {
     "wgan_gp": LossConfig(discriminator="wgan_gp", negatives="both", **CONSTANTS),
     "bce": LossConfig(discriminator="bce", negatives="category", **CONSTANTS),
 }
+KINDS = [("wgan_gp", "lstm"), ("bce", "lstm"), ("wgan_gp", "transformer")]
 
 
 def batch_of(rank, sizes):
@@ -55,16 +57,38 @@ def batch_of(rank, sizes):
         key_term_vectors=drawn(5),
         category_ids=torch.tensor([1, 1, 0, 2, 0, 2])[own],
         sizes=sizes,
+        texts=TextBatch(
+            drawn(1, 6),
+            torch.tensor([1, 1, 0, 1, 1, 1])[own],
+            # cut to the worker's longest recipe, as padding is
+            drawn(5, 6)[:, : (1, 5)[start == 0]],
+            torch.tensor([5, 2, 3, 1, 0, 1])[own],
+            drawn(4, 6),
+            torch.tensor([4, 0, 1, 2, 3, 4])[own],
+        ),
     )
 
 
-def train(rank, sizes, config):
+def encoder_of(encoder):
+    if encoder == "transformer":
+        return RecipeTransformer(6, 8, dim=8, num_layers=2, num_heads=2, dropout=0.2)
+    return RecipeEncoder(6, 5, 8, 9, dropout=0.2)
+
+
+def inputs_of(batch, encoder):
+    """What the recipe encoder takes."""
+    if encoder == "transformer":
+        return batch.texts
+    return batch.sentence_vectors, batch.num_sentences, batch.key_term_vectors
+
+
+def train(rank, sizes, config, encoder="lstm"):
     """Some steps as ``Trainer`` takes them; everything they give and change."""
     torch.manual_seed(1)
     model = JointEmbedding(
         None,
         ImageHead(7, 5, 8, dropout=0.2),
-        RecipeEncoder(6, 5, 8, 9, dropout=0.2),
+        encoder_of(encoder),
         CategoryHead(8, 3),
     )
     discriminator = Discriminator(8)
@@ -83,13 +107,7 @@ def train(rank, sizes, config):
         begin_dropout_step(
             model, first=place.first, num_rows=sum(sizes), seed=step, device=torch.device("cpu")
         )
-        output = wrapped(
-            batch.images,
-            batch.image_category_vectors,
-            batch.sentence_vectors,
-            batch.num_sentences,
-            batch.key_term_vectors,
-        )
+        output = wrapped(batch.images, batch.image_category_vectors, *inputs_of(batch, encoder))
         its_loss = discriminator_step(
             output, discriminator, its_optimizer, place, config, seed=(3, 4, step)
         )
@@ -99,7 +117,7 @@ def train(rank, sizes, config):
         optimizer.step()
         result |= {
             f"{step} total": parts.total.detach(),
-            f"{step} triplet": parts.triplet.detach(),
+            f"{step} retrieval": parts.retrieval.detach(),
             f"{step} category_alignment": parts.category_alignment.detach(),
             f"{step} discriminator_alignment": parts.discriminator_alignment.detach(),
             f"{step} active_triplet_share": parts.active_triplet_share,
@@ -113,7 +131,9 @@ def train(rank, sizes, config):
 
 
 def on_worker(rank):
-    return {kind: train(rank, SIZES, config) for kind, config in CONFIGS.items()}
+    return {
+        f"{kind} {encoder}": train(rank, SIZES, CONFIGS[kind], encoder) for kind, encoder in KINDS
+    }
 
 
 @pytest.fixture(scope="module")
@@ -121,26 +141,27 @@ def saved(on_workers):
     return on_workers(__file__, len(SIZES))
 
 
-@pytest.mark.parametrize("kind", CONFIGS)
-def test_three_workers_equal_one_in_losses_gradients_and_weights(saved, kind):
+@pytest.mark.parametrize(("kind", "encoder"), KINDS)
+def test_three_workers_equal_one_in_losses_gradients_and_weights(saved, kind, encoder):
     """The parts of a loss average to its value; gradients and weights are the same on each."""
-    expected = train(0, (sum(SIZES),), CONFIGS[kind])
+    expected = train(0, (sum(SIZES),), CONFIGS[kind], encoder)
 
-    found = [worker[kind] for worker in saved]
+    found = [worker[f"{kind} {encoder}"] for worker in saved]
 
     assert_workers_equal_one(found, expected)
 
 
-@pytest.mark.parametrize("kind", CONFIGS)
-def test_every_part_reaches_the_weights(kind):
+@pytest.mark.parametrize(("kind", "encoder"), KINDS)
+def test_every_part_reaches_the_weights(kind, encoder):
     """What the test above compares is no column of zeros."""
-    result = train(0, (6,), CONFIGS[kind])
+    result = train(0, (6,), CONFIGS[kind], encoder)
 
     for name, value in result.items():
         if "gradient of" in name:
-            is_shift = name.endswith(("linear.bias", "4.bias"))  # BatchNorm or the WGAN cancels it
+            # BatchNorm or the WGAN cancels it
+            is_shift = name.endswith(("projection.linear.bias", "layers.4.bias"))
             assert is_shift or value.abs().max() > 1e-6, name
-    assert float(result["0 triplet"]) != float(result["1 triplet"])
+    assert float(result["0 retrieval"]) != float(result["1 retrieval"])
 
 
 @pytest.mark.parametrize("kind", CONFIGS)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from seje_ray.config import RunConfig, run_from_json
 from seje_ray.schema import calibrated as calibrated_schema
 from seje_ray.training.state import Origin
 
-WORD_DIM, SENTENCE_DIM, FEATURE_DIM, NUM_CATEGORIES = 4, 3, 5, 3
+WORD_DIM, SENTENCE_DIM, FEATURE_DIM, TEXT_DIM, NUM_CATEGORIES = 4, 3, 5, 7, 3
 
 
 def origin() -> Origin:
@@ -23,27 +24,39 @@ def origin() -> Origin:
         "sentence_dim": SENTENCE_DIM,
         "num_categories": NUM_CATEGORIES,
         "feature_dim": FEATURE_DIM,
+        "text_dim": TEXT_DIM,
     }
     return Origin("calibrated", "vocabulary", facts)
 
 
-def tiny_run(**train: object) -> RunConfig:
+def tiny_run(*, recipe_encoder: str = "lstm", **train: object) -> RunConfig:
     """A run on stored features that takes a moment."""
     settings = {"num_epochs": 3, "global_batch_size": 8, "learning_rate": 0.01} | train
     raw = {
-        "model": {"freeze_backbone": True, "embedding_dim": 6, "lstm_dim": 4},
+        "calibrate": {"text_vectors": True, "text_model": "none that is read"},
+        "model": {
+            "freeze_backbone": True,
+            "embedding_dim": 6,
+            "lstm_dim": 4,
+            "recipe_encoder": recipe_encoder,
+            "recipe_transformer": {"dim": 8, "num_layers": 1, "num_heads": 2},
+        },
         "train": settings,
     }
     return run_from_json(json.dumps(raw), "a test")
 
 
 def write_shards(folder: Path, partition: str, sizes: list[int], seed: int = 0) -> list[Path]:
-    """Shards of ``sizes`` recipes with one to three photos and one to four sentences each."""
+    """Shards of ``sizes`` recipes with one to three photos and one to four sentences each.
+
+    Their titles' and steps' text vectors say what the photo says; of ingredients there are up to
+    three.
+    """
     generator = np.random.default_rng((seed, len(partition)))
     paths = []
     for number, size in enumerate(sizes):
         rows = [_row(f"{partition}{number}-{row}", generator) for row in range(size)]
-        schema = calibrated_schema(WORD_DIM, SENTENCE_DIM, FEATURE_DIM)
+        schema = calibrated_schema(WORD_DIM, SENTENCE_DIM, FEATURE_DIM, TEXT_DIM)
         path = folder / shard_name(partition, number)
         write_table(path, pa.Table.from_pylist(rows, schema=schema))
         paths.append(path)
@@ -57,7 +70,7 @@ def _row(recipe_id: str, generator: np.random.Generator) -> dict:
     def vectors(number: int, dim: int) -> list[list[float]]:
         return generator.normal(size=(number, dim)).tolist()
 
-    return {
+    row = {
         "id": recipe_id,
         "partition": "train",
         "title": f"title of {recipe_id}",
@@ -80,6 +93,14 @@ def _row(recipe_id: str, generator: np.random.Generator) -> dict:
         "image_features": [
             (meaning + 0.1 * generator.normal(size=FEATURE_DIM)).tolist() for _ in range(num_images)
         ],
+    }
+    # drawn apart, so that all else is as without them
+    generator = np.random.default_rng(zlib.crc32(recipe_id.encode()))
+    said = [*meaning.tolist(), *[0.0] * (TEXT_DIM - FEATURE_DIM)]
+    return row | {
+        "title_vectors": [said],
+        "ingredient_vectors": vectors(int(generator.integers(0, 4)), TEXT_DIM),
+        "step_vectors": [said] * len(row["sentence_vectors"]),
     }
 
 
