@@ -1,4 +1,4 @@
-"""Start a ``seje-ray`` command and end it as a power cut would."""
+"""Start a ``seje-ray`` command and end it, or its workers, as a power cut would."""
 
 import os
 import signal
@@ -9,6 +9,46 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 PATIENCE_S = 300.0
+WORKER = b"ray::RayTrainWorker"  # the name that Ray gives a training process
+
+
+class Command:
+    """A running command, the driver of its own local Ray; all of it ends with the block."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._driver = subprocess.Popen(
+            [sys.executable, "-m", "seje_ray", *arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> "Command":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def wait_until(self, is_reached: Callable[[], bool]) -> None:
+        """Wait for a condition that must come true while the command runs."""
+        started = time.monotonic()
+        while not is_reached():
+            assert self._driver.poll() is None, "the command ended before it could be killed"
+            assert time.monotonic() - started < PATIENCE_S, "the command never got so far"
+            time.sleep(0.02)
+
+    def workers(self) -> list[int]:
+        """Its training processes."""
+        return [pid for pid in _descendants(self._driver.pid) if _name(pid).startswith(WORKER)]
+
+    def end(self, *, orphans_s: float = 0.0) -> None:
+        """SIGKILL the command, and after ``orphans_s`` seconds all that it started."""
+        children = _descendants(self._driver.pid)
+        kill(self._driver.pid)
+        time.sleep(orphans_s)
+        for pid in children:
+            kill(pid)
+        self._driver.wait()
 
 
 def run_until(
@@ -18,38 +58,30 @@ def run_until(
 
     What it started gets ``orphans_s`` seconds to find out by itself.
     """
-    driver = subprocess.Popen(
-        [sys.executable, "-m", "seje_ray", *arguments],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    started = time.monotonic()
-    try:
-        while not is_reached():
-            assert driver.poll() is None, "the command ended before it could be killed"
-            assert time.monotonic() - started < PATIENCE_S, "the command never got so far"
-            time.sleep(0.02)
-    finally:
-        processes = [driver.pid, *_descendants(driver.pid)]
-        _kill(driver.pid)
-        time.sleep(orphans_s)
-        for pid in processes:
-            _kill(pid)
-        driver.wait()
+    with Command(arguments) as command:
+        command.wait_until(is_reached)
+        command.end(orphans_s=orphans_s)
 
 
-def _kill(pid: int) -> None:
+def kill(pid: int) -> None:
+    """SIGKILL a process that may be gone."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
 
 
+def _name(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
 def _descendants(pid: int) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children")
     try:
         own = [int(child) for child in children.read_text().split()]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
     return [*own, *(found for child in own for found in _descendants(child))]
