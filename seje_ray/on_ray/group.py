@@ -54,6 +54,7 @@ class GroupMember:
             parallel_strategy_kwargs={
                 "broadcast_buffers": broadcast_buffers,
                 "find_unused_parameters": True,
+                "gradient_as_bucket_view": True,  # one copy of all gradients less
             },
         )
         assert isinstance(wrapped, nn.Module)

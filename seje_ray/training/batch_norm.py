@@ -1,11 +1,16 @@
-"""Batch normalisation over the global batch, on any device and with any row counts."""
+"""Batch normalisation over the global batch, on any device and with any row counts.
+
+Letters: B rows of this worker, C channels, W workers, N values of a channel over all workers.
+"""
 
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
-from seje_ray.training.gather import gather_rows, world_size
+from seje_ray.training.gather import gather_rows, sum_over_workers, world_size
 
 
 class GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
@@ -29,13 +34,11 @@ class GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
             return normalised
         self._check_input_dim(input)
         mean, variance, count = _global_statistics(input if self.counts_rows else input[:0])
-        self._track(mean.detach(), variance.detach(), count)
-        scale = torch.rsqrt(variance + self.eps)
-        if self.affine:
-            scale = scale * self.weight
-        shift = -mean * scale + (self.bias if self.affine else 0.0)
-        shape = (1, -1) + (1,) * (input.ndim - 2)
-        return torch.addcmul(shift.view(shape), input, scale.view(shape)).to(input.dtype)
+        self._track(mean, variance, count)
+        normalised = _Normalise.apply(
+            input, self.weight, self.bias, mean, variance, count, self.eps, self.counts_rows
+        )
+        return normalised
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
@@ -67,25 +70,73 @@ class GlobalBatchNormAct(GlobalBatchNorm):
         return activated
 
 
+class _Normalise(torch.autograd.Function):
+    r"""Normalise by given statistics that are those of the inputs of all workers.
+
+    By the kernels of the built-in layer, in its evaluation mode, which take the statistics for
+    constants; the backward pass adds what went into the loss through them. With g the gradient of
+    the output, x' the normalised input and c the scale, the input's is
+
+    .. math:: c (g - \bar{g} - x' \overline{g x'})
+
+    with means over all values of a channel. All workers call both passes together.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        input: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        mean: Tensor,
+        variance: Tensor,
+        count: Tensor,
+        eps: float,
+        counts_rows: bool,
+    ) -> Tensor:
+        ctx.save_for_backward(input, weight, mean, variance, count)
+        ctx.eps, ctx.counts_rows = eps, counts_rows
+        return F.batch_norm(input, mean, variance, weight, bias, training=False, eps=eps)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        input, weight, mean, variance, count = ctx.saved_tensors
+        grad, to_weight, to_bias = torch.ops.aten.native_batch_norm_backward(
+            grads[0], input, weight, mean, variance, None, None, False, ctx.eps, [True] * 3
+        )
+        if ctx.needs_input_grad[0]:
+            sums = sum_over_workers(torch.stack([to_bias, to_weight]).to(mean))  # of g and g x'
+            if ctx.counts_rows:
+                scale = torch.rsqrt(variance + ctx.eps)
+                mean_g, mean_gx = sums / count * (scale if weight is None else scale * weight)
+                factor = -mean_gx * scale
+                shape = (1, -1) + (1,) * (input.ndim - 2)
+                grad.addcmul_(input, factor.view(shape))
+                grad.sub_((mean_g + factor * mean).view(shape))
+        affine = (None, None) if weight is None else (to_weight, to_bias)
+        return grad, *affine, None, None, None, None, None
+
+
+@torch.no_grad()
 def _global_statistics(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean (C,), biased variance (C,) and values per channel, over all workers.
+    """Mean (C,), biased variance (C,) and N (C,), over all workers, float32.
 
     Each worker's mean and sum of squared deviations are merged (Chan et al. 1979): one
     collective, and no cancellation as with sums of squares.
     """
-    axes = [axis for axis in range(rows.ndim) if axis != 1]
-    values = rows.float()
-    if values.numel() == 0:  # their mean is NaN; their sum is 0 and has a gradient too
-        local_variance = local_mean = values.sum(dim=axes)
+    if rows.numel() == 0:  # their mean is NaN
+        local_mean = local_variance = torch.zeros(rows.shape[1], device=rows.device)
     else:
-        local_variance, local_mean = torch.var_mean(values, dim=axes, correction=0)
-    count = torch.full_like(local_mean, values.numel() / values.shape[1])
+        local_mean, local_variance = torch.batch_norm_update_stats(rows, None, None, 0.0)
+    local_mean, local_variance = local_mean.float(), local_variance.float()
+    count = torch.full_like(local_mean, rows.numel() / rows.shape[1])
     parts = gather_rows(torch.stack([local_mean, local_variance, count])[None], [1] * world_size())
     means, variances, counts = parts.unbind(1)  # each (W, C)
     total = counts.sum(0)
     mean = (means * counts).sum(0) / total
     variance = ((variances + (means - mean).square()) * counts).sum(0) / total
-    return mean, variance, total[0]
+    return mean, variance, total
 
 
 def use_global_batch_norm(module: nn.Module) -> nn.Module:

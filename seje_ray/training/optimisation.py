@@ -36,14 +36,16 @@ def model_optimizer(model: JointEmbedding, run: RunConfig) -> Optimizer:
         if group["params"]
     ]
     kind = torch.optim.AdamW if config.weight_decay > 0 else torch.optim.Adam
-    fused = next(model.parameters()).device.type == "cuda"
-    return kind(groups, weight_decay=config.weight_decay, fused=fused)
+    return kind(groups, weight_decay=config.weight_decay, fused=True)
 
 
 def discriminator_optimizer(discriminator: Discriminator, config: LossConfig) -> Optimizer:
     """Adam as METHOD 5 has it."""
     return torch.optim.Adam(
-        discriminator.parameters(), lr=config.discriminator_learning_rate, betas=(0.5, 0.999)
+        discriminator.parameters(),
+        lr=config.discriminator_learning_rate,
+        betas=(0.5, 0.999),
+        fused=True,
     )
 
 

@@ -20,7 +20,10 @@ class GlooWorker(LocalWorker):
 
     def wrap(self, module, *, broadcast_buffers):
         return DistributedDataParallel(
-            module, broadcast_buffers=broadcast_buffers, find_unused_parameters=True
+            module,
+            broadcast_buffers=broadcast_buffers,
+            find_unused_parameters=True,
+            gradient_as_bucket_view=True,
         )
 
     def checkpoint(self, checkpoint_dir, name):
