@@ -35,10 +35,10 @@ class GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
         self._check_input_dim(input)
         mean, variance, count = _global_statistics(input if self.counts_rows else input[:0])
         self._track(mean, variance, count)
-        normalised = _Normalise.apply(
+        output: Tensor = _Normalise.apply(
             input, self.weight, self.bias, mean, variance, count, self.eps, self.counts_rows
         )
-        return normalised
+        return output
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:

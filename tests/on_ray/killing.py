@@ -29,7 +29,7 @@ class Command:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def wait_until(self, is_reached: Callable[[], bool]) -> None:
+    def wait_until(self, is_reached: Callable[[], object]) -> None:
         """Wait for a condition that must come true while the command runs."""
         started = time.monotonic()
         while not is_reached():

@@ -41,6 +41,7 @@ def test_a_training_killed_at_random_points_ends_with_the_same_weights(workspace
             _go_on(command, folder, num_checkpoints=draws.randint(0, 2))
             time.sleep(draws.uniform(0, 0.4))
             if victim == "worker":
+                command.wait_until(command.workers)  # the group may just be starting again
                 kill(draws.choice(command.workers()))
             else:
                 command.end()
