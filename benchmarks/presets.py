@@ -9,10 +9,10 @@ import os
 import platform
 import statistics
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import click
-import ray
 import torch
 
 from seje_ray.cli.options import read_run
@@ -60,7 +60,7 @@ def main(
     assert galleries is not None
     head = (
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, torch "
-        f"{torch.__version__}, ray {ray.__version__}; {time.monotonic() - started:.0f} s; "
+        f"{torch.__version__}, ray {version('ray')}; {time.monotonic() - started:.0f} s; "
         f"{galleries.gallery_size} pairs of {partition}, seeds 0 to {seeds - 1}; "
         f"--set {' --set '.join(overrides) or 'nothing'}"
     )

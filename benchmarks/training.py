@@ -14,10 +14,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import click
-import ray
 import torch
 
 from seje_ray.artifact import open_artifact
@@ -72,7 +72,7 @@ def main(workspace: Path, epochs: int, parts: tuple[str, ...], alone: bool, size
         return
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"torch {torch.__version__}, ray {ray.__version__}\n"
+        f"torch {torch.__version__}, ray {version('ray')}\n"
     )
     with connected(2):
         if "bare" in parts:
