@@ -97,6 +97,14 @@ def test_settings_out_of_range_are_named(run, setting, value, message):
         with_settings(run, {setting: value})
 
 
+def test_a_search_that_a_run_cannot_have_is_no_obstacle_to_its_other_commands(run):
+    """The demo's trials need the categorizer's network, which another run may not have."""
+    wide = {"calibrate.image_categorizer.backbone.name": "torchvision/wide_resnet50_2"}
+    other = with_settings(run, wide)
+    with pytest.raises(ConfigError, match="the name, resize and crop of"):
+        with_settings(other, other.tune.settings)
+
+
 def test_pbt_and_a_grid_exclude_each_other(run):
     """PBT changes the values that a grid means to compare."""
     with pytest.raises(ConfigError, match="random or optuna where scheduler is pbt"):
