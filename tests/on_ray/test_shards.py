@@ -8,7 +8,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import ray
-import torch
 from safetensors.torch import load_file
 
 from seje_ray.on_ray.calibrate import calibrate
@@ -170,7 +169,8 @@ def test_two_workers_with_a_gpu_each_fit_the_networks_that_one_fits(
     """Ray Train's group gives the same sentence encoder and categorizer up to rounding."""
     calibrate(tiny_run(), None, tmp_path, last_stage="fit")
 
-    # A step is 4e-3: where a gradient is almost 0, Adam makes a part of one of its rounding.
+    # Where a gradient is almost 0, Adam makes a part of a step of its rounding.
+    step, few = 4e-3, 1e-3
     tolerances = {
         "sentence_encoder/skip_instructions": 1e-5,
         "image_categorizer/image_categorizer": 2e-4,
@@ -180,7 +180,9 @@ def test_two_workers_with_a_gpu_each_fit_the_networks_that_one_fits(
         one, two = (load_file(f"{file}.safetensors") for file in files)
         assert one.keys() == two.keys()
         for name, value in one.items():
-            torch.testing.assert_close(two[name], value, atol=atol, rtol=1e-4)
+            off = (two[name] - value).abs()
+            assert (off > atol + 1e-4 * value.abs()).float().mean() <= few, name
+            assert off.max() <= step, name
         of_one, of_two = (json.loads(Path(f"{f}.json").read_text())["history"] for f in files)
         assert [e["loss"] for e in of_two] == pytest.approx([e["loss"] for e in of_one], rel=1e-4)
     left = {path.name for path in (tmp_path / "calibrator").iterdir()}
