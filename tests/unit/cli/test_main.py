@@ -1,5 +1,6 @@
 """The command line: quick help with an example everywhere, and one line for what a user can fix."""
 
+import functools
 import json
 import signal
 import subprocess
@@ -109,6 +110,8 @@ def test_an_interrupted_command_says_how_to_go_on(tmp_path):
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell's background jobs ignore it, and so do their children.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while not any(tmp_path.iterdir()) and time.monotonic() < deadline:
