@@ -175,8 +175,6 @@ def fit_image_categorizer(
         torch.manual_seed(seed)
         categorizer = ImageCategorizer(backbone, names)
     categorizer.to(worker.device)
-    if worker.device.type == "cuda":
-        categorizer.to(memory_format=torch.channels_last)
     if epochs == 0 or len(photos) < 2:
         return categorizer.eval()
     task = (

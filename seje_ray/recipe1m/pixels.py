@@ -24,9 +24,12 @@ class PixelSpec:
         return train_crop(jpeg, resize=self.resize, crop=self.crop, generator=generator)
 
     def normalise(self, crops: Sequence[np.ndarray]) -> np.ndarray:
-        """Stack crops to (B, 3, crop, crop) float32 with the backbone's mean and deviation."""
+        """Crops as (B, 3, crop, crop) float32, less the backbone's mean, over its deviation.
+
+        In memory the channels come last, which is how convolutions are fastest.
+        """
         mean = np.asarray(self.mean, np.float32) * 255
         std = np.asarray(self.std, np.float32) * 255
         stacked = np.asarray(crops, np.uint8).reshape(len(crops), self.crop, self.crop, 3)
         scaled = (stacked.astype(np.float32) - mean) / std
-        return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+        return scaled.transpose(0, 3, 1, 2)

@@ -63,8 +63,6 @@ class Trainer:
         checkpoint = worker.resume_dir()
         dims = FeatureDims.of(origin.facts)
         model = build_model(run, dims, load_weights=checkpoint is None).to(worker.device)
-        if worker.device.type == "cuda":
-            model = model.to(memory_format=torch.channels_last)
         discriminator = build_discriminator(run).to(worker.device)
         self.state = TrainingState(
             model,

@@ -48,7 +48,7 @@ class PhotoExtractor:
         config = run.calibrate.image_categorizer
         backbone = backbone_of(config.backbone, load_weights=False)
         categorizer = ImageCategorizer.load(calibrator / "image_categorizer", backbone)
-        self._categorizer = categorizer.to(device).to(memory_format=torch.channels_last)
+        self._categorizer = categorizer.to(device)
         self.class_names = categorizer.names
         self._pixels = pixels_of(config.backbone, backbone)
         words = WordVectors.load(calibrator / "word_vectors")
@@ -61,7 +61,7 @@ class PhotoExtractor:
         if stored is not None:
             frozen = backbone if stored.weights == CATEGORIZER else _seeded(stored, run.seed)
             self._frozen_pixels = pixels_of(stored, frozen)
-            self._frozen = frozen.to(device).to(memory_format=torch.channels_last)
+            self._frozen = frozen.to(device)
         self._are_one = (
             stored is not None
             and self._frozen is not None
@@ -96,8 +96,7 @@ class PhotoExtractor:
 
         def batch(start: int) -> Tensor:
             crops = [pixels.crop_of(jpeg, None) for jpeg in jpegs[start : start + self._batch_size]]
-            stacked = torch.from_numpy(pixels.normalise(crops))
-            return stacked.contiguous(memory_format=torch.channels_last)
+            return torch.from_numpy(pixels.normalise(crops))
 
         waiting: deque[Future[Tensor]] = deque()
         with ThreadPoolExecutor(self._num_threads) as decoders:

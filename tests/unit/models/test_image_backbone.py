@@ -146,7 +146,7 @@ def state():
 def saved(state, tmp_path, drop=(), **changes):
     path = tmp_path / "weights.safetensors"
     kept = {key: value for key, value in state.items() if not key.endswith(tuple(drop) or "-")}
-    save_file({**kept, **changes}, path)
+    save_file({key: value.contiguous() for key, value in {**kept, **changes}.items()}, path)
     return str(path)
 
 
@@ -159,6 +159,18 @@ def test_local_weights_are_loaded_and_the_classifier_is_ignored(state, tmp_path)
     found = backbone.network.state_dict()
     assert "fc.weight" not in found
     assert all(torch.equal(value, state[key]) for key, value in found.items())
+
+
+def test_convolutions_have_their_channels_last(state, tmp_path):
+    """With random weights and with read ones; it is how they are fastest."""
+    channels_last = {"memory_format": torch.channels_last}
+    for weights in (None, saved(state, tmp_path)):
+        backbone = create_backbone(SMALL, weights=weights, image_size=64)
+
+        first = backbone.network.conv1
+
+        assert first[0].weight.is_contiguous(**channels_last)
+        assert first(torch.ones(2, 3, 64, 64)).is_contiguous(**channels_last)
 
 
 def test_counters_of_batch_norm_may_be_missing(state, tmp_path):
