@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from seje_ray.training.gather import gather_rows, sum_over_workers, world_size
+from seje_ray.training.gather import gather_rows, world_size
 
 
 class GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
@@ -106,7 +106,7 @@ class _Normalise(torch.autograd.Function):
             grads[0], input, weight, mean, variance, None, None, False, ctx.eps, [True] * 3
         )
         if ctx.needs_input_grad[0]:
-            sums = sum_over_workers(torch.stack([to_bias, to_weight]).to(mean))  # of g and g x'
+            sums = _gathered(torch.stack([to_bias, to_weight]).to(mean)).sum(0)  # of g and g x'
             if ctx.counts_rows:
                 scale = torch.rsqrt(variance + ctx.eps)
                 mean_g, mean_gx = sums / count * (scale if weight is None else scale * weight)
@@ -131,12 +131,17 @@ def _global_statistics(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         local_mean, local_variance = torch.batch_norm_update_stats(rows, None, None, 0.0)
     local_mean, local_variance = local_mean.float(), local_variance.float()
     count = torch.full_like(local_mean, rows.numel() / rows.shape[1])
-    parts = gather_rows(torch.stack([local_mean, local_variance, count])[None], [1] * world_size())
+    parts = _gathered(torch.stack([local_mean, local_variance, count]))
     means, variances, counts = parts.unbind(1)  # each (W, C)
     total = counts.sum(0)
     mean = (means * counts).sum(0) / total
     variance = ((variances + (means - mean).square()) * counts).sum(0) / total
     return mean, variance, total
+
+
+def _gathered(statistics: Tensor) -> Tensor:
+    """(W, ...) of all workers; for a few numbers it takes gloo less time than their sum."""
+    return gather_rows(statistics[None], [1] * world_size())
 
 
 def use_global_batch_norm(module: nn.Module) -> nn.Module:
