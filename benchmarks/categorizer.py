@@ -26,7 +26,7 @@ def main() -> None:
     print(f"{len(labelled.train)} train, {len(labelled.test)} test photos, {labelled.rejected}")
     torch.manual_seed(options.seed)
     backbone = create_backbone(options.backbone, weights=options.weights, image_size=options.crop)
-    pixels = PixelSpec(round(options.crop * 8 / 7), options.crop, backbone.mean, backbone.std)
+    pixels = PixelSpec(round(options.crop * 8 / 7), options.crop)
     train, test = (
         FolderPhotos(
             photos,

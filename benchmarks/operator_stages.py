@@ -49,7 +49,7 @@ class BarePhotos:
         backbone = backbone_of(config.backbone, load_weights=False)
         folder = Path(calibrator) / "image_categorizer"
         self._model = ImageCategorizer.load(folder, backbone).to(memory_format=memory_format)
-        self._pixels = pixels_of(config.backbone, backbone)
+        self._pixels = pixels_of(config.backbone)
         self._batch_size, self._memory_format = batch_size, memory_format
 
     @torch.inference_mode()
@@ -60,6 +60,6 @@ class BarePhotos:
             crops = [
                 self._pixels.crop_of(jpeg, None) for jpeg in jpegs[start : start + self._batch_size]
             ]
-            batch = torch.from_numpy(self._pixels.normalise(crops))
+            batch = torch.from_numpy(self._pixels.stack(crops))
             scores = self._model(batch.contiguous(memory_format=self._memory_format))
             np.asarray(torch.softmax(scores, dim=1))

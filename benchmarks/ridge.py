@@ -38,7 +38,7 @@ def main(workspace: Path, backbone: str, weights: str | None, crop: int, seed: i
     """Print ridge regression's retrieval on the test pairs of WORKSPACE."""
     calibrated = open_artifact(workspace / "calibrated", "calibrated")
     network = create_backbone(backbone, weights=weights, image_size=crop).eval()
-    pixels = PixelSpec(round(crop / 0.875), crop, network.mean, network.std)
+    pixels = PixelSpec(round(crop / 0.875), crop)
     rows = {part: _read(calibrated, part) for part in ("train", "val", "test")}
     images = {part: _features(network, pixels, rows[part]) for part in rows}
     texts = {part: [_text(row) for row in rows[part]] for part in rows}
@@ -78,7 +78,7 @@ def _features(network: ImageBackbone, pixels: PixelSpec, rows: list[dict]) -> np
     batches = []
     for start in range(0, len(rows), 32):
         crops = [pixels.crop_of(r["images"][0]["jpeg"], None) for r in rows[start : start + 32]]
-        batches.append(network(torch.from_numpy(pixels.normalise(crops))).numpy())
+        batches.append(network(torch.from_numpy(pixels.stack(crops))).numpy())
     return np.concatenate(batches)
 
 

@@ -60,13 +60,13 @@ class ImageCategorizer(nn.Module):
         self.is_fitted = False
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Scores (B, C) of photos (B, 3, height, width)."""
+        """Scores (B, C) of photos (B, 3, height, width), RGB in 0..255."""
         scores: Tensor = self.layer(self.backbone(pixels))
         return scores
 
     @torch.inference_mode()
     def predict(self, pixels: Tensor) -> Tensor:
-        """Probabilities (B, C) float32 of normalised photos (B, 3, height, width).
+        """Probabilities (B, C) float32 of photos (B, 3, height, width), RGB in 0..255.
 
         The column of background is 0; it is 1 where the categorizer was never fitted.
         """

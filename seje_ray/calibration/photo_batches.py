@@ -30,7 +30,7 @@ class Photo:
 class PhotoBatch:
     """Pixels that a network sees, and categories, of one worker's photos of a batch."""
 
-    pixels: np.ndarray  # (B, 3, crop, crop) float32, normalised
+    pixels: np.ndarray  # (B, 3, crop, crop) uint8
     category_ids: np.ndarray  # (B,) int64
     num_photos: int  # of all workers together, B where there is one; > 0
 
@@ -213,5 +213,5 @@ class ShuffledPhotos(ABC):
         self._rejects |= {reject.id: reject for _, found in parts for reject in found}
         num_photos = sum(num_decoded for num_decoded, _ in parts)
         if num_photos > 0:
-            pixels = self.pixels.normalise(crops)
+            pixels = self.pixels.stack(crops)
             yield PhotoBatch(pixels, np.asarray(category_ids, np.int64), num_photos)

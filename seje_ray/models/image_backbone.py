@@ -39,10 +39,13 @@ class ImageBackbone(nn.Module):
     Args:
         network: Gives (B, F) for (B, 3, height, width).
         feature_dim: F.
-        mean: Per channel, of pixels in [0, 1]; subtracted before ``forward``.
-        std: Per channel; divided by before ``forward``.
+        mean: Per channel, of pixels in [0, 1], as the network was trained.
+        std: Per channel.
         min_side: Smaller images are enlarged to this side, pixels.
     """
+
+    _mean_value: Tensor  # of pixels in 0..255, (3, 1, 1)
+    _std_value: Tensor
 
     def __init__(
         self,
@@ -57,9 +60,14 @@ class ImageBackbone(nn.Module):
         self.feature_dim = feature_dim
         self.mean, self.std = mean, std
         self._min_side = min_side
+        for name, values in (("_mean_value", mean), ("_std_value", std)):
+            per_channel = torch.tensor(values, dtype=torch.float32).view(3, 1, 1) * 255
+            self.register_buffer(name, per_channel, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Pooled features (B, F) of normalised square images (B, 3, side, side)."""
+        """Pooled features (B, F) of square images (B, 3, side, side), RGB in 0..255, any dtype."""
+        values = images.to(self._mean_value.dtype, copy=True)
+        images = values.sub_(self._mean_value).div_(self._std_value)
         if images.shape[-1] < self._min_side:
             side = (self._min_side, self._min_side)
             images = F.interpolate(images, side, mode="bilinear", align_corners=False)

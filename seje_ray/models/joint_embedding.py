@@ -69,7 +69,7 @@ class JointEmbedding(nn.Module):
         """Embed B pairs.
 
         Args:
-            images: Normalised pixels (B, 3, height, width), or pooled features (B, F) where there
+            images: Pixels (B, 3, side, side), RGB in 0..255, or pooled features (B, F) where there
                 is no backbone.
             image_category_vectors: f_cat, shape (B, E).
             recipe_inputs: What the recipe encoder's ``forward`` takes, B rows each.

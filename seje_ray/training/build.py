@@ -146,10 +146,7 @@ def build_discriminator(run: RunConfig) -> Discriminator:
 
 def pixel_spec(run: RunConfig) -> PixelSpec | None:
     """Pixels of the run's backbone; None where it is frozen and features are read."""
-    if run.model.freeze_backbone:
-        return None
-    config = run.model.backbone
-    return pixels_of(config, backbone_of(config, load_weights=False))
+    return None if run.model.freeze_backbone else pixels_of(run.model.backbone)
 
 
 def backbone_of(config: BackboneConfig, *, load_weights: bool = True) -> ImageBackbone:
@@ -158,6 +155,6 @@ def backbone_of(config: BackboneConfig, *, load_weights: bool = True) -> ImageBa
     return create_backbone(config.name, weights=weights, image_size=config.crop)
 
 
-def pixels_of(config: BackboneConfig, backbone: ImageBackbone) -> PixelSpec:
-    """Pixels that ``backbone`` sees, by the run file's sizes and its own normalisation."""
-    return PixelSpec(config.resize, config.crop, backbone.mean, backbone.std)
+def pixels_of(config: BackboneConfig) -> PixelSpec:
+    """Pixels that a backbone sees, by the run file's sizes."""
+    return PixelSpec(config.resize, config.crop)

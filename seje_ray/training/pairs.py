@@ -36,7 +36,7 @@ class PairBatch:
     """This worker's rows of one global batch."""
 
     ids: tuple[str, ...]
-    images: Tensor  # (B, 3, crop, crop) pixels, or (B, F) pooled features
+    images: Tensor  # (B, 3, crop, crop) uint8, or (B, F) pooled features
     image_category_vectors: Tensor  # (B, E)
     sentence_vectors: Tensor  # (B, S, sentence dimensions), zero beyond num_sentences
     num_sentences: Tensor  # (B,) int64
@@ -231,7 +231,7 @@ class PairLoader:
         def crop(pair: _Pair, image: int, draw: np.random.Generator | None) -> np.ndarray:
             return spec.crop_of(pair.shard.jpeg(pair.row, image), draw)
 
-        return torch.from_numpy(spec.normalise(list(decoders.map(crop, own, chosen, draws))))
+        return torch.from_numpy(spec.stack(list(decoders.map(crop, own, chosen, draws))))
 
 
 def _grouped(pairs: Iterator[_Pair], size: int, *, complete: bool) -> Iterator[list[_Pair]]:

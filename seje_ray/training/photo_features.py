@@ -50,7 +50,7 @@ class PhotoExtractor:
         categorizer = ImageCategorizer.load(calibrator / "image_categorizer", backbone)
         self._categorizer = categorizer.to(device)
         self.class_names = categorizer.names
-        self._pixels = pixels_of(config.backbone, backbone)
+        self._pixels = pixels_of(config.backbone)
         words = WordVectors.load(calibrator / "word_vectors")
         self._vectors = category_word_vectors(categorizer.names, words)
         self._mode = config.vector
@@ -60,7 +60,7 @@ class PhotoExtractor:
         stored = stored_backbone(run)
         if stored is not None:
             frozen = backbone if stored.weights == CATEGORIZER else _seeded(stored, run.seed)
-            self._frozen_pixels = pixels_of(stored, frozen)
+            self._frozen_pixels = pixels_of(stored)
             self._frozen = frozen.to(device)
         self._are_one = (
             stored is not None
@@ -96,7 +96,7 @@ class PhotoExtractor:
 
         def batch(start: int) -> Tensor:
             crops = [pixels.crop_of(jpeg, None) for jpeg in jpegs[start : start + self._batch_size]]
-            return torch.from_numpy(pixels.normalise(crops))
+            return torch.from_numpy(pixels.stack(crops))
 
         waiting: deque[Future[Tensor]] = deque()
         with ThreadPoolExecutor(self._num_threads) as decoders:

@@ -65,7 +65,7 @@ class QueryEmbedder:
             pixels = pixel_spec(self._run)
             assert pixels is not None
             pooled = self._model.backbone(
-                torch.from_numpy(pixels.normalise([pixels.crop_of(jpeg, None)]))
+                torch.from_numpy(pixels.stack([pixels.crop_of(jpeg, None)]))
             )
         category = _used(features.category_vectors, self._run.model.use_image_category)
         embedding: np.ndarray = self._model.image_head(pooled, category)[0].float().numpy()

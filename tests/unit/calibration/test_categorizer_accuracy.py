@@ -11,9 +11,9 @@ from seje_ray.calibration.categorizer_accuracy import categorizer_accuracy, conf
 from seje_ray.calibration.image_categorizer import ImageCategorizer, fit_image_categorizer
 from seje_ray.calibration.photos import PhotoBatches
 from seje_ray.recipe1m.pixels import PixelSpec
-from tests.unit.calibration.test_image_categorizer import TinyBackbone
+from tests.unit.calibration.test_image_categorizer import Scaled, TinyBackbone
 
-PIXELS = PixelSpec(resize=18, crop=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+PIXELS = PixelSpec(resize=18, crop=16)
 NAMES = ("background", "tomato soup", "plum cake")
 
 
@@ -69,7 +69,7 @@ def test_a_categorizer_that_was_never_fitted_is_never_right(photos):
 
 def test_predictions_are_counted_under_the_photos_category(photos):
     """A network that always sees plum cake: all soup is taken for cake, all cake is right."""
-    backbone = nn.Flatten()
+    backbone = nn.Sequential(Scaled(), nn.Flatten())
     backbone.feature_dim = 3 * 16 * 16
     categorizer = ImageCategorizer(backbone, NAMES)
     categorizer.is_fitted = True

@@ -24,6 +24,7 @@ from seje_ray.calibration.sentence_encoder.skip_instructions import fit_skip_ins
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.batch_norm import count_rows, use_global_batch_norm
 from seje_ray.training.gather import gather_objects
+from tests.unit.calibration.test_image_categorizer import Scaled
 
 NUM_WORKERS = 3
 NAMES = ("background", "soup", "cake", "bread")
@@ -77,7 +78,7 @@ class TenPhotos(ShuffledPhotos):
     """Soup, cake and bread by colour, one photo white, one no photo; counts what it decodes."""
 
     def __init__(self):
-        pixels = PixelSpec(resize=18, crop=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+        pixels = PixelSpec(resize=18, crop=16)
         super().__init__(pixels=pixels, batch_size=4, seed=2)
         self.num_photos = {1: 4, 2: 3, 3: 3}
         self.decoded = []
@@ -116,6 +117,7 @@ class Convolutions(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(5)
             self.layers = nn.Sequential(
+                Scaled(),
                 nn.Conv2d(3, 4, 3, bias=False),
                 nn.BatchNorm2d(4),
                 nn.ReLU(),
@@ -133,7 +135,7 @@ class NaNOfWhite(nn.Module):
     feature_dim = 3
 
     def forward(self, pixels):
-        means = pixels.mean(dim=(2, 3))
+        means = Scaled()(pixels).mean(dim=(2, 3))
         return means.masked_fill(means.amin(dim=1, keepdim=True) > 0.9, torch.nan)
 
 

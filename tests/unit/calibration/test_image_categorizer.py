@@ -20,8 +20,15 @@ from seje_ray.recipe1m.pixels import PixelSpec
 
 NAMES = ("background", "tomato soup", "plum cake")
 IDS = {"Tomato Soup": 1, "Plum Cake": 2}
-PIXELS = PixelSpec(resize=18, crop=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+PIXELS = PixelSpec(resize=18, crop=16)
 SETTINGS = {"epochs": 3, "learning_rate": 0.02, "seed": 0}
+
+
+class Scaled(nn.Module):
+    """Pixels as numbers from -1 to 1, as an image network expects them."""
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return pixels.float() / 127.5 - 1
 
 
 class TinyBackbone(nn.Module):
@@ -34,7 +41,7 @@ class TinyBackbone(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(5)
             self.layers = nn.Sequential(
-                nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.1)
+                Scaled(), nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.1)
             )
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -87,7 +94,7 @@ def test_probabilities_sum_to_one_without_background(photos):
 
 def test_probabilities_are_the_softmax_of_the_layer():
     """Scores 9 (background, ignored), ln 1 and ln 3: a quarter and three quarters."""
-    backbone = nn.Flatten()
+    backbone = nn.Sequential(Scaled(), nn.Flatten())
     backbone.feature_dim = 3
     categorizer = ImageCategorizer(backbone, NAMES).eval()
     categorizer.is_fitted = True

@@ -6,7 +6,7 @@ import pytest
 from seje_ray.calibration.photos import PhotoBatches
 from seje_ray.recipe1m.pixels import PixelSpec
 
-PIXELS = PixelSpec(resize=18, crop=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+PIXELS = PixelSpec(resize=18, crop=16)
 IDS = {"Tomato Soup": 1, "Plum Cake": 2}
 
 
@@ -45,7 +45,7 @@ def test_an_epoch_holds_every_photo_once(photo_shards, batch_size, shuffle_size)
     assert sorted(ids_of(batches)) == [1] * 12 + [2] * 12
     assert len(batches) == photos.num_batches
     assert all(batch.pixels.shape[1:] == (3, 16, 16) for batch in batches)
-    assert all(batch.pixels.dtype == np.float32 for batch in batches)
+    assert all(batch.pixels.dtype == np.uint8 for batch in batches)
 
 
 def test_a_batch_of_one_photo_is_left_out_where_there_are_others(photo_shards):

@@ -57,13 +57,22 @@ def test_bare_name_is_torchvisions_and_else_timms():
     assert type(timms.network).__module__.startswith("timm.")
 
 
-def test_pixels_are_normalised_as_the_network_was_trained():
+def test_mean_and_deviation_are_those_the_network_was_trained_with():
     with torch.device("meta"):
         imagenet = create_backbone("resnet18", weights=None, image_size=64)
         halves = create_backbone("timm/tf_efficientnet_lite0", weights=None, image_size=64)
 
     assert (imagenet.mean, imagenet.std) == (IMAGENET_MEAN, IMAGENET_STD)
     assert (halves.mean, halves.std) == ((0.5,) * 3, (0.5,) * 3)
+
+
+def test_bytes_are_normalised_as_torchvision_does():
+    backbone = ImageBackbone(torch.nn.Identity(), 3, IMAGENET_MEAN, IMAGENET_STD)
+    photo = torch.arange(3 * 40 * 40, dtype=torch.uint8).reshape(3, 40, 40)
+
+    expected = pixels.normalize(photo / 255, IMAGENET_MEAN, IMAGENET_STD)
+    torch.testing.assert_close(backbone(photo[None])[0], expected)
+    assert not backbone.state_dict()  # a checkpoint holds weights, no constants
 
 
 @pytest.mark.parametrize("name", ["convnext_tiny", "resnet18", "vgg11"])
@@ -82,13 +91,14 @@ def test_only_images_below_the_least_side_are_enlarged():
             seen.append(images)
             return images.mean((2, 3))
 
-    backbone = ImageBackbone(Watch(), 3, IMAGENET_MEAN, IMAGENET_STD, min_side=16)
-    large, small = torch.randn(1, 3, 17, 17), torch.full((1, 3, 4, 4), 0.5)
+    backbone = ImageBackbone(Watch(), 3, (0.5,) * 3, (0.5,) * 3, min_side=16)
+    large = torch.randint(256, (1, 3, 17, 17), dtype=torch.uint8)
+    small = torch.full((1, 3, 4, 4), 51, dtype=torch.uint8)
     backbone(large)
     backbone(small)
 
-    assert seen[0] is large
-    torch.testing.assert_close(seen[1], torch.full((1, 3, 16, 16), 0.5))
+    torch.testing.assert_close(seen[0], large / 127.5 - 1)
+    torch.testing.assert_close(seen[1], torch.full((1, 3, 16, 16), -0.6))
 
 
 def test_dropout_around_the_classifier_is_gone():
@@ -266,7 +276,7 @@ def test_real_imagenet_weights_tell_real_photos_apart(shared_data):
     for file in files:
         with Image.open(file) as image:
             square = pixels.center_crop(pixels.resize(image.convert("RGB"), 256), 224)
-        photos.append(pixels.normalize(pixels.to_tensor(square), backbone.mean, backbone.std))
+        photos.append(pixels.pil_to_tensor(square))
 
     with torch.no_grad():
         features = backbone.eval()(torch.stack(photos))

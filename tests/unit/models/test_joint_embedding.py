@@ -1,7 +1,7 @@
 import torch
 
 from seje_ray.models.category_head import CategoryHead
-from seje_ray.models.image_backbone import IMAGENET_MEAN, IMAGENET_STD, ImageBackbone
+from seje_ray.models.image_backbone import ImageBackbone
 from seje_ray.models.image_head import ImageHead
 from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.models.recipe_encoder import RecipeEncoder
@@ -41,12 +41,12 @@ def test_output_is_unit_embeddings_and_logits_of_the_shared_head():
 
 def test_backbone_turns_pixels_into_the_features_the_head_sees():
     pool = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
-    backbone = ImageBackbone(pool, 3, IMAGENET_MEAN, IMAGENET_STD)
-    pixels = torch.randn(4, 3, 40, 40)
+    backbone = ImageBackbone(pool, 3, (0.2,) * 3, (0.5,) * 3)
+    pixels = torch.randint(256, (4, 3, 40, 40), dtype=torch.uint8)
 
     found = build(backbone).eval()(pixels, *texts(4))
 
-    expected = build().eval()(pixels.mean((2, 3)), *texts(4))
+    expected = build().eval()((pixels / 255).mean((2, 3)) / 0.5 - 0.4, *texts(4))
     torch.testing.assert_close(found.image_embeddings, expected.image_embeddings)
 
 

@@ -11,7 +11,7 @@ from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.pairs import PairLoader
 from tests.unit.training.tiny_data import write_shards
 
-PIXELS = PixelSpec(20, 16, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+PIXELS = PixelSpec(20, 16)
 
 
 def loader(paths, *, rank=0, world_size=1, pixels=None, size=8, seed=3, window=32):

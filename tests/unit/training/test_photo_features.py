@@ -115,15 +115,15 @@ def test_a_photo_passes_a_backbone_that_both_have_only_once(
     with register_module_forward_hook(note):
         found = extractor.extract(jpegs)
 
-    def pixels_for(backbone, config):
-        spec = pixels_of(config, backbone)
-        return torch.from_numpy(spec.normalise([spec.crop_of(jpeg, None) for jpeg in jpegs]))
+    def pixels_for(config):
+        spec = pixels_of(config)
+        return torch.from_numpy(spec.stack([spec.crop_of(jpeg, None) for jpeg in jpegs]))
 
     assert len(passes) == num_passes
-    expected = categorizer.predict(pixels_for(own, config)).numpy()
+    expected = categorizer.predict(pixels_for(config)).numpy()
     np.testing.assert_allclose(found.probabilities, expected, atol=1e-6)
     with torch.inference_mode():
-        expected = frozen(pixels_for(frozen, run.model.backbone)).numpy()
+        expected = frozen(pixels_for(run.model.backbone)).numpy()
     np.testing.assert_allclose(found.pooled, expected, atol=1e-5)
 
 
@@ -143,8 +143,8 @@ def test_the_categorizers_own_features_are_stored_where_they_are_wanted(run, cal
         return PhotoExtractor(run, calibrator, torch.device("cpu")).extract(jpegs).pooled
 
     config = run.calibrate.image_categorizer.backbone
-    pixels = pixels_of(config, backbone)
-    crops = torch.from_numpy(pixels.normalise([pixels.crop_of(jpeg, None) for jpeg in jpegs]))
+    pixels = pixels_of(config)
+    crops = torch.from_numpy(pixels.stack([pixels.crop_of(jpeg, None) for jpeg in jpegs]))
     with torch.inference_mode():
         expected = categorizer.backbone(crops).numpy()
     np.testing.assert_allclose(pooled(frozen), expected, atol=1e-5)
