@@ -64,7 +64,7 @@ class GroupMember:
 def default_num_workers() -> int:
     """One worker per GPU; without GPUs a single one, whose threads use all cores.
 
-    Two workers on two cores took twice as long for the demo (docs/results.md).
+    Two workers on two cores take 1.5 times as long for the demo (docs/results.md).
     """
     return num_gpus() or 1
 

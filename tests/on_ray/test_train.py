@@ -1,6 +1,7 @@
 """Phase II on Ray: the same numbers for any worker count, and a run that cannot be lost."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -53,10 +54,12 @@ def test_a_training_leaves_history_checkpoints_and_curves(trained):
     assert "pairs/s while training" in training_as_text(trained.folder)
 
 
-def test_three_workers_train_as_one(workspace, trained):
+def test_three_workers_train_as_one(workspace, trained, capfd):
     """The global batch is shared, so every metric agrees (float32 sums apart)."""
     three = train(tiny_run(), workspace, name="three", num_workers=3)
 
+    cores = os.cpu_count()
+    assert (f"3 workers share {cores} CPUs" in capfd.readouterr().err) == (cores < 3)
     for alone, shared in zip(history_of(trained), history_of(three), strict=True):
         for key in ("train/loss", "train/retrieval", "train/discriminator_loss"):
             assert shared[key] == pytest.approx(alone[key], rel=2e-2), key
