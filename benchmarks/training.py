@@ -105,7 +105,7 @@ def _compare_workers(workspace: Path, name: str, epochs: int) -> None:
 
 
 def _compare_with_photos(workspace: Path) -> None:
-    """Once each: a step takes half a minute, in which what else the machine does drowns."""
+    """Once each: a step takes some twenty seconds, in which what else the machine does drowns."""
     stored = _run(workspace, 2, *SIZES["paper's sizes"])
     through = _run(workspace, 1, *SIZES["paper's sizes"], *THROUGH_PHOTOS)
     two, one = _by_ray(workspace, through, 2), _by_ray(workspace, through, 1)

@@ -199,12 +199,12 @@ def _fine_tuned(
 
 
 def _classifier_batch(batch: PhotoBatch) -> ClassifierBatch:
-    """Photos to train on; a grey one of any category where all are other workers'."""
+    """Photos to train on; a black one of any category where all are other workers'."""
     pixels, category_ids = torch.from_numpy(batch.pixels), torch.from_numpy(batch.category_ids)
     if len(category_ids) > 0:
         return ClassifierBatch(pixels, category_ids, batch.num_photos)
-    grey, any_category = pixels.new_zeros(1, *pixels.shape[1:]), category_ids.new_ones(1)
-    return ClassifierBatch(grey, any_category, batch.num_photos, are_own=False)
+    black, any_category = pixels.new_zeros(1, *pixels.shape[1:]), category_ids.new_ones(1)
+    return ClassifierBatch(black, any_category, batch.num_photos, are_own=False)
 
 
 def _layer_alone(

@@ -10,7 +10,9 @@ from seje_ray import __version__
 from seje_ray.artifact import Artifact, open_artifact, require_equal_hash, write_json
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError, SejeError
+from seje_ray.log import event
 from seje_ray.on_ray.address import EMBEDDED, Cluster
+from seje_ray.on_ray.capacity import has_autoscaler
 from seje_ray.on_ray.connect import connected, num_cpus, num_gpus
 from seje_ray.on_ray.group import (
     default_num_workers,
@@ -116,11 +118,10 @@ def _fit(run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -
         "folder": str(folder),
         "board": board,
     }
-    if not num_gpus() and num_workers > (cores := num_cpus()):
-        board.warn.remote(
-            f"{num_workers} workers share {cores} CPUs, and are slower than one that has them all "
-            "(no --workers)"
-        )
+    if not num_gpus() and num_workers > (cores := num_cpus()) and not has_autoscaler():
+        text = f"{num_workers} workers share {cores} CPUs, and are slower than one that has all"
+        event("warning", text=text)
+        board.warn.remote(f"{text} (no --workers)")
     with drawn(board, "steps"):
         outcome: dict[str, Any] = run_group(
             train_on_worker, config, folder, num_workers, timeout_s=collective_timeout_s(run)

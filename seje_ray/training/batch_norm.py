@@ -102,13 +102,23 @@ class _Normalise(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         input, weight, mean, variance, count = ctx.saved_tensors
+        scale = torch.rsqrt(variance + ctx.eps)
+        # CPUs read the running statistics, CUDA's channels-last kernels the saved ones.
         grad, to_weight, to_bias = torch.ops.aten.native_batch_norm_backward(
-            grads[0], input, weight, mean, variance, None, None, False, ctx.eps, [True] * 3
+            grads[0],
+            input,
+            torch.ones_like(mean) if weight is None else weight,
+            mean,
+            variance,
+            mean,
+            scale,
+            False,
+            ctx.eps,
+            [True] * 3,
         )
         if ctx.needs_input_grad[0]:
             sums = _gathered(torch.stack([to_bias, to_weight]).to(mean)).sum(0)  # of g and g x'
             if ctx.counts_rows:
-                scale = torch.rsqrt(variance + ctx.eps)
                 mean_g, mean_gx = sums / count * (scale if weight is None else scale * weight)
                 factor = -mean_gx * scale
                 shape = (1, -1) + (1,) * (input.ndim - 2)

@@ -142,6 +142,8 @@ class Trainer:
             broadcast_buffers(self.state.model)
         means = {f"train/{name}": total / num_steps for name, total in progress.sums.items()}
         progress.step, progress.sums = 0, {}
+        if self._model.logit_scale is not None:
+            means["train/logit_scale"] = float(self._model.logit_scale()[0].detach())
         return means
 
     def _step(self, batch: PairBatch, epoch: int, step: int) -> dict[str, float]:

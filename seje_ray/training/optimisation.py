@@ -1,6 +1,7 @@
 """Optimisers of a training and their learning rates."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -47,6 +48,19 @@ def discriminator_optimizer(discriminator: Discriminator, config: LossConfig) ->
         betas=(0.5, 0.999),
         fused=True,
     )
+
+
+def load_optimizer_state(optimizer: Optimizer, state: dict[str, Any]) -> None:
+    """Give ``optimizer`` the state that its ``state_dict`` was.
+
+    Moments are laid out in memory as the weights are: fused Adam on a CPU looks at no strides, and
+    would mix up those of a version whose convolutions did not have their channels last.
+    """
+    optimizer.load_state_dict(state)
+    for parameter, moments in optimizer.state.items():
+        for name, value in moments.items():
+            if parameter.ndim > 1 and value.shape == parameter.shape:
+                moments[name] = torch.empty_like(parameter).copy_(value)
 
 
 def set_learning_rates(

@@ -169,20 +169,17 @@ class PairLoader:
         return shard
 
     def _prefetched(self, groups: Iterator[list[_Pair]], is_training: bool) -> Iterator[PairBatch]:
-        """Prepare the next batch in threads while the caller computes; Pillow frees the GIL."""
+        """Read and prepare the next batch in threads while the caller computes."""
         with ThreadPoolExecutor(self._num_threads) as decoders, ThreadPoolExecutor(1) as ahead:
 
-            def prepare(group: list[_Pair]) -> PairBatch:
-                return self._batch(group, is_training, decoders)
+            def prepare() -> PairBatch | None:
+                group = next(groups, None)  # may read shards
+                return None if group is None else self._batch(group, is_training, decoders)
 
-            pending = None
-            for group in groups:
-                following = ahead.submit(prepare, group)
-                if pending is not None:
-                    yield pending.result()
-                pending = following
-            if pending is not None:
-                yield pending.result()
+            pending = ahead.submit(prepare)
+            while (batch := pending.result()) is not None:
+                pending = ahead.submit(prepare)
+                yield batch
 
     def _batch(
         self, group: list[_Pair], is_training: bool, decoders: ThreadPoolExecutor

@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from seje_ray.artifact import write_json
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError
+from seje_ray.training.optimisation import load_optimizer_state
 
 
 @dataclass(slots=True)
@@ -95,8 +96,8 @@ class TrainingState:
         weights = load_file(folder / "discriminator.safetensors", device=str(device))
         self.discriminator.load_state_dict(weights)
         optimizers = torch.load(folder / "optimizers.pt", map_location=device, weights_only=True)
-        self.optimizer.load_state_dict(optimizers[0])
-        self.discriminator_optimizer.load_state_dict(optimizers[1])
+        load_optimizer_state(self.optimizer, optimizers[0])
+        load_optimizer_state(self.discriminator_optimizer, optimizers[1])
         known = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
         for name, value in known.items():
             setattr(self.progress, name, value)

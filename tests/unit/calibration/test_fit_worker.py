@@ -251,12 +251,13 @@ def test_weights_fitted_by_workers_go_into_a_plain_backbone(tmp_path):
     """Batch norm over all workers' rows, timm's kind too, keeps the names of the weights."""
     fitted = ImageCategorizer(use_global_batch_norm(Convolutions()), NAMES)
     fitted.is_fitted = True
-    fitted.train()(torch.rand(6, 3, 16, 16))  # statistics that are not the first ones
+    photos = torch.randint(256, (6, 3, 16, 16), dtype=torch.uint8)
+    fitted.train()(photos)  # statistics that are not the first ones
     fitted.save(tmp_path)
 
     loaded = ImageCategorizer.load(tmp_path, Convolutions())
 
-    pixels = torch.rand(2, 3, 16, 16)
+    pixels = torch.randint(256, (2, 3, 16, 16), dtype=torch.uint8)
     torch.testing.assert_close(loaded.predict(pixels), fitted.eval().predict(pixels))
 
 

@@ -199,7 +199,7 @@ def test_a_categorizer_survives_the_disk(photos, tmp_path):
 
     assert weights(loaded) == weights(categorizer)
     assert (loaded.names, loaded.history) == (NAMES, categorizer.history)
-    pixels = torch.rand(3, 3, 16, 16)
+    pixels = torch.randint(256, (3, 3, 16, 16), dtype=torch.uint8)
     assert torch.equal(loaded.predict(pixels), categorizer.predict(pixels))
 
 

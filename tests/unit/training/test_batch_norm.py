@@ -8,7 +8,12 @@ import timm
 import torch
 import torch.distributed as dist
 
-from seje_ray.training.batch_norm import GlobalBatchNorm, count_rows, use_global_batch_norm
+from seje_ray.training.batch_norm import (
+    GlobalBatchNorm,
+    _Normalise,
+    count_rows,
+    use_global_batch_norm,
+)
 
 SIZES = (4, 1, 0)
 SHAPES = {"rows": (3,), "maps": (3, 2, 5)}  # what follows the batch
@@ -101,6 +106,49 @@ def test_one_worker_is_the_built_in_layer(shape):
     expected = steps(layer(0.3, kind), SHAPES[shape], slice(None))
     for name, value in expected.items():
         assert torch.equal(found[name], value), name
+
+
+@pytest.mark.parametrize("is_affine", [True, False])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    "device",
+    [
+        "cpu",
+        pytest.param(
+            "cuda",
+            marks=[
+                pytest.mark.gpu,
+                pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA"),
+            ],
+        ),
+    ],
+)
+def test_by_the_statistics_of_its_own_rows_it_is_the_built_in_layer(device, shape, is_affine):
+    """What each worker computes, on one; maps with their channels last, as networks have them."""
+    inputs, weights = (value.to(device) for value in batches(SHAPES[shape])[0])
+    if shape == "maps":
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+    norm = layer(0.3).to(device)
+    affine = (norm.weight, norm.bias) if is_affine else (None, None)
+    dims = [0, *range(2, inputs.ndim)]
+    variance, mean = torch.var_mean(inputs, dims, correction=0)
+    count = torch.full_like(mean, inputs.numel() / 3)
+    found, expected = inputs.clone().requires_grad_(), inputs.clone().requires_grad_()
+
+    outputs = _Normalise.apply(found, *affine, mean, variance, count, norm.eps, True)
+    built_in = torch.nn.functional.batch_norm(
+        expected, None, None, *affine, training=True, eps=norm.eps
+    )
+
+    torch.testing.assert_close(outputs, built_in, rtol=1e-4, atol=1e-4)
+    wanted = [p for p in affine if p is not None]
+    pairs = zip(
+        torch.autograd.grad((torch.tanh(outputs) * weights).sum(), [found, *wanted]),
+        torch.autograd.grad((torch.tanh(built_in) * weights).sum(), [expected, *wanted]),
+        strict=True,
+    )
+    for one, other in pairs:
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
 def test_every_layer_of_a_network_is_replaced_and_its_state_kept():

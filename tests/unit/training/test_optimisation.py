@@ -8,6 +8,7 @@ from seje_ray.training.optimisation import (
     drop_learning_rates,
     gradient_norms,
     learning_rates,
+    load_optimizer_state,
     set_learning_rates,
 )
 from tests.unit.training.tiny_data import tiny_run
@@ -75,3 +76,34 @@ def test_both_learning_rates_are_named():
     both = optimizer(backbone=0.01, heads=0.1)
     assert learning_rates(both) == {"learning_rate": 0.1, "learning_rate/backbone": 0.01}
     assert learning_rates(optimizer(heads=0.1)) == {"learning_rate": 0.1}
+
+
+def test_moments_are_read_in_the_layout_of_the_weights():
+    """Of a checkpoint whose convolutions did not have their channels last."""
+    generator = torch.Generator().manual_seed(0)
+    gradients = torch.randn(2, 4, 3, 3, 3, generator=generator)
+
+    def adam():
+        layer = torch.nn.Conv2d(3, 4, 3, bias=False).to(memory_format=torch.channels_last)
+        torch.nn.init.zeros_(layer.weight)
+        return layer.weight, torch.optim.Adam([layer.weight], fused=True)
+
+    def step(weight, optimizer, gradient):
+        weight.grad = torch.empty_like(weight).copy_(gradient)
+        optimizer.step()
+
+    whole, optimizer = adam()
+    step(whole, optimizer, gradients[0])
+    before, state = whole.detach().clone(), optimizer.state_dict()
+    stored = {
+        k: v.clone(memory_format=torch.contiguous_format) for k, v in state["state"][0].items()
+    }
+    step(whole, optimizer, gradients[1])
+
+    resumed, other = adam()
+    with torch.no_grad():
+        resumed.copy_(before)
+    load_optimizer_state(other, {**state, "state": {0: stored}})
+    step(resumed, other, gradients[1])
+
+    torch.testing.assert_close(resumed, whole)

@@ -142,7 +142,10 @@ def test_a_preset_trains_on_the_artifact_of_another_run(tmp_path, loaders, name)
     json.dumps(worker.reports, allow_nan=False)
     for report in worker.reports:
         assert report["train/gradient_norm/heads"] > 0
-    assert (trainer.state.model.logit_scale is not None) == (name == "clip")
+        assert ("train/logit_scale" in report) == (name == "clip")
+    if name == "clip":
+        scale = float(trainer.state.model.logit_scale.log_scale.detach().exp())
+        assert worker.reports[-1]["train/logit_scale"] == pytest.approx(scale)
 
 
 def test_presets_are_of_known_kinds():

@@ -1,4 +1,4 @@
-"""One step of the whole objective on three workers: run as a script, this file is one of them."""
+"""One step of the whole objective on four workers: run as a script, this file is one of them."""
 
 import sys
 from datetime import timedelta
@@ -21,7 +21,7 @@ from seje_ray.training.pairs import PairBatch, TextBatch
 from seje_ray.training.step import Place, discriminator_step, objective
 from tests.unit.training.workers_equal_one import assert_workers_equal_one
 
-SIZES = (3, 1, 2)
+SIZES = (2, 1, 1, 2)
 NUM_STEPS = 3
 CONSTANTS = {  # no default, and weights that let each part be seen in the gradient
     "scale": 5.0,
@@ -48,6 +48,7 @@ def batch_of(rank, sizes):
 
     start = sum(sizes[:rank])
     own = slice(start, start + sizes[rank])
+    num_ingredients = torch.tensor([5, 2, 3, 1, 0, 1])[own]
     return PairBatch(
         ids=tuple("abcdef")[own],
         images=drawn(7),
@@ -61,8 +62,8 @@ def batch_of(rank, sizes):
             drawn(1, 6),
             torch.tensor([1, 1, 0, 1, 1, 1])[own],
             # cut to the worker's longest recipe, as padding is
-            drawn(5, 6)[:, : (1, 5)[start == 0]],
-            torch.tensor([5, 2, 3, 1, 0, 1])[own],
+            drawn(5, 6)[:, : int(num_ingredients.max())],
+            num_ingredients,
             drawn(4, 6),
             torch.tensor([4, 0, 1, 2, 3, 4])[own],
         ),
@@ -142,7 +143,7 @@ def saved(on_workers):
 
 
 @pytest.mark.parametrize(("kind", "encoder"), KINDS)
-def test_three_workers_equal_one_in_losses_gradients_and_weights(saved, kind, encoder):
+def test_four_workers_equal_one_in_losses_gradients_and_weights(saved, kind, encoder):
     """The parts of a loss average to its value; gradients and weights are the same on each."""
     expected = train(0, (sum(SIZES),), CONFIGS[kind], encoder)
 
@@ -222,10 +223,10 @@ def test_discriminator_learns_to_score_images_above_recipes(kind):
 
 def test_place_of_each_worker():
     """Rows start where the lower ranks' end; shares are W * B / M and average to 1."""
-    places = [Place.of(batch_of(rank, SIZES), rank) for rank in range(3)]
+    places = [Place.of(batch_of(rank, SIZES), rank) for rank in range(4)]
 
-    assert [place.first for place in places] == [0, 3, 4]
-    assert [place.share for place in places] == [1.5, 0.5, 1.0]
+    assert [place.first for place in places] == [0, 2, 3, 4]
+    assert [place.share for place in places] == [4 / 3, 2 / 3, 2 / 3, 4 / 3]
 
 
 @pytest.mark.parametrize("side", [0, 1])
