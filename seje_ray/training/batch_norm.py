@@ -103,11 +103,12 @@ class _Normalise(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         input, weight, mean, variance, count = ctx.saved_tensors
         scale = torch.rsqrt(variance + ctx.eps)
+        gain = torch.ones_like(mean) if weight is None else weight
         # CPUs read the running statistics, CUDA's channels-last kernels the saved ones.
         grad, to_weight, to_bias = torch.ops.aten.native_batch_norm_backward(
             grads[0],
             input,
-            torch.ones_like(mean) if weight is None else weight,
+            gain,
             mean,
             variance,
             mean,
@@ -119,7 +120,7 @@ class _Normalise(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             sums = _gathered(torch.stack([to_bias, to_weight]).to(mean)).sum(0)  # of g and g x'
             if ctx.counts_rows:
-                mean_g, mean_gx = sums / count * (scale if weight is None else scale * weight)
+                mean_g, mean_gx = sums / count * (scale * gain)
                 factor = -mean_gx * scale
                 shape = (1, -1) + (1,) * (input.ndim - 2)
                 grad.addcmul_(input, factor.view(shape))

@@ -15,7 +15,7 @@ from seje_ray.calibration.text_model import TextModel, text_model_hash
 from seje_ray.config import load_run
 from seje_ray.errors import SejeError
 from seje_ray.models.joint_embedding import JointEmbedding
-from seje_ray.training.build import FeatureDims, build_model, pixel_spec
+from seje_ray.training.build import FeatureDims, build_model, pixels_of
 from seje_ray.training.photo_features import PhotoExtractor
 from seje_ray.training.state import load_model_weights, read_origin
 from seje_ray.training.text_features import sentence_vectors_of, text_calibrator_of
@@ -62,8 +62,7 @@ class QueryEmbedder:
             assert features.pooled is not None
             pooled = torch.from_numpy(features.pooled)
         else:
-            pixels = pixel_spec(self._run)
-            assert pixels is not None
+            pixels = pixels_of(self._run.model.backbone)
             pooled = self._model.backbone(
                 torch.from_numpy(pixels.stack([pixels.crop_of(jpeg, None)]))
             )
