@@ -1,7 +1,7 @@
 """Speed as ratios to the plain way of doing the same, both timed in one run on this machine.
 
-Run: ``python -m benchmarks.speed``; or ``--workspace W`` to time training too, on what was
-calibrated there. A ratio above 1 says how many times faster ours is.
+Run: ``python -m benchmarks.speed``. A ratio above 1 says how many times faster ours is. Training
+has a benchmark of its own, ``benchmarks.training``.
 """
 
 import json
@@ -14,36 +14,33 @@ from pathlib import Path
 
 import click
 import numpy as np
-import ray
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from seje_ray.config import load_run
 from seje_ray.losses.triplet import double_negative_triplet
-from seje_ray.on_ray.train import train
+from seje_ray.models.image_backbone import create_backbone
 from seje_ray.recipe1m.cookbook import write_cookbook
 from seje_ray.recipe1m.json_stream import json_records
 from seje_ray.retrieval.ranking import true_match_ranks
 
 NUM_TIMINGS = 5
+NETWORKS = ("timm/tf_efficientnet_lite0", "torchvision/resnet50")
 
 
 @click.command()
-@click.option("--workspace", type=click.Path(path_type=Path, exists=True), help="Time training.")
-@click.option("--epochs", default=2, show_default=True, help="Epochs of each timed training.")
 @click.option("--recipes", default=20_000, show_default=True, help="Records of the JSON file.")
-def main(workspace: Path | None, epochs: int, recipes: int) -> None:
+def main(recipes: int) -> None:
     """Print a table of seconds and ratios."""
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"torch {torch.__version__}, ray {ray.__version__}; best of {NUM_TIMINGS}\n"
+        f"torch {torch.__version__}; best of {NUM_TIMINGS}\n"
     )
     _ranking()
     _triplet()
     _json_stream(recipes)
-    if workspace is not None:
-        _training(workspace.absolute(), epochs)
+    for name in NETWORKS:
+        _image_network(name)
 
 
 def _ranking(num_pairs: int = 2_000, dim: int = 1024) -> None:
@@ -124,22 +121,23 @@ def _json_stream(num_recipes: int) -> None:
         )
 
 
-def _training(workspace: Path, epochs: int) -> None:
-    """One worker with all cores against two that share them; start-up cancels in the difference."""
-    seconds = {}
-    for num_workers in (1, 2):
-        times = []
-        for num_epochs in (1, 1 + epochs):
-            name = f"speed-{num_workers}-{num_epochs}-{time.time_ns()}"
-            run = load_run(
-                workspace / "calibrated" / "run.yaml",
-                (f"train.num_epochs={num_epochs}", "train.schedule=plateau"),
-            )
-            start = time.perf_counter()
-            train(run, workspace, name=name, num_workers=num_workers)
-            times.append(time.perf_counter() - start)
-        seconds[num_workers] = (times[1] - times[0]) / epochs
-    _print("one epoch, 2 workers", "1 worker, all cores", seconds[2], seconds[1])
+def _image_network(name: str, num_photos: int = 16, side: int = 224) -> None:
+    """A forward and a backward pass, with the channels last and as torch lays them out."""
+    shape = (num_photos, 3, side, side)
+    photos = torch.randint(256, shape, generator=torch.Generator().manual_seed(0))
+
+    def passes(layout: torch.memory_format) -> Callable[[], None]:
+        network = create_backbone(name, weights=None, image_size=side).train()
+        network.to(memory_format=layout)
+        inputs = photos.to(torch.uint8).contiguous(memory_format=layout)
+        return lambda: network(inputs).square().mean().backward()
+
+    _compare(
+        f"train {name}, {num_photos} photos of {side}",
+        "channels first",
+        passes(torch.channels_last),
+        passes(torch.contiguous_format),
+    )
 
 
 def _unit(num_rows: int, dim: int, *, seed: int) -> Tensor:
