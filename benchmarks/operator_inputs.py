@@ -25,13 +25,13 @@ from seje_ray.calibration.term_tagger import DetIngrsTagger
 from seje_ray.calibration.text_model import TextModel
 from seje_ray.calibration.word_vectors import WordVectors, fit_word_vectors
 from seje_ray.config import RunConfig
-from seje_ray.recipe1m.cookbook import write_cookbook
+from seje_ray.cookbook import write_cookbook
+from seje_ray.features.model import backbone_of
 from seje_ray.recipe1m.protocol_filter import protocol_rejection
 from seje_ray.recipe1m.records import Recipe
 from seje_ray.recipe1m.source import open_source
 from seje_ray.recipe1m.text import tokenize
 from seje_ray.schema import RECIPES
-from seje_ray.training.build import backbone_of
 
 RECIPES_PER_FILE = 256  # the default of data.recipes_per_shard
 FITTED_FILES = 12  # the texts that word vectors and categories are fitted on

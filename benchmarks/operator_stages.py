@@ -10,8 +10,8 @@ from seje_ray.calibration.image_categorizer import ImageCategorizer
 from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
 from seje_ray.calibration.sentence_encoder.transformer import TransformerEncoder
 from seje_ray.config import run_from_json
+from seje_ray.features.model import backbone_of, pixels_of
 from seje_ray.on_ray.transform import ragged_array
-from seje_ray.training.build import backbone_of, pixels_of
 
 
 class PlainSentences:

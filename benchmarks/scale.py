@@ -29,6 +29,7 @@ from seje_ray.calibration.key_terms import RecipeWords
 from seje_ray.calibration.term_tagger import DetIngrsTagger
 from seje_ray.calibration.word_vectors import fit_word_vectors
 from seje_ray.config import RunConfig, load_run, named_run_file, run_to_dict
+from seje_ray.cookbook import write_cookbook
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.ingest import ingest
 from seje_ray.on_ray.shards import (
@@ -42,7 +43,6 @@ from seje_ray.on_ray.shards import (
     with_shards,
 )
 from seje_ray.on_ray.transform import AddTextFeatures
-from seje_ray.recipe1m.cookbook import write_cookbook
 from seje_ray.recipe1m.source import open_source
 
 FITTED_ON = 20_000  # recipes

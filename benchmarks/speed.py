@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from seje_ray.cookbook import write_cookbook
 from seje_ray.losses.triplet import double_negative_triplet
 from seje_ray.models.image_backbone import create_backbone
-from seje_ray.recipe1m.cookbook import write_cookbook
 from seje_ray.recipe1m.json_stream import json_records
 from seje_ray.retrieval.ranking import true_match_ranks
 

@@ -22,9 +22,9 @@ import torch
 
 from seje_ray.artifact import open_artifact
 from seje_ray.config import RunConfig, load_run
+from seje_ray.features.model import FeatureDims, build_discriminator, build_model
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.train import train
-from seje_ray.training.build import FeatureDims, build_discriminator, build_model
 from seje_ray.training.forward import forward
 from seje_ray.training.freezing import begin_epoch
 from seje_ray.training.optimisation import discriminator_optimizer, model_optimizer

@@ -17,11 +17,11 @@ import torch
 from seje_ray.artifact import Artifact, open_artifact
 from seje_ray.cli.options import read_run, run_options, workspace_option
 from seje_ray.config import RunConfig, with_settings
+from seje_ray.features.model import require_features
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.train_worker import loaders_of, origin_of
 from seje_ray.on_ray.trial_resources import allot
 from seje_ray.on_ray.trials import Conduct, run_jobs
-from seje_ray.training.build import require_features
 from seje_ray.training.loop import Trainer
 from seje_ray.training.worker import LocalWorker
 from seje_ray.tuning.trial_book import TrialBook

@@ -3,7 +3,7 @@
 import os
 
 from seje_ray.cli.main import cli
-from seje_ray.stdout_mark import MARKED, mark_stdout
+from seje_ray.submission.stdout_mark import MARKED, mark_stdout
 
 if __name__ == "__main__":
     if MARKED in os.environ:

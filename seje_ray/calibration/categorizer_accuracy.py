@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from seje_ray.artifact import write_json
-from seje_ray.calibration.fit_worker import FitWorker, OneFitWorker
 from seje_ray.calibration.image_categorizer import ImageCategorizer
 from seje_ray.calibration.photo_batches import LabelledPhotos
+from seje_ray.distributed.fit_worker import FitWorker, OneFitWorker
 
 TOP = 5
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from seje_ray.calibration.corpus import Progress
 from seje_ray.calibration.fit_state import History, load_fit_state, save_fit_state
-from seje_ray.calibration.fit_worker import FitWorker
+from seje_ray.distributed.fit_worker import FitWorker
 
 WARMUP_SHARE, FINAL_SHARE = 1 / 25, 1e-4  # of the peak learning rate, at first and last step
 

@@ -24,9 +24,9 @@ from seje_ray.calibration.classifier_training import (
 )
 from seje_ray.calibration.corpus import Progress
 from seje_ray.calibration.fit_state import History
-from seje_ray.calibration.fit_worker import FitWorker, OneFitWorker, own_rows
 from seje_ray.calibration.photo_batches import LabelledPhotos, PhotoBatch
 from seje_ray.calibration.word_vectors import WordVectors
+from seje_ray.distributed.fit_worker import FitWorker, OneFitWorker, own_rows
 
 
 class CategoryLayer(nn.Linear):

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from seje_ray.calibration.fit_worker import FitWorker, OneFitWorker, own_rows
+from seje_ray.distributed.fit_worker import FitWorker, OneFitWorker, own_rows
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.recipe1m.records import DataError, Reject
 

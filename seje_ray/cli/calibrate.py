@@ -15,7 +15,7 @@ from seje_ray.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from seje_ray.on_ray.address import Cluster
+    from seje_ray.submission.cluster import Cluster
 
 
 @click.command(

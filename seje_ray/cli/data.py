@@ -54,7 +54,7 @@ def synth(recipes: int, seed: int, out: Path, images: bool, food101: bool, proce
         raise click.UsageError("--food101 is photos alone, so there is no --no-images for it")
     from tqdm import tqdm
 
-    from seje_ray.recipe1m.cookbook import write_cookbook, write_food101
+    from seje_ray.cookbook import write_cookbook, write_food101
     from seje_ray.recipe1m.records import DataError
 
     if out.exists() and any(out.iterdir()):
@@ -145,7 +145,7 @@ def check(
     """
     import json
 
-    from seje_ray.recipe1m.audit import audit
+    from seje_ray.audit import audit
     from seje_ray.recipe1m.records import DataError
     from seje_ray.report.audit import as_text
 

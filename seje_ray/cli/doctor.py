@@ -8,7 +8,7 @@ import click
 from seje_ray.cli.options import cluster_options, workspace_option
 
 if TYPE_CHECKING:
-    from seje_ray.on_ray.address import Cluster
+    from seje_ray.submission.cluster import Cluster
 
 
 @click.command("doctor", epilog="Example: seje-ray doctor --address http://head:8265 --json")

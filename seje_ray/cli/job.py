@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from seje_ray.on_ray.job import Job
     from seje_ray.on_ray.submit import JobServer
+    from seje_ray.submission.job import Job
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -66,7 +66,7 @@ def status(job: str, address: str, as_json: bool) -> None:
 @click.pass_context
 def logs(ctx: click.Context, job: str, address: str, follow: bool) -> None:
     """Print what a job printed: its results on stdout, all else on stderr."""
-    from seje_ray.on_ray.job_log import LogView
+    from seje_ray.submission.job_log import LogView
 
     server = _server(address)
     found = server.job(job).id

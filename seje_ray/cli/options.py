@@ -102,7 +102,7 @@ def cluster_options(function: Function) -> Function:
     def run_or_submit(
         *, address: str | None, shared_path: bool, gpus: int, detach: bool, **params: Any
     ) -> None:
-        from seje_ray.on_ray.address import Cluster, mode_of
+        from seje_ray.submission.cluster import Cluster, mode_of
 
         mode = mode_of(address)
         if mode == "submitted":

@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from seje_ray.cli.options import read_run
-from seje_ray.on_ray.request import Request
+from seje_ray.submission.request import Request
 
 CLIENT_SIDE = ("address", "detach")  # options that the job gets no copy of
 TRAVELLING = {"config": "run.yaml", "space": "space.yaml"}  # options, and their files there

@@ -8,7 +8,7 @@ import click
 from seje_ray.cli.options import cluster_options, read_run, run_options, workspace_option
 
 if TYPE_CHECKING:
-    from seje_ray.on_ray.address import Cluster
+    from seje_ray.submission.cluster import Cluster
 
 
 @click.command("train", epilog="Example: seje-ray train --workers 8 --set loss.negatives=instance")

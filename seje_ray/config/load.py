@@ -4,7 +4,6 @@ import dataclasses
 import json
 import re
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -98,12 +97,12 @@ def with_settings(run: RunConfig, values: Mapping[str, Any]) -> RunConfig:
 
 
 def named_run_file(name: str) -> Path:
-    """Return the packaged run file ``jobs/runs/NAME.yaml``.
+    """Return the packaged run file ``runs/NAME.yaml``.
 
     Raises:
         ConfigError: If there is none; lists those there are.
     """
-    folder = Path(str(files("jobs"))) / "runs"
+    folder = Path(__file__).parent.parent / "runs"
     path = folder / f"{name}.yaml"
     if not path.is_file():
         names = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))

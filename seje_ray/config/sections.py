@@ -1,7 +1,7 @@
 """The sections of a run file, as frozen dataclasses.
 
 A field's comment says its unit and range; its check is in ``__post_init__``. The defaults are
-the paper's settings (METHOD marks them); ``jobs/runs/*.yaml`` hold only what differs.
+the paper's settings (METHOD marks them); ``runs/*.yaml`` hold only what differs.
 """
 
 from dataclasses import dataclass, field

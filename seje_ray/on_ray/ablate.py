@@ -6,13 +6,13 @@ from pathlib import Path
 
 from seje_ray.artifact import open_artifact, write_text
 from seje_ray.config import RunConfig, with_settings
-from seje_ray.on_ray.address import EMBEDDED, Cluster
+from seje_ray.features.model import require_features
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.trial_resources import allot
 from seje_ray.on_ray.trials import Conduct, run_jobs
 from seje_ray.on_ray.variants import calibrated_variant
 from seje_ray.report.ablation import AblationPage, as_markdown, write_ablation_report
-from seje_ray.training.build import require_features
+from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.tuning.ablation import Variation, variations
 from seje_ray.tuning.trial_book import TrialBook
 from seje_ray.tuning.trials import Job, write_trials_table

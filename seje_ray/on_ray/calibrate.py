@@ -13,19 +13,19 @@ from tqdm import tqdm
 
 from seje_ray.artifact import Artifact, open_artifact, write_text
 from seje_ray.config import RunConfig, run_to_dict
+from seje_ray.cookbook import write_cookbook
 from seje_ray.errors import ArtifactError
-from seje_ray.on_ray.address import EMBEDDED, Cluster
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.fit import fit
 from seje_ray.on_ray.group import default_num_workers, require_resources
 from seje_ray.on_ray.ingest import ingest
 from seje_ray.on_ray.progress import bar
 from seje_ray.on_ray.transform import transform
-from seje_ray.recipe1m.cookbook import write_cookbook
 from seje_ray.recipe1m.records import DataError
 from seje_ray.recipe1m.source import open_source
 from seje_ray.report.calibration import CalibrationArtifacts, write_calibration_report
 from seje_ray.report.sentence_report import given_sentence_facts
+from seje_ray.submission.cluster import EMBEDDED, Cluster
 
 STAGES = ("ingest", "fit", "transform")
 

@@ -18,7 +18,7 @@ from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
 from ray.experimental.internal_kv import _internal_kv_get
 
 from seje_ray.errors import ResourceError
-from seje_ray.on_ray.address import Cluster
+from seje_ray.submission.cluster import Cluster
 
 SMALLEST_SHARE = 1 / 64  # of a CPU, that a worker gets where there are few
 TELL_EVERY_S = 30.0

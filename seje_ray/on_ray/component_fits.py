@@ -18,7 +18,6 @@ from seje_ray.calibration.category_backoff import fit_category_backoff
 from seje_ray.calibration.category_table import read_category_table
 from seje_ray.calibration.corpus import Progress, TextCorpus, TokenFile
 from seje_ray.calibration.entities import EntityLexicon, Reexaminer
-from seje_ray.calibration.fit_worker import FitWorker
 from seje_ray.calibration.folder_photos import FolderPhotos
 from seje_ray.calibration.image_categorizer import ImageCategorizer, fit_image_categorizer
 from seje_ray.calibration.key_terms import RECIPES_PER_BATCH, RecipeWords
@@ -38,11 +37,12 @@ from seje_ray.calibration.text_model import TextModel
 from seje_ray.calibration.word2vec_file import read_word2vec
 from seje_ray.calibration.word_vectors import WordVectors, fit_word_vectors
 from seje_ray.config import RunConfig
+from seje_ray.distributed.batch_norm import use_global_batch_norm
+from seje_ray.distributed.fit_worker import FitWorker
+from seje_ray.features.model import backbone_of, pixels_of
+from seje_ray.features.texts import term_tagger_of, text_calibrator_of
 from seje_ray.recipe1m.labelled_photos import read_labelled_folder
 from seje_ray.recipe1m.pixels import PixelSpec
-from seje_ray.training.batch_norm import use_global_batch_norm
-from seje_ray.training.build import backbone_of, pixels_of
-from seje_ray.training.text_features import term_tagger_of, text_calibrator_of
 
 MAX_BACKOFF_RECIPES = 50_000  # labelled train recipes that means are taken over
 

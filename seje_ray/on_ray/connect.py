@@ -12,7 +12,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ import seje_ray
 from seje_ray.errors import ResourceError, SejeError
 from seje_ray.log import event
 from seje_ray.on_ray import TOKEN_FILE
-from seje_ray.on_ray.address import EMBEDDED, Cluster, mode_of
 from seje_ray.on_ray.capacity import (
     Bundle,
     current_nodes,
@@ -33,6 +31,7 @@ from seje_ray.on_ray.capacity import (
     require_shared_path,
     reserve_room,
 )
+from seje_ray.submission.cluster import EMBEDDED, Cluster, mode_of
 
 NO_PROGRESS_TIMEOUT_S = 1800.0  # a shard of photos through a large CNN on one core takes minutes
 REACH_TIMEOUT_S = 5.0
@@ -118,8 +117,8 @@ def cores_per_network() -> int:
 
 
 def package_folders() -> list[str]:
-    """Folders of this package and its run files: what a cluster needs of us."""
-    return [str(Path(seje_ray.__file__).parent), str(files("jobs"))]
+    """Folder of this package, run files included: what a cluster needs of us."""
+    return [str(Path(seje_ray.__file__).parent)]
 
 
 def auth_advice(address: str) -> str:

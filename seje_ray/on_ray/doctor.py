@@ -10,7 +10,6 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from seje_ray.errors import SejeError
-from seje_ray.on_ray.address import EMBEDDED, Cluster
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.node_facts import (
     GIB,
@@ -21,6 +20,7 @@ from seje_ray.on_ray.node_facts import (
     orphans,
 )
 from seje_ray.recipe1m.source import open_source
+from seje_ray.submission.cluster import EMBEDDED, Cluster
 
 State = Literal["ok", "warning", "failed"]
 

@@ -19,16 +19,16 @@ from seje_ray.artifact import (
     write_table,
 )
 from seje_ray.errors import ArtifactError
-from seje_ray.on_ray.address import EMBEDDED, Cluster
+from seje_ray.features.checkpoint import load_model_weights, read_origin
+from seje_ray.features.model import FeatureDims, build_model, pixel_spec
 from seje_ray.on_ray.connect import connected, cores_per_network
 from seje_ray.on_ray.shards import accelerator_actors, missing_shards, run_shards
 from seje_ray.on_ray.train import TrainedRun
 from seje_ray.schema import embeddings
-from seje_ray.training.build import FeatureDims, build_model, pixel_spec
+from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.training.forward import embed
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.shard import Shard
-from seje_ray.training.state import load_model_weights, read_origin
 
 BATCH_SIZE = 64  # pairs embedded at once
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seje_ray.artifact import open_artifact
-from seje_ray.on_ray.address import EMBEDDED, Cluster
+from seje_ray.features.checkpoint import read_origin
 from seje_ray.on_ray.embed import embed_partition
 from seje_ray.on_ray.train import TrainedRun
 from seje_ray.report.evaluation import GalleryLines, evaluate
 from seje_ray.report.report import Evaluated, write_report
 from seje_ray.retrieval.embeddings import load_embeddings
-from seje_ray.training.state import read_origin
+from seje_ray.submission.cluster import EMBEDDED, Cluster
 
 
 @dataclass(frozen=True, slots=True)

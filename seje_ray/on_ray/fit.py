@@ -25,16 +25,16 @@ from seje_ray.artifact import (
     open_artifact,
     write_json,
 )
-from seje_ray.calibration.fit_worker import FitWorker, OneFitWorker
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
+from seje_ray.distributed.batch_norm import count_rows
+from seje_ray.distributed.collectives import gather_objects, sum_over_workers
+from seje_ray.distributed.fit_worker import FitWorker, OneFitWorker
 from seje_ray.log import logged
 from seje_ray.on_ray.component_fits import FitInputs
 from seje_ray.on_ray.components import Component, generations
 from seje_ray.on_ray.connect import num_cpus, num_gpus
 from seje_ray.on_ray.group import MAX_RESTARTS, GroupMember, run_group
 from seje_ray.on_ray.progress import drawn, new_board, reporter
-from seje_ray.training.batch_norm import count_rows
-from seje_ray.training.gather import gather_objects, sum_over_workers
 
 T = TypeVar("T")
 STATE = "state"  # folder of what a component needs to go on after an interruption

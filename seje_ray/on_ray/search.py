@@ -8,6 +8,7 @@ import numpy as np
 
 from seje_ray.artifact import open_artifact, write_text
 from seje_ray.calibration.corpus import RecipeText
+from seje_ray.features.encoder import QueryEmbedder, QueryError
 from seje_ray.on_ray.embed import embed_partition
 from seje_ray.on_ray.train import TrainedRun
 from seje_ray.recipe1m.images import load_image
@@ -18,7 +19,6 @@ from seje_ray.report.page import photo_uri, render
 from seje_ray.report.photos import PairBook
 from seje_ray.retrieval.embeddings import Embeddings, load_embeddings
 from seje_ray.retrieval.search import nearest
-from seje_ray.training.query import QueryEmbedder, QueryError
 
 STORED_SIDE = 512  # pixels, shorter side of a query photo
 

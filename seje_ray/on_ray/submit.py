@@ -19,7 +19,7 @@ import click
 from seje_ray import __version__
 from seje_ray.errors import SejeError
 from seje_ray.on_ray.connect import auth_advice, package_folders
-from seje_ray.on_ray.job import (
+from seje_ray.submission.job import (
     Job,
     entrypoint,
     files_digest,
@@ -28,9 +28,9 @@ from seje_ray.on_ray.job import (
     next_id,
     submissions,
 )
-from seje_ray.on_ray.job_log import LogView
-from seje_ray.on_ray.request import Request
-from seje_ray.stdout_mark import MARKED
+from seje_ray.submission.job_log import LogView
+from seje_ray.submission.request import Request
+from seje_ray.submission.stdout_mark import MARKED
 
 POLL_S = 1.0
 START_TIMEOUT_S = 120.0  # until a cluster takes jobs

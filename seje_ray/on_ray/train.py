@@ -10,8 +10,9 @@ from seje_ray import __version__
 from seje_ray.artifact import Artifact, open_artifact, require_equal_hash, write_json
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError, SejeError
+from seje_ray.features.checkpoint import read_origin
+from seje_ray.features.model import require_features
 from seje_ray.log import event
-from seje_ray.on_ray.address import EMBEDDED, Cluster
 from seje_ray.on_ray.capacity import has_autoscaler
 from seje_ray.on_ray.connect import connected, num_cpus, num_gpus
 from seje_ray.on_ray.group import (
@@ -25,9 +26,8 @@ from seje_ray.on_ray.train_worker import (
     train_on_worker,
     write_history,
 )
-from seje_ray.training.build import require_features
+from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint, prune_checkpoints
-from seje_ray.training.state import read_origin
 
 # settings of a run that goes on
 FREE_TO_CHANGE = (

@@ -14,17 +14,17 @@ from torch import Tensor
 from seje_ray.artifact import Artifact, open_artifact, write_text
 from seje_ray.config import RunConfig, run_from_json
 from seje_ray.errors import ArtifactError, SejeError
+from seje_ray.features.checkpoint import Origin
+from seje_ray.features.model import pixel_spec
 from seje_ray.log import event, logged
 from seje_ray.models.image_backbone import BackboneError
 from seje_ray.on_ray.group import COLLECTIVE_TIMEOUT_S, KEEP, GroupMember
 from seje_ray.on_ray.progress import reporter
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.report.tensorboard import TrainingCurves
-from seje_ray.training.build import pixel_spec
 from seje_ray.training.checkpoints import commit_checkpoint, newest_checkpoint
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
-from seje_ray.training.state import Origin
 from seje_ray.training.timing import note_timings
 from seje_ray.training.worker import Process
 

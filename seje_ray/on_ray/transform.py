@@ -31,6 +31,9 @@ from seje_ray.calibration.sentence_encoder import Steps
 from seje_ray.calibration.text_model import TextModel, text_model_hash
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError
+from seje_ray.features.model import backbone_of, stored_backbone
+from seje_ray.features.photos import PhotoExtractor
+from seje_ray.features.texts import sentence_vectors_of, text_calibrator_of
 from seje_ray.on_ray.components import text_files, text_section, weights_hash
 from seje_ray.on_ray.connect import cores_per_network
 from seje_ray.on_ray.shards import (
@@ -48,9 +51,6 @@ from seje_ray.on_ray.shards import (
 from seje_ray.recipe1m.records import DataError
 from seje_ray.schema import calibrated as calibrated_schema
 from seje_ray.schema import vector
-from seje_ray.training.build import backbone_of, stored_backbone
-from seje_ray.training.photo_features import PhotoExtractor
-from seje_ray.training.text_features import sentence_vectors_of, text_calibrator_of
 
 VOTES = "image_votes"  # column that only ``FillCategories`` reads
 DONE = pa.schema([("shard", pa.string()), ("rows", pa.int64())])  # what the last stage gives

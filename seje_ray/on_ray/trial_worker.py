@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from seje_ray.artifact import Artifact, write_json, write_text
 from seje_ray.config import run_to_dict, with_settings
 from seje_ray.errors import ConfigError, SejeError
+from seje_ray.features.model import FeatureDims, build_model, pixel_spec
 from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.on_ray.connect import user_error
 from seje_ray.on_ray.group import GroupMember, run_group
@@ -28,7 +29,6 @@ from seje_ray.on_ray.train_worker import (
     train_on_worker,
     write_history,
 )
-from seje_ray.training.build import FeatureDims, build_model, pixel_spec
 from seje_ray.training.checkpoints import (
     checkpoint_name,
     commit_checkpoint,

@@ -21,14 +21,14 @@ from seje_ray.artifact import (
 )
 from seje_ray.config import RECALIBRATED, RunConfig, run_to_dict, with_settings
 from seje_ray.errors import ArtifactError, ConfigError, SejeError
-from seje_ray.on_ray.address import EMBEDDED, Cluster
+from seje_ray.features.model import require_features
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.trial_resources import Allotment, allot
 from seje_ray.on_ray.trial_schedulers import scheduler_of
 from seje_ray.on_ray.trials import Conduct, run_jobs, run_trials
 from seje_ray.on_ray.variants import calibrated_variant
 from seje_ray.report.tuning import SearchPage, common, write_hparams, write_search_report
-from seje_ray.training.build import require_features
+from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.tuning.space import Space, setting, space_of
 from seje_ray.tuning.suggest import Seen, num_points, suggest
 from seje_ray.tuning.trial_book import TrialBook

@@ -15,10 +15,10 @@ import yaml
 from seje_ray.artifact import Artifact, finished, open_artifact, write_text
 from seje_ray.config import RunConfig, load_run, run_to_dict
 from seje_ray.errors import ArtifactError
+from seje_ray.features.model import stored_backbone
 from seje_ray.on_ray.components import generations
 from seje_ray.on_ray.fit import fit
 from seje_ray.on_ray.transform import transform
-from seje_ray.training.build import stored_backbone
 
 
 def calibrated_variant(run: RunConfig, workspace: Path, num_workers: int) -> Artifact:

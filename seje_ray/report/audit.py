@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from seje_ray.recipe1m.audit import Audit
-from seje_ray.recipe1m.audit.findings import Distribution, Duplicates, Match, printable
+from seje_ray.audit import Audit
+from seje_ray.audit.findings import Distribution, Duplicates, Match, printable
 
 BARS = "▁▂▃▄▅▆▇█"
 PARTITION_ROWS = {

@@ -9,9 +9,9 @@ from PIL import Image, ImageFile
 
 from seje_ray import __version__
 from seje_ray.artifact import write_text
+from seje_ray.audit import Audit
+from seje_ray.audit.findings import Distribution, Match, printable
 from seje_ray.recipe1m import records
-from seje_ray.recipe1m.audit import Audit
-from seje_ray.recipe1m.audit.findings import Distribution, Match, printable
 from seje_ray.recipe1m.images import DECODER_ERRORS, MAX_FILE_BYTES, MAX_PIXELS, load_image
 from seje_ray.report.audit import (
     cost_lines,

@@ -25,6 +25,7 @@ from seje_ray.calibration.sentence_encoder.next_sentence import (
 )
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import RunConfig, run_to_dict
+from seje_ray.features.texts import term_tagger_of
 from seje_ray.recipe1m.text import tokenize
 from seje_ray.report.cards import Card, drawn_rows
 from seje_ray.report.category_report import CategoryColumns, category_report
@@ -32,7 +33,6 @@ from seje_ray.report.confusion import confusion_picture
 from seje_ray.report.page import photo_uri, render
 from seje_ray.report.plots import category_terms, fitting_curves
 from seje_ray.report.sentence_report import given_sentence_facts
-from seje_ray.training.text_features import term_tagger_of
 
 NUM_CATEGORIES, NUM_TERMS = 12, 8  # that are drawn
 NUM_ENTITIES, NUM_NEAREST = 12, 5

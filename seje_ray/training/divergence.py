@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import torch.distributed as dist
 
 from seje_ray.artifact import write_json
+from seje_ray.distributed.collectives import world_size
 from seje_ray.errors import SejeError
-from seje_ray.training.gather import world_size
 from seje_ray.training.pairs import PairBatch
 from seje_ray.training.worker import Worker
 

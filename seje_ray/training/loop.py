@@ -8,18 +8,19 @@ import torch
 from torch import nn
 
 from seje_ray.config import RunConfig
+from seje_ray.distributed.collectives import average_gradients, broadcast_buffers, sum_over_workers
+from seje_ray.distributed.dropout import begin_dropout_step
 from seje_ray.errors import ResourceError
+from seje_ray.features.checkpoint import Origin
+from seje_ray.features.model import FeatureDims, build_discriminator, build_model
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.training import divergence
-from seje_ray.training.build import FeatureDims, build_discriminator, build_model
 from seje_ray.training.checkpoints import begin_checkpoint, checkpoint_name
 from seje_ray.training.collapse import signs_of_collapse
 from seje_ray.training.compilation import compile_parts
 from seje_ray.training.divergence import require_finite
-from seje_ray.training.dropout import begin_dropout_step
 from seje_ray.training.forward import autocast, forward, forward_features
 from seje_ray.training.freezing import begin_epoch
-from seje_ray.training.gather import average_gradients, broadcast_buffers, sum_over_workers
 from seje_ray.training.micro_batches import MicroBatchedBackbone
 from seje_ray.training.optimisation import (
     discriminator_optimizer,
@@ -30,7 +31,7 @@ from seje_ray.training.optimisation import (
     set_learning_rates,
 )
 from seje_ray.training.pairs import PairBatch, PairLoader
-from seje_ray.training.state import Origin, Progress, TrainingState
+from seje_ray.training.state import Progress, TrainingState
 from seje_ray.training.step import Place, discriminator_step, objective
 from seje_ray.training.timing import EpochClock
 from seje_ray.training.validation import ValEmbeddings, embed_val, val_metrics

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from seje_ray.training.gather import split_sizes
+from seje_ray.distributed.collectives import split_sizes
 
 NORMS = nn.modules.batchnorm._BatchNorm
 

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from seje_ray.distributed.collectives import split_sizes
 from seje_ray.recipe1m.pixels import PixelSpec
-from seje_ray.training.gather import split_sizes
 from seje_ray.training.shard import Shard
 
 

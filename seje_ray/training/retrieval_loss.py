@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from seje_ray.config import LossConfig
+from seje_ray.distributed.collectives import sum_over_workers
 from seje_ray.losses.adamine import adamine
 from seje_ray.losses.hinge import Mining, hinge_triplet
 from seje_ray.losses.info_nce import info_nce
 from seje_ray.losses.pairwise_cosine import draw_partners, pairwise_cosine
 from seje_ray.losses.pairwise_sigmoid import pairwise_sigmoid
 from seje_ray.losses.triplet import double_negative_triplet
-from seje_ray.training.gather import sum_over_workers
 
 _MINING: dict[str, Mining] = {
     "hinge_average": "average",

@@ -9,7 +9,6 @@ random draws are functions of (seed, epoch, step), so there is no generator's st
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -17,8 +16,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from seje_ray.artifact import write_json
-from seje_ray.config import RunConfig, run_from_json, run_to_dict
-from seje_ray.errors import ArtifactError
+from seje_ray.config import RunConfig, run_to_dict
+from seje_ray.features.checkpoint import Origin
 from seje_ray.training.optimisation import load_optimizer_state
 
 
@@ -63,15 +62,6 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """What a model was trained on; a mismatch is refused."""
-
-    calibrated_hash: str
-    vocabulary_hash: str
-    facts: dict[str, Any]  # of the calibrated artifact: dimensions, category names
-
-
-@dataclass(frozen=True, slots=True)
 class TrainingState:
     """All that changes during training."""
 
@@ -101,28 +91,6 @@ class TrainingState:
         known = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
         for name, value in known.items():
             setattr(self.progress, name, value)
-
-
-def read_origin(checkpoint: Path) -> tuple[RunConfig, Origin]:
-    """The run that made a checkpoint, and what it was trained on.
-
-    Raises:
-        ArtifactError: If the folder is no checkpoint.
-    """
-    path = checkpoint / "run.json"
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        return run_from_json(json.dumps(raw["run"]), str(path)), Origin(**raw["origin"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(
-            f"{checkpoint}: not a checkpoint of `seje-ray train` ({error}); train again"
-        ) from error
-
-
-def load_model_weights(model: nn.Module, checkpoint: Path) -> nn.Module:
-    """Put a checkpoint's weights into ``model`` and set it to evaluation."""
-    model.load_state_dict(load_file(checkpoint / "model.safetensors"))
-    return model.eval()
 
 
 def _contiguous(module: nn.Module) -> dict[str, torch.Tensor]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from seje_ray.config import LossConfig
+from seje_ray.distributed.collectives import average_gradients, gather_rows
 from seje_ray.losses.category_alignment import category_alignment, category_weights
 from seje_ray.losses.discriminator_alignment import (
     bce_alignment,
@@ -19,7 +20,6 @@ from seje_ray.losses.discriminator_alignment import (
 from seje_ray.losses.objective import ObjectiveParts, combine
 from seje_ray.losses.triplet import active_triplet_share
 from seje_ray.models.joint_embedding import JointOutput
-from seje_ray.training.gather import average_gradients, gather_rows
 from seje_ray.training.pairs import PairBatch
 from seje_ray.training.retrieval_loss import GlobalPairs, retrieval_loss
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 
 from seje_ray.artifact import write_text
-from seje_ray.training.gather import sum_over_workers
+from seje_ray.distributed.collectives import sum_over_workers
 
 FILE = "timings.jsonl"  # in the run's folder, one line per epoch
 Item = TypeVar("Item")

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from seje_ray.config import RunConfig
+from seje_ray.distributed.collectives import gather_rows, sum_over_workers
 from seje_ray.retrieval.protocol import evaluate_retrieval, selection_score
 from seje_ray.training.collapse import discriminator_accuracy, spread
 from seje_ray.training.forward import embed
-from seje_ray.training.gather import gather_rows, sum_over_workers
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.worker import Process
 

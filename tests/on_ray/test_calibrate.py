@@ -19,13 +19,13 @@ from seje_ray.calibration.corpus import recipe_text
 from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
 from seje_ray.calibration.sentence_encoder.vector_file import SentenceVectorFileError
 from seje_ray.cli.main import cli
+from seje_ray.cookbook import write_food101
+from seje_ray.features.encoder import QueryEmbedder, QueryError
+from seje_ray.features.texts import text_calibrator_of
 from seje_ray.on_ray.calibrate import calibrate
 from seje_ray.on_ray.connect import connected
-from seje_ray.recipe1m.cookbook import write_food101
 from seje_ray.recipe1m.records import DataError
 from seje_ray.schema import calibrated as calibrated_schema
-from seje_ray.training.query import QueryEmbedder, QueryError
-from seje_ray.training.text_features import text_calibrator_of
 from tests.on_ray.killing import run_until
 from tests.on_ray.tiny import TINY, tiny_run
 

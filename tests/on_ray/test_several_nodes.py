@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from ray.cluster_utils import Cluster as Nodes
 
-from seje_ray.on_ray.address import Cluster
 from seje_ray.on_ray.calibrate import calibrate
 from seje_ray.on_ray.train import train
+from seje_ray.submission.cluster import Cluster
 from tests.on_ray.tiny import tiny_run
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]

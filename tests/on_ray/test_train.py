@@ -8,6 +8,7 @@ import pytest
 from safetensors.torch import load_file
 
 from seje_ray.errors import ArtifactError, ResourceError
+from seje_ray.features.encoder import QueryEmbedder, QueryError
 from seje_ray.on_ray.embed import embed_partition
 from seje_ray.on_ray.evaluate import evaluate_run
 from seje_ray.on_ray.group import CHECKPOINT_LIST
@@ -15,7 +16,6 @@ from seje_ray.on_ray.search import Searcher
 from seje_ray.on_ray.train import open_run, train
 from seje_ray.report.evaluation import as_text
 from seje_ray.report.training import as_text as training_as_text
-from seje_ray.training.query import QueryEmbedder, QueryError
 from seje_ray.training.timing import read_timings
 from tests.on_ray.killing import run_until
 from tests.on_ray.tiny import TINY, tiny_run

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from seje_ray.artifact import write_json
 from seje_ray.calibration.corpus import Progress, Recipes
 from seje_ray.calibration.fit_state import load_fit_state, save_fit_state
-from seje_ray.calibration.fit_worker import FitWorker, OneFitWorker, own_rows
 from seje_ray.calibration.sentence_encoder.sentence_pairs import (
     END,
     PAD,
@@ -24,6 +23,7 @@ from seje_ray.calibration.sentence_encoder.sentence_pairs import (
     padded,
     pair_batches,
 )
+from seje_ray.distributed.fit_worker import FitWorker, OneFitWorker, own_rows
 
 MAX_WORD_DIM = 300
 MAX_GRADIENT_NORM = 5.0  # recurrent networks now and then have a huge gradient

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seje_ray.errors import ResourceError
-from seje_ray.on_ray.address import EMBEDDED, Cluster
 from seje_ray.on_ray.capacity import (
     Bundle,
     Node,
@@ -17,6 +16,7 @@ from seje_ray.on_ray.capacity import (
     require_shared_path,
     worker_bundle,
 )
+from seje_ray.submission.cluster import EMBEDDED, Cluster
 
 nodes_of = st.lists(
     st.builds(Node, st.integers(0, 9).map(float), st.integers(0, 4).map(float)), max_size=5

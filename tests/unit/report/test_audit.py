@@ -1,6 +1,6 @@
 """What a data check shows: sizes, times and histograms as a person reads them."""
 
-from seje_ray.recipe1m.audit.findings import Distribution
+from seje_ray.audit.findings import Distribution
 from seje_ray.report.audit import _duration, _size, shortened
 from seje_ray.report.audit_page import CHART_HEIGHT, CHART_WIDTH, bars, preview
 

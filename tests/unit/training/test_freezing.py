@@ -7,7 +7,7 @@ import torch
 
 from seje_ray.config import load_run, run_from_json
 from seje_ray.errors import ConfigError
-from seje_ray.training.build import pixel_spec
+from seje_ray.features.model import pixel_spec
 from seje_ray.training.freezing import begin_epoch, trained_parts
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader

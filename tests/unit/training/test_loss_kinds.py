@@ -17,10 +17,10 @@ from seje_ray.config.loss import (
     PairwiseCosineConfig,
     SigmoidConfig,
 )
+from seje_ray.features.model import build_logit_scale
 from seje_ray.models.category_head import CategoryHead
 from seje_ray.models.discriminator import Discriminator
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
-from seje_ray.training.build import build_logit_scale
 from seje_ray.training.step import Place, objective
 from tests.unit.training.workers_equal_one import assert_workers_equal_one
 

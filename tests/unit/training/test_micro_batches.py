@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import nn
 
 from seje_ray.config import run_from_json
-from seje_ray.training.build import pixel_spec
+from seje_ray.features.model import pixel_spec
 from seje_ray.training.freezing import begin_epoch
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.micro_batches import MicroBatchedBackbone

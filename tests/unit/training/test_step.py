@@ -9,14 +9,14 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from seje_ray.config import LossConfig
+from seje_ray.distributed.batch_norm import use_global_batch_norm
+from seje_ray.distributed.dropout import begin_dropout_step, use_global_dropout
 from seje_ray.models.category_head import CategoryHead
 from seje_ray.models.discriminator import Discriminator
 from seje_ray.models.image_head import ImageHead
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.models.recipe_encoder import RecipeEncoder
 from seje_ray.models.recipe_transformer import RecipeTransformer
-from seje_ray.training.batch_norm import use_global_batch_norm
-from seje_ray.training.dropout import begin_dropout_step, use_global_dropout
 from seje_ray.training.pairs import PairBatch, TextBatch
 from seje_ray.training.step import Place, discriminator_step, objective
 from tests.unit.training.workers_equal_one import assert_workers_equal_one

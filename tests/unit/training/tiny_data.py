@@ -11,8 +11,8 @@ from PIL import Image
 
 from seje_ray.artifact import shard_name, write_table
 from seje_ray.config import RunConfig, run_from_json
+from seje_ray.features.checkpoint import Origin
 from seje_ray.schema import calibrated as calibrated_schema
-from seje_ray.training.state import Origin
 
 WORD_DIM, SENTENCE_DIM, FEATURE_DIM, TEXT_DIM, NUM_CATEGORIES = 4, 3, 5, 7, 3
 

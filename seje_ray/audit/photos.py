@@ -1,0 +1,182 @@
+"""The second pass of an audit: which photos are there, and what a sample of them holds."""
+
+import hashlib
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from seje_ray.audit.near import difference_hashes
+from seje_ray.audit.spool import Spool
+from seje_ray.audit.texts import Progress
+from seje_ray.recipe1m.images import decode, load_image
+from seje_ray.recipe1m.records import ImageFile, Reject
+
+SequenceT = TypeVar("SequenceT", bound=Sequence[Any])
+
+PHOTOS_PER_STEP = 256  # looked up or read before progress is told
+BAD_PHOTOS_PER_REASON = 6  # kept to be looked at
+RECORD = np.dtype(
+    [
+        ("photo", np.int64),  # its number among those taken
+        ("file", np.uint64),  # hash of the file's bytes
+        ("pixels", np.uint64),  # hash of what ingest would store
+        ("rows", np.uint64),
+        ("columns", np.uint64),
+    ]
+)
+"""What is kept of a photo that was read."""
+
+
+@dataclass(slots=True)
+class Sample:
+    """What reading some photos gave; n of them are usable."""
+
+    usable: np.ndarray = field(default_factory=lambda: np.empty(0, RECORD))  # (n,), by ``photo``
+    read: int = 0
+    seconds: float = 0.0
+    jpeg_bytes: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    bad: list[tuple[int, str, str]] = field(default_factory=list)  # (photo, reason, detail)
+
+
+def found_photos(
+    photos: Spool, *, num_threads: int, progress: Progress
+) -> tuple[np.ndarray, tuple[int, str] | None]:
+    """Which photos have a file.
+
+    Returns:
+        bool (N,), and the first missing one as (number, location).
+    """
+    is_there = np.zeros(len(photos), bool)
+    missing = None
+    progress("looking up photos", 0, len(photos))
+    with ThreadPoolExecutor(num_threads) as pool:
+        for block in _blocks(range(len(photos)), PHOTOS_PER_STEP * num_threads):
+            locations = [photos.row(number)[2] for number in block]
+            parts = list(_blocks(locations, PHOTOS_PER_STEP))
+            is_there[block.start : block.stop] = [f for p in pool.map(_are_there, parts) for f in p]
+            if missing is None and not is_there[block.start : block.stop].all():
+                number = block.start + int(np.argmin(is_there[block.start : block.stop]))
+                missing = number, locations[number - block.start]
+            progress("looking up photos", block.stop, len(photos))
+    return is_there, missing
+
+
+def _are_there(locations: Sequence[str]) -> list[bool]:
+    return [_is_there(location) for location in locations]
+
+
+def _is_there(location: str) -> bool:
+    """False where ingest says missing_file; what else is wrong shows when the photo is read."""
+    try:
+        os.stat(location)
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return True
+    return True
+
+
+def drawn_photos(draws: np.ndarray, is_there: np.ndarray, size: int | None) -> np.ndarray:
+    """Numbers of the ``size`` photos with the smallest draws, ascending; all where it is None."""
+    numbers = np.flatnonzero(is_there)
+    if size is None or size >= len(numbers):
+        return numbers
+    order = np.argsort(draws[numbers], kind="stable")
+    return np.sort(numbers[order[:size]])
+
+
+def read_photos(
+    photos: Spool,
+    numbers: np.ndarray,
+    *,
+    shorter_side: int,
+    num_threads: int,
+    progress: Progress,
+) -> Sample:
+    """Decode photos as ingest does, and hash them.
+
+    Args:
+        photos: (recipe's number, id, location) of each photo.
+        numbers: Which to read, ascending.
+        shorter_side: Pixels that ingest stores.
+        num_threads: Pillow lets other threads work while it decodes.
+        progress: Told how many were read.
+    """
+    sample = Sample()
+    usable: list[np.ndarray] = []
+    progress("reading photos", 0, len(numbers))
+    started = time.perf_counter()
+
+    def read(row: tuple[int, str, str]) -> tuple[int, tuple[int, int, int, int, int] | Reject]:
+        return row[0], _photo(ImageFile(row[1], row[2]), shorter_side)
+
+    with ThreadPoolExecutor(num_threads) as pool:
+        for block in _blocks(range(len(numbers)), PHOTOS_PER_STEP):
+            rows = [(int(n), *photos.row(int(n))[1:]) for n in numbers[block.start : block.stop]]
+            usable.append(_noted(sample, pool.map(read, rows)))
+            progress("reading photos", sample.read, len(numbers))
+    sample.seconds = time.perf_counter() - started
+    if usable:
+        sample.usable = np.concatenate(usable)
+    return sample
+
+
+def _noted(
+    sample: Sample, results: Iterator[tuple[int, tuple[int, int, int, int, int] | Reject]]
+) -> np.ndarray:
+    """Count a block's results; give the usable ones."""
+    rows = []
+    for number, result in results:
+        sample.read += 1
+        if isinstance(result, Reject):
+            sample.rejected[result.reason] += 1
+            if sample.rejected[result.reason] <= BAD_PHOTOS_PER_REASON:
+                sample.bad.append((number, result.reason, result.detail))
+        else:
+            sample.jpeg_bytes += result[0]
+            rows.append((number, *result[1:]))
+    return np.array(rows, RECORD)
+
+
+def _photo(file: ImageFile, shorter_side: int) -> tuple[int, int, int, int, int] | Reject:
+    """(bytes as ingest stores it, and the four hashes of ``RECORD``) of one photo."""
+    jpeg = load_image(file, shorter_side=shorter_side)
+    if isinstance(jpeg, Reject):
+        return jpeg
+    try:
+        data = Path(file.location).read_bytes()
+    except OSError as error:
+        return Reject(file.id, "unreadable_file", f"{file.location}: {error.strerror}")
+    return len(jpeg), _hash(data), _hash(jpeg), *difference_hashes(decode(jpeg))
+
+
+def _hash(data: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
+
+
+def any_usable(photos: Spool, numbers: np.ndarray, *, shorter_side: int, num_threads: int) -> bool:
+    """Whether one of the photos can be used; stops at the first."""
+
+    def is_usable(row: list[Any]) -> bool:
+        loaded = load_image(ImageFile(row[1], row[2]), shorter_side=shorter_side)
+        return isinstance(loaded, bytes)
+
+    with ThreadPoolExecutor(num_threads) as pool:
+        for block in _blocks(range(len(numbers)), 8 * num_threads):
+            rows = [photos.row(int(n)) for n in numbers[block.start : block.stop]]
+            if any(pool.map(is_usable, rows)):
+                return True
+    return False
+
+
+def _blocks(values: SequenceT, size: int) -> Iterator[SequenceT]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]  # type: ignore[misc]  # a slice is of the same type

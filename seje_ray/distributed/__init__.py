@@ -1,0 +1,1 @@
+"""What several processes that compute one thing share: collectives, statistics, random draws."""

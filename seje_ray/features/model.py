@@ -1,0 +1,160 @@
+"""From a run and its calibrated data to the modules that are trained."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+
+from seje_ray.artifact import Artifact
+from seje_ray.config import CATEGORIZER, BackboneConfig, LossConfig, ModelConfig, RunConfig
+from seje_ray.distributed.batch_norm import use_global_batch_norm
+from seje_ray.distributed.dropout import use_global_dropout
+from seje_ray.errors import ArtifactError
+from seje_ray.models.category_head import CategoryHead
+from seje_ray.models.discriminator import Discriminator
+from seje_ray.models.image_backbone import ImageBackbone, create_backbone
+from seje_ray.models.image_head import ImageHead
+from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.models.logit_scale import LogitScale
+from seje_ray.models.recipe_encoder import RecipeEncoder
+from seje_ray.models.recipe_transformer import RecipeTransformer
+from seje_ray.recipe1m.pixels import PixelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureDims:
+    """Sizes of what calibration stored; part of every checkpoint."""
+
+    word_dim: int  # E, of f_term and f_cat
+    sentence_dim: int  # of f_sent
+    num_categories: int  # C, background included
+    feature_dim: int | None  # F, where pooled image features are stored
+    text_dim: int | None = None  # H, where text vectors are stored
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> "FeatureDims":
+        """Read them from a calibrated artifact's manifest."""
+        return cls(
+            facts["word_dim"],
+            facts["sentence_dim"],
+            facts["num_categories"],
+            facts["feature_dim"],
+            facts.get("text_dim"),
+        )
+
+
+def stored_backbone(run: RunConfig) -> BackboneConfig | None:
+    """The network whose pooled features calibration stores, or None where it stores none."""
+    if run.model.freeze_backbone:
+        return run.model.backbone
+    categorizer = run.calibrate.image_categorizer
+    if categorizer.store_features:
+        return replace(categorizer.backbone, weights=CATEGORIZER)
+    return None
+
+
+def require_features(run: RunConfig, calibrated: Artifact) -> None:
+    """Check that a run finds what it trains on: text vectors, a frozen backbone's features.
+
+    Raises:
+        ArtifactError: If they are missing, another network's, or of other pixels.
+    """
+    if run.model.recipe_encoder == "transformer" and not calibrated.manifest.facts.get("text_dim"):
+        raise ArtifactError(
+            f"{calibrated.folder}: expected text vectors for model.recipe_encoder transformer, "
+            "found none; run `seje-ray calibrate --set calibrate.text_vectors=true --set "
+            "calibrate.text_model=FOLDER_OR_HUB_NAME`"
+        )
+    if not run.model.freeze_backbone:
+        return
+    wanted = asdict(run.model.backbone)
+    found = calibrated.manifest.facts["image_features_of"]
+    if found != wanted:
+        differing = [key for key in wanted if found is None or found.get(key) != wanted[key]]
+        expected = ", ".join(f"{key} {wanted[key]}" for key in differing)
+        instead = ", ".join(f"{key} {found.get(key)}" for key in differing) if found else "none"
+        raise ArtifactError(
+            f"{calibrated.folder}: expected pooled image features of {expected}, found {instead}; "
+            "run `seje-ray calibrate` with this run file"
+        )
+
+
+def build_model(run: RunConfig, dims: FeatureDims, *, load_weights: bool = True) -> JointEmbedding:
+    """Build the joint embedding that a run describes, heads seeded by ``run.seed``.
+
+    Args:
+        run: The run.
+        dims: Sizes of the calibrated features.
+        load_weights: False where a checkpoint's weights are loaded right after.
+    """
+    torch.manual_seed(run.seed)
+    model, backbone = run.model, None
+    feature_dim = dims.feature_dim
+    if not model.freeze_backbone:
+        backbone = backbone_of(model.backbone, load_weights=load_weights)
+        feature_dim = backbone.feature_dim
+    assert feature_dim is not None
+    joint = JointEmbedding(
+        backbone,
+        ImageHead(feature_dim, dims.word_dim, model.embedding_dim, dropout=model.dropout),
+        _recipe_encoder(model, dims),
+        CategoryHead(model.embedding_dim, dims.num_categories),
+        build_logit_scale(run.loss),
+    )
+    for name, child in joint.named_children():
+        if name != "backbone" or run.train.batch_norm == "global":
+            use_global_batch_norm(child)
+        if name != "backbone":
+            use_global_dropout(child)
+    return joint
+
+
+def _recipe_encoder(model: ModelConfig, dims: FeatureDims) -> RecipeEncoder | RecipeTransformer:
+    if model.recipe_encoder == "transformer":
+        assert dims.text_dim is not None
+        return RecipeTransformer(
+            dims.text_dim,
+            model.embedding_dim,
+            **asdict(model.recipe_transformer),
+            dropout=model.dropout,
+        )
+    return RecipeEncoder(
+        dims.sentence_dim,
+        dims.word_dim,
+        model.embedding_dim,
+        model.lstm_dim,
+        dropout=model.dropout,
+    )
+
+
+def build_logit_scale(loss: LossConfig) -> LogitScale | None:
+    """Build what a loss that classifies similarities learns; None for every other kind."""
+    if loss.kind == "info_nce":
+        config = loss.info_nce
+        return LogitScale(config.logit_scale, max_scale=config.max_logit_scale)
+    if loss.kind == "sigmoid":
+        return LogitScale(loss.sigmoid.logit_scale, bias=loss.sigmoid.logit_bias)
+    return None
+
+
+def build_discriminator(run: RunConfig) -> Discriminator:
+    """Build the discriminator, seeded apart from the model."""
+    torch.manual_seed(run.seed + 1)
+    return Discriminator(run.model.embedding_dim)
+
+
+def pixel_spec(run: RunConfig) -> PixelSpec | None:
+    """Pixels of the run's backbone; None where it is frozen and features are read."""
+    return None if run.model.freeze_backbone else pixels_of(run.model.backbone)
+
+
+def backbone_of(config: BackboneConfig, *, load_weights: bool = True) -> ImageBackbone:
+    """Build the backbone that a run file names."""
+    weights = config.weights if load_weights else None
+    return create_backbone(config.name, weights=weights, image_size=config.crop)
+
+
+def pixels_of(config: BackboneConfig) -> PixelSpec:
+    """Pixels that a backbone sees, by the run file's sizes."""
+    return PixelSpec(config.resize, config.crop)

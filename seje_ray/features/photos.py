@@ -1,0 +1,121 @@
+"""Features of photos that calibration stores: category, f_cat, and frozen backbone features.
+
+Letters: E word-vector dimensions, F pooled features.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from seje_ray.calibration.image_categorizer import (
+    ImageCategorizer,
+    category_word_vectors,
+    image_category_vectors,
+)
+from seje_ray.calibration.word_vectors import WordVectors
+from seje_ray.config import CATEGORIZER, BackboneConfig, RunConfig
+from seje_ray.features.model import backbone_of, pixels_of, stored_backbone
+from seje_ray.models.image_backbone import ImageBackbone
+from seje_ray.recipe1m.pixels import PixelSpec
+
+BATCH_SIZE = 64  # photos in one forward pass
+CPU_BATCH_SIZE = 8  # there few photos are quicker: what layers hand on stays in the caches
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFeatures:
+    """What is stored of n photos."""
+
+    probabilities: np.ndarray  # (n, K) float32, of the categorizer's classes
+    category_ids: np.ndarray  # (n,) int32, the categorizer's likeliest class
+    category_vectors: np.ndarray  # (n, E) float32, f_cat
+    pooled: np.ndarray | None  # (n, F) float32, where calibration stores features
+
+
+class PhotoExtractor:
+    """Computes ``PhotoFeatures`` with the networks of a fitted calibrator."""
+
+    def __init__(
+        self, run: RunConfig, calibrator: Path, device: torch.device, num_threads: int = 2
+    ) -> None:
+        """Load the categorizer, and the network whose features ``run`` stores."""
+        config = run.calibrate.image_categorizer
+        backbone = backbone_of(config.backbone, load_weights=False)
+        categorizer = ImageCategorizer.load(calibrator / "image_categorizer", backbone)
+        self._categorizer = categorizer.to(device)
+        self.class_names = categorizer.names
+        self._pixels = pixels_of(config.backbone)
+        words = WordVectors.load(calibrator / "word_vectors")
+        self._vectors = category_word_vectors(categorizer.names, words)
+        self._mode = config.vector
+        self._device, self._num_threads = device, num_threads
+        self._batch_size = CPU_BATCH_SIZE if device.type == "cpu" else BATCH_SIZE
+        self._frozen, self._frozen_pixels = None, self._pixels
+        stored = stored_backbone(run)
+        if stored is not None:
+            frozen = backbone if stored.weights == CATEGORIZER else _seeded(stored, run.seed)
+            self._frozen_pixels = pixels_of(stored)
+            self._frozen = frozen.to(device)
+        self._are_one = (
+            stored is not None
+            and self._frozen is not None
+            and self._pixels == self._frozen_pixels
+            and config.backbone.name == stored.name
+            and _have_equal_weights(categorizer.backbone, self._frozen)
+        )
+        if self._are_one:
+            categorizer.backbone = nn.Identity()  # it is given the frozen one's features
+
+    @torch.inference_mode()
+    def extract(self, jpegs: Sequence[bytes]) -> PhotoFeatures:
+        """Features of at least one photo, in order."""
+        found: list[Tensor] = []
+        pooled: list[Tensor] = []
+        for pixels in self._decoded(jpegs, self._pixels):
+            if self._frozen is not None and self._pixels == self._frozen_pixels:
+                pooled.append(self._frozen(pixels))
+            found.append(self._categorizer.predict(pooled[-1] if self._are_one else pixels).cpu())
+        if self._frozen is not None and not pooled:
+            pooled = [self._frozen(pixels) for pixels in self._decoded(jpegs, self._frozen_pixels)]
+        probabilities = torch.cat(found).numpy()
+        return PhotoFeatures(
+            probabilities,
+            probabilities.argmax(axis=1).astype(np.int32),
+            image_category_vectors(probabilities, self._vectors, self._mode).astype(np.float32),
+            torch.cat(pooled).float().cpu().numpy() if pooled else None,
+        )
+
+    def _decoded(self, jpegs: Sequence[bytes], pixels: PixelSpec) -> Iterator[Tensor]:
+        """Batches of centre crops; each thread decodes one batch ahead of the network."""
+
+        def batch(start: int) -> Tensor:
+            crops = [pixels.crop_of(jpeg, None) for jpeg in jpegs[start : start + self._batch_size]]
+            return torch.from_numpy(pixels.stack(crops))
+
+        waiting: deque[Future[Tensor]] = deque()
+        with ThreadPoolExecutor(self._num_threads) as decoders:
+            for start in range(0, len(jpegs), self._batch_size):
+                waiting.append(decoders.submit(batch, start))
+                if len(waiting) > self._num_threads:
+                    yield waiting.popleft().result().to(self._device)
+            while waiting:
+                yield waiting.popleft().result().to(self._device)
+
+
+def _seeded(config: BackboneConfig, seed: int) -> ImageBackbone:
+    """A frozen backbone; without weights it is random, once for all."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return backbone_of(config).eval()
+
+
+def _have_equal_weights(backbone: nn.Module, other: nn.Module) -> bool:
+    """Whether two networks of one architecture are the same."""
+    weights = other.state_dict()
+    return all(torch.equal(value, weights[name]) for name, value in backbone.state_dict().items())

@@ -1,0 +1,1 @@
+"""The packaged run files: each holds only what differs from the defaults."""

@@ -1,0 +1,1 @@
+"""A command on a cluster, as far as no Ray is needed: its address, its job, its log."""

@@ -1,0 +1,61 @@
+"""Masks over the global batch: every worker drops what one process would drop in its rows."""
+
+import pytest
+import torch
+from torch import nn
+
+from seje_ray.distributed.dropout import GlobalDropout, begin_dropout_step, use_global_dropout
+
+CPU = torch.device("cpu")
+
+
+def network():
+    """Two dropouts one after the other, that share a step's generator."""
+    layers = nn.Sequential(nn.Dropout(0.5), nn.Sequential(nn.Dropout(0.25)))
+    use_global_dropout(layers)
+    return layers.train()
+
+
+def dropped(layers, rows, first, num_rows, seed=7):
+    begin_dropout_step(layers, first=first, num_rows=num_rows, seed=seed, device=CPU)
+    return layers(rows)
+
+
+@pytest.mark.parametrize("sizes", [(7,), (4, 3), (3, 1, 3), (1,) * 7])
+def test_any_split_of_the_rows_drops_the_same_values(sizes):
+    """Values and gradients, bitwise."""
+    whole = torch.randn(7, 5, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    expected = dropped(network(), whole, 0, 7)
+    (expected_grad,) = torch.autograd.grad(expected.sum(), whole)
+
+    parts, first = [], 0
+    for size in sizes:
+        parts.append(dropped(network(), whole[first : first + size], first, 7))
+        first += size
+    found = torch.cat(parts)
+
+    assert found.equal(expected)
+    assert torch.autograd.grad(found.sum(), whole)[0].equal(expected_grad)
+    assert 0 < (expected == 0).sum() < expected.numel()
+
+
+def test_the_share_of_zeros_is_p_and_the_mean_is_kept():
+    """Of 100,000 ones, within five standard deviations."""
+    layer = nn.Sequential(GlobalDropout(0.3)).train()
+    found = dropped(layer, torch.ones(1000, 100), 0, 1000)
+
+    assert (found == 0).float().mean() == pytest.approx(0.3, abs=5 * (0.21 / 1e5) ** 0.5)
+    assert found.unique().tolist() == pytest.approx([0.0, 1 / 0.7])
+
+
+def test_another_step_drops_others_and_evaluation_drops_none():
+    rows = torch.ones(4, 50)
+    layers = network()
+
+    assert not dropped(layers, rows, 0, 4, seed=1).equal(dropped(layers, rows, 0, 4, seed=2))
+    assert layers.eval()(rows) is rows
+
+
+def test_rows_outside_of_the_announced_batch_are_refused():
+    with pytest.raises(ValueError, match="rows up to 5 of a global batch of 4"):
+        dropped(network(), torch.ones(2, 3), 3, 4)
