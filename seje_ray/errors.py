@@ -15,3 +15,7 @@ class ArtifactError(SejeError):
 
 class ResourceError(SejeError):
     """The machine or cluster can never give what a command asks for."""
+
+
+class WorkspaceError(SejeError):
+    """A location cannot hold a workspace; says why."""

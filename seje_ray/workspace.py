@@ -1,0 +1,132 @@
+"""Where everything lies: the one place that knows the layout of a workspace.
+
+Local folders today. A file system of another kind begins here: nothing else turns a location that
+a person typed into a path, or joins the name of a part to it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from seje_ray.artifact import Artifact, open_artifact
+from seje_ray.errors import WorkspaceError
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """All artifacts of one data set, below one folder that may be moved or mounted elsewhere."""
+
+    folder: Path  # absolute
+
+    @classmethod
+    def at(cls, location: str | Path) -> "Workspace":
+        """The workspace at a location that a person typed.
+
+        Raises:
+            WorkspaceError: If it is no local folder.
+        """
+        text = str(location)
+        if "://" in text or ":/" in text:
+            raise WorkspaceError(f"{text}: only a local folder works yet, no object storage")
+        return cls(Path(location).absolute())
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+    # Parts that hold data
+
+    @property
+    def recipes(self) -> Path:
+        """What ``ingest`` makes."""
+        return self.folder / "recipes"
+
+    @property
+    def calibrator(self) -> Path:
+        """What ``fit`` makes: a folder of components."""
+        return self.folder / "calibrator"
+
+    @property
+    def calibrated(self) -> Path:
+        """What ``transform`` makes."""
+        return self.folder / "calibrated"
+
+    @property
+    def calibrated_run(self) -> Path:
+        """The run file of the calibration; later commands take their defaults from it."""
+        return self.calibrated / "run.yaml"
+
+    def cookbook(self, num_recipes: int, seed: int) -> Path:
+        """The embedded cookbook of this size."""
+        return self.folder / f"cookbook-{num_recipes}-{seed}"
+
+    def embeddings(self, run: str, partition: str) -> Path:
+        """Embeddings of one partition by one training."""
+        return self.folder / "embeddings" / f"{run}-{partition}"
+
+    # Parts by a name of the user's
+
+    @property
+    def runs(self) -> Path:
+        """Folder of all trainings."""
+        return self.folder / "runs"
+
+    def run(self, name: str) -> Path:
+        """One training."""
+        return self.runs / name
+
+    def tune(self, name: str) -> Path:
+        """One search for settings."""
+        return self.folder / "tunes" / name
+
+    def ablation(self, name: str) -> Path:
+        """One comparison."""
+        return self.folder / "ablations" / name
+
+    def variant(self, key: str) -> "Workspace":
+        """The workspace of other calibration settings, which shares what they do not change."""
+        return Workspace(self.folder / "variants" / key)
+
+    # What people read
+
+    def report(self, name: str) -> Path:
+        """Folder of one report."""
+        return self.folder / "reports" / name
+
+    @property
+    def search_page(self) -> Path:
+        """Page of the last searches."""
+        return self.folder / "search.html"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the commands' logs."""
+        return self.folder / "logs"
+
+    # What others ask
+
+    def open_recipes(self) -> Artifact:
+        """Open what ``ingest`` made.
+
+        Raises:
+            ArtifactError: If it is missing or cannot be read; says which command makes it.
+        """
+        return open_artifact(self.recipes, "recipes")
+
+    def open_calibrator(self) -> Artifact:
+        """Open what ``fit`` made; raises as ``open_recipes`` does."""
+        return open_artifact(self.calibrator, "calibrator")
+
+    def open_calibrated(self) -> Artifact:
+        """Open what ``transform`` made; raises as ``open_recipes`` does."""
+        return open_artifact(self.calibrated, "calibrated")
+
+    def stored(self, path: Path) -> str:
+        """A path within, as a file of the workspace stores it: moving the workspace keeps it true.
+
+        Raises:
+            ValueError: If it lies elsewhere.
+        """
+        return path.relative_to(self.folder).as_posix()
+
+    def resolved(self, stored: str) -> Path:
+        """What ``stored`` gave, as a path again."""
+        return self.folder / stored

@@ -1,0 +1,63 @@
+"""The layout of a workspace, and what of it survives a move."""
+
+from pathlib import Path
+
+import pytest
+
+from seje_ray.errors import ArtifactError, WorkspaceError
+from seje_ray.workspace import Workspace
+
+
+def test_every_part_lies_below_the_folder():
+    """Also where a person typed a relative location."""
+    workspace = Workspace.at("somewhere/w")
+
+    assert workspace.folder == Path.cwd() / "somewhere/w"
+    parts = [
+        workspace.recipes,
+        workspace.calibrator,
+        workspace.calibrated_run,
+        workspace.cookbook(10, 3),
+        workspace.embeddings("a", "test"),
+        workspace.run("a"),
+        workspace.tune("a"),
+        workspace.ablation("a"),
+        workspace.variant("k").calibrated,
+        workspace.report("a"),
+        workspace.search_page,
+        workspace.logs,
+    ]
+    assert len(set(parts)) == len(parts)
+    assert all(part.is_relative_to(workspace.folder) for part in parts)
+
+
+@pytest.mark.parametrize("location", ["s3://bucket/w", "gs://bucket", "s3:/bucket/w"])
+def test_object_storage_is_refused(location):
+    """With what works instead."""
+    with pytest.raises(WorkspaceError, match="only a local folder works yet"):
+        Workspace.at(location)
+
+
+def test_a_stored_path_is_true_after_a_move(tmp_path):
+    """It says nothing of where the workspace was."""
+    before, after = Workspace(tmp_path / "before"), Workspace(tmp_path / "after")
+    inside = before.variant("k").calibrated
+
+    stored = before.stored(inside)
+
+    assert stored == "variants/k/calibrated"
+    assert after.resolved(stored) == after.variant("k").calibrated
+    with pytest.raises(ValueError, match="not in the subpath"):
+        before.stored(tmp_path)
+
+
+def test_what_is_missing_names_the_command(tmp_path):
+    """Each part by its own."""
+    workspace = Workspace(tmp_path)
+    for opened, command in (
+        (workspace.open_recipes, "calibrate --stage ingest"),
+        (workspace.open_calibrator, "calibrate --stage fit"),
+        (workspace.open_calibrated, "calibrate"),
+    ):
+        with pytest.raises(ArtifactError, match=f"not there; run `seje-ray {command}`"):
+            opened()
