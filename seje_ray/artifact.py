@@ -11,7 +11,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,14 @@ import pyarrow.parquet as pq
 
 from seje_ray import __version__
 from seje_ray.errors import ArtifactError
-from seje_ray.schema import REJECTS, SCHEMA_VERSION
+from seje_ray.schema import COMPONENT, REJECTS, VERSIONS, upgraded
 
-COMMAND = {  # what makes an artifact of this kind
-    "recipes": "seje-ray calibrate --stage ingest",
-    "calibrator": "seje-ray calibrate --stage fit",
-    "calibrated": "seje-ray calibrate",
-    "run": "seje-ray train",
-    "embeddings": "seje-ray evaluate",
+MADE_BY = {  # kind -> the stage that makes it, and the command that runs that stage
+    "recipes": ("ingest", "seje-ray calibrate --stage ingest"),
+    "calibrator": ("fit", "seje-ray calibrate --stage fit"),
+    "calibrated": ("transform", "seje-ray calibrate"),
+    "run": ("train", "seje-ray train"),
+    "embeddings": ("embed", "seje-ray evaluate"),
 }
 
 
@@ -39,7 +39,11 @@ class Plan:
     section: Mapping[str, Any]  # the parts of the run file that matter here
     inputs: Mapping[str, str]  # name -> content hash
     seed: int
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = 0  # of the kind; 0 is replaced by what this program makes
+
+    def __post_init__(self) -> None:
+        if not self.schema_version:
+            object.__setattr__(self, "schema_version", VERSIONS[self.kind])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, equal to what a JSON round trip gives."""
@@ -68,12 +72,8 @@ class Artifact:
     """A finished artifact."""
 
     folder: Path
-    manifest: Manifest
-
-    @property
-    def content_hash(self) -> str:
-        """Content hash of the manifest."""
-        return self.manifest.content_hash
+    manifest: Manifest  # with its facts as this version of the program has them
+    content_hash: str  # of the manifest as it is stored
 
     def shards(self, partition: str | None = None) -> list[Path]:
         """Shard files in order; those of one partition carry its name in front."""
@@ -88,30 +88,61 @@ class Artifact:
         return sum(rows.values()) if partition is None else rows.get(partition, 0)
 
 
+def stage_of(kind: str) -> str:
+    """The stage that makes artifacts of a kind, as a person knows it."""
+    if kind.startswith(COMPONENT):
+        return f"fit, component {kind.removeprefix(COMPONENT)}"
+    return MADE_BY[kind][0]
+
+
+def command_of(kind: str) -> str:
+    """The command that makes artifacts of a kind."""
+    return MADE_BY["calibrator" if kind.startswith(COMPONENT) else kind][1]
+
+
 def open_artifact(folder: Path, kind: str) -> Artifact:
-    """Open the finished artifact in ``folder``.
+    """Open the finished artifact in ``folder``, also one that an older program made.
 
     Raises:
-        ArtifactError: If it is missing, unfinished, of another kind or of another schema; says
-            which command makes it.
+        ArtifactError: If it is missing, unfinished, of another kind, or of a version that this
+            program does not read; says which stage has to run, and the command for it.
     """
-    command = COMMAND.get(kind, f"the stage that makes {kind}")
+    stored = read_manifest(folder, kind)
+    if stored is None:
+        state = "unfinished" if partial_folder(folder).exists() else "not there"
+        raise ArtifactError(
+            f"{folder}: this {kind} artifact is {state}; run `{command_of(kind)}` first"
+        )
+    found, version = stored.plan.kind, stored.plan.schema_version
+    if found != kind:
+        raise ArtifactError(
+            f"{folder}: expected {kind}, found {found}; run `{command_of(kind)}` again"
+        )
+    facts = upgraded(kind, version, stored.facts)
+    if facts is None:
+        raise ArtifactError(
+            f"{folder}: {kind} of schema {version}, this program reads schema {VERSIONS[kind]}: "
+            f"stage {stage_of(kind)} has to run again; run `{command_of(kind)}`"
+        )
+    return Artifact(folder, replace(stored, facts=facts), stored.content_hash)
+
+
+def read_manifest(folder: Path, kind: str) -> Manifest | None:
+    """The manifest in ``folder`` as it is stored, of whatever version; None where there is none.
+
+    Raises:
+        ArtifactError: If the file is no manifest.
+    """
     path = folder / "manifest.json"
     if not path.is_file():
-        state = "unfinished" if partial_folder(folder).exists() else "not there"
-        raise ArtifactError(f"{folder}: this {kind} artifact is {state}; run `{command}` first")
+        return None
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        manifest = Manifest(**{**raw, "plan": Plan(**raw["plan"])})
+        return Manifest(**{**raw, "plan": Plan(**raw["plan"])})
     except (ValueError, TypeError, KeyError) as error:
-        raise ArtifactError(f"{path}: not a manifest ({error}); run `{command}` again") from error
-    found, version = manifest.plan.kind, manifest.plan.schema_version
-    if found != kind or version != SCHEMA_VERSION:
         raise ArtifactError(
-            f"{folder}: expected {kind} of schema {SCHEMA_VERSION}, found {found} of schema "
-            f"{version}; run `{command}` again"
-        )
-    return Artifact(folder, manifest)
+            f"{path}: not a manifest ({error}); run `{command_of(kind)}` again"
+        ) from error
 
 
 def require_equal_hash(what: str, folder: Path, found: str, expected: str, command: str) -> None:
@@ -138,9 +169,10 @@ def finished(folder: Path, plan: Plan) -> Artifact | None:
         return None
     try:
         artifact = open_artifact(folder, plan.kind)
-    except ArtifactError:  # another schema or version: to be made again
+    except ArtifactError:  # of a version that is no longer read: to be made again
         return None
-    return artifact if artifact.manifest.plan.to_dict() == plan.to_dict() else None
+    made_by = replace(artifact.manifest.plan, schema_version=plan.schema_version)
+    return artifact if made_by.to_dict() == plan.to_dict() else None
 
 
 def begin(folder: Path, plan: Plan) -> Path:

@@ -4,9 +4,35 @@ Letters: E word-vector dimensions, F pooled image features, H text-vector
 dimensions, D joint dimensions.
 """
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import pyarrow as pa
 
-SCHEMA_VERSION = 2  # raised when a column changes its name, type or meaning
+Facts = Mapping[str, Any]  # what a manifest says beside its plan and counts
+
+COMPONENT = "calibrator_"  # before the name of a component of the calibrator
+
+VERSIONS = {  # of each kind of artifact; raised when a column, file or fact of it changes meaning
+    "recipes": 2,
+    "calibrator": 2,
+    f"{COMPONENT}line_tagger": 2,
+    f"{COMPONENT}text": 2,
+    f"{COMPONENT}word_vectors": 2,
+    f"{COMPONENT}sentence_encoder": 2,
+    f"{COMPONENT}image_categorizer": 2,
+    f"{COMPONENT}category_backoff": 2,
+    "calibrated": 2,
+    "run": 2,
+    "embeddings": 2,
+}
+
+UPGRADES: dict[tuple[str, int], Callable[[Facts], Facts]] = {}
+"""What is still read: kind and older version -> its facts as the next version has them.
+
+A version that is not here is made again. Shards stay as they are, so a reader of a kind listed
+here does without the columns that are newer.
+"""
 
 ENTITY = pa.struct([("text", pa.string()), ("valid", pa.bool_())])
 IMAGE_FILE = pa.struct([("id", pa.string()), ("location", pa.string())])
@@ -28,6 +54,16 @@ RECIPE_TEXTS = pa.schema([*_TEXT, ("images", pa.list_(IMAGE_FILE))])
 
 RECIPES = pa.schema([*_TEXT, ("images", pa.list_(IMAGE))])
 """``recipes/``: one row per recipe; photos as JPEG bytes, the shorter side limited."""
+
+
+def upgraded(kind: str, version: int, facts: Facts) -> Facts | None:
+    """Facts of an artifact as this version has them; None where it can no longer be read."""
+    while version < VERSIONS[kind]:
+        upgrade = UPGRADES.get((kind, version))
+        if upgrade is None:
+            return None
+        facts, version = upgrade(facts), version + 1
+    return facts if version == VERSIONS[kind] else None
 
 
 def vector(dim: int) -> pa.DataType:

@@ -11,10 +11,9 @@ import click
 import yaml
 from tqdm import tqdm
 
-from seje_ray.artifact import Artifact, open_artifact, write_text
+from seje_ray.artifact import Artifact, read_manifest, write_text
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.cookbook import write_cookbook
-from seje_ray.errors import ArtifactError
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.fit import fit
 from seje_ray.on_ray.group import default_num_workers, require_resources
@@ -114,14 +113,11 @@ def _reported(run: RunConfig, workspace: Path, made: CalibrationArtifacts) -> Ca
 
 def _require_no_real_data(workspace: Path) -> None:
     """The embedded cookbook never takes the place of a user's recipes by a forgotten option."""
-    try:
-        recipes = open_artifact(workspace / "recipes", "recipes")
-    except ArtifactError:
-        return
-    if not recipes.manifest.facts["is_made_up"]:
+    recipes = read_manifest(workspace / "recipes", "recipes")  # of any version
+    if recipes is not None and not recipes.facts["is_made_up"]:
         raise DataError(
-            f"{workspace}: expected --data PATH, since {recipes.num_rows():,} recipes of a data "
-            "set are here; repeat it, or name another --workspace for the embedded cookbook"
+            f"{workspace}: expected --data PATH, since {sum(recipes.rows.values()):,} recipes of a "
+            "data set are here; repeat it, or name another --workspace for the embedded cookbook"
         )
 
 

@@ -20,6 +20,7 @@ from seje_ray.on_ray.component_fits import (
     word_vectors_fit,
 )
 from seje_ray.recipe1m.labelled_photos import read_labelled_folder
+from seje_ray.schema import COMPONENT
 
 Fit = Callable[[FitInputs], tuple[Fitted, Facts]]
 
@@ -36,15 +37,20 @@ class Component:
     in_group: bool = False  # trained by several workers together where there are several
     files: Callable[[RunConfig], dict[str, str]] = lambda run: {}  # hashes of files it reads
 
+    @property
+    def kind(self) -> str:
+        """Kind of its artifact."""
+        return COMPONENT + self.name
+
     def plan(self, run: RunConfig, recipes: Artifact, calibrator: Path) -> Plan:
         """What decides the fitted component."""
         inputs = {"recipes": recipes.content_hash}
         for need in self.needs:
             name, _, file = need.partition("/")
-            fitted = open_artifact(calibrator / name, f"calibrator_{name}")
+            fitted = open_artifact(calibrator / name, f"{COMPONENT}{name}")
             inputs[need] = fitted.manifest.shards[file] if file else fitted.content_hash
         return Plan(
-            kind=f"calibrator_{self.name}",
+            kind=self.kind,
             section=self.settings(run),
             inputs=inputs | self.files(run),
             seed=run.seed,

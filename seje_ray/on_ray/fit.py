@@ -177,7 +177,7 @@ def _gpu_share(gpus: int, num_tasks: int) -> float:
 def _close(run: RunConfig, recipes: Artifact, folder: Path) -> Artifact:
     """Write the manifest that binds the components together."""
     parts = {
-        c.name: open_artifact(folder / c.name, f"calibrator_{c.name}")
+        c.name: open_artifact(folder / c.name, c.kind)
         for generation in generations(run)
         for c in generation
     }

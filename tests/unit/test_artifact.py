@@ -22,7 +22,7 @@ from seje_ray.artifact import (
     write_table,
 )
 from seje_ray.errors import ArtifactError
-from seje_ray.schema import REJECTS
+from seje_ray.schema import REJECTS, UPGRADES, VERSIONS
 
 PLAN = Plan(kind="recipes", section={"limit": 3}, inputs={"layer1.json": "ab12"}, seed=4)
 
@@ -101,17 +101,53 @@ def test_what_cannot_be_used_is_refused_with_the_command_that_mends_it(tmp_path)
     with pytest.raises(ArtifactError, match="unfinished"):
         open_artifact(folder, "recipes")
     make(folder)
-    with pytest.raises(ArtifactError, match="expected calibrated of schema 2, found recipes"):
+    with pytest.raises(ArtifactError, match="expected calibrated, found recipes"):
         open_artifact(folder, "calibrated")
     manifest = folder / "manifest.json"
     raw = json.loads(manifest.read_text())
     raw["plan"]["schema_version"] = 99
     manifest.write_text(json.dumps(raw))
-    with pytest.raises(ArtifactError, match="schema 99"):
+    with pytest.raises(ArtifactError, match=r"schema 99.*reads schema 2: stage ingest has to run"):
         open_artifact(folder, "recipes")
     manifest.write_text("{")
     with pytest.raises(ArtifactError, match="not a manifest"):
         open_artifact(folder, "recipes")
+
+
+def test_a_newer_version_of_one_kind_leaves_the_others_readable(tmp_path, monkeypatch):
+    """Only the stage that makes it has to run again, and the error names it."""
+    calibrated = replace(PLAN, kind="calibrated")
+    text = replace(PLAN, kind="calibrator_text")
+    for plan in (PLAN, calibrated, text):
+        make(tmp_path / plan.kind, plan)
+    monkeypatch.setitem(VERSIONS, "calibrated", 3)
+
+    assert finished(tmp_path / "recipes", PLAN) is not None
+    assert finished(tmp_path / "calibrator_text", text) is not None
+    newer = Plan(kind="calibrated", section={"limit": 3}, inputs=PLAN.inputs, seed=4)
+    assert newer.schema_version == 3
+    assert finished(tmp_path / "calibrated", newer) is None
+    with pytest.raises(ArtifactError, match=r"schema 2, .*: stage transform has to run again"):
+        open_artifact(tmp_path / "calibrated", "calibrated")
+    monkeypatch.setitem(VERSIONS, "calibrator_text", 3)
+    with pytest.raises(ArtifactError, match="stage fit, component text has to run again"):
+        open_artifact(tmp_path / "calibrator_text", "calibrator_text")
+
+
+def test_an_older_version_that_is_still_read_stays_what_it_is(tmp_path, monkeypatch):
+    """Two versions on, with a fact that each of them added: nothing is made again."""
+    made = make(tmp_path / "recipes")
+    monkeypatch.setitem(VERSIONS, "recipes", 4)
+    monkeypatch.setitem(UPGRADES, ("recipes", 2), lambda facts: {**facts, "three": 3})
+    monkeypatch.setitem(UPGRADES, ("recipes", 3), lambda facts: {**facts, "four": facts["three"]})
+    now = Plan(kind="recipes", section=PLAN.section, inputs=PLAN.inputs, seed=PLAN.seed)
+
+    found = finished(tmp_path / "recipes", now)
+
+    assert found is not None
+    assert found.manifest.facts == {"three": 3, "four": 3}
+    assert found.content_hash == made.content_hash, "what was made from it would be made again"
+    assert finished(tmp_path / "recipes", replace(now, seed=5)) is None
 
 
 def test_two_hashes_that_differ_are_both_shown(tmp_path):

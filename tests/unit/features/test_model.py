@@ -19,7 +19,8 @@ from tests.unit.training.tiny_data import origin, tiny_run
 def calibrated(image_features_of):
     plan = Plan(kind="calibrated", section={}, inputs={}, seed=0)
     facts = {"image_features_of": image_features_of}
-    return Artifact(Path("c"), Manifest(plan=plan, seje_ray_version="0", facts=facts))
+    manifest = Manifest(plan=plan, seje_ray_version="0", facts=facts)
+    return Artifact(Path("c"), manifest, manifest.content_hash)
 
 
 def test_a_frozen_backbone_needs_its_own_features_of_its_own_pixels():

@@ -22,7 +22,7 @@ def calibrated(tmp_path_factory):
     manifest = Manifest(
         plan=plan, seje_ray_version="0", shards=dict.fromkeys(names, ""), facts=facts
     )
-    return Artifact(folder, manifest)
+    return Artifact(folder, manifest, manifest.content_hash)
 
 
 def unit_rows(num, dim, seed):

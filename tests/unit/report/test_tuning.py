@@ -41,7 +41,8 @@ def page():
         for seed in (1, 2, 3)
     ]
     plan = Plan(kind="calibrated", section={}, inputs={}, seed=0)
-    calibrated = Artifact(Path("calibrated"), Manifest(plan=plan, seje_ray_version="0"))
+    manifest = Manifest(plan=plan, seje_ray_version="0")
+    calibrated = Artifact(Path("calibrated"), manifest, manifest.content_hash)
     best = with_settings(RUN, {"loss.margin": 0.25})
     return SearchPage("demo", RUN, best, space, trials, again, calibrated, is_made_up=True)
 
