@@ -5,13 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.unit.recipe1m.audit.faulty import encoded, picture, write_faulty
 
 from seje_ray.audit import audit
 from seje_ray.audit.advice import ADVICE, missing_pieces
 from seje_ray.audit.spool import Spool
 from seje_ray.audit.texts import recipe_keys
 from seje_ray.recipe1m.records import DataError, Recipe
+from tests.unit.audit.faulty import encoded, picture, write_faulty
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from tests.unit.recipe1m.audit.faulty import encoded, picture, recipe, write_faulty
 
 from seje_ray.cli.main import cli
+from tests.unit.audit.faulty import encoded, picture, recipe, write_faulty
 
 
 @pytest.fixture(scope="module")
