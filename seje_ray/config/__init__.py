@@ -1,5 +1,20 @@
-"""Run configuration: what a run is, with nothing of torch, Ray or click."""
+"""Run configuration: a frozen dataclass per section, with nothing of torch, Ray or click.
 
+A field's comment gives its meaning, unit and range; ``__post_init__`` checks the range. The
+defaults are the paper's settings; ``seje_ray/runs/*.yaml`` hold only what differs.
+"""
+
+from seje_ray.config.backbone import CATEGORIZER, BackboneConfig
+from seje_ray.config.calibrate import (
+    CalibrateConfig,
+    CategoryConfig,
+    ImageCategorizerConfig,
+    LineTaggerConfig,
+    SentenceEncoderConfig,
+    WordVectorConfig,
+)
+from seje_ray.config.data import DataConfig
+from seje_ray.config.evaluate import EvaluateConfig
 from seje_ray.config.load import (
     RECALIBRATED,
     load_run,
@@ -10,21 +25,9 @@ from seje_ray.config.load import (
     with_space,
 )
 from seje_ray.config.loss import LossConfig
-from seje_ray.config.sections import (
-    CATEGORIZER,
-    BackboneConfig,
-    CalibrateConfig,
-    CategoryConfig,
-    DataConfig,
-    EvaluateConfig,
-    ImageCategorizerConfig,
-    LineTaggerConfig,
-    ModelConfig,
-    RunConfig,
-    SentenceEncoderConfig,
-    TrainConfig,
-    WordVectorConfig,
-)
+from seje_ray.config.model import ModelConfig
+from seje_ray.config.run import RunConfig
+from seje_ray.config.train import TrainConfig
 from seje_ray.config.tune import Dimension, Scalar, TuneConfig
 
 __all__ = [

@@ -11,7 +11,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from seje_ray.config.sections import RunConfig
+from seje_ray.config.run import RunConfig
 from seje_ray.errors import ConfigError
 
 SEARCHABLE = ("loss.", "model.", "train.")

@@ -6,8 +6,14 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from seje_ray.config import load_run, named_run_file, run_from_json, run_to_dict
-from seje_ray.config.sections import LossConfig, RunConfig
+from seje_ray.config import (
+    LossConfig,
+    RunConfig,
+    load_run,
+    named_run_file,
+    run_from_json,
+    run_to_dict,
+)
 from seje_ray.errors import ConfigError
 
 

@@ -1,0 +1,31 @@
+"""An image network by name and the pixels it sees: part of ``model`` and of ``calibrate``."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pydantic import ConfigDict
+
+from seje_ray.config.rules import STRICT, require
+
+CATEGORIZER = "categorizer"  # as weights: those of the fitted image categorizer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackboneConfig:
+    """An image CNN or ViT by name, and the pixels it sees."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    name: str = "torchvision/resnet50"  # torchvision/NAME, timm/NAME, or NAME (torchvision first)
+    # null = random, "download", a local .safetensors file, or, for a frozen model.backbone that is
+    # the same network, "categorizer": the image categorizer's, once that is fitted
+    weights: str | None = None
+    resize: int = 256  # pixels, shorter side after decoding
+    crop: int = 224  # pixels, side of the square that the network sees
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            ("crop", self.crop >= 8, ">= 8"),
+            ("resize", self.resize >= self.crop, f">= crop ({self.crop})"),
+        )

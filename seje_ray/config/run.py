@@ -1,0 +1,70 @@
+"""The run file as one frozen dataclass, and the rules that span its sections."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from pydantic import ConfigDict
+
+from seje_ray.config.backbone import CATEGORIZER
+from seje_ray.config.calibrate import CalibrateConfig
+from seje_ray.config.data import DataConfig
+from seje_ray.config.evaluate import EvaluateConfig
+from seje_ray.config.loss import LossConfig
+from seje_ray.config.model import ModelConfig
+from seje_ray.config.rules import STRICT, require
+from seje_ray.config.train import TrainConfig
+from seje_ray.config.tune import TuneConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """One run: everything that decides its numbers."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    name: str = "seje"
+    seed: int = 0
+    data: DataConfig = field(default_factory=DataConfig)
+    calibrate: CalibrateConfig = field(default_factory=CalibrateConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    tune: TuneConfig = field(default_factory=TuneConfig)
+
+    def __post_init__(self) -> None:
+        own, categorizer = self.model.backbone, self.calibrate.image_categorizer
+        pixels = ("name", "resize", "crop")
+        is_same = all(getattr(own, k) == getattr(categorizer.backbone, k) for k in pixels)
+        if own.weights == CATEGORIZER and not (self.model.freeze_backbone and is_same):
+            raise ValueError(
+                "model.backbone.weights categorizer: expected model.freeze_backbone and the name, "
+                "resize and crop of calibrate.image_categorizer.backbone, found "
+                f"freeze_backbone {self.model.freeze_backbone} and "
+                f"{own.name}, {own.resize}, {own.crop}"
+            )
+        valid = self.name.translate(str.maketrans("", "", "-_.+")).isalnum()
+        require(
+            self,
+            ("name", valid and self.name[0] != ".", "letters, digits, '-', '_', '.' and '+'"),
+            ("seed", 0 <= self.seed < 2**31, "in [0, 2**31)"),
+        )
+        if self.model.recipe_encoder == "transformer":
+            require(
+                self.calibrate,
+                (
+                    "text_vectors",
+                    self.calibrate.text_vectors,
+                    "true where model.recipe_encoder is transformer: calibrate with --set "
+                    "calibrate.text_vectors=true --set calibrate.text_model=FOLDER_OR_HUB_NAME",
+                ),
+            )
+        if self.model.freeze_backbone:
+            require(
+                self.train,
+                (
+                    "micro_batch_size",
+                    self.train.micro_batch_size is None,
+                    "null where model.freeze_backbone is true",
+                ),
+            )

@@ -1,0 +1,88 @@
+"""The section ``train`` of a run file: length, batch and optimiser."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict
+
+from seje_ray.config.rules import STRICT, require
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """Length, batch and optimiser of the training."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    num_epochs: int = 720  # at most; early stopping ends it sooner
+    global_batch_size: int = 100  # pairs per step over all workers, so --workers changes no number
+    learning_rate: float = 1e-4  # of the heads
+    backbone_learning_rate: float | None = None  # of the image backbone; null = learning_rate
+    weight_decay: float = 0.0  # >= 0, decoupled (AdamW) where > 0
+    warmup_steps: int = 0  # linear, from 0 to the learning rate
+    schedule: Literal["plateau", "cosine"] = "plateau"  # drop without gain, or fall to 0 by the end
+    lr_drop_patience: int = 3  # epochs without gain before the learning rates drop
+    lr_drop_factor: float = 0.1  # in (0, 1)
+    stop_patience: int = 10  # further epochs without gain before training stops
+    # statistics of the image backbone: of the global batch, of each worker's rows, or those that
+    # its weights came with
+    batch_norm: Literal["global", "worker", "frozen"] = "global"
+    # the image backbone's turn: always; after freeze_epochs; alternately with the heads, which
+    # begin, each for freeze_epochs. Without meaning where model.freeze_backbone is true: the heads
+    # learn always
+    freeze_schedule: Literal["none", "warm", "alternate"] = "none"
+    freeze_epochs: int = 5  # unused where freeze_schedule is none
+    # pairs per worker and pass of the image backbone, which then needs less memory and a pass
+    # more; exact unless its BatchNorm takes statistics of the batch. null: all at once
+    micro_batch_size: int | None = None
+    compile: bool = False  # the model by torch.compile; the first steps take minutes
+    precision: Literal["bf16", "fp32"] = "bf16"  # autocast, where the device is CUDA
+    max_val_pairs: int = 10_000  # val pairs embedded after each epoch
+    shuffle_window: int = 32  # shards held in memory and shuffled together
+    # between checkpoints inside an epoch, of 2,384 steps on Recipe1M; null: only after each epoch
+    checkpoint_steps: int | None = 500
+    hang_minutes: float | None = 30.0  # without a finished step: stacks are written; null: never
+    # between pictures of the hardest val negatives in TensorBoard, besides the first and the last
+    # epoch's; null: none at all
+    picture_epochs: int | None = 10
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            ("num_epochs", self.num_epochs >= 1, ">= 1"),
+            ("global_batch_size", self.global_batch_size >= 2, ">= 2"),
+            ("learning_rate", self.learning_rate > 0, "> 0"),
+            (
+                "backbone_learning_rate",
+                self.backbone_learning_rate is None or self.backbone_learning_rate > 0,
+                "> 0 or null",
+            ),
+            ("weight_decay", self.weight_decay >= 0, ">= 0"),
+            ("warmup_steps", self.warmup_steps >= 0, ">= 0"),
+            ("lr_drop_patience", self.lr_drop_patience >= 1, ">= 1"),
+            ("lr_drop_factor", 0 < self.lr_drop_factor < 1, "in (0, 1)"),
+            ("stop_patience", self.stop_patience >= 1, ">= 1"),
+            ("freeze_epochs", self.freeze_epochs >= 1, ">= 1"),
+            (
+                "micro_batch_size",
+                self.micro_batch_size is None or self.micro_batch_size >= 1,
+                ">= 1 or null",
+            ),
+            ("max_val_pairs", self.max_val_pairs >= 2, ">= 2"),
+            ("shuffle_window", self.shuffle_window >= 1, ">= 1"),
+            (
+                "checkpoint_steps",
+                self.checkpoint_steps is None or self.checkpoint_steps >= 1,
+                ">= 1 or null",
+            ),
+            (
+                "hang_minutes",
+                self.hang_minutes is None or self.hang_minutes > 0,
+                "> 0 or null",
+            ),
+            (
+                "picture_epochs",
+                self.picture_epochs is None or self.picture_epochs >= 1,
+                ">= 1 or null",
+            ),
+        )
