@@ -1,6 +1,7 @@
 """From a run and a fitted calibrator to what computes the features of recipe texts."""
 
 from pathlib import Path
+from typing import assert_never
 
 import torch
 
@@ -9,9 +10,7 @@ from seje_ray.calibration.entities import Reexaminer
 from seje_ray.calibration.key_terms import ActionFinder, ContentWords, NoActions
 from seje_ray.calibration.line_tagger import LineTagger
 from seje_ray.calibration.parts_of_speech import PosActions
-from seje_ray.calibration.raters import Rater
-from seje_ray.calibration.raters.bert import BertRater
-from seje_ray.calibration.raters.textrank import TextRankRater
+from seje_ray.calibration.raters import rater_of
 from seje_ray.calibration.sentence_encoder import EncodedSentences, SentenceVectors
 from seje_ray.calibration.sentence_encoder.given import GivenSentences
 from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
@@ -32,7 +31,9 @@ def text_calibrator_of(
         word_vectors=WordVectors.load(calibrator / "word_vectors"),
         tagger=term_tagger_of(config, calibrator, text.reexaminer, device),
         actions=_actions_of(config),
-        rater=_rater_of(config, text, device),
+        rater=rater_of(
+            config.rater, text.tfidf, lambda: TextModel(str(config.text_model), device).encode
+        ),
         normalisation=config.key_term_vector,
     )
 
@@ -44,32 +45,36 @@ def term_tagger_of(
     device: torch.device | str = "cpu",
 ) -> TermTagger:
     """What gives the entities of ingredient lines."""
-    if config.tagger == "det_ingrs":
-        return DetIngrsTagger(reexaminer)
-    network = LineTagger.load(calibrator / "line_tagger").to(device)
-    return BilstmTagger(network, reexaminer, threshold=config.line_tagger.threshold)
+    match config.tagger:
+        case "det_ingrs":
+            return DetIngrsTagger(reexaminer)
+        case "bilstm":
+            network = LineTagger.load(calibrator / "line_tagger").to(device)
+            return BilstmTagger(network, reexaminer, threshold=config.line_tagger.threshold)
+    assert_never(config.tagger)
 
 
 def sentence_vectors_of(
     config: CalibrateConfig, calibrator: Path, device: torch.device | str = "cpu"
 ) -> SentenceVectors:
     """What gives f_sent: the fitted sentence encoder, or the vectors that a file gave."""
-    folder = calibrator / "sentence_encoder"
-    if config.sentence_encoder.backend == "file":
-        return GivenSentences.load(folder)
-    if config.sentence_encoder.backend == "transformer":
-        return EncodedSentences(TransformerEncoder.load(folder, device))
-    return EncodedSentences(SkipInstructions.load(folder).to(device))
+    folder, backend = calibrator / "sentence_encoder", config.sentence_encoder.backend
+    match backend:
+        case "skip_instructions":
+            return EncodedSentences(SkipInstructions.load(folder).to(device))
+        case "transformer":
+            return EncodedSentences(TransformerEncoder.load(folder, device))
+        case "file":
+            return GivenSentences.load(folder)
+    assert_never(backend)
 
 
 def _actions_of(config: CalibrateConfig) -> ActionFinder:
-    if config.actions == "pos":
-        return PosActions()
-    return ContentWords() if config.actions == "content_words" else NoActions()
-
-
-def _rater_of(config: CalibrateConfig, text: FittedText, device: torch.device | str) -> Rater:
-    if config.rater == "bert":
-        assert config.text_model is not None
-        return BertRater(TextModel(config.text_model, device).encode)
-    return TextRankRater() if config.rater == "textrank" else text.tfidf
+    match config.actions:
+        case "pos":
+            return PosActions()
+        case "content_words":
+            return ContentWords()
+        case "none":
+            return NoActions()
+    assert_never(config.actions)

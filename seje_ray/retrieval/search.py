@@ -1,6 +1,7 @@
 """Nearest neighbours of one query. Shapes: N gallery items, D dimensions."""
 
 import torch
+from torch import Tensor
 
 from seje_ray.retrieval.ranking import RetrievalError, Rows
 
@@ -8,7 +9,8 @@ from seje_ray.retrieval.ranking import RetrievalError, Rows
 def nearest(query: Rows, gallery: Rows, num_results: int) -> list[tuple[int, float]]:
     """Row numbers and similarities of the nearest gallery items, nearest first.
 
-    Equally near items come in row order.
+    Equally near items come in row order. The gallery is neither copied nor sorted: only what may
+    be among the nearest is summed exactly.
 
     Args:
         query: Unit vector, shape (D,).
@@ -30,8 +32,19 @@ def nearest(query: Rows, gallery: Rows, num_results: int) -> list[tuple[int, flo
         )
     if num_results < 1:
         raise ValueError(f"num_results must be >= 1, got {num_results}")
-    similarities = (rows.double() @ vector.double()).float()
-    if not similarities.isfinite().all():
+    rough = rows @ vector.to(rows.dtype)
+    if not rough.isfinite().all():
         raise RetrievalError("the query or an item of the gallery has a number that is not finite")
+    candidates = _possible(rough, num_results, rounding=len(vector) * torch.finfo(rough.dtype).eps)
+    # Summed in float64 and compared in float32, as ``true_match_ranks``: equal items tie exactly.
+    similarities = (rows[candidates].double() @ vector.double()).float()
     order = torch.argsort(similarities, descending=True, stable=True)[:num_results]
-    return [(int(row), float(similarities[row])) for row in order]
+    return [(int(candidates[n]), float(similarities[n])) for n in order]
+
+
+def _possible(rough: Tensor, num_results: int, *, rounding: float) -> Tensor:
+    """Rows, ascending, that may be among the nearest by similarities (N,) off by ``rounding``."""
+    if num_results >= len(rough):
+        return torch.arange(len(rough), device=rough.device)
+    last = torch.topk(rough, num_results).values[-1]
+    return torch.nonzero(rough >= last - 2 * rounding).squeeze(1)

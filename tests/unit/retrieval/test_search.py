@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seje_ray.retrieval.ranking import RetrievalError
 from seje_ray.retrieval.search import nearest
@@ -31,6 +33,23 @@ def test_duplicates_keep_row_order_in_any_gallery():
     gallery = row.repeat(101, 1)
 
     assert [found for found, _ in nearest(row[0], gallery, 101)] == list(range(101))
+
+
+@given(seed=st.integers(0, 2**16), num_results=st.integers(1, 70))
+def test_nearest_are_those_of_a_sorted_gallery(seed, num_results):
+    """Against all similarities in float64, with near ties and exact ones."""
+    generator = torch.Generator().manual_seed(seed)
+    centre = torch.randn(1, 24, generator=generator)
+    spread = 10.0 ** -torch.randint(0, 8, (60, 1), generator=generator)
+    rows = centre + spread * torch.randn(60, 24, generator=generator)
+    gallery = torch.nn.functional.normalize(torch.cat([rows, rows[:10]]))
+    query = torch.nn.functional.normalize(centre)[0]
+
+    found = nearest(query, gallery, num_results)
+
+    exact = (gallery.double() @ query.double()).float().tolist()
+    expected = sorted(range(70), key=lambda row: (-exact[row], row))[:num_results]
+    assert found == [(row, exact[row]) for row in expected]
 
 
 def test_numbers_that_are_not_finite_are_refused():
