@@ -1,7 +1,6 @@
 """Phase II on Ray Train: the pure loop of ``training`` in a group of DDP workers."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from seje_ray import __version__
 from seje_ray.artifact import Artifact, open_artifact, require_equal_hash, write_json
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
+from seje_ray.config.changes import decisive_settings, require_same_settings
 from seje_ray.errors import ArtifactError, SejeError
 from seje_ray.features.checkpoint import read_origin
 from seje_ray.features.model import require_features
@@ -145,33 +145,16 @@ def _require_same_run(folder: Path, run: RunConfig, calibrated: Artifact) -> Non
         f"seje-ray train --run ANOTHER_NAME` or delete {folder}, then `seje-ray train",
     )
     # Read as a run, so that settings it did not know yet have their defaults.
-    before, now = (
-        _decisive(run_to_dict(r)) for r in (run_from_json(json.dumps(known["run"]), str(path)), run)
-    )
-    changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-    if changed:
-        shown = ", ".join(f"{key}: {before.get(key)!r} -> {now.get(key)!r}" for key in changed)
-        raise ArtifactError(
-            f"{folder}: this run was started with other settings ({shown}); "
-            f"choose another name with --run"
-        )
+    before = run_from_json(json.dumps(known["run"]), str(path))
+    require_same_settings(folder, "run", _decisive(before), _decisive(run), "--run")
 
 
-def _decisive(run: Mapping[str, Any]) -> dict[str, Any]:
+def _decisive(run: RunConfig) -> dict[str, Any]:
     """Dotted settings that decide the numbers of a training."""
-    flat: dict[str, Any] = {"seed": run["seed"]}
     free: tuple[str, ...] = FREE_TO_CHANGE
-    if run["train"]["schedule"] == "cosine":
+    if run.train.schedule == "cosine":
         free = tuple(key for key in free if key != "train.num_epochs")
-    nested = [(section, run[section]) for section in ("model", "loss", "train")]
-    while nested:
-        prefix, values = nested.pop()
-        for key, value in values.items():
-            if isinstance(value, dict):
-                nested.append((f"{prefix}.{key}", value))
-            elif f"{prefix}.{key}" not in free:
-                flat[f"{prefix}.{key}"] = value
-    return flat
+    return decisive_settings(run, ("seed", "model", "loss", "train"), free)
 
 
 def _is_complete(known: TrainedRun, run: RunConfig) -> bool:

@@ -19,8 +19,15 @@ from seje_ray.artifact import (
     write_json,
     write_text,
 )
-from seje_ray.config import RECALIBRATED, RunConfig, run_to_dict, with_settings
-from seje_ray.errors import ArtifactError, ConfigError, SejeError
+from seje_ray.config import (
+    RECALIBRATED,
+    RunConfig,
+    run_from_json,
+    run_to_dict,
+    with_settings,
+)
+from seje_ray.config.changes import decisive_settings, require_same_settings
+from seje_ray.errors import ConfigError, SejeError
 from seje_ray.features.model import require_features
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.trial_resources import Allotment, allot
@@ -35,7 +42,8 @@ from seje_ray.tuning.trial_book import TrialBook
 from seje_ray.tuning.trials import Job, Trial, best_trial, write_trials_table
 
 MEASURED = ("val", "test")
-FREE_TO_CHANGE = ("num_trials", "num_seeds")  # of a search that goes on
+DECISIVE = ("seed", "model", "loss", "train", "tune")  # parts of the run
+FREE_TO_CHANGE = ("tune.num_trials", "tune.num_seeds")  # of a tuning that is resumed
 
 DataOf = Callable[[RunConfig], Artifact]  # the calibrated data of a run
 
@@ -82,12 +90,12 @@ def tune(
     space = space_of(run)
     _require_searchable(run, space, num_workers)
     folder = workspace / "tunes" / name
-    _require_same_search(folder, run, calibrated)
+    _require_same_tuning(folder, run, calibrated)
     config = run.tune
     with connected(num_workers * (max_concurrent or os.cpu_count() or 1), cluster, workspace):
         allotted = allot(num_workers, max_concurrent)
         book = TrialBook.open(folder / "trials", config.metric, config.mode)
-        write_json(folder / "search.json", _decisive(run, calibrated))
+        write_json(folder / "search.json", _stored(run, calibrated))
         click.echo(_announcement(run, num_points(run, space), allotted), file=sys.stderr)
         conduct = Conduct(
             num_points(run, space),
@@ -212,34 +220,26 @@ def _require_searchable(run: RunConfig, space: Space, num_workers: int) -> None:
         )
 
 
-def _decisive(run: RunConfig, calibrated: Artifact) -> dict[str, Any]:
-    """What decides the trials of a search."""
-    stored = run_to_dict(run)
-    tune_section = {k: v for k, v in stored["tune"].items() if k not in FREE_TO_CHANGE}
-    return {
-        "calibrated": calibrated.content_hash,
-        "seed": run.seed,
-        "tune": tune_section,
-        **{section: stored[section] for section in ("model", "loss", "train")},
-    }
+def _stored(run: RunConfig, calibrated: Artifact) -> dict[str, Any]:
+    """What ``search.json`` holds: everything that decides the trials of a tuning."""
+    sections = run_to_dict(run)
+    return {"calibrated": calibrated.content_hash, **{part: sections[part] for part in DECISIVE}}
 
 
-def _require_same_search(folder: Path, run: RunConfig, calibrated: Artifact) -> None:
+def _require_same_tuning(folder: Path, run: RunConfig, calibrated: Artifact) -> None:
     """Refuse to mix trials of other settings or other data under one name."""
     path = folder / "search.json"
     if not path.is_file() or not any((folder / "trials").glob("*/job.json")):
         return
-    known, now = json.loads(path.read_text(encoding="utf-8")), _decisive(run, calibrated)
+    known = json.loads(path.read_text(encoding="utf-8"))
     require_equal_hash(
         "calibrated artifact",
         folder,
-        known["calibrated"],
-        now["calibrated"],
+        known.pop("calibrated"),
+        calibrated.content_hash,
         f"seje-ray tune --name ANOTHER_NAME` or delete {folder}, then `seje-ray tune",
     )
-    changed = [key for key in now if known[key] != now[key]]
-    if changed:
-        raise ArtifactError(
-            f"{folder}: this search was started with other settings ({', '.join(changed)}); "
-            "choose another name with --name"
-        )
+    # Read as a run, so that settings it did not know yet have their defaults.
+    started = run_from_json(json.dumps(run_to_dict(run) | known), str(path))
+    before, now = (decisive_settings(r, DECISIVE, FREE_TO_CHANGE) for r in (started, run))
+    require_same_settings(folder, "tuning", before, now, "--name")
