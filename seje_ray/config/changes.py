@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from seje_ray.config.load import run_to_dict
-from seje_ray.config.sections import RunConfig
+from seje_ray.config.run import RunConfig
 from seje_ray.errors import ArtifactError
 
 
