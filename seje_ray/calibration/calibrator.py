@@ -71,7 +71,7 @@ def fit_text(
         lexicon_of: Collects the entities that are surely understood.
         given: Categories that are known; None to choose them from the titles.
         known_entities: Where entities are collected; None for ``train``. Anything else is
-            transductive (METHOD 1.2).
+            transductive (docs/method.md, rule 1.2).
         progress: Called with (done, total, text); a unit is a recipe read.
     """
     total = 2 * len(train) + (0 if known_entities is None else len(known_entities))

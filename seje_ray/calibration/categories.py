@@ -96,7 +96,7 @@ def fit_categories(
         min_members: None for ``scaled_min_members``.
         food101: Whether names of Food-101 are candidates.
 
-    Source: METHOD 3. Differs from im2recipe: val and test titles are not looked at.
+    Source: docs/method.md, rule 3.1. Differs from im2recipe: val and test titles are not looked at.
     """
     worded = [title_words(title) for title in titles]
     threshold = scaled_min_members(len(worded)) if min_members is None else min_members

@@ -35,7 +35,7 @@ class CategoryBackoff:
         min_vote: In (0, 1].
         facts: What is told of the fit.
 
-    Source: METHOD 3 c, d. The thresholds and the order are ours.
+    Source: docs/method.md, rule 3.2 (c), (d). The thresholds and the order are ours.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ def fit_category_backoff(
     Raises:
         ValueError: If a number is not finite, or ``rows`` can be read only once.
 
-    Source: METHOD 3 c; leave-one-out and its precision are ours.
+    Source: docs/method.md, rule 3.2 (c); leave-one-out and its precision are ours.
     """
     if not 0 < precision <= 1:
         raise ValueError(f"precision must be in (0, 1], got {precision}")

@@ -44,7 +44,7 @@ class EntityLexicon:
 
         Ties go to the more frequent entity, then to the alphabetically first.
 
-        Source: METHOD 1.2.
+        Source: docs/method.md, rule 1.2.
         """
         for length in range(min(self.max_words, len(tokens)), 0, -1):
             runs = (JOIN.join(tokens[i : i + length]) for i in range(len(tokens) - length + 1))
@@ -112,7 +112,7 @@ def tag_lines(recipe: RecipeText, reexaminer: Reexaminer) -> TaggedLines:
     built-in common ingredients beside those of the train partition; each line with an entity
     then counts as rescued.
 
-    Source: METHOD 1.1 and 1.2.
+    Source: docs/method.md, rules 1.1 and 1.2.
     """
     if recipe.entities is None:
         found = [reexaminer.match(line, with_common=True) for line in recipe.ingredients]

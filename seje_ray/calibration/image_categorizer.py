@@ -102,7 +102,7 @@ def category_word_vectors(names: Sequence[str], word_vectors: WordVectors) -> np
     A name of several words is the mean of its words; zeros where no word is known, and for
     background, which comes first.
 
-    Source: METHOD 2.
+    Source: docs/method.md, rule 2.2.
     """
     vectors = np.zeros((len(names), word_vectors.dim), np.float32)
     for row, name in zip(vectors[1:], names[1:], strict=True):
@@ -124,7 +124,7 @@ def image_category_vectors(
         category_vectors: (C, E) of ``category_word_vectors``.
         mode: ``hard`` takes the vector of the likeliest category, ``soft`` the expected vector.
 
-    Source: METHOD 2.
+    Source: docs/method.md, rule 2.2.
     """
     if mode == "hard":
         hard: np.ndarray = category_vectors[probabilities.argmax(axis=1)]
@@ -168,7 +168,7 @@ def fit_image_categorizer(
         state_folder: Where each finished epoch is kept; called again, training goes on there.
         progress: Called with (done, total, text); a unit is a batch.
 
-    Source: METHOD 2.
+    Source: docs/method.md, rule 2.1.
     """
     worker = worker or OneFitWorker()
     with torch.random.fork_rng(devices=[]):

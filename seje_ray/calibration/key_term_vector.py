@@ -33,7 +33,7 @@ def key_term_vector(
         The vector, (E,) float32, zeros where every term is missing or every score is 0; and the
         number of terms without a word vector, which carry no weight.
 
-    Source: METHOD 1.6.
+    Source: docs/method.md, rule 1.6.
     """
     vectors = [word_vectors.vector(term) for term in key_terms]
     known = [

@@ -52,7 +52,10 @@ def all_documents(corpus: Iterable[RecipeText], tagger: TermTagger) -> Iterator[
 
 
 class ActionFinder(Protocol):
-    """Finds the key terms besides entities: cooking actions and utensils (METHOD 1.3)."""
+    """Finds the key terms besides entities: cooking actions and utensils.
+
+    Source: docs/method.md, rule 1.3.
+    """
 
     def find(self, documents: Sequence[Document]) -> list[list[str]]:
         """Terms of each document, each once; they are tokens of the document.

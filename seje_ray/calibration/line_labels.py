@@ -103,7 +103,7 @@ def labelled_lines(
     The teacher is the recipe's detector where it has one, else the known entities with the
     built-in common ingredients.
 
-    Source: METHOD 1.1; [ours] as to the recipes without a detector.
+    Source: docs/method.md, rule 1.1; [ours] as to the recipes without a detector.
     """
     entities = recipe.entities or (None,) * len(recipe.ingredients)
     labelled = []

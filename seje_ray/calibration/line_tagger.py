@@ -49,7 +49,7 @@ class TaggedSpan:
     confidence: float  # in [0, 1], that every token is rightly marked or left; 0 without entity
 
     def is_understood(self, threshold: float) -> bool:
-        """The line's True/False flag of METHOD 1.1.
+        """The line's True/False flag of docs/method.md, rule 1.1.
 
         Args:
             threshold: In [0, 1]; least confidence.
@@ -66,7 +66,7 @@ class LineTagger(nn.Module):
     Args:
         hidden_dim: State of the LSTM in each direction.
 
-    Source: METHOD 1.1.
+    Source: docs/method.md, rule 1.1.
     """
 
     def __init__(self, hidden_dim: int) -> None:
@@ -175,7 +175,7 @@ def fit_line_tagger(
         state_folder: Where each finished epoch is kept; called again, training goes on there.
         progress: Called with (done, total, text); a unit is a recipe read.
 
-    Source: METHOD 1.1.
+    Source: docs/method.md, rule 1.1.
     """
     device = torch.device(device)
     with torch.random.fork_rng(devices=[]):

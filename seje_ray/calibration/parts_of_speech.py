@@ -37,7 +37,7 @@ class PosActions:
     Raises:
         PosTaggerError: If spaCy or the model is not installed.
 
-    Source: METHOD 1.3.
+    Source: docs/method.md, rule 1.3.
     """
 
     def __init__(self, model: str = PACKAGE) -> None:

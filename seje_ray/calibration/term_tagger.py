@@ -48,7 +48,7 @@ class BilstmTagger:
         reexaminer: Knows the entities of the train partition.
         threshold: In [0, 1]; a line marked with less confidence is flagged False.
 
-    Source: METHOD 1.1 and 1.2.
+    Source: docs/method.md, rules 1.1 and 1.2.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ def understood_entities(
         corpus: Recipes of the train partition, read once.
         threshold: In [0, 1]; least confidence of a line.
 
-    Source: METHOD 1.2.
+    Source: docs/method.md, rule 1.2.
     """
     counts: Counter[str] = Counter()
     recipes = iter(corpus)

@@ -55,7 +55,7 @@ class WordVectors:
         Args:
             term: A word, or words joined by ``_`` or spaces.
 
-        Source: METHOD 1.5.
+        Source: docs/method.md, rule 1.5.
         """
         parts = term.replace(JOIN, " ").split()
         row = self._rows.get(JOIN.join(parts))
@@ -150,7 +150,7 @@ def fit_word_vectors(
     Returns:
         The vectors, most frequent word first; none where no word occurs often enough.
 
-    Source: METHOD 1.5.
+    Source: docs/method.md, rule 1.5.
     """
     model = Word2Vec(
         vector_size=dim,

@@ -10,7 +10,7 @@ from seje_ray.config.rules import STRICT, require
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateConfig:
-    """The protocol of METHOD 6."""
+    """The protocol of docs/method.md, rule 6.5."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 

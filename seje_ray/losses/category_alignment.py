@@ -45,7 +45,7 @@ def category_alignment(
     Raises:
         ValueError: If shapes do not fit.
 
-    Source: METHOD 5, L_CA.
+    Source: docs/method.md, rule 5.4.
     """
     if image_logits.shape != recipe_logits.shape or len(image_logits) != len(category_ids):
         raise ValueError(

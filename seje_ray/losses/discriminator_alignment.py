@@ -1,7 +1,9 @@
 """Discriminator alignment: image and recipe embeddings become one distribution.
 
 The discriminator scores images (real) above recipes (fake); the recipe side is trained to get
-images' scores. Scores are unbounded. Letters: B pairs, D dimensions. Source: METHOD 5, L_DA.
+images' scores. Scores are unbounded. Letters: B pairs, D dimensions.
+
+Source: docs/method.md, rule 5.5.
 """
 
 from collections.abc import Callable
@@ -41,12 +43,12 @@ def wgan_discriminator_loss(
         images: Image embeddings, shape (B, D).
         recipes: Recipe embeddings, shape (B, D).
         mix: Share of the image in each point, in [0, 1], shape (B, 1).
-        penalty_weight: >= 0, METHOD has 10.
+        penalty_weight: >= 0; the paper has 10.
 
     Returns:
         Scalar tensor, unbounded, differentiable in the discriminator's parameters.
 
-    Source: METHOD 5, L_DA; Gulrajani et al. 2017 (arXiv:1704.00028).
+    Source: docs/method.md, rule 5.5; Gulrajani et al. 2017 (arXiv:1704.00028).
     """
     points = (mix * images + (1 - mix) * recipes).detach().requires_grad_(True)
     (slopes,) = torch.autograd.grad(discriminator(points).sum(), points, create_graph=True)

@@ -26,7 +26,7 @@ def same_category(pools: MiningPools, categories: Tensor, candidate_categories: 
     Raises:
         ValueError: If there are not B and M ids.
 
-    Source: METHOD 5, double negative sampling.
+    Source: docs/method.md, rule 5.3.
     """
     expected = (len(pools.own_columns), pools.num_candidates)
     if (len(categories), len(candidate_categories)) != expected:
@@ -52,7 +52,7 @@ def excluded_candidates(
     Raises:
         ValueError: If ``negatives`` is unknown.
 
-    Source: METHOD 5, double negative sampling.
+    Source: docs/method.md, rule 5.3.
     """
     if negatives not in ("instance", "category", "both"):
         raise ValueError(f"negatives must be instance, category or both, got {negatives!r}")

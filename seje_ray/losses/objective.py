@@ -38,7 +38,7 @@ def combine(
     Returns:
         The parts, unweighted, and ``total = L_TRI + lambda1 L_CA + lambda2 L_DA``.
 
-    Source: METHOD 5.
+    Source: docs/method.md, rule 5.1.
     """
     total = (
         retrieval

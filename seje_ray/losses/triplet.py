@@ -34,7 +34,7 @@ def soft_margin_triplet(
     Returns:
         Scalar tensor, >= 0.
 
-    Source: METHOD 5, L_TRI; Hermans et al. 2017 (arXiv:1703.07737).
+    Source: docs/method.md, rule 5.2; Hermans et al. 2017 (arXiv:1703.07737).
     """
     return F.softplus(scale * (positive_distances - negative_distances + margin)).mean()
 
@@ -83,7 +83,7 @@ def double_negative_triplet(
         ValueError: If shapes do not fit, ``M < 2``, ``negatives`` is unknown or the share is out of
             range.
 
-    Source: METHOD 5, L_TRI and double negative sampling.
+    Source: docs/method.md, rules 5.2 and 5.3.
     """
     pools = MiningPools.of(
         images,

@@ -10,7 +10,7 @@ class CategoryHead(nn.Module):
         embedding_dim: D.
         num_categories: C, background included.
 
-    Source: METHOD 4.
+    Source: docs/method.md, rule 4.3.
     """
 
     def __init__(self, embedding_dim: int, num_categories: int) -> None:

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-SLOPE = 0.2  # of LeakyReLU, METHOD 5
+SLOPE = 0.2  # of LeakyReLU: docs/method.md, rule 5.5
 
 
 class Discriminator(nn.Module):
@@ -11,7 +11,7 @@ class Discriminator(nn.Module):
     Args:
         embedding_dim: D.
 
-    Source: METHOD 5, L_DA.
+    Source: docs/method.md, rule 5.5.
     """
 
     def __init__(self, embedding_dim: int) -> None:

@@ -15,7 +15,7 @@ class ImageHead(nn.Module):
         embedding_dim: D.
         dropout: In [0, 1), before the linear layer.
 
-    Source: METHOD 4, image branch.
+    Source: docs/method.md, rule 4.1.
     """
 
     def __init__(

@@ -45,7 +45,7 @@ class JointEmbedding(nn.Module):
         category_head: From either embedding to category logits.
         logit_scale: Of a loss that classifies similarities, else None.
 
-    Source: METHOD 4.
+    Source: docs/method.md, rules 4.1 to 4.4.
     """
 
     def __init__(

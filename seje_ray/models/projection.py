@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-SLOPE = 0.02  # of LeakyReLU, METHOD 4
+SLOPE = 0.02  # of LeakyReLU: docs/method.md, rules 4.1 and 4.2
 MIN_NORM = 1e-6  # a shorter row is divided by this: a zero row stays zero
 
 
@@ -16,7 +16,7 @@ class Projection(nn.Module):
         embedding_dim: D.
         dropout: In [0, 1), of the features.
 
-    Source: METHOD 4.
+    Source: docs/method.md, rules 4.1 and 4.2.
     """
 
     def __init__(self, input_dim: int, embedding_dim: int, *, dropout: float) -> None:

@@ -20,7 +20,7 @@ class RecipeEncoder(nn.Module):
         lstm_dim: Of the LSTM's state.
         dropout: In [0, 1), before the last linear layer.
 
-    Source: METHOD 4, recipe branch.
+    Source: docs/method.md, rule 4.2.
     """
 
     def __init__(

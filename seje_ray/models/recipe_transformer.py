@@ -31,7 +31,7 @@ class RecipeTransformer(nn.Module):
     Source: Salvador et al. 2021 (H-T, arXiv:2103.13061), section 3.1: the second level of its
     hierarchical transformers, and the parts joined by concatenation. Its first level, over the
     words of a line, is the sentence-transformer here. BatchNorm and LeakyReLU before the unit
-    rows are SEJE's (METHOD 4).
+    rows are SEJE's (docs/method.md, rule 4.2).
     """
 
     def __init__(

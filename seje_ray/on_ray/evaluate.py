@@ -30,7 +30,7 @@ def evaluate_run(
     gallery_sizes: tuple[int, ...],
     cluster: Cluster = EMBEDDED,
 ) -> EvaluatedRun:
-    """Embed ``partition`` with a training's best checkpoint and measure it by METHOD 6.
+    """Embed ``partition`` with a training's best checkpoint and measure the embeddings.
 
     Args:
         trained: The training.
@@ -41,6 +41,8 @@ def evaluate_run(
 
     Raises:
         ArtifactError: If the data is missing or not what the run was trained on.
+
+    Source: docs/method.md, rule 6.5.
     """
     run, _ = read_origin(trained.best_checkpoint)
     embedded = embed_partition(trained, workspace, partition, cluster)

@@ -125,7 +125,7 @@ def decode(jpeg: bytes) -> Image.Image:
 def eval_crop(jpeg: bytes, *, resize: int, crop: int) -> np.ndarray:
     """Centre crop (crop, crop, 3) uint8 after scaling the shorter side to ``resize`` pixels.
 
-    Source: METHOD 6.
+    Source: docs/method.md, rule 6.3.
     """
     offset = (resize - crop) / 2
     return _crop(jpeg, resize, crop, offset, offset)
@@ -138,7 +138,7 @@ def train_crop(
 
     The shorter side is scaled to ``resize`` pixels first.
 
-    Source: METHOD 6.
+    Source: docs/method.md, rule 6.3.
     """
     left, top = (int(n) for n in generator.integers(0, resize - crop + 1, size=2))
     cropped = _crop(jpeg, resize, crop, left, top)

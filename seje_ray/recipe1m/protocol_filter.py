@@ -23,7 +23,7 @@ def protocol_rejection(recipe: Recipe) -> ProtocolRejection | None:
     entities, or ingredient lines where the source has no entities. Recipes without photos are
     kept here, since text features are fitted on them.
 
-    Source: METHOD 6.
+    Source: docs/method.md, rule 6.4.
     """
     num_ingredients = len(without_blanks(recipe.ingredients))
     if recipe.entities is not None:

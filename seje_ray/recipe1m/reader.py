@@ -38,7 +38,7 @@ class Recipe1M:
             folder: Holds layer1.json; optional are layer2+.json or layer2.json, det_ingrs.json,
                 remove1M.txt and images/.
             removed: How remove1M.txt is read: not at all, as im2recipe does (its first line is
-                missed), or whole (METHOD 6).
+                missed), or whole (docs/method.md, rule 6.4).
 
         Raises:
             DataError: If there is no layer1.json.

@@ -70,7 +70,7 @@ def ingredient_tokens(line: str) -> list[str]:
     A word such as "cloves" is a unit only after a quantity; it stays where nothing else would.
     Where all words stand in parentheses these count.
 
-    Source: METHOD 1.2.
+    Source: docs/method.md, rule 1.2.
     """
     bare = line
     while (shorter := _PARENTHESES.sub(" ", bare)) != bare:

@@ -42,13 +42,15 @@ class GalleryLines:
 def evaluate(
     embeddings: Embeddings, *, gallery_sizes: Sequence[int], num_repeats: int, seed: int
 ) -> list[GalleryLines]:
-    """Rank the galleries of METHOD 6 with the model and with its three controls.
+    """Rank random galleries with the model and with its three controls.
 
     Args:
         embeddings: One partition's pairs.
         gallery_sizes: Pairs per gallery; sizes above the partition are cut to it.
         num_repeats: Galleries drawn per size.
         seed: Of the draws.
+
+    Source: docs/method.md, rule 6.5.
     """
     sizes = sorted({min(size, len(embeddings.ids)) for size in gallery_sizes})
     return [_lines(embeddings, size, num_repeats, seed) for size in sizes]

@@ -4,7 +4,7 @@ import torch
 
 from seje_ray.retrieval.ranking import Ranks
 
-RECALL_AT = (1, 5, 10)  # K of METHOD 6
+RECALL_AT = (1, 5, 10)  # K of docs/method.md, rule 6.5
 
 
 def median_rank(ranks: Ranks) -> float:

@@ -1,6 +1,6 @@
-"""The evaluation protocol: galleries drawn at random, both directions. METHOD 6.
+"""The evaluation protocol: galleries drawn at random, both directions.
 
-Letters: N pairs, D dimensions.
+Source: docs/method.md, rule 6.5. Letters: N pairs, D dimensions.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -56,7 +56,7 @@ def evaluate_retrieval(
         RetrievalError: If there is no pair, or an embedding is not finite.
         ValueError: If shapes do not fit, or ids repeat.
 
-    Source: METHOD 6.
+    Source: docs/method.md, rule 6.5.
     """
     images, recipes = torch.as_tensor(image_embeddings), torch.as_tensor(recipe_embeddings)
     if images.shape != recipes.shape or len(images) != len(ids):
@@ -127,7 +127,7 @@ def draw_galleries(
 def selection_score(result: RetrievalResult) -> float:
     """What checkpoints are chosen by, in [0, 2.4]: R@1 + 0.8 R@5 + 0.6 R@10, both directions' mean.
 
-    Source: METHOD 6; the authors take image to recipe alone.
+    Source: docs/method.md, rule 6.2; the authors take image to recipe alone.
     """
     means = result.means()
     weights = {"recall_at_1": 1.0, "recall_at_5": 0.8, "recall_at_10": 0.6}

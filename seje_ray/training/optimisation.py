@@ -41,7 +41,7 @@ def model_optimizer(model: JointEmbedding, run: RunConfig) -> Optimizer:
 
 
 def discriminator_optimizer(discriminator: Discriminator, config: LossConfig) -> Optimizer:
-    """Adam as METHOD 5 has it."""
+    """Adam with the settings of docs/method.md, rule 6.1."""
     return torch.optim.Adam(
         discriminator.parameters(),
         lr=config.discriminator_learning_rate,

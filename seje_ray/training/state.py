@@ -28,7 +28,7 @@ class Progress:
     num_epochs: int = 0  # finished ones
     step: int = 0  # finished steps of the epoch after these; 0 between epochs
     sums: dict[str, float] = field(default_factory=dict)  # of that epoch's metrics, over its steps
-    best_score: float = -1.0  # selection score, METHOD 6
+    best_score: float = -1.0  # selection score: docs/method.md, rule 6.2
     best_epoch: int = 0
     epochs_without_gain: int = 0
     lr_dropped: bool = False
@@ -44,7 +44,9 @@ class Progress:
 
         After ``drop_patience`` epochs without gain the rates drop once; after ``stop_patience``
         more without gain training stops. Where ``drop_patience`` is None nothing drops, and
-        training stops after ``stop_patience`` epochs without gain. Source: METHOD 6.
+        training stops after ``stop_patience`` epochs without gain.
+
+        Source: docs/method.md, rule 6.1.
         """
         self.num_epochs += 1
         if score > self.best_score:

@@ -58,7 +58,7 @@ def objective(
         config: Kind, weights and constants.
         seed: Of this step, the same on all workers; for a kind that draws.
 
-    Source: METHOD 5, ``L = L_TRI + lambda1 L_CA + lambda2 L_DA``.
+    Source: docs/method.md, rule 5.1, ``L = L_TRI + lambda1 L_CA + lambda2 L_DA``.
     """
     images, recipes = output.image_embeddings, output.recipe_embeddings
     pairs = GlobalPairs(

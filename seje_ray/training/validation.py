@@ -14,7 +14,7 @@ from seje_ray.training.forward import embed
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.worker import Process
 
-VAL_GALLERY_SIZE = 1000  # pairs; METHOD 6 selects on 10 x 1k
+VAL_GALLERY_SIZE = 1000  # pairs; docs/method.md, rule 6.2
 VAL_NUM_REPEATS = 10
 
 
@@ -78,7 +78,10 @@ def val_metrics(
 
 
 def retrieval_metrics(pairs: ValEmbeddings, seed: int) -> dict[str, float]:
-    """Retrieval in both directions, and the score that training selects by. Source: METHOD 6."""
+    """Retrieval in both directions, and the score that training selects by.
+
+    Source: docs/method.md, rule 6.2.
+    """
     result = evaluate_retrieval(
         [f"{n:09d}" for n in range(len(pairs.images))],
         pairs.images,

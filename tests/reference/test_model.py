@@ -1,4 +1,7 @@
-"""Both branches against METHOD 4 written out in NumPy, one recipe and one step at a time."""
+"""Both branches against docs/method.md, rules 4.1 to 4.4, in NumPy.
+
+One recipe and one step at a time.
+"""
 
 import numpy as np
 import torch

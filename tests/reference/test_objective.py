@@ -1,4 +1,7 @@
-"""The objective against slow twins: plain loops over METHOD 5's formulas, value and gradient."""
+"""The objective against slow twins: value and gradient.
+
+The twins are plain loops over the formulas of docs/method.md, rules 5.1 to 5.5.
+"""
 
 import math
 

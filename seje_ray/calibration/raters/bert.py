@@ -16,7 +16,7 @@ class BertRater:
     Args:
         encode: Gives unit vectors, such as ``TextModel.encode``.
 
-    Source: METHOD 1.4; KeyBERT's reading of the paper's "bert".
+    Source: docs/method.md, rule 1.4; KeyBERT's reading of the paper's "bert".
     """
 
     def __init__(self, encode: Encode) -> None:

@@ -15,7 +15,7 @@ class TextRankRater:
     text. A term without a neighbour, such as one that only the ingredient list has, keeps the
     share ``(1 - damping) / K`` that everyone has.
 
-    Source: METHOD 1.4; Mihalcea and Tarau 2004.
+    Source: docs/method.md, rule 1.4; Mihalcea and Tarau 2004.
     """
 
     window: int = 5  # tokens, >= 2

@@ -17,7 +17,7 @@ class TfidfRater:
     The idf of a term in ``df`` of ``n`` train recipes is ``ln((1 + n) / (1 + df)) + 1``; the
     term frequency is its count in the recipe, at least 1. Scores are not normalised.
 
-    Source: METHOD 1.4; as scikit-learn's ``TfidfVectorizer(norm=None)``.
+    Source: docs/method.md, rule 1.4; as scikit-learn's ``TfidfVectorizer(norm=None)``.
     """
 
     num_recipes: int

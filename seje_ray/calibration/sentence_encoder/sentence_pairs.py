@@ -67,7 +67,7 @@ def pair_batches(
     Yields:
         How many recipes are read so far, and the next batches.
 
-    Source: METHOD 1.7.
+    Source: docs/method.md, rule 1.7.
     """
     pairs: list[tuple[list[int], list[int]]] = []
     num_recipes = 0

@@ -37,7 +37,7 @@ class SkipInstructions(nn.Module):
         vocabulary: V words.
         dim: Dimensions of a sentence vector.
 
-    Source: METHOD 1.7.
+    Source: docs/method.md, rule 1.7.
     """
 
     def __init__(self, vocabulary: Vocabulary, dim: int) -> None:
@@ -162,7 +162,7 @@ def fit_skip_instructions(
         state_folder: Where each finished epoch is kept; called again, training goes on there.
         progress: Called with (done, total, text); a unit is a recipe read.
 
-    Source: METHOD 1.7.
+    Source: docs/method.md, rule 1.7.
     """
     worker = worker or OneFitWorker()
     vocabulary = Vocabulary.fit(corpus, vocabulary_size)

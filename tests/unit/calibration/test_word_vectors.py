@@ -34,7 +34,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others():
 
 
 def test_vectors_are_those_of_skip_gram_with_hierarchical_softmax():
-    """The library's own call, every setting of METHOD 1.5 written out."""
+    """The library's own call, every setting of docs/method.md, rule 1.5, written out."""
     texts = texts_of_two_dishes()
     twin = Word2Vec(
         texts, sg=1, hs=1, negative=0, vector_size=8, window=3, epochs=2, min_count=2, seed=1,

@@ -24,7 +24,7 @@ def written(tmp_path, text):
 
 
 def test_an_empty_file_is_the_papers_run(tmp_path):
-    """Defaults are METHOD's settings."""
+    """Defaults are the paper's settings."""
     run = load_run(written(tmp_path, ""))
 
     assert run == RunConfig()
