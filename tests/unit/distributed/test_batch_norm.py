@@ -1,12 +1,8 @@
-"""Workers with four rows, one and none: run as a script, this file is one of them."""
-
-import sys
-from datetime import timedelta
+"""Workers with four rows, one and none."""
 
 import pytest
 import timm
 import torch
-import torch.distributed as dist
 
 from seje_ray.distributed.batch_norm import (
     GlobalBatchNorm,
@@ -58,9 +54,9 @@ def steps(norm, shape, own):
     return result
 
 
-def on_worker(rank):
-    start = sum(SIZES[:rank])
-    own = slice(start, start + SIZES[rank])
+def on_worker(member):
+    start = sum(SIZES[: member.rank])
+    own = slice(start, start + SIZES[member.rank])
     return {
         f"{shape} {momentum}": steps(
             use_global_batch_norm(torch.nn.Sequential(layer(MOMENTA[momentum])))[0],
@@ -74,7 +70,7 @@ def on_worker(rank):
 
 @pytest.fixture(scope="module")
 def saved(on_workers):
-    return on_workers(__file__, len(SIZES))
+    return on_workers(on_worker, len(SIZES))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -191,12 +187,3 @@ def test_timms_layer_keeps_its_activation_and_the_names_of_its_state():
 def test_a_vector_is_refused():
     with pytest.raises(ValueError, match=r"expected \(B, C, ...\), got \(3,\)"):
         GlobalBatchNorm(3)(torch.ones(3))
-
-
-if __name__ == "__main__":
-    rank, world_size, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    dist.init_process_group(
-        "gloo", f"file://{folder}/sync", timedelta(seconds=60), world_size, rank
-    )
-    torch.save(on_worker(rank), f"{folder}/{rank}.pt")
-    dist.destroy_process_group()

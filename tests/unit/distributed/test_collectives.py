@@ -1,11 +1,7 @@
-"""Three workers with different rows: run as a script, this file is one of them."""
-
-import sys
-from datetime import timedelta
+"""Three workers with different rows."""
 
 import pytest
 import torch
-import torch.distributed as dist
 
 from seje_ray.distributed.collectives import (
     average_gradients,
@@ -29,7 +25,8 @@ def pair_loss(own, everyone, own_weights):
     return (torch.tanh(own @ everyone.T).sum(1) * own_weights.sum(1)).mean()
 
 
-def on_worker(rank):
+def on_worker(member):
+    rank = member.rank
     start = sum(SIZES[:rank])
     own = slice(start, start + SIZES[rank])
     rows, weights = rows_and_weights()
@@ -64,7 +61,7 @@ def on_worker(rank):
 
 @pytest.fixture(scope="module")
 def saved(on_workers):
-    return on_workers(__file__, len(SIZES))
+    return on_workers(on_worker, len(SIZES))
 
 
 def test_every_worker_sees_all_rows_in_rank_order(saved):
@@ -130,12 +127,3 @@ def test_sizes_that_do_not_fit_are_refused():
 )
 def test_rows_are_split_as_equally_as_they_can_be(total, parts, sizes):
     assert split_sizes(total, parts) == sizes
-
-
-if __name__ == "__main__":
-    rank, world_size, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    dist.init_process_group(
-        "gloo", f"file://{folder}/sync", timedelta(seconds=60), world_size, rank
-    )
-    torch.save(on_worker(rank), f"{folder}/{rank}.pt")
-    dist.destroy_process_group()

@@ -1,10 +1,7 @@
-"""Networks of the calibrator on workers: run as a script, this file is one of them."""
+"""Networks of the calibrator on workers."""
 
 import functools
-import sys
-from datetime import timedelta
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -188,10 +185,20 @@ def step_of_nan(worker):
     return {"step": torch.tensor(steps[-1])}
 
 
+def on_worker(member):
+    worker = GlooFitWorker()
+    saved = {"sentence encoder": sentence_encoder(worker), "nan": step_of_nan(worker)}
+    for freeze in (False, True):
+        state = member.folder / f"state {freeze}"
+        saved[f"categorizer {freeze}"] = image_categorizer(worker, freeze_backbone=freeze)
+        saved[f"resumed {freeze}"] = image_categorizer(worker, freeze_backbone=freeze, folder=state)
+    return saved
+
+
 @pytest.fixture(scope="module")
 def of_workers(on_workers):
     """What each of W workers saved."""
-    return functools.cache(functools.partial(on_workers, __file__))
+    return functools.cache(functools.partial(on_workers, on_worker))
 
 
 def test_three_workers_fit_the_sentence_encoder_that_one_fits(of_workers):
@@ -272,18 +279,3 @@ def test_every_row_is_computed_by_one_worker(num_rows):
         covered += list(range(num_rows)[rows]) if is_own else []
 
     assert covered == list(range(num_rows))
-
-
-if __name__ == "__main__":
-    rank, world_size, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    dist.init_process_group(
-        "gloo", f"file://{folder}/sync", timedelta(seconds=60), world_size, rank
-    )
-    worker = GlooFitWorker()
-    saved = {"sentence encoder": sentence_encoder(worker), "nan": step_of_nan(worker)}
-    for freeze in (False, True):
-        saved[f"categorizer {freeze}"] = image_categorizer(worker, freeze_backbone=freeze)
-        state = Path(folder) / f"state {freeze}"
-        saved[f"resumed {freeze}"] = image_categorizer(worker, freeze_backbone=freeze, folder=state)
-    torch.save(saved, f"{folder}/{rank}.pt")
-    dist.destroy_process_group()

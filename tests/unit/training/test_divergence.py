@@ -1,14 +1,11 @@
-"""Three workers of which one diverges: run as a script, this file is one of them."""
+"""Three workers of which one diverges."""
 
 import json
 import math
-import sys
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
 
 from seje_ray.training.divergence import DivergedError, require_finite
 from seje_ray.training.pairs import PairBatch
@@ -24,18 +21,18 @@ def batch_of(rank, sizes):
     return PairBatch(ids, none, none, none, none, none, none, sizes)
 
 
-def on_worker(rank, folder):
-    worker = LocalWorker(Path(folder))
-    worker.rank, worker.world_size = rank, len(SIZES)
+def on_worker(member):
+    worker = LocalWorker(member.folder)
+    worker.rank, worker.world_size = member.rank, member.world_size
     try:
-        require_finite(METRICS, batch_of(rank, SIZES), worker, epoch=2, step=5)
+        require_finite(METRICS, batch_of(member.rank, SIZES), worker, epoch=2, step=5)
     except DivergedError as error:
         return {"error": str(error)}
 
 
 @pytest.fixture(scope="module")
 def saved(on_workers):
-    return on_workers(__file__, len(SIZES))
+    return on_workers(on_worker, len(SIZES))
 
 
 def test_all_workers_stop_and_the_file_holds_the_rows_of_each(saved):
@@ -63,12 +60,3 @@ def test_any_part_that_is_not_finite_raises(tmp_path, value):
     with pytest.raises(DivergedError, match=message):
         require_finite({"loss": 3.0, "retrieval": value}, batch, worker, epoch=1, step=9)
     assert json.loads((tmp_path / "diverged.json").read_text())["ids"] == [list("abcdef")]
-
-
-if __name__ == "__main__":
-    rank, world_size, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    dist.init_process_group(
-        "gloo", f"file://{folder}/sync", timedelta(seconds=60), world_size, rank
-    )
-    torch.save(on_worker(rank, folder), f"{folder}/{rank}.pt")
-    dist.destroy_process_group()

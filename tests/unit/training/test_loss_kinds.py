@@ -1,11 +1,7 @@
-"""Every ``loss.kind`` on two and on three workers: run as a script, this file is one of them."""
-
-import sys
-from datetime import timedelta
+"""Every ``loss.kind`` on two and on three workers."""
 
 import pytest
 import torch
-import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -114,7 +110,7 @@ def train(rank, sizes, config, num_steps=2):
 
 @pytest.fixture(scope="module")
 def saved(on_workers):
-    return {number: on_workers(__file__, number) for number in SIZES if number > 1}
+    return {number: on_workers(on_worker, number) for number in SIZES if number > 1}
 
 
 @pytest.mark.parametrize(
@@ -165,17 +161,8 @@ def test_nan_embedding_never_gives_a_finite_total(side, kind, pool):
     assert parts.total.isnan()
 
 
-def on_worker(rank, num_workers):
+def on_worker(member):
     return {
-        f"{kind} {pool}": train(rank, SIZES[num_workers], CONFIGS[kind, pool])
-        for kind, pool in configs_of(num_workers)
+        f"{kind} {pool}": train(member.rank, SIZES[member.world_size], CONFIGS[kind, pool])
+        for kind, pool in configs_of(member.world_size)
     }
-
-
-if __name__ == "__main__":
-    rank, world_size, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    dist.init_process_group(
-        "gloo", f"file://{folder}/sync", timedelta(seconds=60), world_size, rank
-    )
-    torch.save(on_worker(rank, world_size), f"{folder}/{rank}.pt")
-    dist.destroy_process_group()

@@ -1,10 +1,7 @@
-"""The backbone in micro-batches; two workers: run as a script, this file is one of them."""
+"""The backbone in micro-batches; two workers."""
 
 import json
-import sys
 from dataclasses import replace
-from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import torch
@@ -73,8 +70,9 @@ def steps(folder, run, worker):
     return result | {f"state {name}": value for name, value in model.state_dict().items()}
 
 
-def on_worker(rank, folder):
-    if rank == 0:
+def on_worker(member):
+    folder = member.folder
+    if member.rank == 0:
         write_shards(folder, "train", [18])
     dist.barrier()
     return {
@@ -90,7 +88,7 @@ def on_worker(rank, folder):
 
 @pytest.fixture(scope="module")
 def saved(on_workers):
-    return on_workers(__file__, NUM_WORKERS)
+    return on_workers(on_worker, NUM_WORKERS)
 
 
 @pytest.fixture(scope="module")
@@ -219,12 +217,3 @@ def test_a_frozen_backbone_has_one_pass_and_no_gradient():
 
     assert not features.requires_grad
     assert all(parameter.grad is None for parameter in backbone.parameters())
-
-
-if __name__ == "__main__":
-    rank, world_size, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    dist.init_process_group(
-        "gloo", f"file://{folder}/sync", timedelta(seconds=60), world_size, rank
-    )
-    torch.save(on_worker(rank, Path(folder)), f"{folder}/{rank}.pt")
-    dist.destroy_process_group()

@@ -1,11 +1,7 @@
-"""The whole loop on three workers: run as a script, this file is one of them.
+"""The whole loop on three workers.
 
 With three, the order of a sum shows: (a + b) + c is not a + (b + c) in float32.
 """
-
-import sys
-from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import torch
@@ -34,12 +30,13 @@ def loaders_of(folder, rank):
     return Loaders(of("train"), of("val"))
 
 
-def on_worker(rank, folder):
-    if rank == 0:
+def on_worker(member):
+    folder = member.folder
+    if member.rank == 0:
         write_shards(folder, "train", [30, 34])
         write_shards(folder, "val", [20])
     dist.barrier()
-    loaders, result = loaders_of(folder, rank), {}
+    loaders, result = loaders_of(folder, member.rank), {}
     run = tiny_run(num_epochs=NUM_EPOCHS, checkpoint_steps=1)
 
     def fit(name, num_checkpoints=None):
@@ -64,7 +61,7 @@ def on_worker(rank, folder):
 
 @pytest.fixture(scope="module")
 def saved(on_workers):
-    return on_workers(__file__, NUM_WORKERS)
+    return on_workers(on_worker, NUM_WORKERS)
 
 
 def test_going_on_inside_an_epoch_equals_never_having_stopped_bitwise(saved):
@@ -81,12 +78,3 @@ def test_going_on_inside_an_epoch_equals_never_having_stopped_bitwise(saved):
             else:
                 assert torch.equal(whole, parts), name
                 assert torch.equal(whole, first[f"whole {name}"]), name
-
-
-if __name__ == "__main__":
-    rank, world_size, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    dist.init_process_group(
-        "gloo", f"file://{folder}/sync", timedelta(seconds=60), world_size, rank
-    )
-    torch.save(on_worker(rank, Path(folder)), f"{folder}/{rank}.pt")
-    dist.destroy_process_group()

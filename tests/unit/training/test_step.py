@@ -1,11 +1,7 @@
-"""One step of the whole objective on four workers: run as a script, this file is one of them."""
-
-import sys
-from datetime import timedelta
+"""One step of the whole objective on four workers."""
 
 import pytest
 import torch
-import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from seje_ray.config import LossConfig
@@ -131,15 +127,16 @@ def train(rank, sizes, config, encoder="lstm"):
     return result
 
 
-def on_worker(rank):
+def on_worker(member):
     return {
-        f"{kind} {encoder}": train(rank, SIZES, CONFIGS[kind], encoder) for kind, encoder in KINDS
+        f"{kind} {encoder}": train(member.rank, SIZES, CONFIGS[kind], encoder)
+        for kind, encoder in KINDS
     }
 
 
 @pytest.fixture(scope="module")
 def saved(on_workers):
-    return on_workers(__file__, len(SIZES))
+    return on_workers(on_worker, len(SIZES))
 
 
 @pytest.mark.parametrize(("kind", "encoder"), KINDS)
@@ -241,12 +238,3 @@ def test_nan_embedding_never_gives_a_finite_total(side):
     )
 
     assert parts.total.isnan()
-
-
-if __name__ == "__main__":
-    rank, world_size, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    dist.init_process_group(
-        "gloo", f"file://{folder}/sync", timedelta(seconds=60), world_size, rank
-    )
-    torch.save(on_worker(rank), f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
