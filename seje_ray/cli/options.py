@@ -37,7 +37,7 @@ def run_options(function: Function) -> Function:
         "overrides",
         multiple=True,
         metavar="KEY=VALUE",
-        help="Change one setting, e.g. loss.margin=0.3; may be repeated.",
+        help="Change one setting, e.g. loss.soft_margin.margin=0.3; may be repeated.",
     )(function)
     return click.option(
         "--config",

@@ -7,7 +7,9 @@ import click
 from seje_ray.cli.options import read_run, run_options, workspace_option
 
 
-@click.command("show-run", epilog="Example: seje-ray show-run --config seje --set loss.margin=0.3")
+@click.command(
+    "show-run", epilog="Example: seje-ray show-run --config seje --set loss.soft_margin.margin=0.3"
+)
 @workspace_option
 @run_options
 def command(workspace: Path, config: str | None, overrides: tuple[str, ...]) -> None:

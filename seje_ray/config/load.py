@@ -11,6 +11,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from seje_ray.config.renamed import present_name, with_present_names
 from seje_ray.config.run import RunConfig
 from seje_ray.errors import ConfigError
 
@@ -52,12 +53,13 @@ def load_run(
         ConfigError: Naming the file and every wrong key at once.
     """
     expected = "a run file is a mapping of sections"
-    raw = _read(path, expected)
+    raw = with_present_names(_read(path, expected))
     base = raw.pop(BASE, None)
     if base is not None:
         if base != WORKSPACE:
             raise ConfigError(f"{path}: {BASE} must be {WORKSPACE}, got {base!r}")
-        raw = _laid_over(_read(workspace_run or named_run_file(DEFAULT_BASE), expected), raw)
+        below = _read(workspace_run or named_run_file(DEFAULT_BASE), expected)
+        raw = _laid_over(with_present_names(below), raw)
     overrides = tuple(overrides)
     for override in overrides:
         _apply(raw, override)
@@ -139,7 +141,7 @@ def _read(path: Path, expected: str) -> dict[str, Any]:
 
 
 def _check(raw: dict[str, Any], source: str) -> RunConfig:
-    run = _validated(raw, source)
+    run = _validated(with_present_names(raw), source)
     faults = _space_faults(run)
     if faults:
         raise ConfigError(f"{source}: not a valid search space: {'; '.join(faults)}")
@@ -207,12 +209,12 @@ def _changed(raw: dict[str, Any], dotted: str, value: object) -> dict[str, Any]:
 
 
 def _set(raw: dict[str, Any], dotted: str, value: object) -> None:
-    """Set one dotted key of ``raw`` in place.
+    """Set one dotted key of ``raw`` in place, under its present name.
 
     Raises:
         ConfigError: If the name goes through a value.
     """
-    *sections, key = dotted.split(".")
+    *sections, key = present_name(dotted).split(".")
     node = raw
     for section in sections:
         if node.get(section) is None:
@@ -235,7 +237,9 @@ def _apply(raw: dict[str, Any], override: str) -> None:
     """Set one dotted key of ``raw`` in place."""
     dotted, separator, value = override.partition("=")
     if not separator or not dotted:
-        raise ConfigError(f"override {override!r} is not KEY=VALUE, e.g. loss.margin=0.3")
+        raise ConfigError(
+            f"override {override!r} is not KEY=VALUE, e.g. loss.soft_margin.margin=0.3"
+        )
     try:
         read = yaml.load(value, _Loader)
     except yaml.YAMLError as error:

@@ -20,6 +20,23 @@ LossKind = Literal[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SoftMarginConfig:
+    """Constants of kind ``soft_margin``; the defaults are SEJE's."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    scale: float = 16.0  # gamma > 0, sharpness of the soft margin
+    margin: float = 0.0  # m in [0, 2], Euclidean distance between unit vectors
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            ("scale", self.scale > 0, "> 0"),
+            ("margin", 0 <= self.margin <= 2, "in [0, 2]"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HingeConfig:
     """Constants of kinds ``hinge_average``, ``hinge_hardest`` and ``hinge_semi_hard``."""
 
@@ -106,13 +123,12 @@ class LossConfig:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     kind: LossKind = "soft_margin"  # what brings pairs together; the others: docs/method.md
-    scale: float = 16.0  # gamma > 0, sharpness of the soft margin
-    margin: float = 0.0  # m in [0, 2] of the soft margin, Euclidean distance between unit vectors
     # double negative sampling, of soft_margin and hinge_*
     negatives: Literal["instance", "category", "both"] = "both"
     category_share: float = 0.5  # in [0, 1], of the category negatives' loss where both are taken
     # most candidates of an anchor, >= 3; null: the whole global batch. Not for pairwise_cosine
     mining_pool: int | None = None
+    soft_margin: SoftMarginConfig = field(default_factory=SoftMarginConfig)
     hinge: HingeConfig = field(default_factory=HingeConfig)
     adamine: AdaMineConfig = field(default_factory=AdaMineConfig)
     pairwise_cosine: PairwiseCosineConfig = field(default_factory=PairwiseCosineConfig)
@@ -128,8 +144,6 @@ class LossConfig:
     def __post_init__(self) -> None:
         require(
             self,
-            ("scale", self.scale > 0, "> 0"),
-            ("margin", 0 <= self.margin <= 2, "in [0, 2]"),
             ("category_share", 0 <= self.category_share <= 1, "in [0, 1]"),
             ("mining_pool", self.mining_pool is None or self.mining_pool >= 3, ">= 3 or null"),
             ("category_weight", self.category_weight >= 0, ">= 0"),

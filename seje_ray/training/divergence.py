@@ -46,7 +46,7 @@ def require_finite(
         write_json(path, {"epoch": epoch, "step": step, "parts": parts, "ids": ids})
     raise DivergedError(
         f"training diverged: {', '.join(broken)} not finite at epoch {epoch}, step {step}; the "
-        f"recipes of this step are in {path}; lower train.learning_rate or loss.scale"
+        f"recipes of this step are in {path}; lower train.learning_rate or loss.soft_margin.scale"
     )
 
 

@@ -93,7 +93,7 @@ def objective(
         alignment,
         fool(scores) * place.share,
         active_triplet_share(
-            *pairs.rows, first_candidate=place.first, margin=config.margin,
+            *pairs.rows, first_candidate=place.first, margin=config.soft_margin.margin,
             mining_pool=config.mining_pool,
         ) * place.share,
         category_weight=config.category_weight,

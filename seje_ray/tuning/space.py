@@ -18,8 +18,8 @@ MINED = ("soft_margin", "hinge_average", "hinge_hardest", "hinge_semi_hard")
 _HINGE = {"loss.hinge.margin": Dimension(uniform=(0.05, 1.0))}
 _CONSTANTS: Mapping[str, Space] = {  # kind of loss -> what a search changes of it by default
     "soft_margin": {
-        "loss.scale": Dimension(log_uniform=(2.0, 64.0)),
-        "loss.margin": Dimension(uniform=(0.0, 0.5)),
+        "loss.soft_margin.scale": Dimension(log_uniform=(2.0, 64.0)),
+        "loss.soft_margin.margin": Dimension(uniform=(0.0, 0.5)),
     },
     "hinge_average": _HINGE,
     "hinge_hardest": _HINGE,

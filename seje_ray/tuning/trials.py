@@ -21,6 +21,7 @@ from seje_ray.artifact import (
     write_table,
 )
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
+from seje_ray.config.renamed import present_name
 from seje_ray.tuning.space import Point
 
 State = Literal["waiting", "running", "done", "stopped", "failed"]
@@ -61,7 +62,7 @@ class Job:
             Path(raw["calibrated"]),
             raw["calibrated_hash"],
             tuple(raw["partitions"]),
-            raw["values"],
+            _under_present_names(raw["values"]),
         )
 
     def open_calibrated(self) -> Artifact:
@@ -110,7 +111,8 @@ def read_trial(folder: Path, metric: str) -> Trial:
     path = folder / "trial.json"
     if path.is_file():
         raw = json.loads(path.read_text(encoding="utf-8"))
-        trial = Trial(**raw | {"scores": tuple(raw["scores"])})
+        values = _under_present_names(raw["values"])
+        trial = Trial(**raw | {"scores": tuple(raw["scores"]), "values": values})
     else:
         trial = Trial(
             folder.name, Job.read(folder).values if (folder / "job.json").is_file() else {}
@@ -118,6 +120,10 @@ def read_trial(folder: Path, metric: str) -> Trial:
     if trial.state in ENDED:
         return trial
     return replace(trial, scores=tuple(entry[metric] for entry in read_history(folder)))
+
+
+def _under_present_names(values: Point) -> Point:
+    return {present_name(key): value for key, value in values.items()}
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:

@@ -108,7 +108,7 @@ def test_a_job_outlives_its_client_and_is_found_again(cluster, workspace, calibr
     assert f"Come back: seje-ray job logs -f {job}" in shown
     assert client.returncode == 130
 
-    other = seje_ray(*endless, "--set", "loss.margin=0.5")
+    other = seje_ray(*endless, "--set", "loss.soft_margin.margin=0.5")
     assert other.returncode == 1
     assert "this run is active with other options" in other.stderr
 

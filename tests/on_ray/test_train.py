@@ -103,8 +103,8 @@ def test_a_finished_training_returns_at_once(workspace, trained):
 
 def test_other_settings_under_the_same_name_are_refused(workspace, trained):
     """What changed is named."""
-    with pytest.raises(ArtifactError, match=r"loss.margin: 0.0 -> 0.5"):
-        train(tiny_run("loss.margin=0.5"), workspace, name="one", num_workers=1)
+    with pytest.raises(ArtifactError, match=r"loss.soft_margin.margin: 0.0 -> 0.5"):
+        train(tiny_run("loss.soft_margin.margin=0.5"), workspace, name="one", num_workers=1)
 
 
 def test_a_run_without_a_checkpoint_is_no_obstacle(workspace, trained):
@@ -114,7 +114,10 @@ def test_a_run_without_a_checkpoint_is_no_obstacle(workspace, trained):
     shutil.copy(trained.folder / "run.json", folder)
 
     begun = train(
-        tiny_run("loss.margin=0.5", "train.num_epochs=1"), workspace, name="begun", num_workers=1
+        tiny_run("loss.soft_margin.margin=0.5", "train.num_epochs=1"),
+        workspace,
+        name="begun",
+        num_workers=1,
     )
 
     assert json.loads((begun.folder / "run.json").read_text())["run"]["loss"]["margin"] == 0.5

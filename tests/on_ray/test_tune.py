@@ -65,9 +65,9 @@ def test_a_search_ends_in_a_run_file_that_train_takes(workspace, calibrated):
     again = tune(run, workspace, name="rates", max_concurrent=1)
     assert outcome(again.page.trials) == outcome(trials)
     with pytest.raises(
-        ArtifactError, match=r"started with other settings \(loss.scale: 8.0 -> 3.0\)"
+        ArtifactError, match=r"started with other settings \(loss.soft_margin.scale: 8.0 -> 3.0\)"
     ):
-        tune(with_settings(run, {"loss.scale": 3.0}), workspace, name="rates")
+        tune(with_settings(run, {"loss.soft_margin.scale": 3.0}), workspace, name="rates")
 
 
 def test_a_search_that_is_killed_again_and_again_ends_as_an_undisturbed_one(workspace, calibrated):

@@ -9,11 +9,11 @@ from jobs.pipeline import words_of
 def test_each_step_of_the_pipeline_takes_the_options_it_knows():
     """--workers is not evaluate's, --set neither; a typo is left for the step to refuse."""
     words = [
-        "--workspace", "w", "--set", "seed=1", "--set=loss.margin=0", "--workers", "2",
+        "--workspace", "w", "--set", "seed=1", "--set=loss.soft_margin.margin=0", "--workers", "2",
         "--shared-path", "--partition", "val", "--tpyo",
     ]  # fmt: skip
     assert words_of("train", words) == [
-        "--workspace", "w", "--set", "seed=1", "--set=loss.margin=0", "--workers", "2",
+        "--workspace", "w", "--set", "seed=1", "--set=loss.soft_margin.margin=0", "--workers", "2",
         "--shared-path", "--tpyo",
     ]  # fmt: skip
     assert words_of("evaluate", words) == [

@@ -76,7 +76,7 @@ def test_help_imports_nothing_heavy(path):
         (["ablate"], "seje-ray calibrate"),
         (["evaluate"], "seje-ray train"),
         (["calibrate", "--set", "loss.margn=1"], "loss.margn"),
-        (["calibrate", "--set", "loss.margin=wide"], "loss.margin"),
+        (["calibrate", "--set", "loss.soft_margin.margin=wide"], "loss.soft_margin.margin"),
         (["calibrate", "--config", "nowhere"], "nowhere"),
         (["calibrate", "--data", "nowhere"], "nowhere"),
         (["search", "--image", "nowhere.jpg"], "seje-ray train"),

@@ -1,7 +1,6 @@
 """Run files: strict, complete, and equal to what ``show-run`` prints."""
 
 import json
-from dataclasses import replace
 
 import pytest
 import yaml
@@ -14,6 +13,7 @@ from seje_ray.config import (
     run_from_json,
     run_to_dict,
 )
+from seje_ray.config.loss import SoftMarginConfig
 from seje_ray.errors import ConfigError
 
 
@@ -28,17 +28,18 @@ def test_an_empty_file_is_the_papers_run(tmp_path):
     run = load_run(written(tmp_path, ""))
 
     assert run == RunConfig()
-    assert (run.loss.scale, run.loss.margin, run.model.embedding_dim) == (16.0, 0.0, 1024)
+    assert run.loss.soft_margin == SoftMarginConfig(scale=16.0, margin=0.0)
+    assert run.model.embedding_dim == 1024
     assert (run.train.global_batch_size, run.train.learning_rate) == (100, 1e-4)
 
 
 def test_file_beats_default_and_override_beats_file(tmp_path):
     """Precedence: default < file < --set."""
-    path = written(tmp_path, "loss: {margin: 0.3, scale: 8.0}")
+    path = written(tmp_path, "loss: {soft_margin: {margin: 0.3, scale: 8.0}}")
 
-    run = load_run(path, ["loss.margin=0.5", "calibrate.word_vectors.dim=64"])
+    run = load_run(path, ["loss.soft_margin.margin=0.5", "calibrate.word_vectors.dim=64"])
 
-    assert run.loss == replace(LossConfig(), margin=0.5, scale=8.0)
+    assert run.loss == LossConfig(soft_margin=SoftMarginConfig(margin=0.5, scale=8.0))
     assert run.calibrate.word_vectors.dim == 64
 
 
@@ -104,7 +105,7 @@ def test_what_may_be_off_is_null_and_no_number_below_one(tmp_path, key, off):
             load_run(path, [f"train.{key}={off}"])
 
 
-@pytest.mark.parametrize("override", ["margin", "=3", "seed.deeper=1", "loss.margin=[1"])
+@pytest.mark.parametrize("override", ["margin", "=3", "seed.deeper=1", "loss.hinge.margin=[1"])
 def test_broken_overrides_are_one_error(tmp_path, override):
     """An override that is no KEY=VALUE, or goes through a value."""
     with pytest.raises(ConfigError, match="override"):

@@ -16,12 +16,8 @@ def test_defaults_are_the_papers():
     """Kinds beside the default bring the constants of their sources."""
     loss = LossConfig()
 
-    assert (loss.kind, loss.scale, loss.margin, loss.negatives) == (
-        "soft_margin",
-        16.0,
-        0.0,
-        "both",
-    )
+    assert (loss.kind, loss.negatives) == ("soft_margin", "both")
+    assert (loss.soft_margin.scale, loss.soft_margin.margin) == (16.0, 0.0)
     assert loss.mining_pool is None
     assert (loss.adamine.margin, loss.pairwise_cosine.margin) == (0.3, 0.1)
     assert loss.pairwise_cosine.positive_share == 0.2
@@ -33,6 +29,9 @@ def test_defaults_are_the_papers():
     ("section", "message"),
     [
         ({"kind": "triplet"}, "loss.kind: input should be 'soft_margin', 'hinge_average'"),
+        ({"soft_margin": {"scale": 0.0}}, "scale must be > 0, got 0.0"),
+        ({"soft_margin": {"margin": -0.1}}, r"margin must be in \[0, 2\], got -0.1"),
+        ({"soft_margin": {"margin": 2.1}}, r"margin must be in \[0, 2\], got 2.1"),
         ({"mining_pool": 2}, "mining_pool must be >= 3 or null, got 2"),
         ({"mining_pool": 2.5}, "loss.mining_pool"),
         ({"hinge": {"margin": 0.0}}, r"margin must be in \(0, 2\], got 0.0"),
@@ -58,6 +57,8 @@ def test_values_out_of_range_are_named(section, message):
 @pytest.mark.parametrize(
     "section",
     [
+        {"soft_margin": {"margin": 0.0}},
+        {"soft_margin": {"margin": 2.0}},
         {"mining_pool": 3},
         {"hinge": {"margin": 2.0}},
         {"adamine": {"margin": 2.0, "semantic_weight": 0.0}},

@@ -21,16 +21,16 @@ def space_file(tmp_path, text):
 def test_a_space_is_read_with_every_kind_of_dimension(tmp_path, run):
     """And survives being printed as part of the run file."""
     text = """
-      loss.scale: {log_uniform: [2, 64]}
-      loss.margin: {uniform: [0, 0.5], grid_points: 4}
+      loss.soft_margin.scale: {log_uniform: [2, 64]}
+      loss.soft_margin.margin: {uniform: [0, 0.5], grid_points: 4}
       train.global_batch_size: {integer: [16, 64]}
       loss.discriminator: {choice: [bce, wgan_gp]}
       loss.gradient_penalty: {log_uniform: [1, 30], when: {loss.discriminator: wgan_gp}}
     """
     found = with_space(run, space_file(tmp_path, text))
 
-    assert found.tune.space["loss.scale"].log_uniform == (2.0, 64.0)
-    assert found.tune.space["loss.margin"].grid_points == 4
+    assert found.tune.space["loss.soft_margin.scale"].log_uniform == (2.0, 64.0)
+    assert found.tune.space["loss.soft_margin.margin"].grid_points == 4
     assert found.tune.space["train.global_batch_size"].bounds == (16, 64)
     assert found.tune.space["loss.gradient_penalty"].when == {"loss.discriminator": "wgan_gp"}
     printed = space_file(tmp_path, yaml.safe_dump(run_to_dict(found)))
@@ -41,24 +41,30 @@ def test_a_space_is_read_with_every_kind_of_dimension(tmp_path, run):
     ("text", "message"),
     [
         ("loss.margn: {uniform: [0, 1]}", "loss.margn: no such setting"),
-        ("loss.margin: {uniform: [0, 3]}", r"margin must be in \[0, 2\], got 3.0"),
-        ("loss.margin: {uniform: [1, 1]}", r"uniform must be \[low, high\], got \[1.0, 1.0\]"),
-        ("loss.scale: {log_uniform: [0, 1]}", "log_uniform must begin above 0"),
-        ("loss.margin: {}", "expected exactly one of .*, found none"),
-        ("loss.margin: {uniform: [0, 1], choice: [1]}", "found uniform, choice"),
-        ("loss.margin: {choice: []}", "at least one value"),
+        ("loss.soft_margin.margin: {uniform: [0, 3]}", r"margin must be in \[0, 2\], got 3.0"),
+        (
+            "loss.hinge.margin: {uniform: [1, 1]}",
+            r"uniform must be \[low, high\], got \[1.0, 1.0\]",
+        ),
+        ("loss.soft_margin.scale: {log_uniform: [0, 1]}", "log_uniform must begin above 0"),
+        ("loss.soft_margin.margin: {}", "expected exactly one of .*, found none"),
+        ("loss.soft_margin.margin: {uniform: [0, 1], choice: [1]}", "found uniform, choice"),
+        ("loss.soft_margin.margin: {choice: []}", "at least one value"),
         ("loss.negatives: {choice: [both, hardest]}", "loss.negatives.*found 'hardest'"),
-        ("loss.margin: {unifrom: [0, 1]}", "unifrom: no such setting"),
+        ("loss.soft_margin.margin: {unifrom: [0, 1]}", "unifrom: no such setting"),
         ("train.global_batch_size: {uniform: [16, 64.5]}", "train.global_batch_size"),
-        ("loss.scale.deeper: {choice: [1]}", "'scale' is a value, not a section"),
+        ("loss.soft_margin.scale.deeper: {choice: [1]}", "'scale' is a value, not a section"),
         ("data.shorter_side: {integer: [64, 128]}", "a search changes loss"),
         ("calibrate.tagger: {choice: [det_ingrs]}", "a search changes loss"),
         ("calibrate.rater: {choice: [tfidf, bm25]}", "calibrate.rater.*found 'bm25'"),
         ("model.backbone.name: {choice: [a]}", "a search changes loss"),
         ("train.num_epochs: {integer: [1, 9]}", "a search changes loss"),
-        ("loss.margin: {uniform: [0, 1], when: {loss.scale: 2}}", "a dimension above it"),
-        ("loss.margin: {uniform: [0, 1], grid_points: 1}", "grid_points must be >= 2"),
-        ("- loss.margin", "a search space is a mapping"),
+        (
+            "loss.hinge.margin: {uniform: [0.1, 1], when: {loss.category_share: 1}}",
+            "a dimension above",
+        ),
+        ("loss.soft_margin.margin: {uniform: [0, 1], grid_points: 1}", "grid_points must be >= 2"),
+        ("- loss.soft_margin.margin", "a search space is a mapping"),
     ],
 )
 def test_what_no_trial_could_take_is_an_error_that_names_it(tmp_path, run, text, message):

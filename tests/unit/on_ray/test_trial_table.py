@@ -6,10 +6,10 @@ from seje_ray.on_ray.trial_table import TrialTable, row_of, shown, status_of
 from seje_ray.tuning.trials import Trial
 
 TRIALS = [
-    Trial("0000", {"loss.margin": 0.0}, "done", scores=(0.5, 1.0), ended_s=4.0),
-    Trial("0001", {"loss.margin": 0.123456}, "stopped", scores=(0.7,), ended_s=6.0),
-    Trial("0002", {"loss.margin": 0.2}, "failed", "the loss is not finite", ended_s=8.0),
-    Trial("0003", {"loss.margin": 0.3}, "running", scores=(0.9,)),
+    Trial("0000", {"loss.hinge.margin": 0.0}, "done", scores=(0.5, 1.0), ended_s=4.0),
+    Trial("0001", {"loss.hinge.margin": 0.123456}, "stopped", scores=(0.7,), ended_s=6.0),
+    Trial("0002", {"loss.hinge.margin": 0.2}, "failed", "the loss is not finite", ended_s=8.0),
+    Trial("0003", {"loss.hinge.margin": 0.3}, "running", scores=(0.9,)),
 ]
 
 

@@ -12,6 +12,7 @@ from seje_ray.config.loss import (
     InfoNceConfig,
     PairwiseCosineConfig,
     SigmoidConfig,
+    SoftMarginConfig,
 )
 from seje_ray.features.model import build_logit_scale
 from seje_ray.models.category_head import CategoryHead
@@ -34,8 +35,7 @@ KINDS = (
     "sigmoid",
 )
 CONSTANTS = {  # no default, and weights that let each part be seen in the gradient
-    "scale": 5.0,
-    "margin": 0.2,
+    "soft_margin": SoftMarginConfig(scale=5.0, margin=0.2),
     "hinge": HingeConfig(margin=0.9),
     "adamine": AdaMineConfig(margin=0.4, semantic_weight=0.6),
     "pairwise_cosine": PairwiseCosineConfig(margin=-0.5, positive_share=0.4),

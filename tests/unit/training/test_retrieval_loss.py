@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from seje_ray.config import LossConfig
-from seje_ray.config.loss import AdaMineConfig, HingeConfig, LossKind, PairwiseCosineConfig
+from seje_ray.config.loss import (
+    AdaMineConfig,
+    HingeConfig,
+    LossKind,
+    PairwiseCosineConfig,
+    SoftMarginConfig,
+)
 from seje_ray.losses.pairwise_cosine import draw_partners
 from seje_ray.training.retrieval_loss import GlobalPairs, retrieval_loss
 from tests.unit.losses.every_loss import (
@@ -24,8 +30,7 @@ from tests.unit.losses.every_loss import (
 )
 
 CONFIG = LossConfig(
-    scale=SCALE,
-    margin=MARGIN,
+    soft_margin=SoftMarginConfig(scale=SCALE, margin=MARGIN),
     category_share=SHARE,
     hinge=HingeConfig(margin=MARGIN),
     adamine=AdaMineConfig(margin=MARGIN, semantic_weight=SEMANTIC_WEIGHT),

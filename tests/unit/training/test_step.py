@@ -5,6 +5,7 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 
 from seje_ray.config import LossConfig
+from seje_ray.config.loss import SoftMarginConfig
 from seje_ray.distributed.batch_norm import use_global_batch_norm
 from seje_ray.distributed.dropout import begin_dropout_step, use_global_dropout
 from seje_ray.models.category_head import CategoryHead
@@ -20,8 +21,7 @@ from tests.unit.training.workers_equal_one import assert_workers_equal_one
 SIZES = (2, 1, 1, 2)
 NUM_STEPS = 3
 CONSTANTS = {  # no default, and weights that let each part be seen in the gradient
-    "scale": 5.0,
-    "margin": 0.2,
+    "soft_margin": SoftMarginConfig(scale=5.0, margin=0.2),
     "category_weight": 0.7,
     "background_weight": 0.3,
     "discriminator_weight": 0.4,

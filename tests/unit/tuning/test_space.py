@@ -20,7 +20,7 @@ from seje_ray.tuning.space import (
 )
 
 SPACE = {
-    "loss.scale": Dimension(log_uniform=(1.0, 100.0)),
+    "loss.soft_margin.scale": Dimension(log_uniform=(1.0, 100.0)),
     "loss.discriminator": Dimension(choice=("bce", "wgan_gp")),
     "loss.gradient_penalty": Dimension(
         uniform=(1.0, 3.0), when={"loss.discriminator": "wgan_gp"}, grid_points=2
@@ -56,7 +56,7 @@ def test_every_drawn_point_lies_in_the_space_and_has_what_its_conditions_say(see
 def test_a_logarithmic_range_is_drawn_evenly_in_its_logarithm():
     """Half of the draws lie below the geometric mean."""
     generator = np.random.default_rng(0)
-    drawn = [drawn_point(SPACE, generator)["loss.scale"] for _ in range(2000)]
+    drawn = [drawn_point(SPACE, generator)["loss.soft_margin.scale"] for _ in range(2000)]
     assert np.mean(np.array(drawn) < 10) == pytest.approx(0.5, abs=0.04)
 
 
@@ -101,6 +101,6 @@ def test_the_default_space_is_that_of_the_loss():
     }
     common = {"loss.category_weight", "loss.discriminator_weight", "train.learning_rate"}
 
-    assert names["instance"] == common | {"loss.scale", "loss.margin"}
+    assert names["instance"] == common | {"loss.soft_margin.scale", "loss.soft_margin.margin"}
     assert names["both"] == names["instance"] | {"loss.category_share"}
     assert names["info_nce"] == common | {"loss.info_nce.logit_scale"}

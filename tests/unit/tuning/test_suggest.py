@@ -9,9 +9,9 @@ from seje_ray.tuning.space import contains, grid_points, own_point
 from seje_ray.tuning.suggest import Seen, num_points, suggest
 
 SPACE = {
-    "loss.scale": Dimension(log_uniform=(1.0, 100.0)),
+    "loss.soft_margin.scale": Dimension(log_uniform=(1.0, 100.0)),
     "loss.negatives": Dimension(choice=("instance", "both")),
-    "loss.margin": Dimension(uniform=(0.0, 1.0), when={"loss.negatives": "both"}),
+    "loss.soft_margin.margin": Dimension(uniform=(0.0, 1.0), when={"loss.negatives": "both"}),
 }
 
 
@@ -24,7 +24,8 @@ def run_of(searcher, **tune):
 
 def score(point):
     """Best at scale 30 with margin 0.3."""
-    return -abs(math.log(point["loss.scale"] / 30)) - abs(point.get("loss.margin", 1) - 0.3)
+    scale, margin = point["loss.soft_margin.scale"], point.get("loss.soft_margin.margin", 1)
+    return -abs(math.log(scale / 30)) - abs(margin - 0.3)
 
 
 def searched(run, number):
@@ -94,10 +95,10 @@ def test_failed_running_and_foreign_trials_do_not_break_a_search():
     run = run_of("optuna")
     seen = [
         *searched(run, 7),
-        Seen({"loss.scale": 2.0, "loss.negatives": "instance"}, ()),
-        Seen({"loss.scale": 3.0, "loss.negatives": "instance"}, (), is_running=True),
-        Seen({"loss.scale": 500.0, "loss.negatives": "instance"}, (9.0,)),
+        Seen({"loss.soft_margin.scale": 2.0, "loss.negatives": "instance"}, ()),
+        Seen({"loss.soft_margin.scale": 3.0, "loss.negatives": "instance"}, (), is_running=True),
+        Seen({"loss.soft_margin.scale": 500.0, "loss.negatives": "instance"}, (9.0,)),
     ]
     point = suggest(run, SPACE, 10, seen)
     assert point is not None
-    assert contains(SPACE["loss.scale"], point["loss.scale"])
+    assert contains(SPACE["loss.soft_margin.scale"], point["loss.soft_margin.scale"])

@@ -21,7 +21,7 @@ METRIC = "val/selection_score"
 
 def job(name="0003"):
     run = load_run(named_run_file("demo"))
-    return Job(name, run, Path("/data/calibrated"), "hash", ("val",), {"loss.margin": 0.3})
+    return Job(name, run, Path("/data/calibrated"), "hash", ("val",), {"loss.hinge.margin": 0.3})
 
 
 def test_a_job_is_read_as_it_was_written(tmp_path):
@@ -33,7 +33,7 @@ def test_a_job_is_read_as_it_was_written(tmp_path):
 def test_a_trial_that_ran_is_known_by_its_history(tmp_path):
     """Killed before its end: the epochs that it committed, and no state."""
     job().write(tmp_path / "0003")
-    assert read_trial(tmp_path / "0003", METRIC) == Trial("0003", {"loss.margin": 0.3})
+    assert read_trial(tmp_path / "0003", METRIC) == Trial("0003", {"loss.hinge.margin": 0.3})
     lines = [json.dumps({"epoch": n, METRIC: n / 10}) for n in (1, 2)]
     (tmp_path / "0003" / "history.jsonl").write_text("\n".join(lines) + "\n")
     assert read_trial(tmp_path / "0003", METRIC).scores == (0.1, 0.2)
@@ -44,7 +44,7 @@ def test_a_trial_that_ended_is_known_by_what_was_committed(tmp_path):
     """Its history is not looked at again: a stopped trial may have trained past its end."""
     job().write(tmp_path / "0003")
     ended = Trial(
-        "0003", {"loss.margin": 0.3}, "stopped", "", (0.1, 0.2), 3.5, 9.0, {"test/x": 1.0}
+        "0003", {"loss.hinge.margin": 0.3}, "stopped", "", (0.1, 0.2), 3.5, 9.0, {"test/x": 1.0}
     )
     ended.write(tmp_path / "0003")
     (tmp_path / "0003" / "history.jsonl").write_text(json.dumps({METRIC: 0.9}))
@@ -84,3 +84,16 @@ def test_the_table_has_a_column_per_setting(tmp_path):
     }  # fmt: skip
     assert (rows[1]["score"], rows[1]["reason"]) == (None, "out of memory")
     assert (rows[1]["a"], rows[1]["b"], rows[1]["c"]) == (2.5, None, None)
+
+
+def test_settings_of_a_trial_have_their_present_names(tmp_path):
+    """A search of the version before is read as one of this."""
+    job("0003").write(tmp_path / "0003")
+    path = tmp_path / "0003" / "job.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"values": {"loss.scale": 3.0}}))
+    assert Job.read(tmp_path / "0003").values == {"loss.soft_margin.scale": 3.0}
+    assert read_trial(tmp_path / "0003", METRIC).values == {"loss.soft_margin.scale": 3.0}
+
+    Trial("0003", {"loss.margin": 0.3}, "done").write(tmp_path / "0003")
+
+    assert read_trial(tmp_path / "0003", METRIC).values == {"loss.soft_margin.margin": 0.3}
