@@ -12,16 +12,13 @@ from seje_ray.audit.lengths import distribution
 from seje_ray.audit.passes import Passes
 from seje_ray.audit.photos import drawn_photos, found_photos, read_photos
 from seje_ray.audit.spool import Spool
-from seje_ray.audit.texts import Progress, Texts, read_texts
+from seje_ray.audit.texts import Texts, read_texts
+from seje_ray.console.report import NamedReport, silent
 from seje_ray.recipe1m.reader import Removed
 from seje_ray.recipe1m.records import Recipe
 from seje_ray.recipe1m.source import open_source
 
 NUM_DRAWN = 10  # recipes to look at
-
-
-def _silent(what: str, done: int, total: int | None) -> None:
-    """Nobody is told."""
 
 
 def audit(
@@ -36,7 +33,7 @@ def audit(
     removed: Removed = "public",
     seed: int = 0,
     num_threads: int = 1,
-    progress: Progress = _silent,
+    progress: NamedReport = silent,
 ) -> Audit:
     """Look through a data set before a long job; nothing is written there.
 
@@ -54,7 +51,7 @@ def audit(
         removed: How remove1M.txt is read.
         seed: Of the draws.
         num_threads: Threads that read photos.
-        progress: Told (what is done, how much, of how much where that is known).
+        progress: Gives what each part of the work calls.
 
     Raises:
         DataError: If the data set cannot be read at all.

@@ -14,7 +14,7 @@ import numpy as np
 
 from seje_ray.audit.near import difference_hashes
 from seje_ray.audit.spool import Spool
-from seje_ray.audit.texts import Progress
+from seje_ray.console.report import NamedReport
 from seje_ray.recipe1m.images import decode, load_image
 from seje_ray.recipe1m.records import ImageFile, Reject
 
@@ -47,7 +47,7 @@ class Sample:
 
 
 def found_photos(
-    photos: Spool, *, num_threads: int, progress: Progress
+    photos: Spool, *, num_threads: int, progress: NamedReport
 ) -> tuple[np.ndarray, tuple[int, str] | None]:
     """Which photos have a file.
 
@@ -56,7 +56,7 @@ def found_photos(
     """
     is_there = np.zeros(len(photos), bool)
     missing = None
-    progress("looking up photos", 0, len(photos))
+    report = progress("looking up photos", "photos", len(photos))
     with ThreadPoolExecutor(num_threads) as pool:
         for block in _blocks(range(len(photos)), PHOTOS_PER_STEP * num_threads):
             locations = [photos.row(number)[2] for number in block]
@@ -65,7 +65,7 @@ def found_photos(
             if missing is None and not is_there[block.start : block.stop].all():
                 number = block.start + int(np.argmin(is_there[block.start : block.stop]))
                 missing = number, locations[number - block.start]
-            progress("looking up photos", block.stop, len(photos))
+            report(block.stop)
     return is_there, missing
 
 
@@ -99,7 +99,7 @@ def read_photos(
     *,
     shorter_side: int,
     num_threads: int,
-    progress: Progress,
+    progress: NamedReport,
 ) -> Sample:
     """Decode photos as ingest does, and hash them.
 
@@ -112,7 +112,7 @@ def read_photos(
     """
     sample = Sample()
     usable: list[np.ndarray] = []
-    progress("reading photos", 0, len(numbers))
+    report = progress("reading photos", "photos", len(numbers))
     started = time.perf_counter()
 
     def read(row: tuple[int, str, str]) -> tuple[int, tuple[int, int, int, int, int] | Reject]:
@@ -122,7 +122,7 @@ def read_photos(
         for block in _blocks(range(len(numbers)), PHOTOS_PER_STEP):
             rows = [(int(n), *photos.row(int(n))[1:]) for n in numbers[block.start : block.stop]]
             usable.append(_noted(sample, pool.map(read, rows)))
-            progress("reading photos", sample.read, len(numbers))
+            report(sample.read)
     sample.seconds = time.perf_counter() - started
     if usable:
         sample.usable = np.concatenate(usable)

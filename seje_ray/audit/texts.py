@@ -5,18 +5,17 @@ import heapq
 import time
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from seje_ray.audit.spool import Spool
+from seje_ray.console.report import NamedReport
 from seje_ray.recipe1m.protocol_filter import protocol_rejection
 from seje_ray.recipe1m.records import PARTITIONS, Recipe, Reject
 from seje_ray.recipe1m.text import ingredient_tokens, tokenize
 
 MIN_COMPARED_WORDS = 8  # of instructions: "Mix and serve." is no copy of another recipe's
 NUM_SAMPLES = 256  # recipes kept to measure their size, and to look at
-Progress = Callable[[str, int, int | None], None]
-"""Told (what is done, how much of it, of how much where that is known)."""
 
 
 def draw(seed: int, *words: str) -> int:
@@ -83,7 +82,7 @@ def read_texts(
     max_images: int,
     max_sentences: int,
     seed: int,
-    progress: Progress,
+    progress: NamedReport,
 ) -> Texts:
     """Read every record once.
 
@@ -96,11 +95,11 @@ def read_texts(
         seed: Of the draws of photos and recipes.
         progress: Told how many records were read.
     """
-    texts = Texts()
+    texts, report = Texts(), progress("reading texts", "records")
     for record in _timed(records, texts):
         texts.records += 1
         if texts.records % 1000 == 0:
-            progress("reading texts", texts.records, None)
+            report(texts.records)
         if isinstance(record, Reject):
             texts.reject("record", record.reason, record.id, record.detail)
             continue
@@ -116,7 +115,7 @@ def read_texts(
         texts.titles.append(title)
         texts.instructions.append(instructions)
         texts.samples.offer(draw(seed, record.id), record)
-    progress("reading texts", texts.records, texts.records)
+    report(texts.records, texts.records)
     return texts
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from seje_ray.calibration.categories import Categories, fit_categories
-from seje_ray.calibration.corpus import Progress, Recipes, RecipeText
+from seje_ray.calibration.corpus import Recipes, RecipeText
 from seje_ray.calibration.entities import EntityLexicon, Reexaminer
 from seje_ray.calibration.key_term_vector import Normalisation, key_term_vector
 from seje_ray.calibration.key_terms import ActionFinder, all_documents, documents
@@ -16,6 +16,7 @@ from seje_ray.calibration.raters import Rater
 from seje_ray.calibration.raters.tfidf import TfidfRater
 from seje_ray.calibration.term_tagger import DetIngrsTagger, TermTagger
 from seje_ray.calibration.word_vectors import WordVectors
+from seje_ray.console.report import Report
 
 TaggerOf = Callable[[Reexaminer], TermTagger]
 LexiconOf = Callable[[Iterable[RecipeText]], EntityLexicon]
@@ -57,7 +58,7 @@ def fit_text(
     lexicon_of: LexiconOf = EntityLexicon.fit,
     given: Categories | None = None,
     known_entities: Recipes | None = None,
-    progress: Progress | None = None,
+    progress: Report | None = None,
 ) -> FittedText:
     """Collect entities and categories, then count how rare each term is; two passes.
 
@@ -160,7 +161,7 @@ def _noting_titles(recipes: Iterator[RecipeText], titles: list[str]) -> Iterator
 class _Counted:
     """Reports how many recipes of all passes have been read."""
 
-    def __init__(self, progress: Progress | None, total: int, every: int = 500) -> None:
+    def __init__(self, progress: Report | None, total: int, every: int = 500) -> None:
         self._progress, self._total, self._every, self._done = progress, total, every, 0
 
     def through(self, recipes: Recipes) -> Iterator[RecipeText]:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seje_ray.calibration.corpus import Progress
 from seje_ray.calibration.fit_state import History, load_fit_state, save_fit_state
+from seje_ray.console.report import Report
 from seje_ray.distributed.fit_worker import FitWorker
 
 WARMUP_SHARE, FINAL_SHARE = 1 / 25, 1e-4  # of the peak learning rate, at first and last step
@@ -55,7 +55,7 @@ def train_classifier(
     seed: int,
     worker: FitWorker,
     state_folder: Path | None,
-    progress: Progress | None,
+    progress: Report | None,
 ) -> History:
     """Train for the epochs that are not done yet: AdamW, one-cycle rate, cross entropy.
 

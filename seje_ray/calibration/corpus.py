@@ -1,7 +1,7 @@
 """Recipes of finished shards, streamed again and again for fitting."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,10 +11,6 @@ import pyarrow.parquet as pq
 from seje_ray.recipe1m.records import Entity
 
 TEXT_COLUMNS = ["id", "title", "ingredients", "instructions", "entities"]
-
-
-Progress = Callable[[int, int, str], None]
-"""What a long fit calls now and then: units done, units in all, and a word on how it goes."""
 
 
 @dataclass(frozen=True, slots=True)

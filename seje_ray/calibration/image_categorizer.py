@@ -22,10 +22,10 @@ from seje_ray.calibration.classifier_training import (
     bf16_on_cuda,
     train_classifier,
 )
-from seje_ray.calibration.corpus import Progress
 from seje_ray.calibration.fit_state import History
 from seje_ray.calibration.photo_batches import LabelledPhotos, PhotoBatch
 from seje_ray.calibration.word_vectors import WordVectors
+from seje_ray.console.report import Report
 from seje_ray.distributed.fit_worker import FitWorker, OneFitWorker, own_rows
 
 
@@ -144,7 +144,7 @@ def fit_image_categorizer(
     seed: int,
     worker: FitWorker | None = None,
     state_folder: Path | None = None,
-    progress: Progress | None = None,
+    progress: Report | None = None,
 ) -> ImageCategorizer:
     """Train a categorizer of photos on the categories of their recipes.
 
@@ -212,7 +212,7 @@ def _layer_alone(
     photos: LabelledPhotos,
     seed: int,
     worker: FitWorker,
-    progress: Progress | None,
+    progress: Report | None,
 ) -> ClassifierTask:
     features, category_ids = _frozen_features(categorizer.backbone, photos, worker, progress)
     num_batches = math.ceil(len(features) / photos.batch_size)
@@ -229,7 +229,7 @@ def _layer_alone(
 
 @torch.inference_mode()
 def _frozen_features(
-    backbone: nn.Module, photos: LabelledPhotos, worker: FitWorker, progress: Progress | None
+    backbone: nn.Module, photos: LabelledPhotos, worker: FitWorker, progress: Report | None
 ) -> tuple[Tensor, Tensor]:
     """Pooled features (photos, F) of centre crops, and category ids, on the CPU.
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seje_ray.artifact import write_json
-from seje_ray.calibration.corpus import Progress, Recipes
+from seje_ray.calibration.corpus import Recipes
 from seje_ray.calibration.entities import JOIN, Reexaminer
 from seje_ray.calibration.fit_state import load_fit_state, save_fit_state
 from seje_ray.calibration.line_features import (
@@ -33,6 +33,7 @@ from seje_ray.calibration.line_labels import (
     labelled_batches,
     names_something,
 )
+from seje_ray.console.report import Report
 
 WORD_DIM = 32
 DROPOUT = 0.3
@@ -159,7 +160,7 @@ def fit_line_tagger(
     hidden_dim: int = 64,
     device: torch.device | str = "cpu",
     state_folder: Path | None = None,
-    progress: Progress | None = None,
+    progress: Report | None = None,
 ) -> LineTagger:
     """Train a tagger on weak labels: entities that are known of a line, found in its tokens.
 

@@ -16,8 +16,8 @@ from gensim.models.callbacks import CallbackAny2Vec
 from safetensors.numpy import load_file, save_file
 
 from seje_ray.artifact import write_json
-from seje_ray.calibration.corpus import Progress
 from seje_ray.calibration.entities import JOIN
+from seje_ray.console.report import Report
 from seje_ray.errors import ArtifactError
 
 WHITENING_FLOOR = 0.01  # of the mean variance; keeps noise in empty directions small
@@ -133,7 +133,7 @@ def fit_word_vectors(
     min_count: int,
     seed: int,
     num_threads: int = 1,
-    progress: Progress | None = None,
+    progress: Report | None = None,
 ) -> WordVectors:
     """Fit word2vec: skip-gram with hierarchical softmax.
 
@@ -174,7 +174,7 @@ def fit_word_vectors(
 class _EpochProgress(CallbackAny2Vec):  # type: ignore[misc]
     """Calls ``progress`` after each epoch."""
 
-    def __init__(self, epochs: int, progress: Progress) -> None:
+    def __init__(self, epochs: int, progress: Report) -> None:
         self._epochs, self._progress, self._done = epochs, progress, 0
 
     def on_epoch_end(self, model: Word2Vec) -> None:

@@ -1,18 +1,13 @@
 """``seje-ray data``: make and check data sets."""
 
 import os
-import sys
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from seje_ray.cli.options import read_run, workspace_option
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 
 @click.group("data", epilog="Example: seje-ray data check /data/recipe1m --html check.html")
@@ -52,25 +47,21 @@ def synth(recipes: int, seed: int, out: Path, images: bool, food101: bool, proce
     """Write the embedded cookbook, made-up recipes and drawn photos, in Recipe1M's layout."""
     if food101 and not images:
         raise click.UsageError("--food101 is photos alone, so there is no --no-images for it")
-    from tqdm import tqdm
-
+    from seje_ray.console.progress import Bars
     from seje_ray.cookbook import write_cookbook, write_food101
     from seje_ray.recipe1m.records import DataError
 
     if out.exists() and any(out.iterdir()):
         raise DataError(f"{out}: expected a new or empty folder, found files; choose another --out")
     unit = "photos" if food101 else "recipes"
-    with tqdm(total=recipes, desc=f"writing {unit}", unit=f" {unit}", file=sys.stderr) as shown:
-
-        def advance(done: int, total: int) -> None:
-            shown.update(done - shown.n)
-
-        write = (
-            partial(write_food101, num_photos=recipes)
-            if food101
-            else partial(write_cookbook, num_recipes=recipes, with_images=images)
-        )
-        summary = write(out, seed=seed, num_processes=processes, progress=advance)
+    write = (
+        partial(write_food101, num_photos=recipes)
+        if food101
+        else partial(write_cookbook, num_recipes=recipes, with_images=images)
+    )
+    with Bars() as bars:
+        progress = bars.bar(f"writing {unit}", unit, recipes)
+        summary = write(out, seed=seed, num_processes=processes, progress=progress)
     click.echo(f"{out}: {summary}")
 
 
@@ -146,13 +137,14 @@ def check(
     import json
 
     from seje_ray.audit import audit
+    from seje_ray.console.progress import Bars
     from seje_ray.recipe1m.records import DataError
     from seje_ray.report.audit import as_text
 
     if page is not None and not page.absolute().parent.is_dir():
         raise DataError(f"{page}: expected a file in a folder that exists; make the folder first")
     run = read_run(config, overrides, Path())
-    with _Bars() as bars:
+    with Bars() as bars:
         found = audit(
             path,
             num_photos=num_photos,
@@ -164,7 +156,7 @@ def check(
             removed=run.data.removed,
             seed=seed,
             num_threads=threads,
-            progress=bars.show,
+            progress=bars.bar,
         )
     click.echo(json.dumps(found.to_dict(), indent=1) if as_json else as_text(found))
     if page is not None:
@@ -174,37 +166,6 @@ def check(
         click.echo(f"page: {page}", err=as_json)
     if found.blocked is not None:
         raise DataError(found.blocked)
-
-
-class _Bars:
-    """Progress on stderr: a bar for each part of the work."""
-
-    def __init__(self) -> None:
-        self._bar: tqdm[Any] | None = None
-
-    def __enter__(self) -> "_Bars":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def show(self, name: str, done: int, total: int | None) -> None:
-        """Show how much of ``name`` is done; nothing else is shown before it is."""
-        from tqdm import tqdm
-
-        if self._bar is None:
-            self._bar = tqdm(desc=f"{name:<22}", unit=" ", file=sys.stderr)
-        self._bar.total = total
-        self._bar.update(done - self._bar.n)
-        if done == total:
-            self._bar.close()
-            self._bar = None
 
 
 @command.command("export-vectors", epilog="Example: seje-ray data export-vectors --out vectors.bin")

@@ -1,13 +1,14 @@
 """The cookbook's dishes as labelled photos in Food-101's layout."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
 
 from seje_ray.artifact import write_json, write_text
+from seje_ray.console.report import Report
 from seje_ray.cookbook.drawing import draw_photo
 from seje_ray.cookbook.pantry import pantry
 from seje_ray.cookbook.plan import TWIN_EVERY, turn_of
@@ -45,7 +46,7 @@ def write_food101(
     num_photos: int,
     seed: int,
     num_processes: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Report | None = None,
 ) -> LabelledSummary:
     """Write photos of the cookbook's dishes by class and return what there is.
 

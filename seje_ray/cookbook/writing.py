@@ -5,7 +5,7 @@ import mmap
 import os
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +15,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
+from seje_ray.console.report import Report
 from seje_ray.cookbook.drawing import draw_photo
 from seje_ray.cookbook.plan import LONG_LENGTH
 from seje_ray.cookbook.recipe import CookbookRecipe, generate_recipe
@@ -66,7 +67,7 @@ def write_cookbook(
     seed: int,
     with_images: bool = True,
     num_processes: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Report | None = None,
 ) -> CookbookSummary:
     """Write a cookbook and return what it holds.
 

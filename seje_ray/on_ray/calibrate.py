@@ -2,23 +2,20 @@
 
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 import yaml
-from tqdm import tqdm
 
 from seje_ray.artifact import Artifact, read_manifest, write_text
 from seje_ray.config import RunConfig, run_to_dict
+from seje_ray.console.progress import Bars
 from seje_ray.cookbook import write_cookbook
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.fit import fit
 from seje_ray.on_ray.group import default_num_workers, require_resources
 from seje_ray.on_ray.ingest import ingest
-from seje_ray.on_ray.progress import bar
 from seje_ray.on_ray.transform import transform
 from seje_ray.recipe1m.records import DataError
 from seje_ray.recipe1m.source import open_source
@@ -132,22 +129,15 @@ def _cookbook(run: RunConfig, workspace: Path) -> Path:
     folder = workspace / f"cookbook-{num_recipes}-{run.seed}"
     if (folder / "layer1.json").is_file():
         return folder
-    with bar("drawing the cookbook", num_recipes, "recipes") as shown:
+    with Bars() as bars:
         write_cookbook(
             folder,
             num_recipes=num_recipes,
             seed=run.seed,
             num_processes=os.cpu_count() or 1,
-            progress=_advance(shown),
+            progress=bars.bar("drawing the cookbook", "recipes", num_recipes),
         )
     return folder
-
-
-def _advance(shown: "tqdm[Any]") -> Callable[[int, int], None]:
-    def advance(done: int, total: int) -> None:
-        shown.update(done - shown.n)
-
-    return advance
 
 
 def _recipes_line(recipes: Artifact) -> str:

@@ -16,7 +16,7 @@ from seje_ray.calibration.calibrator import FittedText, LexiconOf, TaggerOf, fit
 from seje_ray.calibration.categorizer_accuracy import Confusion, categorizer_accuracy
 from seje_ray.calibration.category_backoff import fit_category_backoff
 from seje_ray.calibration.category_table import read_category_table
-from seje_ray.calibration.corpus import Progress, TextCorpus, TokenFile
+from seje_ray.calibration.corpus import TextCorpus, TokenFile
 from seje_ray.calibration.entities import EntityLexicon, Reexaminer
 from seje_ray.calibration.folder_photos import FolderPhotos
 from seje_ray.calibration.image_categorizer import ImageCategorizer, fit_image_categorizer
@@ -37,6 +37,7 @@ from seje_ray.calibration.text_model import TextModel
 from seje_ray.calibration.word2vec_file import read_word2vec
 from seje_ray.calibration.word_vectors import WordVectors, fit_word_vectors
 from seje_ray.config import RunConfig
+from seje_ray.console.report import Report
 from seje_ray.distributed.batch_norm import use_global_batch_norm
 from seje_ray.distributed.fit_worker import FitWorker
 from seje_ray.features.model import backbone_of, pixels_of
@@ -63,7 +64,7 @@ class FitInputs:
     calibrator: Path  # folder of the components that are fitted
     state: Path  # folder of what goes on after an interruption
     worker: FitWorker
-    progress: Progress | None  # of rank 0
+    progress: Report | None  # of rank 0
 
 
 Facts = dict[str, Any]  # what the calibrator's manifest tells about a component

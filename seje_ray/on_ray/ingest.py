@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import sys
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import click
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -31,6 +28,7 @@ from seje_ray.artifact import (
     write_table,
 )
 from seje_ray.config import RunConfig
+from seje_ray.console.progress import Bars
 from seje_ray.on_ray.shards import missing_shards, run_shards, tasks
 from seje_ray.recipe1m.images import load_image
 from seje_ray.recipe1m.protocol_filter import protocol_rejection
@@ -38,6 +36,7 @@ from seje_ray.recipe1m.records import DataError, ImageFile, Recipe, Reject
 from seje_ray.recipe1m.source import DataSource
 from seje_ray.schema import RECIPE_TEXTS, RECIPES, REJECTS
 
+RECORDS_PER_WORD = 500  # between two words on how many were read
 NUM_READERS = 4  # threads per task; reading photos waits for the disk
 
 
@@ -161,14 +160,14 @@ def _spool_texts(source: DataSource, partial: Path, run: RunConfig) -> None:
 
 def _counted(records: Iterator[Recipe | Reject]) -> Iterator[Recipe | Reject]:
     """Show on stderr how many records were read; their total is not known before the end."""
-    shown = time.monotonic()
-    number = 0
-    for number, record in enumerate(records, start=1):
-        if time.monotonic() - shown > 2:
-            click.echo(f"reading texts          {number:,} records", file=sys.stderr)
-            shown = time.monotonic()
-        yield record
-    click.echo(f"reading texts          {number:,} records, done", file=sys.stderr)
+    with Bars() as bars:
+        report = bars.bar("reading texts", "records")
+        number = 0
+        for number, record in enumerate(records, start=1):
+            if number % RECORDS_PER_WORD == 0:
+                report(number)
+            yield record
+        report(number, number)
 
 
 def ingest_shards(items: pa.Table) -> pa.Table:

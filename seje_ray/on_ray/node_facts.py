@@ -41,7 +41,7 @@ class NodeFacts:
 
 def look_at_node(workspace: str, marker: str, store_gib: float | None = None) -> NodeFacts:
     """Gather the facts of the machine that this runs on."""
-    import psutil  # Ray's own copy, there after `import ray`
+    import psutil
     import torch  # takes seconds, and only nodes need it
 
     folder = Path(workspace)

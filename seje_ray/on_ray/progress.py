@@ -1,25 +1,18 @@
-"""Progress of work that runs elsewhere: an actor that workers tell, a bar that the driver draws."""
+"""Progress of work that runs elsewhere: an actor that workers tell, and the driver asks."""
 
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import ray
 from ray.exceptions import RayError
-from tqdm import tqdm
+
+from seje_ray.console.progress import Bars
+from seje_ray.console.report import Report
 
 POLL_S = 0.3
-
-
-class Report(Protocol):
-    """What a long piece of work calls now and then."""
-
-    def __call__(self, done: int, total: int, text: str) -> None:
-        """Say that ``done`` of ``total`` units are finished, and what is going on."""
-        ...
 
 
 @ray.remote(num_cpus=0)
@@ -27,14 +20,14 @@ class ProgressBoard:
     """Keeps the latest word of every reporter."""
 
     def __init__(self) -> None:
-        self._latest: dict[str, tuple[int, int, str]] = {}
+        self._latest: dict[str, tuple[int, int | None, str]] = {}
         self._warnings: list[str] = []
 
-    def tell(self, name: str, done: int, total: int, text: str) -> None:
+    def tell(self, name: str, done: int, total: int | None, text: str) -> None:
         """Note how far ``name`` is."""
         self._latest[name] = (done, total, text)
 
-    def latest(self) -> dict[str, tuple[int, int, str]]:
+    def latest(self) -> dict[str, tuple[int, int | None, str]]:
         """Everything told so far."""
         return self._latest
 
@@ -57,105 +50,45 @@ def reporter(board: Any, name: str) -> Report:
     """Return a function that tells ``board``, at most every ``POLL_S`` seconds."""
     last = 0.0
 
-    def report(done: int, total: int, text: str) -> None:
+    def report(done: int, total: int | None = None, text: str = "") -> None:
         nonlocal last
-        if done >= total or time.monotonic() - last >= POLL_S:
+        if (total is not None and done >= total) or time.monotonic() - last >= POLL_S:
             last = time.monotonic()
             board.tell.remote(name, done, total, text)
 
     return report
 
 
-def bar(description: str, total: float, unit: str, done: float = 0) -> "tqdm[Any]":
-    """A progress bar on stderr, with the time left at the speed since ``done`` units.
-
-    Where stderr is a file, it is a line now and then.
-    """
-    shape = tqdm if sys.stderr.isatty() else _Lines
-    return shape(
-        total=total,
-        initial=done,
-        desc=f"{description:<22}",
-        unit=f" {unit}",
-        file=sys.stderr,
-        mininterval=0.5 if sys.stderr.isatty() else 5.0,
-        dynamic_ncols=True,
-        bar_format="{desc} {percentage:3.0f}%|{bar:24}| {n_fmt}/{total_fmt}{unit} "
-        "[{elapsed}<{remaining}]{postfix}",
-    )
-
-
-class _Lines(tqdm):  # type: ignore[type-arg]
-    """A bar that never goes back in its line, for logs that are read line by line."""
-
-    @staticmethod
-    def status_printer(file: Any) -> Any:
-        """Print each status in a line of its own."""
-
-        def show(status: str) -> None:
-            if status.strip():
-                file.write(status.rstrip() + "\n")
-                file.flush()
-
-        return show
-
-    def moveto(self, n: int) -> None:
-        """Stay: there is no screen to move on."""
-
-    def close(self) -> None:
-        """Print the last status, and nothing to wipe it."""
-        if not self.disable:
-            self.refresh()
-            self.sp = None
-        super().close()
-
-
-class Bars:
-    """One bar per reporter of a board, drawn by the driver."""
-
-    def __init__(self, board: Any, unit: str) -> None:
-        self._board, self._unit = board, unit
-        self._bars: dict[str, tqdm[Any]] = {}
-
-    def refresh(self) -> None:
-        """Redraw from the board's latest words."""
-        try:
-            latest, warnings = ray.get(
-                [self._board.latest.remote(), self._board.new_warnings.remote()]
-            )
-        except RayError:  # the board's node is lost, or Ray is stopping; the work goes on
-            return
-        for line in warnings:
-            tqdm.write(f"warning: {line}", file=sys.stderr)
-        for name, (done, total, text) in latest.items():
-            if name not in self._bars:
-                self._bars[name] = bar(name, total, self._unit, done)
-            shown = self._bars[name]
-            shown.set_postfix_str(text, refresh=False)
-            shown.total = total
-            shown.update(done - shown.n)
-
-    def close(self) -> None:
-        """Leave the bars on the screen as they are."""
-        for shown in self._bars.values():
-            shown.close()
-
-
 @contextmanager
 def drawn(board: Any, unit: str) -> Iterator[None]:
-    """Draw the board's bars in a thread while the caller waits for Ray."""
-    bars, stop = Bars(board, unit), threading.Event()
+    """Draw a bar for each reporter of the board, in a thread, while the caller waits for Ray."""
+    stop = threading.Event()
+    with Bars() as bars:
+        reports: dict[str, Report] = {}
 
-    def draw() -> None:
-        while not stop.wait(POLL_S):
-            bars.refresh()
+        def draw() -> None:
+            while not stop.wait(POLL_S):
+                _draw(board, bars, reports, unit)
 
-    thread = threading.Thread(target=draw, daemon=True)
-    thread.start()
+        thread = threading.Thread(target=draw, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+            _draw(board, bars, reports, unit)
+
+
+def _draw(board: Any, bars: Bars, reports: dict[str, Report], unit: str) -> None:
+    """Show the board's latest words."""
     try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-        bars.refresh()
-        bars.close()
+        latest, warnings = ray.get([board.latest.remote(), board.new_warnings.remote()])
+    except RayError:  # the board's node is lost, or Ray is stopping; the work goes on
+        return
+    for line in warnings:
+        bars.say(f"warning: {line}")
+    for name, (done, total, text) in latest.items():
+        if name not in reports:
+            reports[name] = bars.bar(name, unit, total, done)
+        reports[name](done, total, text)

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import ray
 
+from seje_ray.console.progress import Bars
 from seje_ray.on_ray.connect import num_cpus, num_gpus
-from seje_ray.on_ray.progress import bar
 
 SHARD = "shard_table"  # column of a row that carries its shard's table, see ``packed``
 MAX_POOLS = 4  # of actors in one pipeline, each of one actor per CPU at most
@@ -33,12 +33,12 @@ def run_shards(
     for operator in operators:
         dataset = operator(dataset)
     rows = []
-    with bar(description, done + len(items), "shards") as shown:
-        shown.update(done)
+    with Bars() as bars:
+        report = bars.bar(description, "shards", done + len(items), done)
         for row in dataset.iter_rows():
             rows.append(row)
-            shown.update(1)
-        shown.update(done + len(items) - shown.n)  # shards without a row to pass on
+            report(done + len(rows))
+        report(done + len(items))  # shards without a row to pass on
     return rows
 
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from seje_ray.artifact import write_json
-from seje_ray.calibration.corpus import Progress, Recipes
+from seje_ray.calibration.corpus import Recipes
 from seje_ray.calibration.fit_state import load_fit_state, save_fit_state
 from seje_ray.calibration.sentence_encoder.sentence_pairs import (
     END,
@@ -23,6 +23,7 @@ from seje_ray.calibration.sentence_encoder.sentence_pairs import (
     padded,
     pair_batches,
 )
+from seje_ray.console.report import Report
 from seje_ray.distributed.fit_worker import FitWorker, OneFitWorker, own_rows
 
 MAX_WORD_DIM = 300
@@ -142,7 +143,7 @@ def fit_skip_instructions(
     seed: int,
     worker: FitWorker | None = None,
     state_folder: Path | None = None,
-    progress: Progress | None = None,
+    progress: Report | None = None,
 ) -> SkipInstructions:
     """Train an encoder whose vector of a sentence predicts the next sentence of its recipe.
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from seje_ray.calibration.corpus import Progress
 from seje_ray.calibration.sentence_encoder.given import INDEX, VECTORS, step_keys
+from seje_ray.console.report import Report
 from seje_ray.errors import SejeError
 
 COLUMNS = ["id", "step", "vector"]
@@ -36,7 +36,7 @@ class ImportedSentences:
 
 
 def import_sentence_vectors(
-    path: Path, folder: Path, progress: Progress | None = None
+    path: Path, folder: Path, progress: Report | None = None
 ) -> ImportedSentences:
     """Copy the vectors of a Parquet file once, in its order, and write an index.
 
@@ -114,7 +114,7 @@ def _is_vector(kind: pa.DataType) -> bool:
     return bool(is_list and pa.types.is_floating(kind.value_type))
 
 
-def _copied(path: Path, target: Path, progress: Progress | None) -> np.ndarray:
+def _copied(path: Path, target: Path, progress: Report | None) -> np.ndarray:
     """Write the vectors as one matrix; give the key of each row."""
     keys = np.empty(0, np.uint64)
     smallest = done = 0

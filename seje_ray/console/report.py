@@ -1,0 +1,34 @@
+"""What a long piece of work calls to tell how far it is; loads no library that draws."""
+
+from typing import Protocol
+
+
+class Report(Protocol):
+    """Told now and then how far a piece of work is."""
+
+    def __call__(self, done: int, total: int | None = None, text: str = "") -> None:
+        """Say that ``done`` of ``total`` units are finished, and how it goes.
+
+        Args:
+            done: Units finished.
+            total: Units in all; None where that is not known, or has been said.
+            text: A word on how it goes, such as the loss.
+        """
+        ...
+
+
+class NamedReport(Protocol):
+    """Gives the ``Report`` of one part of the work."""
+
+    def __call__(self, name: str, unit: str, total: int | None = None, done: int = 0) -> Report:
+        """Begin the part ``name``, of which ``done`` of ``total`` units were finished before."""
+        ...
+
+
+def silent(name: str, unit: str, total: int | None = None, done: int = 0) -> Report:
+    """A ``NamedReport`` that nobody reads."""
+    return _ignore
+
+
+def _ignore(done: int, total: int | None = None, text: str = "") -> None:
+    """Tell nobody."""

