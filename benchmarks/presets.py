@@ -15,12 +15,14 @@ from pathlib import Path
 import click
 import torch
 
-from seje_ray.cli.options import read_run
+from seje_ray.cli.options import workspace_option
+from seje_ray.cli.run_files import read_run
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.embed import embed_partition
 from seje_ray.on_ray.train import train
 from seje_ray.report.evaluation import DIRECTIONS, METRICS, GalleryLines, evaluate
 from seje_ray.retrieval.embeddings import load_embeddings
+from seje_ray.workspace import Workspace
 
 OWN = "seje"  # the workspace's own run, with SEJE's loss
 PRESETS = (OWN, "msje", "acme", "adamine", "vse++", "im2recipe", "clip")
@@ -28,7 +30,7 @@ KEYS = [f"{metric}/{direction}" for direction in DIRECTIONS for metric in METRIC
 
 
 @click.command()
-@click.option("--workspace", type=click.Path(path_type=Path, exists=True), required=True)
+@workspace_option
 @click.option("--seeds", default=3, show_default=True, help="Trainings of each preset.")
 @click.option("--preset", "presets", multiple=True, default=PRESETS, help="Only these.")
 @click.option("--partition", default="test", show_default=True)
@@ -36,7 +38,7 @@ KEYS = [f"{metric}/{direction}" for direction in DIRECTIONS for metric in METRIC
 @click.option("--prefix", default="", help="Before the name of each training.")
 @click.option("--out", type=click.Path(path_type=Path), help="File for the table.")
 def main(
-    workspace: Path,
+    workspace: Workspace,
     seeds: int,
     presets: tuple[str, ...],
     partition: str,
@@ -53,7 +55,7 @@ def main(
             for seed in range(seeds):
                 name = f"{prefix}{preset}-{seed}"
                 galleries, seconds = _measure(
-                    workspace.absolute(), preset, name, (*overrides, f"seed={seed}"), partition
+                    workspace, preset, name, (*overrides, f"seed={seed}"), partition
                 )
                 measured[preset].append(_means(galleries, "model"))
                 print(name, f"{seconds:.0f} s", json.dumps(measured[preset][-1]), flush=True)
@@ -71,7 +73,7 @@ def main(
 
 
 def _measure(
-    workspace: Path, preset: str, name: str, overrides: tuple[str, ...], partition: str
+    workspace: Workspace, preset: str, name: str, overrides: tuple[str, ...], partition: str
 ) -> tuple[GalleryLines, float]:
     """Train one preset; its largest gallery, and the seconds that training took."""
     run = read_run(None if preset == OWN else preset, overrides, workspace)

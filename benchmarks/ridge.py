@@ -6,7 +6,6 @@ recipes; the dimensions and the penalty are chosen on val. Run: ``python -m benc
 """
 
 import itertools
-from pathlib import Path
 
 import click
 import numpy as np
@@ -17,26 +16,28 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import normalize
 
-from seje_ray.artifact import Artifact, open_artifact
+from seje_ray.artifact import Artifact
+from seje_ray.cli.options import workspace_option
 from seje_ray.models.image_backbone import ImageBackbone, create_backbone
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.report.evaluation import GalleryLines, Line, as_text
 from seje_ray.retrieval.controls import chance
 from seje_ray.retrieval.protocol import RetrievalResult, evaluate_retrieval, selection_score
+from seje_ray.workspace import Workspace
 
 DIMS = (32, 64, 128, 256)
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10_000.0)
 
 
 @click.command()
-@click.option("--workspace", type=click.Path(path_type=Path, exists=True), required=True)
+@workspace_option
 @click.option("--backbone", default="timm/tf_efficientnet_lite0", show_default=True)
 @click.option("--weights", help="Local .safetensors file, or download.")
 @click.option("--crop", default=224, show_default=True)
 @click.option("--seed", default=0, show_default=True)
-def main(workspace: Path, backbone: str, weights: str | None, crop: int, seed: int) -> None:
+def main(workspace: Workspace, backbone: str, weights: str | None, crop: int, seed: int) -> None:
     """Print ridge regression's retrieval on the test pairs of WORKSPACE."""
-    calibrated = open_artifact(workspace / "calibrated", "calibrated")
+    calibrated = workspace.open_calibrated()
     network = create_backbone(backbone, weights=weights, image_size=crop).eval()
     pixels = PixelSpec(round(crop / 0.875), crop)
     rows = {part: _read(calibrated, part) for part in ("train", "val", "test")}

@@ -44,6 +44,7 @@ from seje_ray.on_ray.shards import (
 )
 from seje_ray.on_ray.transform import AddTextFeatures
 from seje_ray.recipe1m.source import open_source
+from seje_ray.workspace import Workspace
 
 FITTED_ON = 20_000  # recipes
 POLL_S = 2.0
@@ -69,13 +70,13 @@ def main(recipes: tuple[int, ...], folder: Path | None) -> None:
 
 def _measure(run: RunConfig, root: Path, calibrator: Path, number: int) -> None:
     source = _cookbook(root, number, seed=1)
-    workspace = root / f"workspace-{number}"
-    shutil.rmtree(workspace, ignore_errors=True)
+    workspace = Workspace(root / f"workspace-{number}")
+    shutil.rmtree(workspace.folder, ignore_errors=True)
     with peak_memory() as peak, connected():
         start = time.perf_counter()
         artifact = ingest(run, open_source(source), workspace, is_made_up=True)
         read = time.perf_counter()
-        target = workspace / "text"
+        target = workspace.folder / "text"
         target.mkdir()
         items = [
             {"source": str(path), "target": str(target / path.name)} for path in artifact.shards()
@@ -117,7 +118,7 @@ def commit_texts(rows: pa.Table) -> pa.Table:
 
 def _fitted(run: RunConfig, root: Path) -> Path:
     """A calibrator's text parts, fitted on recipes that are not measured."""
-    calibrator, workspace = root / "calibrator", root / "fitting"
+    calibrator, workspace = root / "calibrator", Workspace(root / "fitting")
     if calibrator.exists():
         return calibrator
     with connected():

@@ -15,12 +15,11 @@ import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
 
 import click
 import torch
 
-from seje_ray.artifact import open_artifact
+from seje_ray.cli.options import workspace_option
 from seje_ray.config import RunConfig, load_run
 from seje_ray.features.model import FeatureDims, build_discriminator, build_model
 from seje_ray.on_ray.connect import connected
@@ -31,6 +30,7 @@ from seje_ray.training.optimisation import discriminator_optimizer, model_optimi
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.step import Place, discriminator_step, objective
 from seje_ray.training.timing import read_timings
+from seje_ray.workspace import Workspace
 
 COMMON = (
     "train.schedule=plateau",
@@ -59,14 +59,13 @@ PARTS = ("bare", "workers", "photos")
 
 
 @click.command()
-@click.option("--workspace", type=click.Path(path_type=Path, exists=True), required=True)
+@workspace_option
 @click.option("--epochs", default=4, show_default=True, help="Of each training.")
 @click.option("--part", "parts", multiple=True, default=PARTS, type=click.Choice(PARTS))
 @click.option("--alone", is_flag=True, hidden=True, help="Print the bare loop's pairs per second.")
 @click.option("--size", default="paper's sizes", hidden=True)
-def main(workspace: Path, epochs: int, parts: tuple[str, ...], alone: bool, size: str) -> None:
+def main(workspace: Workspace, epochs: int, parts: tuple[str, ...], alone: bool, size: str) -> None:
     """Print pairs per second and their ratios."""
-    workspace = workspace.absolute()
     if alone:
         print(_bare(workspace, _run(workspace, epochs, *SIZES[size])))
         return
@@ -85,7 +84,7 @@ def main(workspace: Path, epochs: int, parts: tuple[str, ...], alone: bool, size
             _compare_with_photos(workspace)
 
 
-def _compare_with_bare(workspace: Path, name: str, epochs: int) -> None:
+def _compare_with_bare(workspace: Workspace, name: str, epochs: int) -> None:
     command = [sys.executable, "-m", "benchmarks.training", "--workspace", str(workspace)]
     command += ["--epochs", str(epochs), "--alone", "--size", name]
 
@@ -98,13 +97,13 @@ def _compare_with_bare(workspace: Path, name: str, epochs: int) -> None:
     _print(f"step through Ray / bare loop, {name}", ours, plain)
 
 
-def _compare_workers(workspace: Path, name: str, epochs: int) -> None:
+def _compare_workers(workspace: Workspace, name: str, epochs: int) -> None:
     run = _run(workspace, epochs, *SIZES[name])
     two, one = _in_turns(lambda: _by_ray(workspace, run, 2), lambda: _by_ray(workspace, run, 1))
     _print(f"2 workers x 1 core / 1 x 2, {name}", two, one)
 
 
-def _compare_with_photos(workspace: Path) -> None:
+def _compare_with_photos(workspace: Workspace) -> None:
     """Once each: a step takes some twenty seconds, in which what else the machine does drowns."""
     stored = _run(workspace, 2, *SIZES["paper's sizes"])
     through = _run(workspace, 1, *SIZES["paper's sizes"], *THROUGH_PHOTOS)
@@ -120,12 +119,12 @@ def _in_turns(ours: Callable[[], float], other: Callable[[], float]) -> tuple[fl
     return max(t[0] for t in turns), max(t[1] for t in turns)
 
 
-def _run(workspace: Path, epochs: int, *settings: str) -> RunConfig:
-    path = workspace / "calibrated" / "run.yaml"
+def _run(workspace: Workspace, epochs: int, *settings: str) -> RunConfig:
+    path = workspace.calibrated_run
     return load_run(path, (*COMMON, f"train.num_epochs={epochs}", *settings))
 
 
-def _by_ray(workspace: Path, run: RunConfig, num_workers: int) -> float:
+def _by_ray(workspace: Workspace, run: RunConfig, num_workers: int) -> float:
     """Pairs per second of a training on Ray, as it wrote them itself."""
     name = f"speed-{num_workers}-{time.time_ns()}"
     folder = train(run, workspace, name=name, num_workers=num_workers).folder
@@ -134,10 +133,10 @@ def _by_ray(workspace: Path, run: RunConfig, num_workers: int) -> float:
     return statistics.median(found[1:] or found)
 
 
-def _bare(workspace: Path, run: RunConfig) -> float:
+def _bare(workspace: Workspace, run: RunConfig) -> float:
     """Pairs per second of the same model and losses in a plain loop over tensors in memory."""
     torch.set_num_threads(os.cpu_count() or 1)
-    calibrated = open_artifact(workspace / "calibrated", "calibrated")
+    calibrated = workspace.open_calibrated()
     loader = PairLoader(
         calibrated.shards("train"),
         None,

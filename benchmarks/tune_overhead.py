@@ -14,8 +14,9 @@ from pathlib import Path
 import click
 import torch
 
-from seje_ray.artifact import Artifact, open_artifact
-from seje_ray.cli.options import read_run, run_options, workspace_option
+from seje_ray.artifact import Artifact
+from seje_ray.cli.options import run_options, workspace_option
+from seje_ray.cli.run_files import read_run
 from seje_ray.config import RunConfig, with_settings
 from seje_ray.features.model import require_features
 from seje_ray.on_ray.connect import connected
@@ -26,6 +27,7 @@ from seje_ray.training.loop import Trainer
 from seje_ray.training.worker import LocalWorker
 from seje_ray.tuning.trial_book import TrialBook
 from seje_ray.tuning.trials import Job
+from seje_ray.workspace import Workspace
 
 
 @click.command()
@@ -34,12 +36,16 @@ from seje_ray.tuning.trials import Job
 @workspace_option
 @run_options
 def main(
-    trainings: int, rounds: int, workspace: Path, config: str | None, overrides: tuple[str, ...]
+    trainings: int,
+    rounds: int,
+    workspace: Workspace,
+    config: str | None,
+    overrides: tuple[str, ...],
 ) -> None:
     """Print seconds of both, and their ratio."""
     run = read_run(config, overrides, workspace)
     run = with_settings(run, run.tune.settings)
-    calibrated = open_artifact(workspace / "calibrated", "calibrated")
+    calibrated = workspace.open_calibrated()
     require_features(run, calibrated)
     runs = [with_settings(run, {"seed": seed}) for seed in range(trainings)]
     torch.set_num_threads(os.cpu_count() or 1)

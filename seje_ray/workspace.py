@@ -44,6 +44,10 @@ class Workspace:
         """What ``fit`` makes: a folder of components."""
         return self.folder / "calibrator"
 
+    def component(self, name: str) -> Path:
+        """What ``fit`` makes of one component."""
+        return self.calibrator / name
+
     @property
     def calibrated(self) -> Path:
         """What ``transform`` makes."""
@@ -81,9 +85,14 @@ class Workspace:
         """One comparison."""
         return self.folder / "ablations" / name
 
+    @property
+    def variants(self) -> Path:
+        """Folder of the workspaces of other calibration settings."""
+        return self.folder / "variants"
+
     def variant(self, key: str) -> "Workspace":
         """The workspace of other calibration settings, which shares what they do not change."""
-        return Workspace(self.folder / "variants" / key)
+        return Workspace(self.variants / key)
 
     # What people read
 
@@ -100,6 +109,10 @@ class Workspace:
     def logs(self) -> Path:
         """Folder of the commands' logs."""
         return self.folder / "logs"
+
+    def log(self, name: str) -> Path:
+        """One log, a line of JSON per event."""
+        return self.logs / f"{name}.jsonl"
 
     # What others ask
 

@@ -1,14 +1,15 @@
 """``seje-ray ablate``."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from seje_ray.cli.options import cluster_options, read_run, run_options, workspace_option
+from seje_ray.cli.options import cluster_options, run_options, workspace_option
+from seje_ray.cli.run_files import read_run
 
 if TYPE_CHECKING:
     from seje_ray.submission.cluster import Cluster
+    from seje_ray.workspace import Workspace
 
 
 @click.command("ablate", epilog="Example: seje-ray ablate --seeds 5 --config seje")
@@ -39,7 +40,7 @@ def command(
     text_model: str | None,
     max_concurrent: int | None,
     name: str | None,
-    workspace: Path,
+    workspace: "Workspace",
     config: str | None,
     overrides: tuple[str, ...],
     cluster: "Cluster",

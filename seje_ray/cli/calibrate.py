@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from seje_ray.cli.options import (
-    DEFAULT_RUN,
     cluster_options,
-    read_run,
     run_options,
     workspace_option,
 )
+from seje_ray.cli.run_files import DEFAULT_RUN, read_run
 
 if TYPE_CHECKING:
     from seje_ray.submission.cluster import Cluster
+    from seje_ray.workspace import Workspace
 
 
 @click.command(
@@ -44,7 +44,7 @@ def command(
     data: Path | None,
     stage: str | None,
     workers: int | None,
-    workspace: Path,
+    workspace: "Workspace",
     config: str | None,
     overrides: tuple[str, ...],
     cluster: "Cluster",

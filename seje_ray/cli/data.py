@@ -3,11 +3,15 @@
 import os
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from seje_ray.cli.options import read_run, workspace_option
+from seje_ray.cli.options import workspace_option
+from seje_ray.cli.run_files import read_run
+
+if TYPE_CHECKING:
+    from seje_ray.workspace import Workspace
 
 
 @click.group("data", epilog="Example: seje-ray data check /data/recipe1m --html check.html")
@@ -143,7 +147,7 @@ def check(
 
     if page is not None and not page.absolute().parent.is_dir():
         raise DataError(f"{page}: expected a file in a folder that exists; make the folder first")
-    run = read_run(config, overrides, Path())
+    run = read_run(config, overrides)
     with Bars() as bars:
         found = audit(
             path,
@@ -176,16 +180,15 @@ def check(
     help="File to write; .txt and .vec are text, other names word2vec's binary format.",
 )
 @workspace_option
-def export_vectors(out: Path, workspace: Path) -> None:
+def export_vectors(out: Path, workspace: "Workspace") -> None:
     """Write the word vectors of a calibration as a word2vec file.
 
     calibrate.word_vectors.file takes such a file.
     """
-    from seje_ray.artifact import open_artifact
     from seje_ray.calibration.word2vec_file import write_word2vec
     from seje_ray.calibration.word_vectors import WordVectors
 
-    calibrator = open_artifact(workspace / "calibrator", "calibrator")
-    vectors = WordVectors.load(calibrator.folder / "word_vectors")
+    workspace.open_calibrator()
+    vectors = WordVectors.load(workspace.component("word_vectors"))
     write_word2vec(vectors, out)
     click.echo(f"{out}: {len(vectors):,} words of {vectors.dim} dimensions")

@@ -9,6 +9,7 @@ from seje_ray.cli.options import cluster_options, workspace_option
 
 if TYPE_CHECKING:
     from seje_ray.submission.cluster import Cluster
+    from seje_ray.workspace import Workspace
 
 
 @click.command("doctor", epilog="Example: seje-ray doctor --address http://head:8265 --json")
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 @cluster_options
 @click.pass_context
 def command(
-    ctx: click.Context, data: Path | None, workspace: Path, as_json: bool, cluster: "Cluster"
+    ctx: click.Context, data: Path | None, workspace: "Workspace", as_json: bool, cluster: "Cluster"
 ) -> None:
     """Check this machine, or every node of a cluster with --address, and say what to do.
 

@@ -1,6 +1,5 @@
 """``seje-ray evaluate``."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +13,7 @@ from seje_ray.cli.options import (
 
 if TYPE_CHECKING:
     from seje_ray.submission.cluster import Cluster
+    from seje_ray.workspace import Workspace
 
 
 @click.command(
@@ -35,7 +35,7 @@ def command(
     gallery_sizes: tuple[int, ...],
     partition: str,
     name: str | None,
-    workspace: Path,
+    workspace: "Workspace",
     as_json: bool,
     cluster: "Cluster",
 ) -> None:

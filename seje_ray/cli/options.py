@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from seje_ray.config import RunConfig
+    from seje_ray.workspace import Workspace
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-DEFAULT_RUN = "demo"
 
 
 def workspace_option(function: Function) -> Function:
@@ -25,7 +23,7 @@ def workspace_option(function: Function) -> Function:
         type=click.Path(file_okay=False, path_type=Path),
         default=Path("workspace"),
         show_default=True,
-        callback=_absolute,
+        callback=_workspace,
         help="Folder of all artifacts.",
     )(function)
 
@@ -138,37 +136,22 @@ def command_log(ctx: click.Context) -> Iterator[None]:
     """Log what a command does, and how it ends, beside its results."""
     from seje_ray.log import logged
 
-    workspace = Path(ctx.params["workspace"])
-    if not workspace.is_dir() and ctx.info_name != "calibrate":
+    workspace: Workspace = ctx.params["workspace"]
+    if not workspace.folder.is_dir() and ctx.info_name != "calibrate":
         yield  # it will say that nothing is there, and must not leave a folder
         return
     options = {name: str(value) for name, value in ctx.params.items() if value is not None}
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    path = workspace / "logs" / f"{ctx.info_name}-{stamp}-{os.getpid()}.jsonl"
+    path = workspace.log(f"{ctx.info_name}-{stamp}-{os.getpid()}")
     with logged(path, command=ctx.info_name, options=options):
         yield
 
 
-def read_run(config: str | None, overrides: tuple[str, ...], workspace: Path) -> "RunConfig":
-    """Load the run that the options name.
+def _workspace(ctx: click.Context, param: click.Parameter, value: Path) -> "Workspace":
+    from seje_ray.errors import WorkspaceError
+    from seje_ray.workspace import Workspace  # not at the top: --help stays fast
 
-    Raises:
-        ConfigError: If there is no such run file, or it is not valid.
-    """
-    from seje_ray.config import load_run, named_run_file
-
-    path = workspace / "calibrated" / "run.yaml"
-    stored = path if path.is_file() else None
-    if config is None and stored is not None:
-        return load_run(stored, overrides)
-    name = config or DEFAULT_RUN
-    given = Path(name)
-    path = given if given.is_file() else named_run_file(name)
-    return load_run(path, overrides, workspace_run=stored)
-
-
-def _absolute(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
-    """Ray's workers run in folders of their own, so relative paths end here."""
-    if "://" in str(value) or ":/" in str(value):
-        raise click.BadParameter(f"{value}: only a local folder works yet, no object storage")
-    return value.absolute()
+    try:
+        return Workspace.at(value)
+    except WorkspaceError as error:
+        raise click.BadParameter(str(error)) from error

@@ -9,6 +9,7 @@ from seje_ray.cli.options import partition_option, run_name_option, workspace_op
 
 if TYPE_CHECKING:
     from seje_ray.on_ray.search import Found
+    from seje_ray.workspace import Workspace
 
 
 @click.command("search", epilog="Example: seje-ray search --image dinner.jpg --results 10")
@@ -35,7 +36,7 @@ def command(
     results: int,
     partition: str,
     name: str | None,
-    workspace: Path,
+    workspace: "Workspace",
     as_json: bool,
 ) -> None:
     """Find recipes for a photo, or photos for a recipe, among a partition's pairs.
@@ -57,13 +58,13 @@ def command(
         found.append(searcher.for_recipe(recipe, results))
     if not found:
         found = [searcher.for_row(0, results, is_photo=is_photo) for is_photo in (True, False)]
-    searcher.write_page(workspace / "search.html")
+    searcher.write_page(workspace.search_page)
     if as_json:
         click.echo(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=1))
         return
     for one in found:
         _print(one)
-    click.echo(f"photos: {workspace / 'search.html'}")
+    click.echo(f"photos: {workspace.search_page}")
 
 
 def _print(found: "Found") -> None:

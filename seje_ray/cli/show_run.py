@@ -1,10 +1,14 @@
 """``seje-ray show-run``."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from seje_ray.cli.options import read_run, run_options, workspace_option
+from seje_ray.cli.options import run_options, workspace_option
+from seje_ray.cli.run_files import read_run
+
+if TYPE_CHECKING:
+    from seje_ray.workspace import Workspace
 
 
 @click.command(
@@ -12,7 +16,7 @@ from seje_ray.cli.options import read_run, run_options, workspace_option
 )
 @workspace_option
 @run_options
-def command(workspace: Path, config: str | None, overrides: tuple[str, ...]) -> None:
+def command(workspace: "Workspace", config: str | None, overrides: tuple[str, ...]) -> None:
     """Print the complete run as a run file; nothing is run."""
     import yaml
 

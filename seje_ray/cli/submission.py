@@ -7,8 +7,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from seje_ray.cli.options import read_run
+from seje_ray.cli.run_files import read_run
 from seje_ray.submission.request import Request
+from seje_ray.workspace import Workspace
 
 CLIENT_SIDE = ("address", "detach")  # options that the job gets no copy of
 TRAVELLING = {"config": "run.yaml", "space": "space.yaml"}  # options, and their files there
@@ -34,7 +35,7 @@ def request_of(ctx: click.Context) -> Request:
             files[TRAVELLING[name]] = Path(value).absolute()
             value = TRAVELLING[name]
         is_default = ctx.get_parameter_source(str(name)) is ParameterSource.DEFAULT
-        if not is_default or isinstance(value, Path):
+        if not is_default or isinstance(value, Path | Workspace):
             arguments += words_of(option, value)
     return Request(
         command=str(ctx.info_name),

@@ -1,14 +1,15 @@
 """``seje-ray train``."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from seje_ray.cli.options import cluster_options, read_run, run_options, workspace_option
+from seje_ray.cli.options import cluster_options, run_options, workspace_option
+from seje_ray.cli.run_files import read_run
 
 if TYPE_CHECKING:
     from seje_ray.submission.cluster import Cluster
+    from seje_ray.workspace import Workspace
 
 
 @click.command("train", epilog="Example: seje-ray train --workers 8 --set loss.negatives=instance")
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 def command(
     workers: int | None,
     name: str | None,
-    workspace: Path,
+    workspace: "Workspace",
     config: str | None,
     overrides: tuple[str, ...],
     cluster: "Cluster",

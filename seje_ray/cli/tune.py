@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seje_ray.cli.options import cluster_options, read_run, run_options, workspace_option
+from seje_ray.cli.options import cluster_options, run_options, workspace_option
+from seje_ray.cli.run_files import read_run
 
 if TYPE_CHECKING:
     from seje_ray.submission.cluster import Cluster
+    from seje_ray.workspace import Workspace
 
 
 @click.command("tune", epilog="Example: seje-ray tune --trials 40 --space space.yaml")
@@ -46,7 +48,7 @@ def command(
     max_concurrent: int | None,
     name: str | None,
     space: Path | None,
-    workspace: Path,
+    workspace: "Workspace",
     config: str | None,
     overrides: tuple[str, ...],
     cluster: "Cluster",
@@ -78,7 +80,7 @@ def command(
     click.echo(as_text(tuned.page))
     best = tuned.folder / "best.yaml"
     training = f"seje-ray train --config {best} --run best"
-    if tuned.workspace != Path("workspace").absolute():
+    if tuned.workspace != type(workspace).at("workspace"):
         training += f" --workspace {tuned.workspace}"
     click.echo(f"report: {tuned.report}")
     click.echo(f"run file: {best}; train it with `{training}`")

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seje_ray.artifact import open_artifact, require_equal_hash
+from seje_ray.artifact import require_equal_hash
 from seje_ray.calibration.corpus import RecipeText
 from seje_ray.calibration.recipe_parts import RecipeParts, part_vectors
 from seje_ray.calibration.sentence_encoder import Steps
@@ -19,6 +19,7 @@ from seje_ray.features.model import FeatureDims, build_model, pixels_of
 from seje_ray.features.photos import PhotoExtractor
 from seje_ray.features.texts import sentence_vectors_of, text_calibrator_of
 from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.workspace import Workspace
 
 
 class QueryError(SejeError):
@@ -28,15 +29,15 @@ class QueryError(SejeError):
 class QueryEmbedder:
     """Calibrates and embeds queries with a checkpoint and the calibrator of its workspace."""
 
-    def __init__(self, checkpoint: Path, workspace: Path) -> None:
+    def __init__(self, checkpoint: Path, workspace: Workspace) -> None:
         """Read the model; a branch's calibration is read when first used.
 
         Raises:
             ArtifactError: If the workspace's calibrator is not the one of its calibrated recipes.
         """
         run, origin = read_origin(checkpoint)
-        calibrator = open_artifact(workspace / "calibrator", "calibrator")
-        calibrated = open_artifact(workspace / "calibrated", "calibrated")
+        calibrator = workspace.open_calibrator()
+        calibrated = workspace.open_calibrated()
         require_equal_hash(
             "calibrator",
             calibrated.folder,
@@ -45,7 +46,7 @@ class QueryEmbedder:
             "seje-ray calibrate",
         )
         # How features were computed is the calibration's to say, not the training's run file.
-        stored = load_run(workspace / "calibrated" / "run.yaml")
+        stored = load_run(workspace.calibrated_run)
         self._run = replace(run, calibrate=stored.calibrate)
         self._calibrator, self._calibrated = calibrator.folder, calibrated
         model = build_model(run, FeatureDims.of(origin.facts), load_weights=False)

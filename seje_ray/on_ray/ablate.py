@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from seje_ray.artifact import open_artifact, write_text
+from seje_ray.artifact import write_text
 from seje_ray.config import RunConfig, with_settings
 from seje_ray.features.model import require_features
 from seje_ray.on_ray.connect import connected
@@ -16,6 +16,7 @@ from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.tuning.ablation import Variation, variations
 from seje_ray.tuning.trial_book import TrialBook
 from seje_ray.tuning.trials import Job, write_trials_table
+from seje_ray.workspace import Workspace
 
 MEASURED = ("val", "test")
 
@@ -30,7 +31,7 @@ class Ablated:
 
 def ablate(
     run: RunConfig,
-    workspace: Path,
+    workspace: Workspace,
     *,
     name: str,
     num_seeds: int,
@@ -55,8 +56,8 @@ def ablate(
     Raises:
         ArtifactError: If the data is not calibrated.
     """
-    open_artifact(workspace / "calibrated", "calibrated")
-    folder = workspace / "ablations" / name
+    workspace.open_calibrated()
+    folder = workspace.ablation(name)
     rows = variations(run, text_model)
     with connected(max_concurrent or os.cpu_count() or 1, cluster, workspace):
         jobs = [
@@ -67,7 +68,7 @@ def ablate(
         allotted = allot(1, max_concurrent)
         run_jobs(book, jobs, Conduct(len(jobs), allotted, title="ablations"))
     trials = [book.trials[job.name] for job in jobs]
-    recipes = open_artifact(workspace / "recipes", "recipes")
+    recipes = workspace.open_recipes()
     page = AblationPage(
         name, run, rows, trials, is_made_up=bool(recipes.manifest.facts.get("is_made_up", False))
     )
@@ -77,7 +78,7 @@ def ablate(
     return Ablated(folder, page)
 
 
-def _jobs(run: RunConfig, row: Variation, workspace: Path, num_seeds: int) -> list[Job]:
+def _jobs(run: RunConfig, row: Variation, workspace: Workspace, num_seeds: int) -> list[Job]:
     """The trainings of one row, once its data is there."""
     changed = row.applied(run)
     calibrated = calibrated_variant(changed, workspace, 1)

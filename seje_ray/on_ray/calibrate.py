@@ -22,6 +22,7 @@ from seje_ray.recipe1m.source import open_source
 from seje_ray.report.calibration import CalibrationArtifacts, write_calibration_report
 from seje_ray.report.sentence_report import given_sentence_facts
 from seje_ray.submission.cluster import EMBEDDED, Cluster
+from seje_ray.workspace import Workspace
 
 STAGES = ("ingest", "fit", "transform")
 
@@ -61,7 +62,7 @@ class Calibrated:
 def calibrate(
     run: RunConfig,
     data: Path | None,
-    workspace: Path,
+    workspace: Workspace,
     *,
     last_stage: str | None = None,
     num_workers: int | None = None,
@@ -99,18 +100,18 @@ def calibrate(
     return _reported(run, workspace, CalibrationArtifacts(recipes, calibrator, calibrated))
 
 
-def _reported(run: RunConfig, workspace: Path, made: CalibrationArtifacts) -> Calibrated:
+def _reported(run: RunConfig, workspace: Workspace, made: CalibrationArtifacts) -> Calibrated:
     """Keep the run beside the result, and write the report."""
     # Later commands take their defaults from it; no part of the artifact's content.
     stored = yaml.safe_dump(run_to_dict(run), sort_keys=False)
     write_text(made.calibrated.folder / "run.yaml", stored)
-    report = write_calibration_report(workspace / "reports" / "calibration", run, made)
+    report = write_calibration_report(workspace.report("calibration"), run, made)
     return Calibrated(made.recipes, made.calibrator, made.calibrated, report)
 
 
-def _require_no_real_data(workspace: Path) -> None:
+def _require_no_real_data(workspace: Workspace) -> None:
     """The embedded cookbook never takes the place of a user's recipes by a forgotten option."""
-    recipes = read_manifest(workspace / "recipes", "recipes")  # of any version
+    recipes = read_manifest(workspace.recipes, "recipes")  # of any version
     if recipes is not None and not recipes.facts["is_made_up"]:
         raise DataError(
             f"{workspace}: expected --data PATH, since {sum(recipes.rows.values()):,} recipes of a "
@@ -118,7 +119,7 @@ def _require_no_real_data(workspace: Path) -> None:
         )
 
 
-def _cookbook(run: RunConfig, workspace: Path) -> Path:
+def _cookbook(run: RunConfig, workspace: Workspace) -> Path:
     """Write the embedded cookbook, or find the one that is there; layer1.json comes last."""
     num_recipes = run.data.cookbook_recipes
     click.echo(
@@ -126,7 +127,7 @@ def _cookbook(run: RunConfig, workspace: Path) -> Path:
         f"photos (seed {run.seed})",
         file=sys.stderr,
     )
-    folder = workspace / f"cookbook-{num_recipes}-{run.seed}"
+    folder = workspace.cookbook(num_recipes, run.seed)
     if (folder / "layer1.json").is_file():
         return folder
     with Bars() as bars:

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
@@ -19,6 +18,7 @@ from ray.experimental.internal_kv import _internal_kv_get
 
 from seje_ray.errors import ResourceError
 from seje_ray.submission.cluster import Cluster
+from seje_ray.workspace import Workspace
 
 SMALLEST_SHARE = 1 / 64  # of a CPU, that a worker gets where there are few
 TELL_EVERY_S = 30.0
@@ -133,7 +133,7 @@ def _node(resources: Mapping[str, Any], host: str) -> Node:
 
 
 def require_shared_path(
-    workspace: Path, cluster: Cluster, nodes: Iterable[Node], *, can_grow: bool
+    workspace: Workspace, cluster: Cluster, nodes: Iterable[Node], *, can_grow: bool
 ) -> None:
     """Refuse a folder of one machine where the work runs on several.
 

@@ -44,6 +44,7 @@ from seje_ray.features.model import backbone_of, pixels_of
 from seje_ray.features.texts import term_tagger_of, text_calibrator_of
 from seje_ray.recipe1m.labelled_photos import read_labelled_folder
 from seje_ray.recipe1m.pixels import PixelSpec
+from seje_ray.workspace import Workspace
 
 MAX_BACKOFF_RECIPES = 50_000  # labelled train recipes that means are taken over
 
@@ -61,7 +62,7 @@ class FitInputs:
 
     run: RunConfig
     recipes: Artifact
-    calibrator: Path  # folder of the components that are fitted
+    workspace: Workspace  # with the components that are fitted
     state: Path  # folder of what goes on after an interruption
     worker: FitWorker
     progress: Report | None  # of rank 0
@@ -95,7 +96,7 @@ def text_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
     tagger_of: TaggerOf = DetIngrsTagger
     lexicon_of: LexiconOf = EntityLexicon.fit
     if config.tagger == "bilstm":
-        network = LineTagger.load(inputs.calibrator / "line_tagger")
+        network = LineTagger.load(inputs.workspace.component("line_tagger"))
         threshold = config.line_tagger.threshold
         tagger_of = functools.partial(BilstmTagger, network, threshold=threshold)
         lexicon_of = functools.partial(understood_entities, network, threshold=threshold)
@@ -125,8 +126,8 @@ def word_vectors_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
     if config.file is not None:
         vectors = read_word2vec(Path(config.file))
         return vectors, _vocabulary(vectors)
-    text = FittedText.load(inputs.calibrator / "text")
-    tagger = term_tagger_of(inputs.run.calibrate, inputs.calibrator, text.reexaminer)
+    text = FittedText.load(inputs.workspace.component("text"))
+    tagger = term_tagger_of(inputs.run.calibrate, inputs.workspace.calibrator, text.reexaminer)
     words = RecipeWords(TextCorpus(inputs.recipes.shards("train")), tagger)
     vectors = fit_word_vectors(
         TokenFile(inputs.state / "texts.txt", words),
@@ -230,7 +231,7 @@ def _labelled_photos(
             FolderPhotos(files, **settings) for files in (folder.train, folder.test)
         )
         return folder.names, fitted_on, measured_on
-    categories = FittedText.load(inputs.calibrator / "text").categories
+    categories = FittedText.load(inputs.workspace.component("text")).categories
     train, val = (
         PhotoBatches(
             inputs.recipes.shards(partition), lambda *recipe: categories.of(*recipe)[0], **settings
@@ -255,7 +256,7 @@ class _Measured:
 def category_backoff_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
     """Means of f_term by category, over the first labelled train recipes."""
     config = inputs.run.calibrate
-    text = text_calibrator_of(config, inputs.calibrator, inputs.worker.device)
+    text = text_calibrator_of(config, inputs.workspace.calibrator, inputs.worker.device)
     vectors: list[np.ndarray] = []
     ids: list[int] = []
     corpus = iter(TextCorpus(inputs.recipes.shards("train")))

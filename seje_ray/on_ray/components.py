@@ -21,6 +21,7 @@ from seje_ray.on_ray.component_fits import (
 )
 from seje_ray.recipe1m.labelled_photos import read_labelled_folder
 from seje_ray.schema import COMPONENT
+from seje_ray.workspace import Workspace
 
 Fit = Callable[[FitInputs], tuple[Fitted, Facts]]
 
@@ -42,12 +43,12 @@ class Component:
         """Kind of its artifact."""
         return COMPONENT + self.name
 
-    def plan(self, run: RunConfig, recipes: Artifact, calibrator: Path) -> Plan:
+    def plan(self, run: RunConfig, recipes: Artifact, workspace: Workspace) -> Plan:
         """What decides the fitted component."""
         inputs = {"recipes": recipes.content_hash}
         for need in self.needs:
             name, _, file = need.partition("/")
-            fitted = open_artifact(calibrator / name, f"{COMPONENT}{name}")
+            fitted = open_artifact(workspace.component(name), COMPONENT + name)
             inputs[need] = fitted.manifest.shards[file] if file else fitted.content_hash
         return Plan(
             kind=self.kind,

@@ -32,6 +32,7 @@ from seje_ray.on_ray.capacity import (
     reserve_room,
 )
 from seje_ray.submission.cluster import EMBEDDED, Cluster, mode_of
+from seje_ray.workspace import Workspace
 
 NO_PROGRESS_TIMEOUT_S = 1800.0  # a shard of photos through a large CNN on one core takes minutes
 REACH_TIMEOUT_S = 5.0
@@ -43,7 +44,7 @@ DROPPED_LINES = (  # of Ray's core, which nothing else silences
 
 @contextmanager
 def connected(
-    num_workers: int = 1, cluster: Cluster = EMBEDDED, workspace: Path | None = None
+    num_workers: int = 1, cluster: Cluster = EMBEDDED, workspace: Workspace | None = None
 ) -> Iterator[None]:
     """Hold a connection to Ray; stop the embedded one at the end.
 

@@ -21,6 +21,7 @@ from seje_ray.on_ray.node_facts import (
 )
 from seje_ray.recipe1m.source import open_source
 from seje_ray.submission.cluster import EMBEDDED, Cluster
+from seje_ray.workspace import Workspace
 
 State = Literal["ok", "warning", "failed"]
 
@@ -66,7 +67,7 @@ class Diagnosis:
         return "\n".join(lines)
 
 
-def diagnose(workspace: Path, data: Path | None, cluster: Cluster = EMBEDDED) -> Diagnosis:
+def diagnose(workspace: Workspace, data: Path | None, cluster: Cluster = EMBEDDED) -> Diagnosis:
     """Check everything; nothing is left behind.
 
     Args:
@@ -74,7 +75,7 @@ def diagnose(workspace: Path, data: Path | None, cluster: Cluster = EMBEDDED) ->
         data: A data set, or None for the embedded cookbook.
         cluster: What to look at; this machine where it is embedded.
     """
-    folder = workspace if workspace.is_dir() else None
+    folder = workspace.folder if workspace.folder.is_dir() else None
     marker = folder / f".doctor-{uuid.uuid4().hex}" if folder else None
     try:
         if marker is not None:
@@ -98,7 +99,7 @@ def diagnose(workspace: Path, data: Path | None, cluster: Cluster = EMBEDDED) ->
     return Diagnosis(tuple(findings), tuple(nodes))
 
 
-def _all_nodes(workspace: Path, marker: Path | None) -> list[NodeFacts]:
+def _all_nodes(workspace: Workspace, marker: Path | None) -> list[NodeFacts]:
     look = ray.remote(num_cpus=0, max_retries=0)(look_at_node)
     asked = [
         look.options(
@@ -116,7 +117,7 @@ def _all_nodes(workspace: Path, marker: Path | None) -> list[NodeFacts]:
 
 
 def judge_nodes(
-    nodes: Sequence[NodeFacts], workspace: Path, *, expects_marker: bool
+    nodes: Sequence[NodeFacts], workspace: Workspace, *, expects_marker: bool
 ) -> list[Finding]:
     """What the facts of all nodes mean."""
     return [
@@ -174,7 +175,9 @@ def _judge_least(check: str, least: float, values: dict[str, float], advice: str
     return Finding(check, "warning", f"{text}, below {least:g} GiB", advice)
 
 
-def _judge_workspace(nodes: Sequence[NodeFacts], workspace: Path, expects_marker: bool) -> Finding:
+def _judge_workspace(
+    nodes: Sequence[NodeFacts], workspace: Workspace, expects_marker: bool
+) -> Finding:
     wrong = {n.host: n.workspace_error for n in nodes if n.workspace_error}
     if wrong:
         shown = "; ".join(f"{host}: {error}" for host, error in wrong.items())

@@ -14,7 +14,6 @@ from seje_ray.artifact import (
     file_hash,
     finish,
     finished,
-    open_artifact,
     require_equal_hash,
     write_table,
 )
@@ -29,12 +28,13 @@ from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.training.forward import embed
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.shard import Shard
+from seje_ray.workspace import Workspace
 
 BATCH_SIZE = 64  # pairs embedded at once
 
 
 def embed_partition(
-    trained: TrainedRun, workspace: Path, partition: str, cluster: Cluster = EMBEDDED
+    trained: TrainedRun, workspace: Workspace, partition: str, cluster: Cluster = EMBEDDED
 ) -> Artifact:
     """Embed every pair of ``partition`` with a run's best checkpoint; resumes by shard.
 
@@ -54,7 +54,7 @@ def embed_partition(
         },
         seed=0,
     )
-    folder = workspace / "embeddings" / f"{trained.folder.name}-{partition}"
+    folder = workspace.embeddings(trained.folder.name, partition)
     known = finished(folder, plan)
     if known is not None:
         return known
@@ -74,8 +74,8 @@ def embed_partition(
     return finish(folder, plan, manifest)
 
 
-def _require_calibrated(trained: TrainedRun, workspace: Path, partition: str) -> Artifact:
-    calibrated = open_artifact(workspace / "calibrated", "calibrated")
+def _require_calibrated(trained: TrainedRun, workspace: Workspace, partition: str) -> Artifact:
+    calibrated = workspace.open_calibrated()
     _, origin = read_origin(trained.best_checkpoint)
     require_equal_hash(
         "calibrated artifact",

@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from seje_ray.artifact import open_artifact
 from seje_ray.features.checkpoint import read_origin
 from seje_ray.on_ray.embed import embed_partition
 from seje_ray.on_ray.train import TrainedRun
@@ -12,6 +11,7 @@ from seje_ray.report.evaluation import GalleryLines, evaluate
 from seje_ray.report.report import Evaluated, write_report
 from seje_ray.retrieval.embeddings import load_embeddings
 from seje_ray.submission.cluster import EMBEDDED, Cluster
+from seje_ray.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class EvaluatedRun:
 
 def evaluate_run(
     trained: TrainedRun,
-    workspace: Path,
+    workspace: Workspace,
     *,
     partition: str,
     gallery_sizes: tuple[int, ...],
@@ -60,11 +60,11 @@ def evaluate_run(
         run=run,
         best_epoch=trained.best_epoch,
         history=[json.loads(line) for line in lines],
-        recipes=open_artifact(workspace / "recipes", "recipes"),
-        calibrated=open_artifact(workspace / "calibrated", "calibrated"),
+        recipes=workspace.open_recipes(),
+        calibrated=workspace.open_calibrated(),
         embeddings=embedded,
         galleries=galleries,
     )
-    folder = workspace / "reports" / f"{trained.folder.name}-{partition}"
+    folder = workspace.report(f"{trained.folder.name}-{partition}")
     write_report(folder, evaluated, embeddings)
     return EvaluatedRun(galleries, folder)

@@ -35,12 +35,13 @@ from seje_ray.on_ray.components import Component, generations
 from seje_ray.on_ray.connect import num_cpus, num_gpus
 from seje_ray.on_ray.group import MAX_RESTARTS, GroupMember, run_group
 from seje_ray.on_ray.progress import drawn, new_board, reporter
+from seje_ray.workspace import Workspace
 
 T = TypeVar("T")
 STATE = "state"  # folder of what a component needs to go on after an interruption
 
 
-def fit(run: RunConfig, recipes: Artifact, workspace: Path, num_workers: int) -> Artifact:
+def fit(run: RunConfig, recipes: Artifact, workspace: Workspace, num_workers: int) -> Artifact:
     """Fit every component that is missing or was fitted with other settings or data.
 
     Each is an artifact of its own below ``workspace/calibrator``, so an interruption costs at
@@ -52,27 +53,30 @@ def fit(run: RunConfig, recipes: Artifact, workspace: Path, num_workers: int) ->
         workspace: Where artifacts lie.
         num_workers: Processes that train a network together.
     """
-    folder = workspace / "calibrator"
-    folder.mkdir(parents=True, exist_ok=True)
+    workspace.calibrator.mkdir(parents=True, exist_ok=True)
     for generation in generations(run):
-        _fit_together(generation, run, recipes, folder, num_workers)
-    return _close(run, recipes, folder)
+        _fit_together(generation, run, recipes, workspace, num_workers)
+    return _close(run, workspace)
 
 
 def _fit_together(
     components: tuple[Component, ...],
     run: RunConfig,
     recipes: Artifact,
-    folder: Path,
+    workspace: Workspace,
     num_workers: int,
 ) -> None:
     """Networks on several workers one after the other, everything else in a task each."""
     todo = [
-        c for c in components if finished(folder / c.name, c.plan(run, recipes, folder)) is None
+        c
+        for c in components
+        if finished(workspace.component(c.name), c.plan(run, recipes, workspace)) is None
     ]
     if not todo:
         return
-    (folder / "manifest.json").unlink(missing_ok=True)  # it no longer describes what is there
+    (workspace.calibrator / "manifest.json").unlink(
+        missing_ok=True
+    )  # it no longer describes what is there
     board = new_board()
     in_groups = [c for c in todo if c.in_group and num_workers > 1]
     alone = [c for c in todo if c not in in_groups]
@@ -80,7 +84,7 @@ def _fit_together(
     settings = {
         "run": json.dumps(run_to_dict(run)),
         "recipes": str(recipes.folder),
-        "calibrator": str(folder),
+        "workspace": str(workspace),
     }
     tasks = [
         fit_component.options(num_gpus=_gpu_share(gpus, num_on_gpu) if c.is_network else 0).remote(
@@ -90,7 +94,7 @@ def _fit_together(
     ]
     with drawn(board, "steps"):
         for component in in_groups:
-            plan = component.plan(run, recipes, folder)
+            plan = component.plan(run, recipes, workspace)
             _fit_in_group(component, plan, settings, board, num_workers)
         while tasks:
             done, tasks = ray.wait(tasks)
@@ -109,8 +113,9 @@ def _fit_in_group(
     component: Component, plan: Plan, settings: Mapping[str, str], board: Any, num_workers: int
 ) -> None:
     """Fit a network with Ray Train; the component's own state is what a restart goes on from."""
-    begin(Path(settings["calibrator"]) / component.name, plan)  # once, before the workers race
-    scratch = Path(settings["calibrator"]) / f"{component.name}.ray"
+    folder = Workspace(Path(settings["workspace"])).component(component.name)
+    begin(folder, plan)  # once, before the workers race
+    scratch = folder.with_name(f"{component.name}.ray")
     shutil.rmtree(scratch, ignore_errors=True)  # Ray would take its name for a run to go on with
     config = {"component": component.name, "settings": dict(settings), "board": board}
     try:
@@ -145,16 +150,16 @@ class RayFitWorker(GroupMember):
 def _fit_and_commit(name: str, settings: Mapping[str, str], board: Any, worker: FitWorker) -> None:
     """Fit one component as ``worker``; rank 0 commits it."""
     run = run_from_json(settings["run"], "the driver's run")
-    recipes, folder = open_artifact(Path(settings["recipes"]), "recipes"), settings["calibrator"]
+    recipes = open_artifact(Path(settings["recipes"]), "recipes")
+    workspace = Workspace(Path(settings["workspace"]))
     component = next(c for generation in generations(run) for c in generation if c.name == name)
-    plan = component.plan(run, recipes, Path(folder))
-    target = Path(folder) / name
+    plan, target = component.plan(run, recipes, workspace), workspace.component(name)
     partial = begin(target, plan)
-    log = target.parent.parent / "logs" / f"fit-{name}-{worker.rank}.jsonl"
+    log = workspace.log(f"fit-{name}-{worker.rank}")
     report = reporter(board, f"fitting {name.replace('_', ' ')}") if worker.rank == 0 else None
     with logged(log, component=name, device=worker.device):
         fitted, facts = component.fit(
-            FitInputs(run, recipes, Path(folder), partial / STATE, worker, report)
+            FitInputs(run, recipes, workspace, partial / STATE, worker, report)
         )
     if worker.rank > 0:
         return
@@ -174,10 +179,10 @@ def _gpu_share(gpus: int, num_tasks: int) -> float:
     return 1.0 if gpus >= num_tasks else gpus / num_tasks
 
 
-def _close(run: RunConfig, recipes: Artifact, folder: Path) -> Artifact:
+def _close(run: RunConfig, workspace: Workspace) -> Artifact:
     """Write the manifest that binds the components together."""
     parts = {
-        c.name: open_artifact(folder / c.name, c.kind)
+        c.name: open_artifact(workspace.component(c.name), c.kind)
         for generation in generations(run)
         for c in generation
     }
@@ -191,5 +196,5 @@ def _close(run: RunConfig, recipes: Artifact, folder: Path) -> Artifact:
         seed=run.seed,
     )
     manifest = Manifest(plan=plan, seje_ray_version=__version__, facts=facts)
-    write_json(folder / "manifest.json", asdict(manifest))
-    return open_artifact(folder, "calibrator")
+    write_json(workspace.calibrator / "manifest.json", asdict(manifest))
+    return workspace.open_calibrator()

@@ -35,12 +35,15 @@ from seje_ray.recipe1m.protocol_filter import protocol_rejection
 from seje_ray.recipe1m.records import DataError, ImageFile, Recipe, Reject
 from seje_ray.recipe1m.source import DataSource
 from seje_ray.schema import RECIPE_TEXTS, RECIPES, REJECTS
+from seje_ray.workspace import Workspace
 
 RECORDS_PER_WORD = 500  # between two words on how many were read
 NUM_READERS = 4  # threads per task; reading photos waits for the disk
 
 
-def ingest(run: RunConfig, source: DataSource, workspace: Path, *, is_made_up: bool) -> Artifact:
+def ingest(
+    run: RunConfig, source: DataSource, workspace: Workspace, *, is_made_up: bool
+) -> Artifact:
     """Read the data set into ``workspace/recipes``; resumes, or returns at once.
 
     Args:
@@ -61,7 +64,7 @@ def ingest(run: RunConfig, source: DataSource, workspace: Path, *, is_made_up: b
         inputs={path.name: file_hash(path) for path in source.files()},
         seed=run.seed,
     )
-    folder = workspace / "recipes"
+    folder = workspace.recipes
     known = finished(folder, plan)
     if known is not None and not _has_new_photos(known):
         return known

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seje_ray.artifact import open_artifact, write_text
+from seje_ray.artifact import write_text
 from seje_ray.calibration.corpus import RecipeText
 from seje_ray.features.encoder import QueryEmbedder, QueryError
 from seje_ray.on_ray.embed import embed_partition
@@ -19,6 +19,7 @@ from seje_ray.report.page import photo_uri, render
 from seje_ray.report.photos import PairBook
 from seje_ray.retrieval.embeddings import Embeddings, load_embeddings
 from seje_ray.retrieval.search import nearest
+from seje_ray.workspace import Workspace
 
 STORED_SIDE = 512  # pixels, shorter side of a query photo
 
@@ -47,11 +48,11 @@ class Found:
 class Searcher:
     """Searches one partition with a training's best checkpoint."""
 
-    def __init__(self, trained: TrainedRun, workspace: Path, partition: str) -> None:
+    def __init__(self, trained: TrainedRun, workspace: Workspace, partition: str) -> None:
         """Read the partition's embeddings; embed it first where that is not done yet."""
         embedded = embed_partition(trained, workspace, partition)
         self._embeddings: Embeddings = load_embeddings(embedded.shards(partition))
-        calibrated = open_artifact(workspace / "calibrated", "calibrated")
+        calibrated = workspace.open_calibrated()
         self._book = PairBook(calibrated, partition)
         self._trained, self._workspace, self._partition = trained, workspace, partition
         self.examples: list[Example] = []  # one per search, for the page

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seje_ray import __version__
-from seje_ray.artifact import Artifact, open_artifact, require_equal_hash, write_json
+from seje_ray.artifact import Artifact, require_equal_hash, write_json
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.config.changes import decisive_settings, require_same_settings
 from seje_ray.errors import ArtifactError, SejeError
@@ -28,6 +28,7 @@ from seje_ray.on_ray.train_worker import (
 )
 from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint, prune_checkpoints
+from seje_ray.workspace import Workspace
 
 # settings of a run that goes on
 FREE_TO_CHANGE = (
@@ -50,7 +51,7 @@ class TrainedRun:
 
 def train(
     run: RunConfig,
-    workspace: Path,
+    workspace: Workspace,
     *,
     name: str,
     num_workers: int | None,
@@ -65,9 +66,9 @@ def train(
         ResourceError: If the cluster can never hold ``num_workers``, or not see the workspace.
         DivergedError: If the loss is not finite.
     """
-    calibrated = open_artifact(workspace / "calibrated", "calibrated")
+    calibrated = workspace.open_calibrated()
     require_features(run, calibrated)
-    folder = workspace / "runs" / name
+    folder = workspace.run(name)
     _require_same_run(folder, run, calibrated)
     if (folder / "manifest.json").is_file():
         known = open_run(workspace, name)
@@ -85,13 +86,13 @@ def train(
     return _close(folder, num_epochs)
 
 
-def open_run(workspace: Path, name: str | None) -> TrainedRun:
+def open_run(workspace: Workspace, name: str | None) -> TrainedRun:
     """Open the finished training ``name``, or the newest one where it is None.
 
     Raises:
         ArtifactError: If there is none.
     """
-    runs = workspace / "runs"
+    runs = workspace.runs
     known_runs = sorted(runs.glob("*/manifest.json"), key=lambda path: path.stat().st_mtime)
     newest = known_runs[-1] if known_runs else runs / "manifest.json"
     path = newest if name is None else runs / name / "manifest.json"

@@ -51,12 +51,15 @@ from seje_ray.on_ray.shards import (
 from seje_ray.recipe1m.records import DataError
 from seje_ray.schema import calibrated as calibrated_schema
 from seje_ray.schema import vector
+from seje_ray.workspace import Workspace
 
 VOTES = "image_votes"  # column that only ``FillCategories`` reads
 DONE = pa.schema([("shard", pa.string()), ("rows", pa.int64())])  # what the last stage gives
 
 
-def transform(run: RunConfig, recipes: Artifact, calibrator: Artifact, workspace: Path) -> Artifact:
+def transform(
+    run: RunConfig, recipes: Artifact, calibrator: Artifact, workspace: Workspace
+) -> Artifact:
     """Calibrate every recipe that has a photo; resumes by shard.
 
     Raises:
@@ -65,7 +68,7 @@ def transform(run: RunConfig, recipes: Artifact, calibrator: Artifact, workspace
     """
     _require_pairs(recipes)
     plan = _plan(run, recipes, calibrator)
-    folder = workspace / "calibrated"
+    folder = workspace.calibrated
     known = finished(folder, plan)
     if known is not None:
         return known

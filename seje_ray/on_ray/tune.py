@@ -14,7 +14,6 @@ import yaml
 
 from seje_ray.artifact import (
     Artifact,
-    open_artifact,
     require_equal_hash,
     write_json,
     write_text,
@@ -40,6 +39,7 @@ from seje_ray.tuning.space import Space, setting, space_of
 from seje_ray.tuning.suggest import Seen, num_points, suggest
 from seje_ray.tuning.trial_book import TrialBook
 from seje_ray.tuning.trials import Job, Trial, best_trial, write_trials_table
+from seje_ray.workspace import Workspace
 
 MEASURED = ("val", "test")
 DECISIVE = ("seed", "model", "loss", "train", "tune")  # parts of the run
@@ -55,12 +55,12 @@ class Tuned:
     folder: Path
     page: SearchPage  # all about it
     report: Path
-    workspace: Path  # whose calibrated data the best settings are trained on
+    workspace: Workspace  # whose calibrated data the best settings are trained on
 
 
 def tune(
     run: RunConfig,
-    workspace: Path,
+    workspace: Workspace,
     *,
     name: str,
     num_workers: int = 1,
@@ -84,12 +84,12 @@ def tune(
         ResourceError: If the cluster can never hold what is asked for.
         SejeError: If every trial failed.
     """
-    calibrated = open_artifact(workspace / "calibrated", "calibrated")
+    calibrated = workspace.open_calibrated()
     run = with_settings(run, run.tune.settings)
     require_features(run, calibrated)
     space = space_of(run)
     _require_searchable(run, space, num_workers)
-    folder = workspace / "tunes" / name
+    folder = workspace.tune(name)
     _require_same_tuning(folder, run, calibrated)
     config = run.tune
     with connected(num_workers * (max_concurrent or os.cpu_count() or 1), cluster, workspace):
@@ -103,7 +103,7 @@ def tune(
             scheduler_of(run, space),
             hand_over=config.scheduler == "pbt",
         )
-        data = _data_of(run, space, calibrated)
+        data = _data_of(run, space, calibrated, workspace)
         run_trials(book, _search(run, space, data), conduct)
         trials = list(book.trials.values())
         best = best_trial(trials, config.mode)
@@ -116,12 +116,12 @@ def tune(
         jobs = _again(roles, data, config.num_seeds)
         second = TrialBook.open(folder / "again", config.metric, config.mode)
         run_jobs(second, jobs, Conduct(len(jobs), allotted, title="other seeds"))
-    recipes = open_artifact(workspace / "recipes", "recipes").manifest
+    recipes = workspace.open_recipes().manifest
     page = SearchPage(
         name, run, best_run, space, trials, list(second.trials.values()), calibrated,
         is_made_up=bool(recipes.facts.get("is_made_up", False)),
     )  # fmt: skip
-    return _write(folder, page, data(best_run).folder.parent)
+    return _write(folder, page, Workspace(data(best_run).folder.parent))
 
 
 def _announcement(run: RunConfig, total: int, allotted: Allotment) -> str:
@@ -133,7 +133,7 @@ def _announcement(run: RunConfig, total: int, allotted: Allotment) -> str:
     return f"{text}; every trial has {common(run)}" if run.tune.settings else text
 
 
-def _write(folder: Path, page: SearchPage, workspace: Path) -> Tuned:
+def _write(folder: Path, page: SearchPage, workspace: Workspace) -> Tuned:
     """Write the tables and the page."""
     config = page.run.tune
     write_trials_table(folder / "trials.parquet", page.trials, config.mode)
@@ -142,7 +142,7 @@ def _write(folder: Path, page: SearchPage, workspace: Path) -> Tuned:
     return Tuned(folder, page, folder / "report.html", workspace)
 
 
-def _data_of(run: RunConfig, space: Space, calibrated: Artifact) -> DataOf:
+def _data_of(run: RunConfig, space: Space, calibrated: Artifact, workspace: Workspace) -> DataOf:
     """Calibrate for every value that a search takes of calibration; the workspace's own if none."""
     keys = [key for key in space if key in RECALIBRATED]
     if not keys:
@@ -152,7 +152,7 @@ def _data_of(run: RunConfig, space: Space, calibrated: Artifact) -> DataOf:
     found = {}
     for point in sorted(points):
         changed = with_settings(run, dict(zip(keys, point, strict=True)))
-        found[point] = calibrated_variant(changed, calibrated.folder.parent, 1)
+        found[point] = calibrated_variant(changed, workspace, 1)
     return lambda changed: found[tuple(setting(changed, key) for key in keys)]
 
 

@@ -12,16 +12,17 @@ from pathlib import Path
 
 import yaml
 
-from seje_ray.artifact import Artifact, finished, open_artifact, write_text
+from seje_ray.artifact import Artifact, finished, write_text
 from seje_ray.config import RunConfig, load_run, run_to_dict
 from seje_ray.errors import ArtifactError
 from seje_ray.features.model import stored_backbone
 from seje_ray.on_ray.components import generations
 from seje_ray.on_ray.fit import fit
 from seje_ray.on_ray.transform import transform
+from seje_ray.workspace import Workspace
 
 
-def calibrated_variant(run: RunConfig, workspace: Path, num_workers: int) -> Artifact:
+def calibrated_variant(run: RunConfig, workspace: Workspace, num_workers: int) -> Artifact:
     """The calibrated data of ``run``: the workspace's own where that fits, else a variant's.
 
     Within a connection to Ray; resumes as ``seje-ray calibrate`` does.
@@ -29,20 +30,20 @@ def calibrated_variant(run: RunConfig, workspace: Path, num_workers: int) -> Art
     Raises:
         ArtifactError: If the workspace is not calibrated.
     """
-    own = open_artifact(workspace / "calibrated", "calibrated")
+    own = workspace.open_calibrated()
     decided = _decisive(run)
-    if decided == _decisive(load_run(own.folder / "run.yaml")):
+    if decided == _decisive(load_run(workspace.calibrated_run)):
         return own
     key = hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:12]
-    folder = workspace / "variants" / key
-    (folder / "calibrator").mkdir(parents=True, exist_ok=True)
-    _link(folder / "recipes", workspace / "recipes")
-    recipes = open_artifact(folder / "recipes", "recipes")
-    _link_components(run, recipes, folder / "calibrator", workspace / "calibrator")
-    calibrator = fit(run, recipes, folder, num_workers)
-    calibrated = transform(run, recipes, calibrator, folder)
+    variant = workspace.variant(key)
+    variant.calibrator.mkdir(parents=True, exist_ok=True)
+    _link(variant.recipes, workspace.recipes)
+    recipes = variant.open_recipes()
+    _link_components(run, recipes, variant, workspace)
+    calibrator = fit(run, recipes, variant, num_workers)
+    calibrated = transform(run, recipes, calibrator, variant)
     stored = yaml.safe_dump(run_to_dict(run), sort_keys=False)
-    write_text(calibrated.folder / "run.yaml", stored)
+    write_text(variant.calibrated_run, stored)
     return calibrated
 
 
@@ -55,18 +56,22 @@ def _decisive(run: RunConfig) -> dict[str, object]:
     }
 
 
-def _link_components(run: RunConfig, recipes: Artifact, target: Path, source: Path) -> None:
+def _link_components(
+    run: RunConfig, recipes: Artifact, variant: Workspace, workspace: Workspace
+) -> None:
     """Link the components that would be fitted as they already are."""
     for generation in generations(run):
         for component in generation:
-            if (target / component.name).exists():
+            target = variant.component(component.name)
+            source = workspace.component(component.name)
+            if target.exists():
                 continue
             try:
-                plan = component.plan(run, recipes, target)
+                plan = component.plan(run, recipes, variant)
             except ArtifactError:
                 continue  # what it needs is to be fitted first, so it is another one
-            if finished(source / component.name, plan) is not None:
-                _link(target / component.name, source / component.name)
+            if finished(source, plan) is not None:
+                _link(target, source)
 
 
 def _link(path: Path, target: Path) -> None:

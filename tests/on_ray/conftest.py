@@ -1,18 +1,17 @@
 """One small workspace, calibrated and trained once for all tests on Ray."""
 
-from pathlib import Path
-
 import pytest
 
 from seje_ray.on_ray.calibrate import Calibrated, calibrate
 from seje_ray.on_ray.train import TrainedRun, train
+from seje_ray.workspace import Workspace
 from tests.on_ray.tiny import tiny_run
 
 
 @pytest.fixture(scope="session")
-def workspace(tmp_path_factory) -> Path:
-    """Folder of the shared artifacts; tests add runs of their own names to it."""
-    return tmp_path_factory.mktemp("workspace")
+def workspace(tmp_path_factory) -> Workspace:
+    """The shared artifacts; tests add runs of their own names to it."""
+    return Workspace(tmp_path_factory.mktemp("workspace"))
 
 
 @pytest.fixture(scope="session")

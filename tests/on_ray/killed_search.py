@@ -16,6 +16,7 @@ import click
 from seje_ray.on_ray.calibrate import calibrate
 from seje_ray.on_ray.tune import tune
 from seje_ray.tuning.trials import Trial
+from seje_ray.workspace import Workspace
 from tests.on_ray.killing import run_until
 from tests.on_ray.tiny import TINY, tiny_run
 
@@ -40,7 +41,7 @@ def random_kills(count: int, num_trials: int, seed: int) -> list[Kill]:
 
 
 def searched_in_pieces(
-    workspace: Path, name: str, settings: list[str], kills: list[Kill]
+    workspace: Workspace, name: str, settings: list[str], kills: list[Kill]
 ) -> dict[str, int]:
     """Kill the search again and again; return when each trial that had ended was committed.
 
@@ -48,7 +49,7 @@ def searched_in_pieces(
     """
     options = [word for override in [*TINY, *settings] for word in ("--set", override)]
     arguments = ["tune", "--workspace", str(workspace), "--name", name, "--max-concurrent", "1"]
-    trials = workspace / "tunes" / name / "trials"
+    trials = workspace.folder / "tunes" / name / "trials"
     committed: dict[str, int] = {}
     for kill in kills:
         run_until(
@@ -91,7 +92,7 @@ def _some_time_after(path: Path, seconds: float) -> Callable[[], bool]:
 def main(num_trials: int, count: int, seed: int, searcher: str) -> None:
     """Compare a search that is killed with one that is not; print both."""
     with tempfile.TemporaryDirectory() as folder:
-        workspace = Path(folder) / "workspace"
+        workspace = Workspace(Path(folder) / "workspace")
         settings = [*SETTINGS, f"tune.num_trials={num_trials}", f"tune.searcher={searcher}"]
         run = tiny_run(*settings)
         calibrate(run, None, workspace)
@@ -101,7 +102,7 @@ def main(num_trials: int, count: int, seed: int, searcher: str) -> None:
         ended = searched_in_pieces(workspace, "killed", settings, kills)
         killed = tune(run, workspace, name="killed", max_concurrent=1).page
         whole = tune(run, workspace, name="whole", max_concurrent=1).page
-        again = committed_at(workspace / "tunes" / "killed" / "trials")
+        again = committed_at(workspace.folder / "tunes" / "killed" / "trials")
         assert all(again[name] == time_ns for name, time_ns in ended.items()), "a trial ended twice"
     assert len(killed.trials) == num_trials, f"{len(killed.trials)} trials"
     click.echo(f"{len(ended)} of {num_trials} trials ended before the last kill; none ended twice")

@@ -26,6 +26,7 @@ from seje_ray.on_ray.calibrate import calibrate
 from seje_ray.on_ray.connect import connected
 from seje_ray.recipe1m.records import DataError
 from seje_ray.schema import calibrated as calibrated_schema
+from seje_ray.workspace import Workspace
 from tests.on_ray.killing import run_until
 from tests.on_ray.tiny import TINY, tiny_run
 
@@ -38,7 +39,7 @@ def rows_of(artifact):
 
 def test_every_recipe_with_a_photo_is_there_once(calibrated, workspace):
     """Counts agree with the cookbook's own files, and nothing is left out silently."""
-    cookbook = workspace / "cookbook-120-0"
+    cookbook = workspace.folder / "cookbook-120-0"
     layer1 = json.loads((cookbook / "layer1.json").read_text())
     with_photo = {r["id"] for r in json.loads((cookbook / "layer2.json").read_text())}
     read = {row["id"] for row in rows_of(calibrated.recipes)}
@@ -59,7 +60,7 @@ def test_columns_have_their_final_types(calibrated):
 
 def test_features_are_those_of_the_pure_functions(calibrated, workspace):
     """Each row equals what the fitted parts give for that recipe alone."""
-    folder = workspace / "calibrator"
+    folder = workspace.folder / "calibrator"
     calibrator = text_calibrator_of(tiny_run().calibrate, folder)
     encoder = SkipInstructions.load(folder / "sentence_encoder")
     rows = rows_of(calibrated.calibrated)
@@ -98,8 +99,8 @@ def test_word_vectors_go_out_and_come_in_again(calibrated, workspace, tmp_path):
 
     run = tiny_run(f"calibrate.word_vectors.file={path}")
     for name in ("recipes", "calibrator", "cookbook-120-0"):
-        shutil.copytree(workspace / name, tmp_path / "w" / name)
-    again = calibrate(run, None, tmp_path / "w", last_stage="fit").calibrator
+        shutil.copytree(workspace.folder / name, tmp_path / "w" / name)
+    again = calibrate(run, None, Workspace(tmp_path / "w"), last_stage="fit").calibrator
 
     assert again is not None
     known = calibrated.calibrator.manifest.facts["vocabulary_hash"]
@@ -108,14 +109,14 @@ def test_word_vectors_go_out_and_come_in_again(calibrated, workspace, tmp_path):
 
 def test_a_second_run_changes_nothing_and_a_setting_refits_only_its_part(tmp_path, calibrated):
     """Dimensions of word vectors do not concern sentences; what transform reads refits nothing."""
-    first = calibrate(tiny_run(), None, tmp_path)
+    first = calibrate(tiny_run(), None, Workspace(tmp_path))
     assert first.calibrated is not None
     assert first.calibrated.content_hash == calibrated.calibrated.content_hash
     made = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("manifest.json")}
 
     def made_by(*overrides):
         before = dict(made)
-        calibrate(tiny_run(*overrides), None, tmp_path)
+        calibrate(tiny_run(*overrides), None, Workspace(tmp_path))
         made.update({p: p.stat().st_mtime_ns for p in before})
         return {p.parent.name for p in before if made[p] != before[p]} - {"calibrator"}
 
@@ -157,15 +158,15 @@ def test_sentence_vectors_of_a_file_are_those_that_it_holds(
     write_sentence_vectors(tmp_path / "v.parquet", [*kept, more])
     write_sentence_vectors(tmp_path / "other.parquet", [("another", 0, [1.0] * 16)])
     for name in ("recipes", "calibrator", "cookbook-120-0"):
-        shutil.copytree(workspace / name, tmp_path / name)
+        shutil.copytree(workspace.folder / name, tmp_path / name)
     made = {p: p.stat().st_mtime_ns for p in (tmp_path / "calibrator").glob("*/manifest.json")}
     backend = "calibrate.sentence_encoder.backend=file"
     setting = f"calibrate.sentence_encoder.file={tmp_path}"
 
     with connected():
         with pytest.raises(SentenceVectorFileError, match=r"none of \d+: an id of .*'another'"):
-            calibrate(tiny_run(backend, f"{setting}/other.parquet"), None, tmp_path)
-        again = calibrate(tiny_run(backend, f"{setting}/v.parquet"), None, tmp_path)
+            calibrate(tiny_run(backend, f"{setting}/other.parquet"), None, Workspace(tmp_path))
+        again = calibrate(tiny_run(backend, f"{setting}/v.parquet"), None, Workspace(tmp_path))
 
     assert {p.parent.name for p, t in made.items() if p.stat().st_mtime_ns != t} == {
         "sentence_encoder"
@@ -188,7 +189,7 @@ def test_sentence_vectors_of_a_file_are_those_that_it_holds(
     assert told in again.report.read_text()
 
     recipe = recipe_text(longer)
-    embedder = QueryEmbedder(trained.best_checkpoint, tmp_path)
+    embedder = QueryEmbedder(trained.best_checkpoint, Workspace(tmp_path))
     with pytest.raises(QueryError, match=r"its instructions need a sentence encoder.* by the id"):
         embedder.embed_recipe(recipe)
     assert embedder.embed_recipe(replace(recipe, instructions=())).shape == (16,)
@@ -203,7 +204,7 @@ def test_other_back_ends_are_one_setting_away(tmp_path, calibrated, workspace):
     pytest.importorskip("spacy", reason="needs the extra pos")
     folder = str(minilm.get_model_path())
     for name in ("recipes", "calibrator", "cookbook-120-0"):
-        shutil.copytree(workspace / name, tmp_path / name)
+        shutil.copytree(workspace.folder / name, tmp_path / name)
     made = {p: p.stat().st_mtime_ns for p in (tmp_path / "calibrator").glob("*/manifest.json")}
     write_food101(tmp_path / "food101", num_photos=80, seed=0)
     run = tiny_run(
@@ -215,7 +216,7 @@ def test_other_back_ends_are_one_setting_away(tmp_path, calibrated, workspace):
         f"calibrate.text_model={folder}",
     )
 
-    again = calibrate(run, None, tmp_path).calibrated
+    again = calibrate(run, None, Workspace(tmp_path)).calibrated
 
     refitted = {p.parent.name for p, time in made.items() if p.stat().st_mtime_ns != time}
     assert refitted == {"sentence_encoder", "image_categorizer"}
@@ -259,7 +260,7 @@ def test_a_killed_driver_is_continued_to_the_same_result(tmp_path, calibrated, s
     run_until(arguments, is_reached)
     committed = {p: p.stat().st_mtime_ns for p in tmp_path.glob("*.partial/*-*.parquet")}
 
-    again = calibrate(tiny_run(), None, tmp_path)
+    again = calibrate(tiny_run(), None, Workspace(tmp_path))
 
     assert again.calibrated is not None
     assert again.calibrated.content_hash == calibrated.calibrated.content_hash
@@ -272,9 +273,9 @@ def test_a_forgotten_data_option_never_replaces_real_recipes(tmp_path):
     """The workspace of a user's recipes, and no --data."""
     path = tmp_path / "own.jsonl"
     path.write_text('{"id": 1, "ingredients": "1 cup peas", "partition": "train"}')
-    made = calibrate(tiny_run(), path, tmp_path / "w", last_stage="ingest")
+    made = calibrate(tiny_run(), path, Workspace(tmp_path / "w"), last_stage="ingest")
     with pytest.raises(DataError, match=r"expected --data PATH, since 1 recipes"):
-        calibrate(tiny_run(), None, tmp_path / "w")
+        calibrate(tiny_run(), None, Workspace(tmp_path / "w"))
     assert open_artifact(made.recipes.folder, "recipes").content_hash == made.recipes.content_hash
 
 
@@ -285,7 +286,7 @@ def test_photos_that_come_later_are_read_then(tmp_path):
     path.write_text(json.dumps(record))
 
     def photos():
-        made = calibrate(tiny_run(), path, tmp_path / "w", last_stage="ingest").recipes
+        made = calibrate(tiny_run(), path, Workspace(tmp_path / "w"), last_stage="ingest").recipes
         return [i["id"] for i in rows_of(made)[0]["images"]], made.manifest.rejected
 
     assert photos() == ([], {"missing_file": 2})
@@ -300,7 +301,7 @@ def test_data_without_a_photo_to_train_on_says_where_photos_were_looked_for(tmp_
     record = {"id": "a", "ingredients": "peas", "images": ["a.png"], "partition": "train"}
     path.write_text(json.dumps(record))
     with pytest.raises(DataError, match=r"expected train recipes with photos.*'missing_file': 1"):
-        calibrate(tiny_run(), path, tmp_path / "w")
+        calibrate(tiny_run(), path, Workspace(tmp_path / "w"))
     assert not (tmp_path / "w" / "calibrated").exists()
 
 
@@ -324,7 +325,7 @@ def test_own_recipes_without_photos_or_partitions_are_counted(tmp_path):
         "calibrate.line_tagger.epochs=30",
         f"calibrate.categories.table={tmp_path / 'classes.csv'}",
     )
-    made = calibrate(run, path, tmp_path / "w", last_stage="fit")
+    made = calibrate(run, path, Workspace(tmp_path / "w"), last_stage="fit")
 
     calibrator = text_calibrator_of(run.calibrate, tmp_path / "w" / "calibrator")
     [features] = calibrator.features([recipe_text(rows_of(made.recipes)[0])])
@@ -345,7 +346,7 @@ def test_a_data_set_without_a_usable_recipe_is_one_clear_error(tmp_path):
     path = tmp_path / "own.jsonl"
     path.write_text('{"id": 1}\n{"title": "no id"}\n')
     with pytest.raises(DataError, match="'no_text': 1, 'missing_id': 1"):
-        calibrate(tiny_run(), path, tmp_path / "w")
+        calibrate(tiny_run(), path, Workspace(tmp_path / "w"))
 
 
 def test_rejected_photos_are_kept_with_their_reason(tmp_path):
@@ -364,7 +365,7 @@ def test_rejected_photos_are_kept_with_their_reason(tmp_path):
     path = tmp_path / "own.jsonl"
     path.write_text(json.dumps(records[0]))
 
-    made = calibrate(tiny_run(), path, tmp_path / "w", last_stage="ingest")
+    made = calibrate(tiny_run(), path, Workspace(tmp_path / "w"), last_stage="ingest")
 
     assert made.recipes.manifest.rejected == {"missing_file": 1, "undecodable_image": 1}
     rejects = pa.Table.to_pylist(pq.read_table(made.recipes.folder / "rejects.parquet"))

@@ -25,7 +25,7 @@ SETTINGS = [f"train.num_epochs={NUM_KILLS}", "train.checkpoint_steps=1"]  # four
 def test_a_training_killed_at_random_points_ends_with_the_same_weights(workspace, calibrated):
     """One of two workers, or the driver with all it started; history byte by byte, weights too."""
     calm = train(tiny_run(*SETTINGS), workspace, name="calm", num_workers=NUM_WORKERS)
-    folder = workspace / "runs" / "stormy"
+    folder = workspace.folder / "runs" / "stormy"
     options = [word for override in [*TINY, *SETTINGS] for word in ("--set", override)]
     words = ["train", "--workspace", str(workspace), "--run", "stormy"]
     words += ["--workers", str(NUM_WORKERS), *options]

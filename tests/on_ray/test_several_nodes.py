@@ -12,6 +12,7 @@ from ray.cluster_utils import Cluster as Nodes
 from seje_ray.on_ray.calibrate import calibrate
 from seje_ray.on_ray.train import train
 from seje_ray.submission.cluster import Cluster
+from seje_ray.workspace import Workspace
 from tests.on_ray.tiny import tiny_run
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -87,7 +88,7 @@ def test_a_lost_node_changes_no_result(nodes, workspace, calibrated, tmp_path):
     with LosesTheNodeOf(
         nodes, tmp_path / "logs" / "fit-image_categorizer-0.jsonl", "started"
     ) as cut:
-        found = calibrate(tiny_run(), None, tmp_path, cluster=cluster)
+        found = calibrate(tiny_run(), None, Workspace(tmp_path), cluster=cluster)
     assert cut.is_lost
     assert found.calibrated is not None
     assert found.calibrated.content_hash == calibrated.calibrated.content_hash
@@ -97,7 +98,7 @@ def test_a_lost_node_changes_no_result(nodes, workspace, calibrated, tmp_path):
     run = tiny_run("train.num_epochs=4")
     log = tmp_path / "runs" / "four" / "logs" / "worker-0.jsonl"
     with LosesTheNodeOf(nodes, log, "epoch") as cut:
-        shared = train(run, tmp_path, name="four", num_workers=4, cluster=cluster)
+        shared = train(run, Workspace(tmp_path), name="four", num_workers=4, cluster=cluster)
     assert cut.is_lost
     alone = train(run, workspace, name="four", num_workers=4)
 

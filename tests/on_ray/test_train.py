@@ -17,6 +17,7 @@ from seje_ray.on_ray.train import open_run, train
 from seje_ray.report.evaluation import as_text
 from seje_ray.report.training import as_text as training_as_text
 from seje_ray.training.timing import read_timings
+from seje_ray.workspace import Workspace
 from tests.on_ray.killing import run_until
 from tests.on_ray.tiny import TINY, tiny_run
 
@@ -78,7 +79,7 @@ def test_a_killed_training_goes_on_inside_the_epoch(workspace, trained):
     """SIGKILL after two of four steps of the second epoch; best and last checkpoint are kept."""
     every_step = "train.checkpoint_steps=1"
     options = [word for override in [*TINY, every_step] for word in ("--set", override)]
-    folder = workspace / "runs" / "killed"
+    folder = workspace.folder / "runs" / "killed"
     run_until(
         ["train", "--workspace", str(workspace), "--run", "killed", "--workers", "1", *options],
         lambda: (folder / "checkpoint-00001-00000002").is_dir(),
@@ -109,7 +110,7 @@ def test_other_settings_under_the_same_name_are_refused(workspace, trained):
 
 def test_a_run_without_a_checkpoint_is_no_obstacle(workspace, trained):
     """It failed before its first epoch: other settings may take its name."""
-    folder = workspace / "runs" / "begun"
+    folder = workspace.folder / "runs" / "begun"
     folder.mkdir()
     shutil.copy(trained.folder / "run.json", folder)
 
@@ -157,12 +158,12 @@ def test_search_finds_the_same_for_a_file_as_for_a_stored_pair(workspace, traine
     """A photo or recipe of the data set, given as a file, is embedded as calibration did it."""
     searcher = Searcher(trained, workspace, "test")
     by_row = searcher.for_row(0, 3, is_photo=True)
-    layer2 = json.loads((workspace / "cookbook-120-0" / "layer2.json").read_text())
+    layer2 = json.loads((workspace.folder / "cookbook-120-0" / "layer2.json").read_text())
     stored = searcher.for_row(0, 3, is_photo=False)
     own_id = searcher._embeddings.ids[0]
     image = next(r for r in layer2 if r["id"] == own_id)["images"][0]["id"]
-    path = next((workspace / "cookbook-120-0" / "images").rglob(image))
-    layer1 = json.loads((workspace / "cookbook-120-0" / "layer1.json").read_text())
+    path = next((workspace.folder / "cookbook-120-0" / "images").rglob(image))
+    layer1 = json.loads((workspace.folder / "cookbook-120-0" / "layer1.json").read_text())
     record = next(r for r in layer1 if r["id"] == own_id)
     (tmp_path / "query.jsonl").write_text(json.dumps(record))
 
@@ -182,23 +183,23 @@ def test_search_finds_the_same_for_a_file_as_for_a_stored_pair(workspace, traine
 
 def test_evaluation_refuses_data_that_was_calibrated_anew(workspace, trained, tmp_path):
     """The same word vectors, but other sentence vectors: the numbers would be of no model."""
-    shutil.copytree(workspace / "calibrated", tmp_path / "calibrated")
+    shutil.copytree(workspace.folder / "calibrated", tmp_path / "calibrated")
     manifest = tmp_path / "calibrated" / "manifest.json"
     facts = json.loads(manifest.read_text())
     facts["plan"]["inputs"]["calibrator"] = "another"
     manifest.write_text(json.dumps(facts))
 
     with pytest.raises(ArtifactError, match="made with another calibrated artifact"):
-        embed_partition(trained, tmp_path, "test")
+        embed_partition(trained, Workspace(tmp_path), "test")
 
 
 def test_search_refuses_a_calibrator_that_is_not_the_recipes_own(workspace, trained, tmp_path):
     """After `calibrate --stage fit` with other settings a query would have other features."""
     for name in ("calibrated", "calibrator"):
-        shutil.copytree(workspace / name, tmp_path / name)
+        shutil.copytree(workspace.folder / name, tmp_path / name)
     calibrator = tmp_path / "calibrator" / "manifest.json"
     manifest = json.loads(calibrator.read_text())
     manifest["facts"]["num_words"] += 1
     calibrator.write_text(json.dumps(manifest))
     with pytest.raises(ArtifactError, match=r"made with another calibrator: expected .* found"):
-        QueryEmbedder(trained.best_checkpoint, tmp_path)
+        QueryEmbedder(trained.best_checkpoint, Workspace(tmp_path))

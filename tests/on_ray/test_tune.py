@@ -21,6 +21,7 @@ from seje_ray.tuning.ablation import Variation
 from seje_ray.tuning.suggest import suggest
 from seje_ray.tuning.trial_book import TrialBook
 from seje_ray.tuning.trials import Job, read_history, read_trial
+from seje_ray.workspace import Workspace
 from tests.on_ray.killed_search import (
     SETTINGS,
     committed_at,
@@ -83,7 +84,7 @@ def test_a_search_that_is_killed_again_and_again_ends_as_an_undisturbed_one(work
 
     assert outcome(continued.page.trials) == outcome(whole.page.trials)
     assert outcome(continued.page.again) == outcome(whole.page.again)
-    now = committed_at(workspace / "tunes" / "killed" / "trials")
+    now = committed_at(workspace.folder / "tunes" / "killed" / "trials")
     assert all(now[name] == time_ns for name, time_ns in ended.items())
 
 
@@ -138,7 +139,7 @@ def test_what_no_cluster_can_hold_is_refused_before_the_first_trial(workspace, c
         tune(tiny_run("tune.scheduler=pbt"), workspace, name="refused", num_workers=2)
     with pytest.raises(ArtifactError, match="expected pooled image features"):
         tune(tiny_run("tune.settings={}", "model.freeze_backbone=true"), workspace, name="refused")
-    assert not (workspace / "tunes" / "refused" / "trials").exists()
+    assert not (workspace.folder / "tunes" / "refused" / "trials").exists()
 
 
 def test_a_search_of_which_every_trial_fails_says_why(workspace, calibrated):
@@ -158,11 +159,11 @@ def test_an_ablation_trains_every_row_on_its_own_data(workspace, calibrated, tmp
     ]
     monkeypatch.setattr("seje_ray.on_ray.ablate.variations", lambda run, model: rows)
     for name in ("recipes", "calibrator", "calibrated"):
-        shutil.copytree(workspace / name, tmp_path / name)
+        shutil.copytree(workspace.folder / name, tmp_path / name)
     before = open_artifact(tmp_path / "calibrated", "calibrated").content_hash
 
     run = tiny_run("train.num_epochs=1")
-    done = ablate(run, tmp_path, name="a", num_seeds=2, max_concurrent=2)
+    done = ablate(run, Workspace(tmp_path), name="a", num_seeds=2, max_concurrent=2)
 
     names = [trial.name for trial in done.page.trials]
     assert names == [
@@ -192,10 +193,10 @@ def test_an_ablation_trains_every_row_on_its_own_data(workspace, calibrated, tmp
         tiny_run("train.num_epochs=1", "tune.searcher=grid", "tune.num_seeds=1"),
         {"tune.space": raters, "tune.num_trials": 3, "tune.grace_epochs": 1},
     )
-    tuned = tune(search, tmp_path, name="raters", max_concurrent=2)
+    tuned = tune(search, Workspace(tmp_path), name="raters", max_concurrent=2)
     folders = {
         trial.values["calibrate.rater"]: Job.read(tuned.folder / "trials" / trial.name).calibrated
         for trial in tuned.page.trials
     }
     assert folders == {"tfidf": tmp_path / "calibrated", "textrank": variant / "calibrated"}
-    assert tuned.workspace == folders[tuned.page.best.values["calibrate.rater"]].parent
+    assert tuned.workspace.folder == folders[tuned.page.best.values["calibrate.rater"]].parent

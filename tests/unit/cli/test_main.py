@@ -176,3 +176,12 @@ def test_each_driver_of_jobs_is_the_command_of_its_name():
         )
         expected = run(driver.stem, "--help", folder=jobs.parent).stdout
         assert done.stdout.partition("\n")[2] == expected.partition("\n")[2], driver
+
+
+@pytest.mark.parametrize("location", ["s3://bucket/w", "gs://bucket/w"])
+def test_a_workspace_that_is_no_folder_is_one_clean_error(location):
+    """Object storage is refused where the option is read, before anything is made."""
+    result = CliRunner().invoke(cli, ["train", "--workspace", location])
+    assert result.exit_code == 2
+    assert "Error: Invalid value for '--workspace'" in result.stderr
+    assert "only a local folder works yet, no object storage" in " ".join(result.stderr.split())

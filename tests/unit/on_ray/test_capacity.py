@@ -17,6 +17,7 @@ from seje_ray.on_ray.capacity import (
     worker_bundle,
 )
 from seje_ray.submission.cluster import EMBEDDED, Cluster
+from seje_ray.workspace import Workspace
 
 nodes_of = st.lists(
     st.builds(Node, st.integers(0, 9).map(float), st.integers(0, 4).map(float)), max_size=5
@@ -87,7 +88,7 @@ def test_a_bundle_fits_wherever_any_share_would(nodes, num_workers, shares):
 
 def test_a_local_path_needs_a_word_on_several_machines():
     """One machine sees its own folders; two nodes of one address are one machine."""
-    workspace, cluster = Path("/w"), Cluster("head:6379")
+    workspace, cluster = Workspace(Path("/w")), Cluster("head:6379")
     apart = [Node(4.0, host="10.0.0.1"), Node(4.0, host="10.0.0.2"), Node(4.0, host="10.0.0.2")]
     with pytest.raises(ResourceError, match=r"/w: a local path, and the cluster has 2 machines"):
         require_shared_path(workspace, cluster, apart, can_grow=False)

@@ -16,6 +16,7 @@ from seje_ray.on_ray.doctor import (
     judge_ports,
 )
 from seje_ray.on_ray.node_facts import NodeFacts
+from seje_ray.workspace import Workspace
 
 HEALTHY = NodeFacts(
     host="a", python="3.11.7", ray="2.60.0", torch="2.14.1", seje_ray="0.1.0", cores=8,
@@ -25,12 +26,12 @@ HEALTHY = NodeFacts(
 
 
 def states(nodes, expects_marker=True):
-    found = judge_nodes(nodes, Path("/w"), expects_marker=expects_marker)
+    found = judge_nodes(nodes, Workspace(Path("/w")), expects_marker=expects_marker)
     return {finding.check: finding.state for finding in found}
 
 
 def finding_of(check, *nodes, expects_marker=True):
-    found = judge_nodes(nodes, Path("/w"), expects_marker=expects_marker)
+    found = judge_nodes(nodes, Workspace(Path("/w")), expects_marker=expects_marker)
     return next(finding for finding in found if finding.check == check)
 
 
@@ -105,10 +106,10 @@ def test_a_failed_check_makes_the_diagnosis_fail():
 
 def test_this_machine_is_looked_at_and_left_as_it_was(tmp_path):
     """Versions are those of here; no file stays."""
-    found = diagnose(tmp_path, None)
+    found = diagnose(Workspace(tmp_path), None)
     [node] = found.nodes
     assert node.sees_marker
     assert node.workspace_error == ""
     assert list(tmp_path.iterdir()) == []
-    assert not diagnose(tmp_path / "later", tmp_path / "nothing").is_healthy
+    assert not diagnose(Workspace(tmp_path / "later"), tmp_path / "nothing").is_healthy
     assert not (tmp_path / "later").exists()

@@ -1,0 +1,31 @@
+"""Which run a command is about."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seje_ray.config import RunConfig
+    from seje_ray.workspace import Workspace
+
+DEFAULT_RUN = "demo"
+
+
+def read_run(
+    config: str | None, overrides: tuple[str, ...], workspace: "Workspace | None" = None
+) -> "RunConfig":
+    """Load the run that the options name.
+
+    Raises:
+        ConfigError: If there is no such run file, or it is not valid.
+    """
+    from seje_ray.config import load_run, named_run_file
+
+    stored = workspace.calibrated_run if workspace is not None else None
+    if stored is not None and not stored.is_file():
+        stored = None
+    if config is None and stored is not None:
+        return load_run(stored, overrides)
+    name = config or DEFAULT_RUN
+    given = Path(name)
+    path = given if given.is_file() else named_run_file(name)
+    return load_run(path, overrides, workspace_run=stored)
