@@ -6,13 +6,14 @@ from typing import get_args
 import pytest
 import yaml
 
-from seje_ray.cli.options import read_run
+from seje_ray.cli.run_files import read_run
 from seje_ray.config import load_run, named_run_file, run_to_dict
 from seje_ray.config.loss import LossKind
 from seje_ray.errors import ConfigError
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.worker import LocalWorker
+from seje_ray.workspace import Workspace
 from tests.unit.training.tiny_data import origin, tiny_run, write_shards
 
 PRESETS = ("im2recipe", "vse++", "adamine", "acme", "msje", "clip")
@@ -82,7 +83,7 @@ def test_a_preset_changes_what_it_says_and_nothing_else(tmp_path, name):
     below = tiny_run(learning_rate=0.007, freeze_schedule="warm")
     written(tmp_path, below)
 
-    run = read_run(name, ("train.warmup_steps=3",), tmp_path)
+    run = read_run(name, ("train.warmup_steps=3",), Workspace(tmp_path))
 
     before, after = (settings_of(run_to_dict(r)) for r in (below, run))
     said = {key: value for key, value in said_by(name).items() if key != "base"}
@@ -92,7 +93,7 @@ def test_a_preset_changes_what_it_says_and_nothing_else(tmp_path, name):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_without_a_workspace_a_preset_is_laid_over_the_papers_run(tmp_path, name):
-    run = read_run(name, tuple(WITH_TEXTS), tmp_path)
+    run = read_run(name, tuple(WITH_TEXTS), Workspace(tmp_path))
 
     assert run.model.backbone.name == "torchvision/resnet50"
     assert (run.train.global_batch_size, run.train.learning_rate) == (100, 1e-4)
@@ -100,7 +101,7 @@ def test_without_a_workspace_a_preset_is_laid_over_the_papers_run(tmp_path, name
 
 def test_a_transformer_without_text_vectors_is_told_what_to_calibrate(tmp_path):
     with pytest.raises(ConfigError, match=r"text_vectors must be true where .* --set calibrate"):
-        read_run("clip", (), tmp_path)
+        read_run("clip", (), Workspace(tmp_path))
 
 
 def test_another_base_is_refused(tmp_path):
