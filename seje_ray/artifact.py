@@ -163,16 +163,23 @@ def partial_folder(folder: Path) -> Path:
     return folder.with_name(folder.name + ".partial")
 
 
-def finished(folder: Path, plan: Plan) -> Artifact | None:
-    """The artifact in ``folder`` if it is finished and was made by this very ``plan``."""
+def finished(folder: Path, plan: Plan, *as_good: Plan | None) -> Artifact | None:
+    """The artifact in ``folder`` if it is finished and was made by this very ``plan``.
+
+    Args:
+        folder: Of the artifact.
+        plan: Of this version.
+        as_good: Plans of versions before that give the same content, where there are some.
+    """
     if not (folder / "manifest.json").is_file():
         return None
     try:
         artifact = open_artifact(folder, plan.kind)
     except ArtifactError:  # of a version that is no longer read: to be made again
         return None
-    made_by = replace(artifact.manifest.plan, schema_version=plan.schema_version)
-    return artifact if made_by.to_dict() == plan.to_dict() else None
+    made_by = replace(artifact.manifest.plan, schema_version=plan.schema_version).to_dict()
+    accepted = [one.to_dict() for one in (plan, *as_good) if one is not None]
+    return artifact if made_by in accepted else None
 
 
 def begin(folder: Path, plan: Plan) -> Path:

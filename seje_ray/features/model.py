@@ -16,6 +16,7 @@ from seje_ray.models.discriminator import Discriminator
 from seje_ray.models.image_backbone import ImageBackbone, create_backbone
 from seje_ray.models.image_head import ImageHead
 from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.models.libraries import Published, published
 from seje_ray.models.logit_scale import LogitScale
 from seje_ray.models.recipe_encoder import RecipeEncoder
 from seje_ray.models.recipe_transformer import RecipeTransformer
@@ -70,8 +71,8 @@ def require_features(run: RunConfig, calibrated: Artifact) -> None:
         return
     wanted = asdict(run.model.backbone)
     found = calibrated.manifest.facts["image_features_of"]
-    if found != wanted:
-        differing = [key for key in wanted if found is None or found.get(key) != wanted[key]]
+    differing = [key for key in wanted if found is None or found.get(key) != wanted[key]]
+    if differing:
         expected = ", ".join(f"{key} {wanted[key]}" for key in differing)
         instead = ", ".join(f"{key} {found.get(key)}" for key in differing) if found else "none"
         raise ArtifactError(
@@ -149,12 +150,27 @@ def pixel_spec(run: RunConfig) -> PixelSpec | None:
     return None if run.model.freeze_backbone else pixels_of(run.model.backbone)
 
 
-def backbone_of(config: BackboneConfig, *, load_weights: bool = True) -> ImageBackbone:
-    """Build the backbone that a run file names."""
+def backbone_of(
+    config: BackboneConfig, *, load_weights: bool = True, photos: Published | None = None
+) -> ImageBackbone:
+    """Build the backbone that a run file names; ``photos`` None is what its library publishes."""
     weights = config.weights if load_weights else None
-    return create_backbone(config.name, weights=weights, image_size=config.crop)
+    return create_backbone(config.name, weights=weights, image_size=config.crop, photos=photos)
 
 
-def pixels_of(config: BackboneConfig) -> PixelSpec:
-    """Pixels that a backbone sees, by the run file's sizes."""
-    return PixelSpec(config.resize, config.crop)
+def pixels_of(config: BackboneConfig, photos: Published | None = None) -> PixelSpec:
+    """Pixels that a backbone sees; ``photos`` None is how its weights want them today."""
+    return PixelSpec(config.resize, config.crop, (photos or photos_of(config)).interpolation)
+
+
+def photos_of(config: BackboneConfig) -> Published:
+    """How a backbone sees photos: as its library publishes; a random one has no wish to scale."""
+    assert config.weights != CATEGORIZER, "see weights_source"
+    found = published(config.name)
+    return found if config.weights is not None else found._replace(interpolation="bilinear")
+
+
+def weights_source(run: RunConfig, config: BackboneConfig) -> BackboneConfig:
+    """The network that the weights of ``config`` are of: the categorizer's where it says so."""
+    is_categorizers = config.weights == CATEGORIZER
+    return run.calibrate.image_categorizer.backbone if is_categorizers else config

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,8 +21,15 @@ from seje_ray.calibration.image_categorizer import (
 )
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import CATEGORIZER, BackboneConfig, RunConfig
-from seje_ray.features.model import backbone_of, pixels_of, stored_backbone
+from seje_ray.features.model import (
+    backbone_of,
+    photos_of,
+    pixels_of,
+    stored_backbone,
+    weights_source,
+)
 from seje_ray.models.image_backbone import ImageBackbone
+from seje_ray.models.libraries import Published
 from seje_ray.recipe1m.pixels import PixelSpec
 
 BATCH_SIZE = 64  # photos in one forward pass
@@ -38,35 +46,57 @@ class PhotoFeatures:
     pooled: np.ndarray | None  # (n, F) float32, where calibration stores features
 
 
+class SeenPhotos(NamedTuple):
+    """How the networks of a calibration see photos."""
+
+    categorizer: Published
+    stored: Published | None  # the one whose features are stored, where one is
+
+
 class PhotoExtractor:
     """Computes ``PhotoFeatures`` with the networks of a fitted calibrator."""
 
     def __init__(
-        self, run: RunConfig, calibrator: Path, device: torch.device, num_threads: int = 2
+        self,
+        run: RunConfig,
+        calibrator: Path,
+        device: torch.device,
+        num_threads: int = 2,
+        seen: SeenPhotos | None = None,
     ) -> None:
-        """Load the categorizer, and the network whose features ``run`` stores."""
-        config = run.calibrate.image_categorizer
-        backbone = backbone_of(config.backbone, load_weights=False)
+        """Load the categorizer, and the network whose features ``run`` stores.
+
+        Args:
+            run: The run of the calibration.
+            calibrator: Folder of the fitted parts.
+            device: Where the networks compute.
+            num_threads: That decode.
+            seen: How calibration saw photos; None for what the networks' libraries publish.
+        """
+        config, stored = run.calibrate.image_categorizer, stored_backbone(run)
+        seen = seen or seen_photos(run)
+        backbone = backbone_of(config.backbone, load_weights=False, photos=seen.categorizer)
         categorizer = ImageCategorizer.load(calibrator / "image_categorizer", backbone)
         self._categorizer = categorizer.to(device)
         self.class_names = categorizer.names
-        self._pixels = pixels_of(config.backbone)
+        self._pixels = pixels_of(config.backbone, seen.categorizer)
         words = WordVectors.load(calibrator / "word_vectors")
         self._vectors = category_word_vectors(categorizer.names, words)
         self._mode = config.vector
         self._device, self._num_threads = device, num_threads
         self._batch_size = CPU_BATCH_SIZE if device.type == "cpu" else BATCH_SIZE
         self._frozen, self._frozen_pixels = None, self._pixels
-        stored = stored_backbone(run)
         if stored is not None:
-            frozen = backbone if stored.weights == CATEGORIZER else _seeded(stored, run.seed)
-            self._frozen_pixels = pixels_of(stored)
+            is_own = stored.weights == CATEGORIZER
+            frozen = backbone if is_own else _seeded(stored, run.seed, seen.stored)
+            self._frozen_pixels = pixels_of(stored, seen.stored)
             self._frozen = frozen.to(device)
         self._are_one = (
             stored is not None
             and self._frozen is not None
             and self._pixels == self._frozen_pixels
             and config.backbone.name == stored.name
+            and seen.categorizer == seen.stored
             and _have_equal_weights(categorizer.backbone, self._frozen)
         )
         if self._are_one:
@@ -108,11 +138,20 @@ class PhotoExtractor:
                 yield waiting.popleft().result().to(self._device)
 
 
-def _seeded(config: BackboneConfig, seed: int) -> ImageBackbone:
+def seen_photos(run: RunConfig) -> SeenPhotos:
+    """How the networks of ``run`` see photos by what their libraries publish today."""
+    stored = stored_backbone(run)
+    return SeenPhotos(
+        photos_of(run.calibrate.image_categorizer.backbone),
+        None if stored is None else photos_of(weights_source(run, stored)),
+    )
+
+
+def _seeded(config: BackboneConfig, seed: int, photos: Published | None) -> ImageBackbone:
     """A frozen backbone; without weights it is random, once for all."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return backbone_of(config).eval()
+        return backbone_of(config, photos=photos).eval()
 
 
 def _have_equal_weights(backbone: nn.Module, other: nn.Module) -> bool:

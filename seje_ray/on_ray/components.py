@@ -5,9 +5,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from seje_ray.artifact import Artifact, Plan, file_hash, open_artifact
+from seje_ray.artifact import Artifact, Plan, file_hash, finished, open_artifact, read_manifest
 from seje_ray.calibration.text_model import text_model_hash
-from seje_ray.config import CATEGORIZER, BackboneConfig, RunConfig
+from seje_ray.config import BackboneConfig, RunConfig
+from seje_ray.features.backbones import (
+    changed_network,
+    network_settings,
+    network_weights,
+    plan_before,
+)
 from seje_ray.on_ray.component_fits import (
     Facts,
     FitInputs,
@@ -37,6 +43,7 @@ class Component:
     is_network: bool = False  # trained on a GPU where there is one
     in_group: bool = False  # trained by several workers together where there are several
     files: Callable[[RunConfig], dict[str, str]] = lambda run: {}  # hashes of files it reads
+    backbone: Callable[[RunConfig], BackboneConfig] | None = None  # its image network's
 
     @property
     def kind(self) -> str:
@@ -57,11 +64,29 @@ class Component:
             seed=run.seed,
         )
 
+    def finished(
+        self, run: RunConfig, recipes: Artifact, workspace: Workspace, folder: Path | None = None
+    ) -> Artifact | None:
+        """The fitted component, if nothing that decides it has changed.
 
-def weights_hash(backbone: BackboneConfig) -> dict[str, str]:
-    """Hash of a backbone's weights, where they are a local file."""
-    is_file = backbone.weights not in ("download", CATEGORIZER)
-    return file_hashes(weights=backbone.weights if is_file else None)
+        Args:
+            run: The run.
+            recipes: What it is fitted on.
+            workspace: Where the components are that it needs.
+            folder: Where it lies; None for its place in ``workspace``.
+        """
+        plan = self.plan(run, recipes, workspace)
+        before = self.backbone and plan_before(plan, "backbone", self.backbone(run))
+        return finished(folder or workspace.component(self.name), plan, before)
+
+    def changed(self, run: RunConfig, recipes: Artifact, workspace: Workspace) -> str | None:
+        """What is new about its network since it was fitted, for a person; None for nothing."""
+        known = None
+        if self.backbone is not None:
+            known = read_manifest(workspace.component(self.name), self.kind)
+        if known is None:
+            return None
+        return changed_network(known.plan, self.plan(run, recipes, workspace), "backbone")
 
 
 def file_hashes(**paths: str | None) -> dict[str, str]:
@@ -94,12 +119,18 @@ def text_files(run: RunConfig) -> dict[str, str]:
     return {"text_model": text_model_hash(str(config.text_model))} if config.rater == "bert" else {}
 
 
+def _categorizer_settings(run: RunConfig) -> dict[str, Any]:
+    config = run.calibrate.image_categorizer
+    settings = _without(asdict(config), "vector", "photos", "store_features")
+    return settings | {"backbone": network_settings(run, config.backbone)}
+
+
 def _photos_hash(run: RunConfig) -> dict[str, str]:
     config = run.calibrate.image_categorizer
     if config.photos is None:
-        return weights_hash(config.backbone)
+        return network_weights(config.backbone)
     listing = read_labelled_folder(Path(config.photos), seed=run.seed).listing_hash
-    return weights_hash(config.backbone) | {"photos": listing}
+    return network_weights(config.backbone) | {"photos": listing}
 
 
 def _sentence_settings(run: RunConfig) -> dict[str, Any]:
@@ -152,13 +183,12 @@ def generations(run: RunConfig) -> tuple[tuple[Component, ...], ...]:
     image_categorizer = Component(
         "image_categorizer",
         image_categorizer_fit,
-        lambda run: _without(
-            asdict(run.calibrate.image_categorizer), "vector", "photos", "store_features"
-        ),
+        _categorizer_settings,
         needs=() if has_own_photos else ("text/categories.json",),
         is_network=True,
         in_group=True,
         files=_photos_hash,
+        backbone=lambda run: run.calibrate.image_categorizer.backbone,
     )
     category_backoff = Component(
         "category_backoff",

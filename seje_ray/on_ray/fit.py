@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
+import click
 import ray
 import ray.train
 import torch
@@ -21,7 +22,6 @@ from seje_ray.artifact import (
     begin,
     file_hash,
     finish,
-    finished,
     open_artifact,
     write_json,
 )
@@ -67,13 +67,12 @@ def _fit_together(
     num_workers: int,
 ) -> None:
     """Networks on several workers one after the other, everything else in a task each."""
-    todo = [
-        c
-        for c in components
-        if finished(workspace.component(c.name), c.plan(run, recipes, workspace)) is None
-    ]
+    todo = [c for c in components if c.finished(run, recipes, workspace) is None]
     if not todo:
         return
+    for component in todo:
+        if (change := component.changed(run, recipes, workspace)) is not None:
+            click.echo(f"{component.name} is fitted again, since {change}", err=True)
     (workspace.calibrator / "manifest.json").unlink(
         missing_ok=True
     )  # it no longer describes what is there

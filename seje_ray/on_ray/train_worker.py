@@ -17,7 +17,7 @@ from seje_ray.errors import ArtifactError, SejeError
 from seje_ray.features.checkpoint import Origin
 from seje_ray.features.model import pixel_spec
 from seje_ray.log import event, logged
-from seje_ray.models.image_backbone import BackboneError
+from seje_ray.models.libraries import BackboneError
 from seje_ray.on_ray.group import COLLECTIVE_TIMEOUT_S, KEEP, GroupMember
 from seje_ray.on_ray.progress import reporter
 from seje_ray.recipe1m.pixels import PixelSpec

@@ -7,17 +7,26 @@ GPU where there is one; each shard passes as one row and is committed as one fil
 import functools
 import json
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 
-from seje_ray.artifact import Artifact, Plan, begin, build_manifest, finish, finished, write_table
+from seje_ray.artifact import (
+    Artifact,
+    Plan,
+    begin,
+    build_manifest,
+    finish,
+    finished,
+    read_manifest,
+    write_table,
+)
 from seje_ray.calibration.categories import Categories
 from seje_ray.calibration.category_backoff import (
     CategoryBackoff,
@@ -31,10 +40,16 @@ from seje_ray.calibration.sentence_encoder import Steps
 from seje_ray.calibration.text_model import TextModel, text_model_hash
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.errors import ArtifactError
+from seje_ray.features.backbones import (
+    changed_network,
+    network_settings,
+    network_weights,
+    plan_before,
+)
 from seje_ray.features.model import backbone_of, stored_backbone
 from seje_ray.features.photos import PhotoExtractor
 from seje_ray.features.texts import sentence_vectors_of, text_calibrator_of
-from seje_ray.on_ray.components import text_files, text_section, weights_hash
+from seje_ray.on_ray.components import text_files, text_section
 from seje_ray.on_ray.connect import cores_per_network
 from seje_ray.on_ray.shards import (
     SHARD,
@@ -69,9 +84,14 @@ def transform(
     _require_pairs(recipes)
     plan = _plan(run, recipes, calibrator)
     folder = workspace.calibrated
-    known = finished(folder, plan)
+    stored = stored_backbone(run)
+    before = None if stored is None else plan_before(plan, "frozen", stored)
+    known = finished(folder, plan, before)
     if known is not None:
         return known
+    replaced = read_manifest(folder, "calibrated")
+    if replaced is not None and (change := changed_network(replaced.plan, plan, "frozen")):
+        click.echo(f"photos are calibrated again, since {change}", err=True)
     partial = begin(folder, plan)
     names = [path.name for path in recipes.shards()]
     todo = missing_shards(partial, names)
@@ -124,8 +144,8 @@ def _plan(run: RunConfig, recipes: Artifact, calibrator: Artifact) -> Plan:
         section["text_vectors"] = True
         inputs["text_model"] = text_model_hash(str(config.text_model))
     if stored is not None:
-        section["frozen"] = asdict(stored)
-        inputs |= weights_hash(stored)
+        section["frozen"] = network_settings(run, stored)
+        inputs |= network_weights(stored)
     return Plan(kind="calibrated", section=section, inputs=inputs, seed=run.seed)
 
 
@@ -151,7 +171,7 @@ def _close(
             "vocabulary_hash": facts["vocabulary_hash"],
             "feature_dim": _feature_dim(run),
             "text_dim": _text_dim(partial),
-            "image_features_of": plan.section["frozen"],
+            "image_features_of": _image_features_of(plan),
             "category_names": list(Categories.load(calibrator.folder / "text").names),
             "image_category_names": facts["image_category_names"],
             "counts": _counts(partial, run.calibrate.sentence_encoder.max_sentences),
@@ -163,6 +183,12 @@ def _close(
         shown = ", ".join(f"{p}: expected {n}, found {m}" for p, (n, m) in wrong.items())
         raise ArtifactError(f"{partial}: calibrated recipes are missing ({shown}); run it again")
     return finish(folder, plan, manifest)
+
+
+def _image_features_of(plan: Plan) -> dict[str, Any] | None:
+    """The network whose features are stored: how it sees photos, and what its weights were."""
+    stored: dict[str, Any] | None = plan.section["frozen"]
+    return None if stored is None else stored | {"weights_hash": plan.inputs.get("weights")}
 
 
 def _feature_dim(run: RunConfig) -> int | None:

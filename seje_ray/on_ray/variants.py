@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from seje_ray.artifact import Artifact, finished, write_text
+from seje_ray.artifact import Artifact, write_text
 from seje_ray.config import RunConfig, load_run, run_to_dict
 from seje_ray.errors import ArtifactError
 from seje_ray.features.model import stored_backbone
@@ -67,10 +67,10 @@ def _link_components(
             if target.exists():
                 continue
             try:
-                plan = component.plan(run, recipes, variant)
+                known = component.finished(run, recipes, variant, source)
             except ArtifactError:
                 continue  # what it needs is to be fitted first, so it is another one
-            if finished(source, plan) is not None:
+            if known is not None:
                 _link(target, source)
 
 

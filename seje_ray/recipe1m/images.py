@@ -3,6 +3,7 @@
 import io
 import struct
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -15,6 +16,11 @@ MIN_SIDE = 16  # pixels
 MAX_ASPECT = 8.0  # longer side over shorter side
 JPEG_QUALITY = 90
 WHITE = (255, 255, 255)  # behind transparent parts
+Interpolation = Literal["bilinear", "bicubic"]  # between pixels, where a photo is scaled
+RESAMPLING: dict[Interpolation, Image.Resampling] = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+}
 DECODER_ERRORS = (  # what Pillow's decoders raise on broken files of the various formats
     ValueError,
     SyntaxError,
@@ -122,17 +128,24 @@ def decode(jpeg: bytes) -> Image.Image:
         return image.convert("RGB")
 
 
-def eval_crop(jpeg: bytes, *, resize: int, crop: int) -> np.ndarray:
+def eval_crop(
+    jpeg: bytes, *, resize: int, crop: int, interpolation: Interpolation = "bilinear"
+) -> np.ndarray:
     """Centre crop (crop, crop, 3) uint8 after scaling the shorter side to ``resize`` pixels.
 
     Source: docs/method.md, rule 6.3.
     """
     offset = (resize - crop) / 2
-    return _crop(jpeg, resize, crop, offset, offset)
+    return _crop(jpeg, resize, crop, offset, offset, interpolation)
 
 
 def train_crop(
-    jpeg: bytes, *, resize: int, crop: int, generator: np.random.Generator
+    jpeg: bytes,
+    *,
+    resize: int,
+    crop: int,
+    generator: np.random.Generator,
+    interpolation: Interpolation = "bilinear",
 ) -> np.ndarray:
     """Random crop (crop, crop, 3) uint8 of the central square, flipped half of the time.
 
@@ -141,11 +154,13 @@ def train_crop(
     Source: docs/method.md, rule 6.3.
     """
     left, top = (int(n) for n in generator.integers(0, resize - crop + 1, size=2))
-    cropped = _crop(jpeg, resize, crop, left, top)
+    cropped = _crop(jpeg, resize, crop, left, top, interpolation)
     return cropped[:, ::-1] if generator.random() < 0.5 else cropped
 
 
-def _crop(jpeg: bytes, resize: int, crop: int, left: float, top: float) -> np.ndarray:
+def _crop(
+    jpeg: bytes, resize: int, crop: int, left: float, top: float, interpolation: Interpolation
+) -> np.ndarray:
     """A window of the central ``resize`` square, read from the photo in one resampling."""
     with Image.open(io.BytesIO(jpeg)) as image:
         image.draft("RGB", (resize, resize))
@@ -159,5 +174,5 @@ def _crop(jpeg: bytes, resize: int, crop: int, left: float, top: float) -> np.nd
             min(width, x + crop * scale),
             min(height, y + crop * scale),
         )
-        window = image.convert("RGB").resize((crop, crop), Image.Resampling.BILINEAR, box=box)
+        window = image.convert("RGB").resize((crop, crop), RESAMPLING[interpolation], box=box)
     return np.asarray(window)

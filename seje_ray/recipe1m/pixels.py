@@ -1,11 +1,11 @@
 """From photos to the pixels of a batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from seje_ray.recipe1m.images import eval_crop, train_crop
+from seje_ray.recipe1m.images import Interpolation, eval_crop, train_crop
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +14,13 @@ class PixelSpec:
 
     resize: int  # pixels, shorter side
     crop: int  # pixels, side of the square
+    interpolation: Interpolation = "bilinear"
 
     def crop_of(self, jpeg: bytes, generator: np.random.Generator | None) -> np.ndarray:
         """Square uint8 crop (crop, crop, 3): centred, or random and flipped by ``generator``."""
         if generator is None:
-            return eval_crop(jpeg, resize=self.resize, crop=self.crop)
-        return train_crop(jpeg, resize=self.resize, crop=self.crop, generator=generator)
+            return eval_crop(jpeg, **asdict(self))
+        return train_crop(jpeg, **asdict(self), generator=generator)
 
     def stack(self, crops: Sequence[np.ndarray]) -> np.ndarray:
         """Crops as (B, 3, crop, crop) uint8, RGB.

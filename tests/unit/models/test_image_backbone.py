@@ -7,13 +7,9 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torchvision.transforms import functional as pixels
 
-from seje_ray.models.image_backbone import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    BackboneError,
-    ImageBackbone,
-    create_backbone,
-)
+from seje_ray.models.backbone_weights import weights_hash
+from seje_ray.models.image_backbone import ImageBackbone, create_backbone
+from seje_ray.models.libraries import IMAGENET_MEAN, IMAGENET_STD, BackboneError, Published
 
 SMALL = "torchvision/shufflenet_v2_x0_5"  # 1.4 million parameters
 
@@ -57,13 +53,23 @@ def test_bare_name_is_torchvisions_and_else_timms():
     assert type(timms.network).__module__.startswith("timm.")
 
 
-def test_mean_and_deviation_are_those_the_network_was_trained_with():
-    with torch.device("meta"):
-        imagenet = create_backbone("resnet18", weights=None, image_size=64)
-        halves = create_backbone("timm/tf_efficientnet_lite0", weights=None, image_size=64)
+@pytest.mark.parametrize(
+    ("name", "mean", "std"),
+    [
+        ("resnet18", IMAGENET_MEAN, IMAGENET_STD),
+        ("timm/tf_efficientnet_lite0", (0.5,) * 3, (0.5,) * 3),
+    ],
+)
+def test_pixels_are_normalised_as_the_network_was_trained(name, mean, std):
+    """What the library publishes, and only what is asked for where that is another."""
+    other = Published((0.1, 0.2, 0.3), (0.4, 0.5, 0.6), "bicubic")
+    photo = torch.arange(3 * 40 * 40, dtype=torch.uint8).reshape(1, 3, 40, 40)
+    for photos, expected in ((None, (mean, std)), (other, other[:2])):
+        backbone = create_backbone(name, weights=None, image_size=64, photos=photos)
+        backbone.network = torch.nn.Identity()
 
-    assert (imagenet.mean, imagenet.std) == (IMAGENET_MEAN, IMAGENET_STD)
-    assert (halves.mean, halves.std) == ((0.5,) * 3, (0.5,) * 3)
+        plain = ImageBackbone(torch.nn.Identity(), 3, *expected)
+        torch.testing.assert_close(backbone(photo), plain(photo))
 
 
 def test_bytes_are_normalised_as_torchvision_does():
@@ -218,6 +224,22 @@ def test_deeper_network_of_the_same_family_is_refused(tmp_path):
 
     with pytest.raises(BackboneError, match="unknown"):
         create_backbone("resnet18", weights=path, image_size=64)
+
+
+def test_equal_weights_have_one_hash_wherever_they_come_from(state, tmp_path):
+    """Of a file or from memory, in any layout, with or without counters; one number counts."""
+    backbone = create_backbone(SMALL, weights=saved(state, tmp_path), image_size=64)
+    bare = create_backbone(
+        SMALL, weights=saved(state, tmp_path, drop=("num_batches_tracked",)), image_size=64
+    )
+    changed = {**state, "conv5.1.bias": state["conv5.1.bias"] + 1e-6}
+    other = create_backbone(SMALL, weights=saved(changed, tmp_path), image_size=64)
+
+    assert weights_hash(backbone.network) == weights_hash(bare.network)
+    assert weights_hash(backbone.to(memory_format=torch.contiguous_format).network) == (
+        weights_hash(bare.network)
+    )
+    assert weights_hash(other.network) != weights_hash(backbone.network)
 
 
 def test_missing_file_is_told(tmp_path):

@@ -197,3 +197,25 @@ def test_train_crop_is_a_window_of_the_central_square_that_the_generator_chose()
         expected = window[:, ::-1] if flips[-1] else window
         assert np.abs(crop.astype(int) - expected).mean() < 1
     assert 8 < sum(flips) < 32
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_a_crop_is_scaled_as_pillow_scales_the_whole_photo(interpolation):
+    """Against a plain twin: scale the whole photo, cut its centre; the other way differs."""
+    noise = np.random.default_rng(4).integers(0, 255, (30, 30, 3), dtype=np.uint8)
+    jpeg = to_jpeg(encoded(Image.fromarray(noise)), shorter_side=30)
+    scaled = decode(jpeg).resize((60, 60), Image.Resampling[interpolation.upper()])
+    expected = np.asarray(scaled.crop((10, 10, 50, 50))).astype(int)
+
+    crop = eval_crop(jpeg, resize=60, crop=40, interpolation=interpolation)
+    generator = np.random.default_rng(0)
+    drawn = train_crop(
+        jpeg, resize=60, crop=60, generator=generator, interpolation=interpolation
+    ).astype(int)
+
+    assert np.abs(crop - expected).max() <= 1
+    whole = np.asarray(scaled).astype(int)
+    assert min(np.abs(drawn - whole).max(), np.abs(drawn[:, ::-1] - whole).max()) <= 1
+    others = {"bilinear", "bicubic"} - {interpolation}
+    other = eval_crop(jpeg, resize=60, crop=40, interpolation=others.pop())
+    assert np.abs(other - expected).max() > 10

@@ -1,0 +1,79 @@
+"""What a stored feature's network is: its weights, and how it sees a photo.
+
+A stored feature is used again as long as this stays the same, and computed anew where it does not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from seje_ray.artifact import Plan, file_hash
+from seje_ray.config import CATEGORIZER, BackboneConfig, RunConfig
+from seje_ray.features.model import backbone_of, photos_of, weights_source
+from seje_ray.models.backbone_weights import weights_hash
+from seje_ray.models.libraries import Published, published_before
+
+
+def network_settings(run: RunConfig, config: BackboneConfig) -> dict[str, Any]:
+    """What a plan says of a network of ``run`` beside its weights: how it sees a photo."""
+    return asdict(config) | as_settings(photos_of(weights_source(run, config)))
+
+
+def network_weights(config: BackboneConfig) -> dict[str, str]:
+    """Hash of the weights that are really loaded, as an input of a plan; {} for random ones.
+
+    Raises:
+        BackboneError: If they cannot be had, or do not fit the network.
+    """
+    if config.weights in (None, CATEGORIZER):
+        return {}
+    return {"weights": weights_hash(backbone_of(config).network)}
+
+
+def as_settings(photos: Published) -> dict[str, Any]:
+    """How a network sees a photo, as plans, facts and checkpoints store it."""
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in photos._asdict().items()}
+
+
+def photos_as_stored(settings: Mapping[str, Any], name: str) -> Published:
+    """How the network ``name`` saw photos by what is stored of it, perhaps by an older version."""
+    if "interpolation" not in settings:
+        return published_before(name)
+    mean, std, interpolation = (settings[key] for key in Published._fields)
+    return Published(tuple(mean), tuple(std), interpolation)
+
+
+def plan_before(plan: Plan, key: str, config: BackboneConfig) -> Plan | None:
+    """The plan for the same features by a version that stored less of their network.
+
+    Args:
+        plan: Of this version.
+        key: Of its section; what ``network_settings`` gave stands there.
+        config: Of the network.
+
+    Returns:
+        None where that version saw photos in another way.
+    """
+    if photos_as_stored(plan.section[key], config.name) != published_before(config.name):
+        return None
+    inputs = {name: value for name, value in plan.inputs.items() if name != "weights"}
+    if config.weights not in (None, CATEGORIZER, "download"):
+        inputs["weights"] = file_hash(Path(config.weights))
+    return replace(plan, section={**plan.section, key: asdict(config)}, inputs=inputs)
+
+
+def changed_network(known: Plan, plan: Plan, key: str) -> str | None:
+    """How the network of an artifact that is there differs from that of ``plan``, for a person.
+
+    None where it does not, or where another network was named.
+    """
+    old, new = known.section.get(key), plan.section.get(key)
+    if not old or not new or any(old[name] != new[name] for name in ("name", "weights")):
+        return None
+    name = new["name"]
+    before, now = (as_settings(photos_as_stored(s, name)) for s in (old, new))
+    changes = [f"{k} {before[k]} -> {now[k]}" for k in now if before[k] != now[k]]
+    if "interpolation" in old and known.inputs.get("weights") != plan.inputs.get("weights"):
+        changes.append("other weights")
+    return f"{name}: {', '.join(changes)}" if changes else None

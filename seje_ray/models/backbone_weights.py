@@ -1,0 +1,156 @@
+"""Weights of image networks: read, downloaded, put into a network, and told apart by a hash."""
+
+import hashlib
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import timm
+import torch
+import torchvision
+from huggingface_hub import hf_hub_url, try_to_load_from_cache
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from seje_ray.models.libraries import BackboneError, Library, timm_network
+
+COUNTER = "num_batches_tracked"  # what BatchNorm counts its batches by
+CONNECT_S = 5.0  # seconds without an answer after which a download is given up
+
+
+def weights_hash(network: nn.Module) -> str:
+    """sha256 of a network's weights by name, wherever they came from and however they lie.
+
+    Counters of BatchNorm do not count: some files have none, and no feature depends on them.
+    """
+    content = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        if not name.endswith(COUNTER):
+            content.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+            content.update(value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return content.hexdigest()
+
+
+def fill(
+    network: nn.Module,
+    found: Mapping[str, Tensor],
+    head: tuple[str, ...],
+    *,
+    name: str,
+    source: str,
+) -> None:
+    """Put weights into ``network``; all of its own, and none but its own and the head's.
+
+    Args:
+        network: Without classifier.
+        found: Weights with the library's key names.
+        head: Prefixes of what was removed from the network.
+        name: Of the network, for errors.
+        source: Of the weights, for errors.
+
+    Raises:
+        BackboneError: If they do not fit; names the keys.
+    """
+    wanted = network.state_dict()
+    counters = {key for key in wanted if key.endswith(COUNTER)}
+    missing = sorted(wanted.keys() - found.keys() - counters)
+    unknown = sorted(
+        key
+        for key in found.keys() - wanted.keys()
+        if not key.startswith(tuple(f"{h}." for h in head))
+    )
+    other_shape = [
+        f"{key} {tuple(found[key].shape)} for {tuple(wanted[key].shape)}"
+        for key in sorted(wanted.keys() & found.keys())
+        if found[key].shape != wanted[key].shape
+    ]
+    faults = {"missing": missing, "unknown": unknown, "of another shape": other_shape}
+    told = [
+        f"{len(keys)} {fault} ({', '.join(keys[:3])}{', ...' if len(keys) > 3 else ''})"
+        for fault, keys in faults.items()
+        if keys
+    ]
+    if told:
+        raise BackboneError(
+            f"{source}: the keys do not fit {name}: {'; '.join(told)}; give the weights of this "
+            "very network, or backbone.weights: null"
+        )
+    network.load_state_dict({key: found[key] for key in wanted if key in found}, strict=False)
+
+
+def read_weights(path: str) -> dict[str, Tensor]:
+    """Weights of a .safetensors file.
+
+    Raises:
+        BackboneError: If there is none.
+    """
+    if not path.endswith(".safetensors"):
+        raise BackboneError(
+            f"backbone.weights {path!r}: expected null, download, or the path of a .safetensors "
+            "file; convert other formats with safetensors.torch.save_file"
+        )
+    if not Path(path).is_file():
+        raise BackboneError(
+            f"backbone.weights {path!r}: there is no such file (looked from {Path.cwd()}); give "
+            "the path of a .safetensors file, download, or null"
+        )
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise BackboneError(f"{path}: not a safetensors file ({error})") from error
+
+
+def download_weights(name: str, library: Library, model: str, image_size: int) -> dict[str, Tensor]:
+    """Weights from the library's own source; gives up within seconds where none answers.
+
+    Raises:
+        BackboneError: If they cannot be had.
+    """
+    try:
+        with _give_up_after(CONNECT_S):
+            if library == "torchvision":
+                chosen = torchvision.models.get_model_weights(model).DEFAULT
+                state: dict[str, Tensor] = chosen.get_state_dict(
+                    progress=False, check_hash=True, weights_only=True
+                )
+                return state
+            _require_hub(model)
+            return dict(timm_network(model, image_size, pretrained=True).state_dict())
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = str(error).strip() or type(error).__name__
+        raise BackboneError(
+            f"backbone.weights: the download of {name} failed ({reason.splitlines()[0]}); give the "
+            "path of a local .safetensors file, or null for random weights"
+        ) from error
+
+
+@contextmanager
+def _give_up_after(seconds: float) -> Iterator[None]:
+    """Within: a connection that is silent for so long is an error, where no other limit is set."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _require_hub(model: str) -> None:
+    """Raise OSError if timm's weights are not there; timm itself would try for a minute."""
+    config = timm.get_pretrained_cfg(model)
+    if config is None or not config.has_weights:
+        raise ValueError("timm has no weights for it")
+    if config.hf_hub_id is None:
+        return
+    file = "model.safetensors"
+    if isinstance(try_to_load_from_cache(config.hf_hub_id, file), str):
+        return
+    request = urllib.request.Request(hf_hub_url(config.hf_hub_id, file), method="HEAD")
+    try:
+        urllib.request.urlopen(request).close()
+    except urllib.error.HTTPError as answer:
+        answer.close()  # the hub is there; what it says about this file, timm will tell

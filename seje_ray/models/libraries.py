@@ -1,0 +1,104 @@
+"""Image networks of torchvision and timm by name, and what the library publishes about each."""
+
+import difflib
+from typing import Any, Literal, NamedTuple
+
+import timm
+import torchvision
+
+from seje_ray.errors import SejeError
+from seje_ray.recipe1m.images import Interpolation
+
+Library = Literal["torchvision", "timm"]
+Channels = tuple[float, float, float]  # red, green, blue
+
+IMAGENET_MEAN: Channels = (0.485, 0.456, 0.406)
+IMAGENET_STD: Channels = (0.229, 0.224, 0.225)
+
+
+class BackboneError(SejeError):
+    """An image backbone cannot be built or filled with weights; says why."""
+
+
+class Published(NamedTuple):
+    """How photos were prepared for the training of a network's published weights."""
+
+    mean: Channels  # of pixels in [0, 1]
+    std: Channels
+    interpolation: Interpolation
+
+
+def published(name: str) -> Published:
+    """What the library publishes about the network ``name``.
+
+    Raises:
+        BackboneError: If the name is unknown, or photos were scaled in a way that is not here.
+    """
+    library, model = resolve(name)
+    if library == "torchvision":
+        transforms = torchvision.models.get_model_weights(model).DEFAULT.transforms()
+        mean, std = transforms.mean, transforms.std
+        interpolation = transforms.interpolation.value
+    else:
+        config = _timm_config(model)
+        mean, std, interpolation = config.mean, config.std, config.interpolation
+    if interpolation not in ("bilinear", "bicubic"):
+        raise BackboneError(
+            f"{name}: its published weights take photos scaled by interpolation "
+            f"{interpolation!r}, expected bilinear or bicubic; name another network in "
+            "backbone.name"
+        )
+    return Published(tuple(mean), tuple(std), interpolation)
+
+
+def published_before(name: str) -> Published:
+    """What versions that did not store it took for the network ``name``."""
+    library, _ = resolve(name)
+    if library == "torchvision":
+        return Published(IMAGENET_MEAN, IMAGENET_STD, "bilinear")
+    return published(name)._replace(interpolation="bilinear")
+
+
+def resolve(name: str) -> tuple[Library, str]:
+    """Library and model of ``torchvision/NAME``, ``timm/NAME``, or NAME (torchvision's first).
+
+    Raises:
+        BackboneError: If no library knows it; names close ones.
+    """
+    library, _, model = name.rpartition("/")
+    known: dict[Library, list[str]] = {
+        "torchvision": torchvision.models.list_models(module=torchvision.models),
+        "timm": timm.list_models(),
+    }
+    for candidate, models in known.items():
+        architecture = model.split(".")[0] if candidate == "timm" else model
+        if library in ("", candidate) and architecture in models:
+            return candidate, model
+    names = [f"{key}/{m}" for key, models in known.items() for m in models]
+    full = name if library in known else f"torchvision/{model}"
+    close = difflib.get_close_matches(full, names, n=3, cutoff=0.6)
+    hint = f"did you mean {', '.join(close)}?" if close else "see timm.list_models()"
+    raise BackboneError(
+        f"backbone.name {name!r}: expected torchvision/NAME or timm/NAME with a name the library "
+        f"knows; {hint}"
+    )
+
+
+def timm_network(model: str, image_size: int, *, pretrained: bool) -> Any:
+    """A network of timm without classifier, for images of ``image_size`` pixels."""
+    options: dict[str, Any] = {"img_size": image_size} if has_fixed_size(model) else {}
+    return timm.create_model(model, pretrained=pretrained, num_classes=0, **options)
+
+
+def has_fixed_size(model: str) -> bool:
+    """Whether a network of timm is built for one image size."""
+    return bool(_timm_config(model).fixed_input_size)
+
+
+def _timm_config(model: str) -> Any:
+    try:
+        return timm.get_pretrained_cfg(model, allow_unregistered=False)
+    except RuntimeError as error:
+        raise BackboneError(
+            f"timm/{model}: {error}; see timm.list_pretrained() for names with a tag"
+        ) from error
