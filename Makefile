@@ -5,7 +5,7 @@ WORKSPACE ?= workspace
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick check format bench clean
+.PHONY: help install demo docs test test-quick check format bench clean
 
 help: ## List what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ demo: install ## Run the whole pipeline on the embedded cookbook (minutes on 2 c
 
 test: install ## Run all tests
 	$(BIN)/python -m pytest
+
+docs: install ## Write the pages that are made from the code
+	$(BIN)/python -m docs.generate
 
 test-quick: install ## Run the tests that start no Ray and take under a minute
 	$(BIN)/python -m pytest -m "not ray and not slow"

@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 @workspace_option
 @run_options
 def command(workspace: "Workspace", config: str | None, overrides: tuple[str, ...]) -> None:
-    """Print the complete run as a run file; nothing is run."""
-    import yaml
+    """Print the complete run as a run file, with a comment for every setting; run nothing."""
+    from seje_ray.config.reference import annotated_yaml
 
-    from seje_ray.config import run_to_dict
-
-    run = read_run(config, overrides, workspace)
-    click.echo(yaml.safe_dump(run_to_dict(run), sort_keys=False), nl=False)
+    click.echo(annotated_yaml(read_run(config, overrides, workspace)), nl=False)

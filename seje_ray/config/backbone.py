@@ -12,15 +12,15 @@ CATEGORIZER = "categorizer"  # as weights: those of the fitted image categorizer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackboneConfig:
-    """An image CNN or ViT by name, and the pixels it sees."""
+    """An image network by name, and the pixels it sees."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     name: str = "torchvision/resnet50"  # torchvision/NAME, timm/NAME, or NAME (torchvision first)
-    # null = random, "download", a local .safetensors file, or, for a frozen model.backbone that is
-    # the same network, "categorizer": the image categorizer's, once that is fitted
+    # null: random; "download"; a local .safetensors file; or "categorizer", the fitted image
+    # categorizer's, for a model.backbone that is frozen and the same network
     weights: str | None = None
-    resize: int = 256  # pixels, shorter side after decoding
+    resize: int = 256  # pixels, shorter side of the decoded photo
     crop: int = 224  # pixels, side of the square that the network sees
 
     def __post_init__(self) -> None:

@@ -11,15 +11,15 @@ from seje_ray.config.rules import STRICT, require
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineTaggerConfig:
-    """A network that marks the ingredient's name in each line (tagger ``bilstm``)."""
+    """The line tagger, a network that marks the ingredient in each line (tagger ``bilstm``)."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    hidden_dim: int = 64  # state of the LSTM in each direction
-    epochs: int = 4  # passes over the train lines; 15 for a few thousand of them
+    hidden_dim: int = 64  # state of the LSTM, in each direction
+    epochs: int = 4  # passes over the train lines; take 15 for a few thousand lines
     batch_size: int = 64  # lines
     learning_rate: float = 5e-3  # falls linearly to 0
-    threshold: float = 0.5  # in [0, 1]; a line marked with less confidence is re-examined
+    threshold: float = 0.5  # in [0, 1], confidence below which a line is re-examined
 
     def __post_init__(self) -> None:
         require(
@@ -38,12 +38,12 @@ class WordVectorConfig:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    file: str | None = None  # take the vectors from this word2vec file instead of fitting them
-    dim: int = 300  # E
+    file: str | None = None  # word2vec file to take the vectors from instead
+    dim: int = 300  # E, dimensions of a word vector, of f_term and of f_cat
     window: int = 10  # words on each side
-    epochs: int = 10
-    min_count: int = 10  # occurrences a word needs to get a vector
-    whiten: bool = False  # centre the vectors and decorrelate their dimensions; not in the paper
+    epochs: int = 10  # passes over the train texts
+    min_count: int = 10  # occurrences that a word needs to get a vector
+    whiten: bool = False  # centre the vectors and decorrelate their dimensions; ours
 
     def __post_init__(self) -> None:
         require(
@@ -57,20 +57,20 @@ class WordVectorConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentenceEncoderConfig:
-    """Skip-instructions: an LSTM whose state predicts the next instruction."""
+    """The network that gives f_sent: by default skip-instructions, an LSTM."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    # "transformer" takes calibrate.text_model as it is, "file" the vectors of ``file``; of the
-    # others only max_sentences is then used
+    # transformer: calibrate.text_model as it is; file: the vectors of ``file``. Both leave all
+    # settings below but max_sentences unused
     backend: Literal["skip_instructions", "transformer", "file"] = "skip_instructions"
-    file: str | None = None  # Parquet of id, step (from 0) and vector, for backend file
-    dim: int = 1024  # of a sentence vector
-    vocabulary_size: int = 20_000  # most frequent words
-    epochs: int = 5
+    file: str | None = None  # Parquet of id, step (from 0) and vector; for backend file
+    dim: int = 1024  # dimensions of a sentence vector
+    vocabulary_size: int = 20_000  # most frequent words of the train texts
+    epochs: int = 5  # passes over the train texts
     batch_size: int = 128  # pairs of consecutive sentences
-    learning_rate: float = 1e-3
-    max_sentences: int = 20  # S, instructions used per recipe
+    learning_rate: float = 1e-3  # of Adam
+    max_sentences: int = 20  # S, instructions used of a recipe
 
     def __post_init__(self) -> None:
         require(
@@ -91,21 +91,21 @@ class SentenceEncoderConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageCategorizerConfig:
-    """The network whose category gives f_cat."""
+    """The network whose food category gives f_cat."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     backbone: BackboneConfig = field(
         default_factory=lambda: BackboneConfig(name="torchvision/wide_resnet50_2")
     )
-    freeze_backbone: bool = False  # train the category layer only, on pooled features
-    # folder of labelled photos: Food-101's layout, or one folder per class; null: the train photos
-    # with the categories of their recipes
+    freeze_backbone: bool = False  # train only the category layer, on pooled features
+    # folder of labelled photos, in Food-101's layout or one folder per category; null: the train
+    # photos, with the categories of their recipes
     photos: str | None = None
-    # keep its pooled features: what a run with model.backbone.weights "categorizer" trains on
+    # store its pooled features, which model.backbone.weights "categorizer" trains on
     store_features: bool = False
-    vector: Literal["hard", "soft"] = "hard"  # top category's vector, or the expected vector
-    epochs: int = 10
+    vector: Literal["hard", "soft"] = "hard"  # vector of the top category, or expected vector
+    epochs: int = 10  # passes over the labelled photos
     batch_size: int = 64  # photos
     learning_rate: float = 1e-3  # peak of the one-cycle schedule
 
@@ -120,18 +120,19 @@ class ImageCategorizerConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryConfig:
-    """Categories from title bigrams and Food-101 names, and for recipes that these leave out."""
+    """Food categories of recipes: title bigrams, Food-101 names, back-off."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    num_bigrams: int = 2000  # most frequent title bigrams considered
-    max_bigram_categories: int = 1000
-    min_members: int | None = None  # train recipes a category needs; null scales with the corpus
-    food101: bool = True  # take the names of Food-101 as categories, after the bigrams
-    table: str | None = None  # file of recipe ids and classes to take instead: docs/data.md
-    # for recipes without a category: the one with the nearest mean f_term, then what photos show
+    num_bigrams: int = 2000  # most frequent title bigrams that are considered
+    max_bigram_categories: int = 1000  # how many of them become categories at most
+    min_members: int | None = None  # train recipes a category needs; null: by corpus size
+    food101: bool = True  # names of Food-101 are categories too, after the bigrams
+    table: str | None = None  # file of recipe ids and categories to take instead: docs/data.md
+    # what a recipe without a category gets: none, the one with the nearest mean f_term, or that
+    # and then the one that its photos show
     backoff: Literal["none", "nearest", "nearest_and_photos"] = "nearest"
-    backoff_precision: float = 0.8  # in (0, 1], of the nearest mean among labelled train recipes
+    backoff_precision: float = 0.8  # in (0, 1], sets how near: docs/method.md, rule 3.2
 
     def __post_init__(self) -> None:
         require(
@@ -149,19 +150,23 @@ class CalibrateConfig:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    tagger: Literal["det_ingrs", "bilstm"] = "det_ingrs"  # where ingredient entities come from
+    tagger: Literal["det_ingrs", "bilstm"] = "det_ingrs"  # source of ingredient entities
     line_tagger: LineTaggerConfig = field(default_factory=LineTaggerConfig)
-    known_entities: Literal["train", "corpus"] = "train"  # "corpus" is transductive
-    actions: Literal["none", "content_words", "pos"] = "pos"  # key terms besides entities
-    rater: Literal["tfidf", "textrank", "bert"] = "tfidf"  # score of a key term
-    text_model: str | None = None  # local folder or hub name, for whatever asks for one
+    # entities a line is re-examined by; corpus: val and test too
+    known_entities: Literal["train", "corpus"] = "train"
+    # key terms beside the entities: how verbs and nouns are found
+    actions: Literal["none", "content_words", "pos"] = "pos"
+    rater: Literal["tfidf", "textrank", "bert"] = "tfidf"  # what scores a key term
+    # local folder or hub name; for all settings that need a text model
+    text_model: str | None = None
+    # how f_term is normalised, a sum of word vectors weighted by the scores
     key_term_vector: Literal["weighted_mean", "sum", "l2"] = "weighted_mean"
     word_vectors: WordVectorConfig = field(default_factory=WordVectorConfig)
     sentence_encoder: SentenceEncoderConfig = field(default_factory=SentenceEncoderConfig)
     image_categorizer: ImageCategorizerConfig = field(default_factory=ImageCategorizerConfig)
     categories: CategoryConfig = field(default_factory=CategoryConfig)
-    # store vectors of title, ingredient lines and steps by text_model, as they are: what
-    # model.recipe_encoder transformer takes
+    # store text_model's vectors of title, ingredient lines and steps, which
+    # model.recipe_encoder transformer needs
     text_vectors: bool = False
 
     def __post_init__(self) -> None:

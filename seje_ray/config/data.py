@@ -10,15 +10,16 @@ from seje_ray.config.rules import STRICT, require
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataConfig:
-    """What ``ingest`` reads and keeps."""
+    """Which recipes and photos are read, and how they are stored."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    cookbook_recipes: int = 3000  # recipes of the embedded cookbook, where no --data is given
-    removed: Literal["none", "public", "strict"] = "public"  # how remove1M.txt is applied
-    recipes_per_shard: int = 256  # the unit that is committed and resumed
-    shorter_side: int = 256  # pixels, of the stored JPEGs
-    max_images: int = 5  # photos kept per recipe; the paper uses the first five
+    cookbook_recipes: int = 3000  # size of the embedded cookbook; unused with --data
+    # how remove1M.txt is read: docs/method.md, rule 6.4
+    removed: Literal["none", "public", "strict"] = "public"
+    recipes_per_shard: int = 256  # a shard is what is committed and resumed as a whole
+    shorter_side: int = 256  # pixels, of the stored photos
+    max_images: int = 5  # photos kept per recipe; the paper uses five
 
     def __post_init__(self) -> None:
         require(

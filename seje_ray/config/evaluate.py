@@ -10,11 +10,11 @@ from seje_ray.config.rules import STRICT, require
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateConfig:
-    """The protocol of docs/method.md, rule 6.5."""
+    """The retrieval protocol: docs/method.md, rule 6.5."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    gallery_sizes: tuple[int, ...] = (1000, 10_000)  # pairs; sizes above the partition are cut
+    gallery_sizes: tuple[int, ...] = (1000, 10_000)  # pairs; cut to the size of the partition
     num_repeats: int = 10  # galleries drawn per size
 
     def __post_init__(self) -> None:

@@ -137,6 +137,7 @@ class LossConfig:
     category_weight: float = 0.005  # lambda 1 >= 0, of each of the two cross entropies
     background_weight: float = 0.0  # >= 0, of recipes without a category; SEJE's code has 1
     discriminator_weight: float = 0.005  # lambda 2 >= 0
+    # form of its loss: docs/method.md, rule 5.5
     discriminator: Literal["wgan_gp", "bce"] = "wgan_gp"
     gradient_penalty: float = 10.0  # >= 0, wgan_gp only
     discriminator_learning_rate: float = 1e-4  # > 0

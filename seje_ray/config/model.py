@@ -11,13 +11,13 @@ from seje_ray.config.rules import STRICT, require
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipeTransformerConfig:
-    """Shape of recipe encoder ``transformer``, the same for title, ingredients and steps."""
+    """Shape of recipe encoder ``transformer``, alike for title, ingredients and steps."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    dim: int = 256  # W, width of a transformer
-    num_layers: int = 2
-    num_heads: int = 4
+    dim: int = 256  # width of a transformer
+    num_layers: int = 2  # layers of a transformer
+    num_heads: int = 4  # attention heads of a layer
 
     def __post_init__(self) -> None:
         require(
@@ -39,16 +39,16 @@ class ModelConfig:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
-    freeze_backbone: bool = False  # train on pooled features that calibrate stores
+    freeze_backbone: bool = False  # train on pooled features, stored by calibrate
     embedding_dim: int = 1024  # D, dimensions of the joint space
-    # the paper's LSTM over f_sent beside f_term, or transformers over title, ingredients and steps
+    # the paper's LSTM over f_sent beside f_term, or transformers over title, ingredients, steps
     recipe_encoder: Literal["lstm", "transformer"] = "lstm"
     lstm_dim: int = 1024  # state of the recipe LSTM
     recipe_transformer: RecipeTransformerConfig = field(default_factory=RecipeTransformerConfig)
     dropout: float = 0.0  # in [0, 1), before each head's last linear layer
-    use_key_terms: bool = True  # false: an ablation, f_term is zero; the transformer has none
-    use_sentences: bool = True  # false: an ablation, f_sent is zero; the transformer has none
-    use_image_category: bool = True  # false: an ablation, f_cat is zero
+    use_key_terms: bool = True  # false, an ablation: f_term is zero; unused by the transformer
+    use_sentences: bool = True  # false, an ablation: f_sent is zero; unused by the transformer
+    use_image_category: bool = True  # false, an ablation: f_cat is zero
 
     def __post_init__(self) -> None:
         require(

@@ -22,8 +22,8 @@ class RunConfig:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    name: str = "seje"
-    seed: int = 0
+    name: str = "seje"  # of runs/NAME, where --run gives no other
+    seed: int = 0  # in [0, 2**31), of every random draw
     data: DataConfig = field(default_factory=DataConfig)
     calibrate: CalibrateConfig = field(default_factory=CalibrateConfig)
     model: ModelConfig = field(default_factory=ModelConfig)

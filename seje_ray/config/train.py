@@ -14,36 +14,35 @@ class TrainConfig:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    num_epochs: int = 720  # at most; early stopping ends it sooner
-    global_batch_size: int = 100  # pairs per step over all workers, so --workers changes no number
+    num_epochs: int = 720  # at most; early stopping usually ends it sooner
+    global_batch_size: int = 100  # pairs of a step, over all workers together
     learning_rate: float = 1e-4  # of the heads
-    backbone_learning_rate: float | None = None  # of the image backbone; null = learning_rate
+    backbone_learning_rate: float | None = None  # of the image backbone; null: learning_rate
     weight_decay: float = 0.0  # >= 0, decoupled (AdamW) where > 0
-    warmup_steps: int = 0  # linear, from 0 to the learning rate
-    schedule: Literal["plateau", "cosine"] = "plateau"  # drop without gain, or fall to 0 by the end
+    warmup_steps: int = 0  # steps of a linear rise from 0 to the learning rate
+    schedule: Literal["plateau", "cosine"] = "plateau"  # drop once without gain, or fall to 0
     lr_drop_patience: int = 3  # epochs without gain before the learning rates drop
-    lr_drop_factor: float = 0.1  # in (0, 1)
+    lr_drop_factor: float = 0.1  # in (0, 1), of that drop
     stop_patience: int = 10  # further epochs without gain before training stops
-    # statistics of the image backbone: of the global batch, of each worker's rows, or those that
-    # its weights came with
+    # statistics of the image backbone: over the global batch, over each worker's rows, or as
+    # they came with the weights
     batch_norm: Literal["global", "worker", "frozen"] = "global"
-    # the image backbone's turn: always; after freeze_epochs; alternately with the heads, which
-    # begin, each for freeze_epochs. Without meaning where model.freeze_backbone is true: the heads
-    # learn always
+    # when the image backbone learns: always, after freeze_epochs, or in turn with the heads, which
+    # begin, each for freeze_epochs. Unused if model.freeze_backbone is true
     freeze_schedule: Literal["none", "warm", "alternate"] = "none"
-    freeze_epochs: int = 5  # unused where freeze_schedule is none
-    # pairs per worker and pass of the image backbone, which then needs less memory and a pass
-    # more; exact unless its BatchNorm takes statistics of the batch. null: all at once
+    freeze_epochs: int = 5  # unused if freeze_schedule is none
+    # pairs that a worker's image backbone takes at once: less memory for a second pass; exact
+    # unless its BatchNorm takes statistics of the batch. null: all
     micro_batch_size: int | None = None
-    compile: bool = False  # the model by torch.compile; the first steps take minutes
-    precision: Literal["bf16", "fp32"] = "bf16"  # autocast, where the device is CUDA
-    max_val_pairs: int = 10_000  # val pairs embedded after each epoch
-    shuffle_window: int = 32  # shards held in memory and shuffled together
-    # between checkpoints inside an epoch, of 2,384 steps on Recipe1M; null: only after each epoch
+    compile: bool = False  # by torch.compile; the first steps take minutes
+    precision: Literal["bf16", "fp32"] = "bf16"  # autocast on CUDA; CPUs always take fp32
+    max_val_pairs: int = 10_000  # val pairs that are embedded after each epoch
+    shuffle_window: int = 32  # shards that are in memory and shuffled together
+    # steps between checkpoints inside an epoch, which has 2,384 on Recipe1M; null: only at its end
     checkpoint_steps: int | None = 500
-    hang_minutes: float | None = 30.0  # without a finished step: stacks are written; null: never
-    # between pictures of the hardest val negatives in TensorBoard, besides the first and the last
-    # epoch's; null: none at all
+    hang_minutes: float | None = 30.0  # without a step before stacks are written; null: never
+    # epochs between pictures of the hardest val negatives in TensorBoard, which the first and the
+    # last epoch always have; null: none at all
     picture_epochs: int | None = 10
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The ``tune`` section: what a search may change, how it searches, and what it is after.
+"""The section ``tune`` of a run file: what a tuning may change, how, and what it is after.
 
 A search space is data: dotted names of settings, as ``--set`` takes them, with a ``Dimension``
 each. ``load`` checks that the run takes every bound and every choice.
@@ -24,7 +24,7 @@ class Dimension:
     uniform: tuple[float, float] | None = None  # [low, high]
     log_uniform: tuple[float, float] | None = None  # [low, high], low > 0
     integer: tuple[int, int] | None = None  # [low, high], both included
-    choice: tuple[Scalar, ...] | None = None
+    choice: tuple[Scalar, ...] | None = None  # one of these
     when: Mapping[str, Scalar] = field(default_factory=dict)  # only where these have been chosen
     grid_points: int = 3  # values that a grid takes from a range
 
@@ -58,23 +58,23 @@ class Dimension:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuneConfig:
-    """A search for better settings; nothing else reads this section."""
+    """``seje-ray tune``, a search for better settings; nothing else reads this section."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    # dotted setting -> value that every trial has, best.yaml too: say, frozen features
+    # values that every trial has, and best.yaml: frozen features, say
     settings: Mapping[str, Scalar] = field(default_factory=dict)
-    # dotted setting -> Dimension; null: constants and weights of the loss, and the learning rate
+    # what trials change: docs/tune.md; null: constants and weights of the loss, and learning rate
     space: Mapping[str, Dimension] | None = None
-    searcher: Literal["random", "grid", "optuna"] = "optuna"
+    searcher: Literal["random", "grid", "optuna"] = "optuna"  # what suggests the next trial
     scheduler: Literal["asha", "pbt", "none"] = "asha"  # what stops or changes running trials
-    num_trials: int | None = None  # null: 20, or all points of a grid; the first is the run itself
+    num_trials: int | None = None  # the first is the run itself; null: 20, or all points of a grid
     metric: str = "val/selection_score"  # of history.jsonl; a trial counts by its best epoch
-    mode: Literal["max", "min"] = "max"
-    grace_epochs: int = 3  # asha: epochs that no trial is stopped before
-    reduction_factor: int = 3  # asha: one of so many goes on
+    mode: Literal["max", "min"] = "max"  # whether a greater metric is better, or a smaller
+    grace_epochs: int = 3  # asha: epochs that every trial gets
+    reduction_factor: int = 3  # asha: one of so many trials continues
     perturbation_epochs: int = 3  # pbt: epochs between two exchanges
-    num_seeds: int = 3  # trainings of the best and of the default settings at the end
+    num_seeds: int = 3  # trainings of the best, and of the run itself, at the end
 
     def __post_init__(self) -> None:
         changes_values = self.scheduler == "pbt"
