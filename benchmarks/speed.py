@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seje_ray.cookbook import write_cookbook
+from seje_ray.losses.pairs import GlobalPairs
 from seje_ray.losses.triplet import double_negative_triplet
 from seje_ray.models.image_backbone import create_backbone
 from seje_ray.recipe1m.json_stream import json_records
@@ -66,11 +67,7 @@ def _triplet(num_pairs: int = 100, dim: int = 1024) -> None:
     def ours() -> None:
         own = [rows.clone().requires_grad_() for rows in (images, recipes)]
         double_negative_triplet(
-            *own,
-            *own,
-            categories,
-            categories,
-            first_candidate=0,
+            GlobalPairs.whole(*own, categories),
             scale=16.0,
             margin=0.0,
             negatives="both",

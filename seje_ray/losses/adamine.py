@@ -1,7 +1,14 @@
-"""AdaMine: triplets of pairs and triplets of categories, averaged over those that still cost.
+r"""AdaMine: triplets of pairs and triplets of categories, averaged over those that still cost.
 
-Letters: B pairs of this worker, M pairs of the global batch, D dimensions, L candidates of an
-anchor.
+A triplet costs :math:`\max(0, d(a, p) - d(a, n) + m)`, d the cosine distance. An anchor's *instance
+triplets* are its own pair with every other candidate. Its *semantic triplets* are every other
+candidate of its category with every candidate of another category; background (category 0) has no
+category and takes no part in them. Each of the two terms is the sum over the global batch divided
+by the number of triplets that are not 0, and is 0 where there is none.
+
+Source: Carvalho et al. 2018 (arXiv:1804.11146), the losses and the adaptive mining. Their code
+takes one semantic positive for each anchor, and equally many negatives for all; here every one is
+taken. Letters: ``pairs``.
 """
 
 from collections.abc import Callable
@@ -11,74 +18,40 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seje_ray.losses.distances import cosine_distances, pairwise_distances
-from seje_ray.losses.mining import BACKGROUND, same_category
+from seje_ray.losses.mining import same_category
+from seje_ray.losses.pairs import BACKGROUND, GlobalPairs
 from seje_ray.losses.pools import MiningPools
 
 
 def adamine(
-    images: Tensor,
-    recipes: Tensor,
-    image_candidates: Tensor,
-    recipe_candidates: Tensor,
-    categories: Tensor,
-    candidate_categories: Tensor,
+    pairs: GlobalPairs,
     *,
-    first_candidate: int,
     margin: float,
     semantic_weight: float,
     sum_counts: Callable[[Tensor], Tensor],
     mining_pool: int | None = None,
 ) -> Tensor:
-    r"""Adaptive double-triplet loss of this worker's images and recipes.
-
-    A triplet costs :math:`\max(0, d(a, p) - d(a, n) + m)`, d the cosine distance. Each of the 2B
-    rows is an anchor, its positives and negatives cross-modal. Its *instance triplets* are its
-    own pair with every other candidate. Its *semantic triplets* are every other candidate of its
-    category with every candidate of another category; background (category 0) has no category
-    and takes no part in them. Each of the two terms is the sum over the global batch divided by
-    the number of triplets that are not 0, and is 0 where there is none.
+    """Adaptive double-triplet loss of this worker's images and recipes.
 
     Args:
-        images: Unit rows of this worker, shape (B, D).
-        recipes: Unit rows of this worker, shape (B, D); row i is the pair of image i.
-        image_candidates: Unit rows of the global batch, shape (M, D).
-        recipe_candidates: Unit rows of the global batch, shape (M, D).
-        categories: Category ids of this worker's pairs, shape (B,), 0 is background.
-        candidate_categories: Category ids of the global batch, shape (M,).
-        first_candidate: Candidates ``first_candidate`` .. ``+ B`` are this worker's rows.
+        pairs: What is compared.
         margin: m > 0, in cosine distance; AdaMine has 0.3.
         semantic_weight: lambda >= 0, of the semantic term.
         sum_counts: Turns this worker's counts of triplets, shape (2,) int64, into those of the
             global batch; called once.
-        mining_pool: Most candidates of an anchor, see ``pools``; None for the global batch.
+        mining_pool: Most candidates of an anchor, >= 3; None for the global batch.
 
     Returns:
-        Scalar tensor, >= 0: this worker's part times M / B, so that the mean over the workers,
-        weighted by their B, is the loss of the global batch. NaN if an embedding of this worker
-        is NaN.
+        Scalar tensor, >= 0: this worker's part of the loss times M / B. NaN if an embedding of
+        this worker is NaN.
 
     Raises:
-        ValueError: If shapes do not fit or ``M < 2``.
-
-    Source: Carvalho et al. 2018 (arXiv:1804.11146), the losses and the adaptive mining. Their code
-    takes one semantic positive for each anchor, and equally many negatives for all; here every
-    one is taken.
+        ValueError: If ``mining_pool`` is less than 3.
     """
-    pools = MiningPools.of(
-        images,
-        recipes,
-        image_candidates,
-        recipe_candidates,
-        first_candidate=first_candidate,
-        mining_pool=mining_pool,
-    )
-    is_same = same_category(pools, categories, candidate_categories)
-    has_category = (categories != BACKGROUND)[:, None]
-    has_category = has_category & (pools.values(candidate_categories) != BACKGROUND)
-    is_positive = is_same & ~pools.excluded
-    is_negative = has_category & ~is_same & ~pools.excluded
+    pools = pairs.pools(mining_pool)
+    is_positive, is_negative = _semantic_roles(pairs, pools)
     sums, counts = [], []
-    for anchors, candidates in ((images, recipe_candidates), (recipes, image_candidates)):
+    for anchors, candidates in pairs.directions:
         distances = cosine_distances(pools.compare(pairwise_distances, anchors, candidates))
         terms = (
             _instance_triplets(distances, pools, margin),
@@ -88,7 +61,15 @@ def adamine(
         counts.append(torch.stack([number for _, number in terms]))
     num_active = sum_counts(torch.stack(counts).sum(dim=0))  # (2,)
     means = torch.stack(sums).sum(dim=0) / num_active.clamp(min=1)
-    return (means[0] + semantic_weight * means[1]) * (pools.num_candidates / len(images))
+    return (means[0] + semantic_weight * means[1]) * (pools.num_candidates / len(pairs.images))
+
+
+def _semantic_roles(pairs: GlobalPairs, pools: MiningPools) -> tuple[Tensor, Tensor]:
+    """Who is a semantic positive, and who a semantic negative, of each anchor, (B, L) bool."""
+    is_same = same_category(pairs, pools)
+    has_category = (pairs.categories != BACKGROUND)[:, None]
+    has_category = has_category & (pools.values(pairs.candidate_categories) != BACKGROUND)
+    return is_same & ~pools.excluded, has_category & ~is_same & ~pools.excluded
 
 
 def _instance_triplets(

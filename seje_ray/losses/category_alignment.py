@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-BACKGROUND = 0
+from seje_ray.losses.pairs import BACKGROUND
 
 
 def category_weights(category_ids: Tensor, background_weight: float) -> Tensor:

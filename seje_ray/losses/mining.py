@@ -1,41 +1,30 @@
-"""Which candidate is an anchor's negative. Shapes: B anchors, L candidates of each."""
+"""Which candidate is an anchor's negative. Letters: ``pairs``."""
 
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
+from seje_ray.losses.distances import pairwise_distances, row_distances
+from seje_ray.losses.pairs import BACKGROUND, GlobalPairs
 from seje_ray.losses.pools import MiningPools
 
-BACKGROUND = 0  # category of recipes without one; never the same category as anything
-
 Negatives = Literal["instance", "category", "both"]
+# from distances (B, L) and who is no negative, (B, L) bool, to a column (B,) of each anchor
+Choice = Callable[[Tensor, Tensor], Tensor]
 
 
-def same_category(pools: MiningPools, categories: Tensor, candidate_categories: Tensor) -> Tensor:
+def same_category(pairs: GlobalPairs, pools: MiningPools) -> Tensor:
     """True where anchor and candidate have one category, (B, L) by the columns of ``pools``.
 
     Background recipes have no category in common, so they are the same as none, not even as
     each other.
 
-    Args:
-        pools: The anchors' candidates.
-        categories: Category ids of the anchors, shape (B,).
-        candidate_categories: Category ids of the global batch, shape (M,).
-
-    Raises:
-        ValueError: If there are not B and M ids.
-
     Source: docs/method.md, rule 5.3.
     """
-    expected = (len(pools.own_columns), pools.num_candidates)
-    if (len(categories), len(candidate_categories)) != expected:
-        raise ValueError(
-            f"expected {expected[0]} and {expected[1]} category ids, got "
-            f"{len(categories)} and {len(candidate_categories)}"
-        )
-    same = categories[:, None] == pools.values(candidate_categories)
-    return same & (categories != BACKGROUND)[:, None]
+    same = pairs.categories[:, None] == pools.values(pairs.candidate_categories)
+    return same & (pairs.categories != BACKGROUND)[:, None]
 
 
 def excluded_candidates(
@@ -54,7 +43,7 @@ def excluded_candidates(
 
     Source: docs/method.md, rule 5.3.
     """
-    if negatives not in ("instance", "category", "both"):
+    if negatives not in get_args(Negatives):
         raise ValueError(f"negatives must be instance, category or both, got {negatives!r}")
     of_another = excluded | is_same_category
     has_none = of_another.all(dim=1, keepdim=True)
@@ -113,3 +102,26 @@ def semi_hard_negatives(distances: Tensor, positive_distances: Tensor, excluded:
     has_none = too_near.all(dim=1)
     nearest_beyond = hardest_negatives(distances, too_near)
     return torch.where(has_none, hardest_negatives(-distances, excluded), nearest_beyond)
+
+
+def mined_distances(
+    anchors: Tensor,
+    candidates: Tensor,
+    pools: MiningPools,
+    sets: Sequence[Tensor],
+    choose: Choice = hardest_negatives,
+) -> tuple[Tensor, list[Tensor]]:
+    """d(a, p), and d(a, n) of the negative that is chosen in each set; (B,) each, with gradient.
+
+    Args:
+        anchors: Shape (B, D).
+        candidates: Shape (M, D).
+        pools: Which of them an anchor sees.
+        sets: Who is no negative, shape (B, L), bool, as ``excluded_candidates`` gives it.
+        choose: Which of the others is the negative.
+    """
+    with torch.no_grad():
+        distances = pools.compare(pairwise_distances, anchors, candidates)  # (B, L)
+    positives = row_distances(anchors, pools.own_rows(candidates))
+    chosen = [pools.rows(choose(distances, excluded)) for excluded in sets]
+    return positives, [row_distances(anchors, candidates[rows]) for rows in chosen]

@@ -1,7 +1,6 @@
 """Pairwise sigmoid loss: say of each two on their own whether they are a pair.
 
-Letters: B pairs of this worker, M pairs of the global batch, D dimensions, L candidates of an
-anchor.
+Letters: ``pairs``.
 """
 
 import torch
@@ -9,16 +8,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seje_ray.losses.distances import pairwise_cosines
-from seje_ray.losses.pools import MiningPools
+from seje_ray.losses.pairs import GlobalPairs
 
 
 def pairwise_sigmoid(
-    images: Tensor,
-    recipes: Tensor,
-    image_candidates: Tensor,
-    recipe_candidates: Tensor,
+    pairs: GlobalPairs,
     *,
-    first_candidate: int,
     logit_scale: Tensor,
     logit_bias: Tensor,
     mining_pool: int | None = None,
@@ -30,14 +25,10 @@ def pairwise_sigmoid(
     with z = 1 where c is the pair of a, else -1.
 
     Args:
-        images: Unit rows of this worker, shape (B, D).
-        recipes: Unit rows of this worker, shape (B, D); row i is the pair of image i.
-        image_candidates: Unit rows of the global batch, shape (M, D).
-        recipe_candidates: Unit rows of the global batch, shape (M, D).
-        first_candidate: Candidates ``first_candidate`` .. ``+ B`` are this worker's rows.
+        pairs: What is compared.
         logit_scale: s > 0, scalar tensor: one over the temperature. Gets a gradient.
         logit_bias: b, scalar tensor. Gets a gradient.
-        mining_pool: Most candidates of an anchor, see ``pools``; None for the global batch.
+        mining_pool: Most candidates of an anchor, >= 3; None for the global batch.
 
     Returns:
         Scalar tensor, >= 0, the mean over the 2B anchors. Over the global batch every two are
@@ -45,20 +36,13 @@ def pairwise_sigmoid(
         recipes, divided by M.
 
     Raises:
-        ValueError: If shapes do not fit or ``M < 2``.
+        ValueError: If ``mining_pool`` is less than 3.
 
     Source: Zhai et al. 2023 (SigLIP, arXiv:2303.15343), section 3.2.
     """
-    pools = MiningPools.of(
-        images,
-        recipes,
-        image_candidates,
-        recipe_candidates,
-        first_candidate=first_candidate,
-        mining_pool=mining_pool,
-    )
+    pools = pairs.pools(mining_pool)
     losses = []
-    for anchors, candidates in ((images, recipe_candidates), (recipes, image_candidates)):
+    for anchors, candidates in pairs.directions:
         logits = (
             logit_scale * pools.compare(pairwise_cosines, anchors, candidates) + logit_bias
         )  # (B, L)

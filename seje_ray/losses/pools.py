@@ -58,30 +58,25 @@ class MiningPools:
     @classmethod
     def of(
         cls,
-        images: Tensor,
-        recipes: Tensor,
-        image_candidates: Tensor,
-        recipe_candidates: Tensor,
-        *,
-        first_candidate: int,
+        own: range,
+        num_candidates: int,
         mining_pool: int | None = None,
+        *,
+        device: torch.device | str = "cpu",
     ) -> "MiningPools":
-        """Pools of this worker's anchors.
+        """Pools of this worker's anchors; ``GlobalPairs.pools`` has what it takes.
 
         Args:
-            images: Rows of this worker, shape (B, D).
-            recipes: Rows of this worker, shape (B, D).
-            image_candidates: Rows of the global batch, shape (M, D).
-            recipe_candidates: Rows of the global batch, shape (M, D).
-            first_candidate: Candidates ``first_candidate`` .. ``+ B`` are this worker's rows.
+            own: Numbers of this worker's rows among the candidates, at least one.
+            num_candidates: M >= 2.
             mining_pool: Largest size of a pool, >= 3; None for one pool of all.
+            device: Where the numbers are held.
 
         Raises:
-            ValueError: If shapes do not fit, ``M < 2`` or ``mining_pool`` is less than 3.
+            ValueError: If ``mining_pool`` is less than 3.
         """
-        require_pairs(images, recipes, image_candidates, recipe_candidates, first_candidate)
-        bounds = pool_bounds(len(image_candidates), mining_pool)
-        return _lay_out(bounds, first_candidate, len(images), images.device)
+        bounds = pool_bounds(num_candidates, mining_pool)
+        return _lay_out(bounds, own, torch.device(device))
 
     @property
     def excluded(self) -> Tensor:
@@ -124,8 +119,8 @@ class MiningPools:
         return matrix.gather(1, self.own_columns[:, None])[:, 0]
 
 
-def _lay_out(bounds: list[int], first: int, num_anchors: int, device: torch.device) -> MiningPools:
-    end = first + num_anchors
+def _lay_out(bounds: list[int], own: range, device: torch.device) -> MiningPools:
+    first, end = own.start, own.stop
     held = [n for n in range(len(bounds) - 1) if bounds[n] < end and bounds[n + 1] > first]
     largest = max(bounds[n + 1] - bounds[n] for n in held)
     fullest = max(min(bounds[n + 1], end) - max(bounds[n], first) for n in held)
@@ -134,48 +129,18 @@ def _lay_out(bounds: list[int], first: int, num_anchors: int, device: torch.devi
     row = torch.arange(first, end, device=device)
     column = torch.arange(largest, device=device)
     pool = torch.bucketize(row, edges, right=True) - 1  # (B,)
-    own = row - starts[pool]
+    own_columns = row - starts[pool]
     anchors = lows[:, None] - first + torch.arange(fullest, device=device)
     return MiningPools(
         num_candidates=bounds[-1],
         own_slice=slice(first, end),
-        is_own=column == own[:, None],
+        is_own=column == own_columns[:, None],
         is_padding=column >= edges.diff()[pool][:, None],
-        own_columns=own,
+        own_columns=own_columns,
         first_candidates=starts[pool],
         pool_numbers=pool,
-        pool_anchors=anchors.clamp(max=num_anchors - 1),
+        pool_anchors=anchors.clamp(max=len(own) - 1),
         pool_candidates=(starts[:, None] + column).clamp(max=bounds[-1] - 1),
         slots=pool * fullest + row - lows[pool],
         only_pool=slice(bounds[held[0]], bounds[held[0] + 1]) if len(held) == 1 else None,
     )
-
-
-def require_pairs(
-    images: Tensor,
-    recipes: Tensor,
-    image_candidates: Tensor,
-    recipe_candidates: Tensor,
-    first_candidate: int,
-) -> None:
-    """Check that rows of this worker lie among the candidates; letters as above.
-
-    Raises:
-        ValueError: If shapes do not fit, ``B < 1`` or ``M < 2``.
-    """
-    for here, there in ((images, recipes), (image_candidates, recipe_candidates)):
-        if here.shape != there.shape or here.ndim != 2:
-            raise ValueError(
-                "images and recipes must have one shape (rows, D), got "
-                f"{tuple(here.shape)} and {tuple(there.shape)}"
-            )
-    num_pairs, num_candidates = len(images), len(image_candidates)
-    if num_pairs < 1 or num_candidates < 2:
-        raise ValueError(
-            f"expected at least 1 pair and 2 candidates, got {num_pairs} and {num_candidates}"
-        )
-    if not 0 <= first_candidate <= num_candidates - num_pairs:
-        raise ValueError(
-            f"rows {first_candidate} to {first_candidate + num_pairs} are not among "
-            f"{num_candidates} candidates"
-        )

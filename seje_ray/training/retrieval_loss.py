@@ -3,8 +3,6 @@
 Letters: B pairs of this worker, M pairs of the global batch, D dimensions.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
@@ -13,6 +11,7 @@ from seje_ray.distributed.collectives import sum_over_workers
 from seje_ray.losses.adamine import adamine
 from seje_ray.losses.hinge import Mining, hinge_triplet
 from seje_ray.losses.info_nce import info_nce
+from seje_ray.losses.pairs import GlobalPairs
 from seje_ray.losses.pairwise_cosine import draw_partners, pairwise_cosine
 from seje_ray.losses.pairwise_sigmoid import pairwise_sigmoid
 from seje_ray.losses.triplet import double_negative_triplet
@@ -22,29 +21,6 @@ _MINING: dict[str, Mining] = {
     "hinge_hardest": "hardest",
     "hinge_semi_hard": "semi_hard",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class GlobalPairs:
-    """This worker's rows and all it compares them with."""
-
-    images: Tensor  # (B, D), unit rows
-    recipes: Tensor  # (B, D), unit rows
-    image_candidates: Tensor  # (M, D), unit rows
-    recipe_candidates: Tensor  # (M, D), unit rows
-    categories: Tensor  # (B,), 0 is background
-    candidate_categories: Tensor  # (M,)
-    first_candidate: int  # this worker's rows among the candidates begin here
-
-    @property
-    def rows(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What every loss takes."""
-        return self.images, self.recipes, self.image_candidates, self.recipe_candidates
-
-    @property
-    def ids(self) -> tuple[Tensor, Tensor]:
-        """What a loss takes that knows categories."""
-        return self.categories, self.candidate_categories
 
 
 def retrieval_loss(
@@ -80,9 +56,7 @@ def retrieval_loss(
 def _triplets(pairs: GlobalPairs, config: LossConfig) -> Tensor:
     if config.kind == "adamine":
         return adamine(
-            *pairs.rows,
-            *pairs.ids,
-            first_candidate=pairs.first_candidate,
+            pairs,
             margin=config.adamine.margin,
             semantic_weight=config.adamine.semantic_weight,
             sum_counts=sum_over_workers,
@@ -90,9 +64,7 @@ def _triplets(pairs: GlobalPairs, config: LossConfig) -> Tensor:
         )
     if config.kind == "soft_margin":
         return double_negative_triplet(
-            *pairs.rows,
-            *pairs.ids,
-            first_candidate=pairs.first_candidate,
+            pairs,
             scale=config.soft_margin.scale,
             margin=config.soft_margin.margin,
             negatives=config.negatives,
@@ -100,9 +72,7 @@ def _triplets(pairs: GlobalPairs, config: LossConfig) -> Tensor:
             mining_pool=config.mining_pool,
         )
     return hinge_triplet(
-        *pairs.rows,
-        *pairs.ids,
-        first_candidate=pairs.first_candidate,
+        pairs,
         margin=config.hinge.margin,
         negatives=config.negatives,
         category_share=config.category_share,
@@ -118,15 +88,13 @@ def _contrastive(
         raise ValueError(f"loss {config.kind} needs a model with a logit scale, see build_model")
     if config.kind == "info_nce":
         return info_nce(
-            *pairs.rows,
-            first_candidate=pairs.first_candidate,
+            pairs,
             logit_scale=scale,
             mining_pool=config.mining_pool,
         )
     assert bias is not None
     return pairwise_sigmoid(
-        *pairs.rows,
-        first_candidate=pairs.first_candidate,
+        pairs,
         logit_scale=scale,
         logit_bias=bias,
         mining_pool=config.mining_pool,
@@ -142,8 +110,7 @@ def _pairwise_cosine(
     constants = config.pairwise_cosine
     num_pairs = len(pairs.image_candidates)
     return pairwise_cosine(
-        *pairs.rows,
-        first_candidate=pairs.first_candidate,
+        pairs,
         partners=draw_partners(num_pairs, constants.positive_share, generator),
         margin=constants.margin,
     )

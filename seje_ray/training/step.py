@@ -18,10 +18,11 @@ from seje_ray.losses.discriminator_alignment import (
     wgan_discriminator_loss,
 )
 from seje_ray.losses.objective import ObjectiveParts, combine
+from seje_ray.losses.pairs import GlobalPairs
 from seje_ray.losses.triplet import active_triplet_share
 from seje_ray.models.joint_embedding import JointOutput
 from seje_ray.training.pairs import PairBatch
-from seje_ray.training.retrieval_loss import GlobalPairs, retrieval_loss
+from seje_ray.training.retrieval_loss import retrieval_loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,7 @@ def objective(
         alignment,
         fool(scores) * place.share,
         active_triplet_share(
-            *pairs.rows, first_candidate=place.first, margin=config.soft_margin.margin,
-            mining_pool=config.mining_pool,
+            pairs, margin=config.soft_margin.margin, mining_pool=config.mining_pool
         ) * place.share,
         category_weight=config.category_weight,
         discriminator_weight=config.discriminator_weight,

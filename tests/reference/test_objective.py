@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from seje_ray.losses.category_alignment import category_alignment, category_weights
 from seje_ray.losses.discriminator_alignment import wgan_discriminator_loss
 from seje_ray.losses.triplet import active_triplet_share, double_negative_triplet
+from tests.unit.losses.worker_pairs import pairs_of
 
 
 def distance(a, b):
@@ -62,7 +63,7 @@ def test_triplet_equals_its_twin_in_value_and_gradient(seed, categories, scale, 
     ids = torch.tensor(categories)
     constants = {"scale": scale, "margin": margin, "negatives": negatives}
 
-    loss = double_negative_triplet(*pairs, *pairs, ids, ids, first_candidate=0, **constants)
+    loss = double_negative_triplet(pairs_of(*pairs, ids), **constants)
 
     expected = slow_triplet(*pairs, categories, **constants)
     torch.testing.assert_close(loss, expected)
@@ -82,16 +83,11 @@ def test_parts_of_a_batch_average_to_the_whole(seed, num_pairs, data):
 
     def loss(first, last):
         own = slice(first, last)
-        return double_negative_triplet(
-            images[own], recipes[own], images, recipes, ids[own], ids,
-            first_candidate=first, **constants,
-        )  # fmt: skip
+        return double_negative_triplet(pairs_of(images, recipes, ids, own), **constants)
 
     def share(first, last):
         own = slice(first, last)
-        return active_triplet_share(
-            images[own], recipes[own], images, recipes, first_candidate=first, margin=0.2
-        )
+        return active_triplet_share(pairs_of(images, recipes, own=own), margin=0.2)
 
     for value in (loss, share):
         parts = (cut * value(0, cut) + (num_pairs - cut) * value(cut, num_pairs)) / num_pairs
@@ -103,9 +99,11 @@ def test_triplet_gradient_equals_finite_differences():
 
     def loss(images, recipes):
         return double_negative_triplet(
-            images, recipes, images, recipes, ids, ids,
-            first_candidate=0, scale=3.0, margin=0.2, negatives="both",
-        )  # fmt: skip
+            pairs_of(images, recipes, ids),
+            scale=3.0,
+            margin=0.2,
+            negatives="both",
+        )
 
     assert torch.autograd.gradcheck(loss, unit_pairs(1, 5))
 
@@ -117,7 +115,7 @@ def test_active_share_equals_its_twin(margin):
     gaps += slow_gaps(recipes, images, [0] * 7, "instance")
     expected = sum(float(g.detach()) + margin >= 0 for g in gaps) / 14
 
-    share = active_triplet_share(images, recipes, images, recipes, first_candidate=0, margin=margin)
+    share = active_triplet_share(pairs_of(images, recipes), margin=margin)
 
     assert float(share) == pytest.approx(expected)
 

@@ -11,6 +11,7 @@ from seje_ray.losses.info_nce import info_nce
 from seje_ray.losses.pairwise_cosine import pairwise_cosine
 from seje_ray.losses.pairwise_sigmoid import pairwise_sigmoid
 from seje_ray.losses.triplet import double_negative_triplet
+from tests.unit.losses.worker_pairs import pairs_of
 
 MARGIN = 0.4
 SCALE = 7.0  # of the soft margin
@@ -51,28 +52,26 @@ def loss_of(
     sum_counts: Callable[[Tensor], Tensor] = lambda counts: counts,
 ) -> Tensor:
     """Loss of the worker that holds the rows ``own`` of a global batch."""
-    rows = (images[own], recipes[own], images, recipes)
-    ids = (categories[own], categories)
-    where = {"first_candidate": own.start or 0}
+    pairs = pairs_of(images, recipes, categories, own)
     if kind == "pairwise_cosine":
         partners = partners_of(len(images)) if partners is None else partners
-        return pairwise_cosine(*rows, partners=partners, margin=MARGIN, **where)
-    where["mining_pool"] = pool
+        return pairwise_cosine(pairs, partners=partners, margin=MARGIN)
+    pooled = {"mining_pool": pool}
     scale = images.new_tensor(LOGIT_SCALE) if logit_scale is None else logit_scale
     bias = images.new_tensor(LOGIT_BIAS) if logit_bias is None else logit_bias
     if kind == "info_nce":
-        return info_nce(*rows, logit_scale=scale, **where)
+        return info_nce(pairs, logit_scale=scale, **pooled)
     if kind == "sigmoid":
-        return pairwise_sigmoid(*rows, logit_scale=scale, logit_bias=bias, **where)
+        return pairwise_sigmoid(pairs, logit_scale=scale, logit_bias=bias, **pooled)
     if kind == "adamine":
         constants = {"margin": MARGIN, "semantic_weight": SEMANTIC_WEIGHT}
-        return adamine(*rows, *ids, sum_counts=sum_counts, **constants, **where)
+        return adamine(pairs, sum_counts=sum_counts, **constants, **pooled)
     mined = {"negatives": negatives, "category_share": SHARE}
     if kind == "soft_margin":
         constants = {"scale": SCALE, "margin": MARGIN}
-        return double_negative_triplet(*rows, *ids, **constants, **mined, **where)
+        return double_negative_triplet(pairs, **constants, **mined, **pooled)
     mining = kind.removeprefix("hinge_")
-    return hinge_triplet(*rows, *ids, margin=MARGIN, mining=mining, **mined, **where)
+    return hinge_triplet(pairs, margin=MARGIN, mining=mining, **mined, **pooled)
 
 
 def unit_pairs(seed: int, num_pairs: int, dim: int = 4) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from seje_ray.losses.adamine import adamine
+from tests.unit.losses.worker_pairs import pairs_of
 
 # Angles between image i (0, 60, 90, 180 degrees) and recipe j (0, 90, 120, 120 degrees):
 #   image 0:   0  90 120 120      recipe 0:   0  60  90 180
@@ -29,13 +30,7 @@ def loss_of(ids, *, weight=0.25, margin=0.3, own=slice(0, 4), sum_counts=lambda 
     images, recipes = circle(*IMAGE_DEGREES), circle(*RECIPE_DEGREES)
     ids = torch.tensor(ids)
     loss = adamine(
-        images[own],
-        recipes[own],
-        images,
-        recipes,
-        ids[own],
-        ids,
-        first_candidate=own.start,
+        pairs_of(images, recipes, ids, own),
         margin=margin,
         semantic_weight=weight,
         sum_counts=sum_counts,
@@ -126,9 +121,11 @@ def test_triplet_at_exactly_the_margin_costs_nothing():
     ids = torch.tensor([1, 1, 2])
 
     loss = adamine(
-        rows, rows, rows, rows, ids, ids,
-        first_candidate=0, margin=2.0, semantic_weight=0.5, sum_counts=lambda counts: counts,
-    )  # fmt: skip
+        pairs_of(rows, rows, ids),
+        margin=2.0,
+        semantic_weight=0.5,
+        sum_counts=lambda counts: counts,
+    )
 
     assert float(loss) == 2.0
 
@@ -138,9 +135,11 @@ def test_nothing_that_costs_is_no_loss_and_no_gradient():
     ids = torch.tensor([1, 1, 2])
 
     loss = adamine(
-        rows, rows, rows, rows, ids, ids,
-        first_candidate=0, margin=0.5, semantic_weight=0.0, sum_counts=lambda counts: counts,
-    )  # fmt: skip
+        pairs_of(rows, rows, ids),
+        margin=0.5,
+        semantic_weight=0.0,
+        sum_counts=lambda counts: counts,
+    )
     loss.backward()
 
     assert float(loss.detach()) == 0.0

@@ -22,6 +22,7 @@ from tests.unit.losses.every_loss import (
     partners_of,
     unit_pairs,
 )
+from tests.unit.losses.worker_pairs import pairs_of
 
 IDS = torch.tensor([0, 1, 1, 2, 2, 2, 0, 3, 1, 2, 1])
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -236,10 +237,8 @@ def test_active_share_of_pools_is_the_mean_of_each_alone(seed, pool):
     images, recipes = unit_pairs(seed, 11)
 
     def share(rows, pool=None):
-        both = (images[rows], recipes[rows])
-        return float(
-            active_triplet_share(*both, *both, first_candidate=0, margin=0.3, mining_pool=pool)
-        )
+        pairs = pairs_of(images[rows], recipes[rows])
+        return float(active_triplet_share(pairs, margin=0.3, mining_pool=pool))
 
     edges = pool_bounds(11, pool)
     parts = [

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from seje_ray.losses.hinge import hinge_triplet
+from tests.unit.losses.worker_pairs import pairs_of
 
 # Angles between image i (0, 45, 120 degrees) and recipe j (20, 80, 100 degrees):
 #   image 0:   20  80 100       recipe 0:  20  25 100
@@ -32,13 +33,7 @@ def loss_of(mining, ids=(1, 2, 3), *, negatives="instance", margin=0.5, own=slic
     images, recipes = circle(*IMAGE_DEGREES), circle(*RECIPE_DEGREES)
     ids = torch.tensor(ids)
     loss = hinge_triplet(
-        images[own],
-        recipes[own],
-        images,
-        recipes,
-        ids[own],
-        ids,
-        first_candidate=own.start,
+        pairs_of(images, recipes, ids, own),
         margin=margin,
         negatives=negatives,
         mining=mining,
@@ -111,9 +106,11 @@ def test_beyond_the_margin_there_is_neither_loss_nor_gradient(mining):
     ids = torch.tensor([1, 2, 3])
 
     loss = hinge_triplet(
-        rows, rows, rows, rows, ids, ids,
-        first_candidate=0, margin=1.0, negatives="both", mining=mining,
-    )  # fmt: skip
+        pairs_of(rows, rows, ids),
+        margin=1.0,
+        negatives="both",
+        mining=mining,
+    )
     loss.backward()
 
     assert float(loss.detach()) == 0.0

@@ -5,6 +5,7 @@ import torch
 
 from seje_ray.losses.info_nce import info_nce
 from tests.unit.losses.every_loss import unit_pairs
+from tests.unit.losses.worker_pairs import pairs_of
 
 # Cosines of image i (rows) and recipe j (columns): [[1, 0], [0, -1]].
 IMAGES = torch.eye(2)
@@ -13,11 +14,7 @@ RECIPES = torch.tensor([[1.0, 0.0], [0.0, -1.0]])
 
 def loss_of(scale, own=slice(0, 2)):
     return info_nce(
-        IMAGES[own],
-        RECIPES[own],
-        IMAGES,
-        RECIPES,
-        first_candidate=own.start,
+        pairs_of(IMAGES, RECIPES, own=own),
         logit_scale=torch.as_tensor(scale),
     )
 
@@ -53,8 +50,9 @@ def test_more_candidates_cost_more():
 
     def loss(pool):
         return info_nce(
-            images, recipes, images, recipes,
-            first_candidate=0, logit_scale=torch.tensor(5.0), mining_pool=pool,
-        )  # fmt: skip
+            pairs_of(images, recipes),
+            logit_scale=torch.tensor(5.0),
+            mining_pool=pool,
+        )
 
     assert loss(3) < loss(6) < loss(None)

@@ -7,7 +7,7 @@ from seje_ray.losses.mining import (
     same_category,
     semi_hard_negatives,
 )
-from seje_ray.losses.pools import MiningPools
+from tests.unit.losses.worker_pairs import pairs_of
 
 DISTANCES = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]])
 
@@ -16,34 +16,23 @@ def masks(*rows):
     return torch.tensor(rows).bool()
 
 
-def pools_of(num_candidates, first, last, mining_pool=None):
-    rows = torch.zeros(num_candidates, 1)
-    own = rows[first:last]
-    return MiningPools.of(own, own, rows, rows, first_candidate=first, mining_pool=mining_pool)
+def same_category_of(ids, own, mining_pool=None):
+    """Who is of one category, among the anchors ``own``."""
+    pairs = pairs_of(*torch.zeros(2, len(ids), 1), torch.tensor(ids), own)
+    return same_category(pairs, pairs.pools(mining_pool)).int().tolist()
 
 
 def test_background_is_not_even_its_own_category():
-    ids = torch.tensor([0, 5, 3, 5, 0])
+    mask = same_category_of([0, 5, 3, 5, 0], slice(3, 5))
 
-    mask = same_category(pools_of(5, 3, 5), ids[3:], ids)
-
-    assert mask.int().tolist() == [[0, 1, 0, 1, 0], [0, 0, 0, 0, 0]]
+    assert mask == [[0, 1, 0, 1, 0], [0, 0, 0, 0, 0]]
 
 
 def test_category_is_compared_within_the_pool():
     """Pools 0-2 and 3-5; row 2 sees categories 1, 2, 1 and row 3 sees 2, 1, 1."""
-    ids = torch.tensor([1, 2, 1, 2, 1, 1])
+    mask = same_category_of([1, 2, 1, 2, 1, 1], slice(2, 4), mining_pool=3)
 
-    mask = same_category(pools_of(6, 2, 4, mining_pool=3), ids[2:4], ids)
-
-    assert mask.int().tolist() == [[1, 0, 1], [1, 0, 0]]
-
-
-def test_categories_that_do_not_fit_are_refused():
-    ids = torch.tensor([1, 2, 1, 2])
-
-    with pytest.raises(ValueError, match="2 and 4 category ids, got 4 and 4"):
-        same_category(pools_of(4, 0, 2), ids, ids)
+    assert mask == [[1, 0, 1], [1, 0, 0]]
 
 
 def test_sets_of_negatives():

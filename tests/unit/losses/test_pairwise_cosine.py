@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from seje_ray.losses.pairwise_cosine import draw_partners, pairwise_cosine
 from tests.unit.losses.every_loss import unit_pairs
+from tests.unit.losses.worker_pairs import pairs_of
 
 # Images at 0 and 60 degrees, recipes at 60 and 0: cosines 1/2 with the own one, 1 with the other.
 IMAGES = torch.tensor([[1.0, 0.0], [0.5, math.sqrt(3) / 2]])
@@ -14,11 +15,7 @@ RECIPES = IMAGES.flip(0)
 
 def loss_of(partners, margin=0.25, own=slice(0, 2)):
     loss = pairwise_cosine(
-        IMAGES[own],
-        RECIPES[own],
-        IMAGES,
-        RECIPES,
-        first_candidate=own.start,
+        pairs_of(IMAGES, RECIPES, own=own),
         partners=torch.tensor(partners),
         margin=margin,
     )
@@ -43,9 +40,10 @@ def test_mismatch_within_the_margin_is_free():
     recipes = torch.tensor([[0.0, -1.0], [0.0, 1.0]])
 
     loss = pairwise_cosine(
-        images, recipes, images, recipes,
-        first_candidate=0, partners=torch.tensor([1, 0]), margin=0.1,
-    )  # fmt: skip
+        pairs_of(images, recipes),
+        partners=torch.tensor([1, 0]),
+        margin=0.1,
+    )
     loss.backward()
 
     assert float(loss.detach()) == 0.0
@@ -59,9 +57,7 @@ def test_loss_is_torchs_cosine_embedding_loss_of_both_directions(margin):
     targets = torch.where(partners == torch.arange(9), 1, -1)
     assert set(targets.tolist()) == {1, -1}
 
-    found = pairwise_cosine(
-        images, recipes, images, recipes, first_candidate=0, partners=partners, margin=margin
-    )
+    found = pairwise_cosine(pairs_of(images, recipes), partners=partners, margin=margin)
 
     expected = [
         F.cosine_embedding_loss(anchors, others[partners], targets, margin=margin)

@@ -5,6 +5,7 @@ import torch
 
 from seje_ray.losses.pairwise_sigmoid import pairwise_sigmoid
 from tests.unit.losses.every_loss import unit_pairs
+from tests.unit.losses.worker_pairs import pairs_of
 
 # Cosines of image i (rows) and recipe j (columns): [[1, 0], [0, -1]].
 IMAGES = torch.eye(2)
@@ -17,11 +18,7 @@ def softplus(value):
 
 def loss_of(scale, bias, own=slice(0, 2)):
     return pairwise_sigmoid(
-        IMAGES[own],
-        RECIPES[own],
-        IMAGES,
-        RECIPES,
-        first_candidate=own.start,
+        pairs_of(IMAGES, RECIPES, own=own),
         logit_scale=torch.as_tensor(scale),
         logit_bias=torch.as_tensor(bias),
     )
@@ -58,9 +55,10 @@ def test_loss_is_the_sum_of_the_source_over_its_images():
     signs = 2 * torch.eye(7) - 1
 
     found = pairwise_sigmoid(
-        images, recipes, images, recipes,
-        first_candidate=0, logit_scale=torch.tensor(4.0), logit_bias=torch.tensor(-2.0),
-    )  # fmt: skip
+        pairs_of(images, recipes),
+        logit_scale=torch.tensor(4.0),
+        logit_bias=torch.tensor(-2.0),
+    )
 
     expected = -torch.nn.functional.logsigmoid(signs * logits).sum() / 7
     torch.testing.assert_close(found, expected)

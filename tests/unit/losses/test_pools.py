@@ -10,9 +10,8 @@ from seje_ray.losses.pools import MiningPools, pool_bounds
 
 
 def pools_of(num_candidates, mining_pool, first=0, last=None):
-    rows = torch.arange(float(num_candidates))[:, None]
-    own = rows[first : num_candidates if last is None else last]
-    return MiningPools.of(own, own, rows, rows, first_candidate=first, mining_pool=mining_pool)
+    own = range(first, num_candidates if last is None else last)
+    return MiningPools.of(own, num_candidates, mining_pool)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from seje_ray.losses.triplet import (
     double_negative_triplet,
     soft_margin_triplet,
 )
+from tests.unit.losses.worker_pairs import pairs_of
 
 # Images at 0 and 90 degrees, recipes at 0 and 180.
 IMAGES = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
@@ -19,15 +20,8 @@ RECIPES = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
 def loss_of(images, recipes, categories, *, first=0, num_own=None, scale=2.0, margin=0.5, **kind):
     """The loss of a worker that holds ``num_own`` of the given pairs from ``first`` on."""
     own = slice(first, first + (len(images) if num_own is None else num_own))
-    ids = torch.tensor(categories)
     return double_negative_triplet(
-        images[own],
-        recipes[own],
-        images,
-        recipes,
-        ids[own],
-        ids,
-        first_candidate=first,
+        pairs_of(images, recipes, torch.tensor(categories), own),
         scale=scale,
         margin=margin,
         **{"negatives": "instance", **kind},
@@ -179,44 +173,16 @@ def test_order_of_pairs_and_swap_of_modalities_do_not_matter():
     )
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"recipes": torch.ones(3, 2)}, r"one shape \(rows, D\), got \(2, 2\) and \(3, 2\)"),
-        ({"image_candidates": torch.ones(2, 3)}, r"got \(2, 3\) and \(2, 2\)"),
-        ({"images": torch.ones(2), "recipes": torch.ones(2)}, r"got \(2,\) and \(2,\)"),
-        ({"candidate_categories": torch.tensor([1])}, "2 and 2 category ids, got 2 and 1"),
-        ({"categories": torch.tensor([1, 2, 3])}, "2 and 2 category ids, got 3 and 2"),
-        ({"first_candidate": 1}, "rows 1 to 3 are not among 2 candidates"),
-        ({"first_candidate": -1}, "rows -1 to 1 are not among 2 candidates"),
-        ({"negatives": "hard"}, "instance, category or both, got 'hard'"),
-    ],
-)
-def test_broken_contracts_are_refused(change, message):
-    arguments = {
-        "images": IMAGES,
-        "recipes": RECIPES,
-        "image_candidates": IMAGES,
-        "recipe_candidates": RECIPES,
-        "categories": torch.tensor([1, 2]),
-        "candidate_categories": torch.tensor([1, 2]),
-        "first_candidate": 0,
-        "scale": 1.0,
-        "margin": 0.0,
-        "negatives": "both",
-    }
-
-    with pytest.raises(ValueError, match=message):
-        double_negative_triplet(**{**arguments, **change})
+def test_unknown_negatives_are_refused():
+    with pytest.raises(ValueError, match="instance, category or both, got 'hard'"):
+        loss_of(IMAGES, RECIPES, [1, 2], negatives="hard")
 
 
 def test_one_pair_has_no_negative():
     with pytest.raises(ValueError, match="2 candidates, got 1 and 1"):
         loss_of(IMAGES[:1], RECIPES[:1], [1])
     with pytest.raises(ValueError, match="2 candidates, got 1 and 1"):
-        active_triplet_share(
-            IMAGES[:1], RECIPES[:1], IMAGES[:1], RECIPES[:1], first_candidate=0, margin=0.0
-        )
+        active_triplet_share(pairs_of(IMAGES[:1], RECIPES[:1]), margin=0.0)
 
 
 @pytest.mark.parametrize(
@@ -229,16 +195,14 @@ def test_one_pair_has_no_negative():
     ],
 )
 def test_active_share_by_hand(margin, share):
-    found = active_triplet_share(IMAGES, RECIPES, IMAGES, RECIPES, first_candidate=0, margin=margin)
+    found = active_triplet_share(pairs_of(IMAGES, RECIPES), margin=margin)
 
     assert float(found) == share
 
 
 def test_active_share_of_a_part_of_the_batch():
     """The worker's one pair is number 1: gaps 0 and sqrt 2 - 2."""
-    found = active_triplet_share(
-        IMAGES[1:], RECIPES[1:], IMAGES, RECIPES, first_candidate=1, margin=0.1
-    )
+    found = active_triplet_share(pairs_of(IMAGES, RECIPES, own=slice(1, 2)), margin=0.1)
 
     assert float(found) == 0.5
 
@@ -246,17 +210,15 @@ def test_active_share_of_a_part_of_the_batch():
 def test_in_a_collapsed_model_every_triplet_is_active():
     same = torch.full((4, 3), 0.5)
 
-    share = active_triplet_share(same, same, same, same, first_candidate=0, margin=0.0)
+    share = active_triplet_share(pairs_of(same, same), margin=0.0)
 
     assert float(share) == 1.0
 
 
 def test_active_share_of_nan_is_nan_and_carries_no_gradient():
     broken = IMAGES.clone().requires_grad_()
-    share = active_triplet_share(broken, RECIPES, broken, RECIPES, first_candidate=0, margin=0.1)
+    share = active_triplet_share(pairs_of(broken, RECIPES), margin=0.1)
     assert not share.requires_grad
 
     images = torch.full((2, 2), torch.nan)
-    assert active_triplet_share(
-        images, RECIPES, images, RECIPES, first_candidate=0, margin=0.1
-    ).isnan()
+    assert active_triplet_share(pairs_of(images, RECIPES), margin=0.1).isnan()

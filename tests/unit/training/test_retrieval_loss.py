@@ -15,7 +15,7 @@ from seje_ray.config.loss import (
     SoftMarginConfig,
 )
 from seje_ray.losses.pairwise_cosine import draw_partners
-from seje_ray.training.retrieval_loss import GlobalPairs, retrieval_loss
+from seje_ray.training.retrieval_loss import retrieval_loss
 from tests.unit.losses.every_loss import (
     KINDS,
     LOGIT_BIAS,
@@ -28,6 +28,7 @@ from tests.unit.losses.every_loss import (
     loss_of,
     unit_pairs,
 )
+from tests.unit.losses.worker_pairs import pairs_of
 
 CONFIG = LossConfig(
     soft_margin=SoftMarginConfig(scale=SCALE, margin=MARGIN),
@@ -40,9 +41,8 @@ IDS = torch.tensor([1, 1, 2, 0, 2, 1, 2, 0])
 SEED = (5, 6, 7)
 
 
-def pairs_of(own=slice(0, 8)):
-    images, recipes = unit_pairs(0, 8)
-    return GlobalPairs(images[own], recipes[own], images, recipes, IDS[own], IDS, own.start)
+def worker_pairs(own=slice(0, 8)):
+    return pairs_of(*unit_pairs(0, 8), IDS, own)
 
 
 def loss_by(config, pairs=None, **changed):
@@ -51,7 +51,7 @@ def loss_by(config, pairs=None, **changed):
         "logit_bias": torch.tensor(LOGIT_BIAS),
         "seed": SEED,
     }
-    return retrieval_loss(pairs or pairs_of(), config, **(given | changed))
+    return retrieval_loss(pairs or worker_pairs(), config, **(given | changed))
 
 
 @pytest.mark.parametrize("pool", [None, 4])
@@ -74,7 +74,10 @@ def test_a_worker_asks_for_its_own_rows(kind):
     """Means of two workers, weighted by their rows, are the whole; AdaMine's: test_step.py."""
     config = replace(CONFIG, kind=kind)
 
-    parts = [loss_by(config, pairs_of(slice(0, 3))) * 3, loss_by(config, pairs_of(slice(3, 8))) * 5]
+    parts = [
+        loss_by(config, worker_pairs(slice(0, 3))) * 3,
+        loss_by(config, worker_pairs(slice(3, 8))) * 5,
+    ]
 
     torch.testing.assert_close(sum(parts) / 8, loss_by(config))
 
