@@ -17,8 +17,9 @@ from seje_ray.console.screen import REFRESH_HZ, WithRoom, clock, is_screen, stde
 
 SPEED_S = 300.0  # the time left rests on this much of the past
 FIRST_LINE_S, LONGEST_PAUSE_S = 5.0, 60.0  # between the lines of a log
-# Columns of a terminal from which on a bar's parts are shown.
-FOR_COUNT, FOR_BAR, FOR_RATE = 72, 80, 110
+# Room beside the longest name from which on a bar's parts are shown, in columns of a terminal.
+FOR_COUNT, FOR_BAR, FOR_RATE = 46, 54, 84
+BAR = (10, 24)  # columns of a bar itself, at least and at most
 
 
 class Bars:
@@ -35,7 +36,6 @@ class Bars:
         self._console, self._now = stderr_console(stream), now
         self._is_live = is_screen(self._console)
         self._progress = _Drawing(
-            *_columns(self._console.width),
             console=self._console,
             speed_estimate_period=SPEED_S,
             refresh_per_second=REFRESH_HZ,
@@ -76,6 +76,8 @@ class Bars:
         part = self._progress.add_task(
             name, total=total, completed=done, visible=total != 0, unit=unit, text="", before=done
         )
+        longest = max(len(task.description) for task in self._progress.tasks)
+        self._progress.columns = _columns(self._console.width - longest)
         self._due[part] = self._now() + FIRST_LINE_S
 
         def report(done: int, total: int | None = None, text: str = "") -> None:
@@ -155,25 +157,26 @@ class _Word(ProgressColumn):
         return _Rest(task.fields["text"])
 
 
-def _columns(width: int) -> list[ProgressColumn]:
-    """A bar's parts on a terminal of ``width`` columns; the word on how it goes is cut first."""
+def _columns(room: int) -> tuple[ProgressColumn, ...]:
+    """A bar's parts in ``room`` columns beside its name; the word on how it goes is cut first."""
+    shortest, longest = BAR
     bar = BarColumn(
-        24 if width >= FOR_RATE else 10,
+        min(longest, max(shortest, room - FOR_BAR)),
         style="dim",
         complete_style="cyan",
         finished_style="green",
         pulse_style="cyan",
         table_column=Column(no_wrap=True),
     )
-    return [
+    return (
         _Cell(lambda task: task.description),
-        *([bar] if width >= FOR_BAR else []),
+        *([bar] if room >= FOR_BAR else []),
         _Cell(_percent, justify="right"),
-        *([_Cell(_count, justify="right")] if width >= FOR_COUNT else []),
-        *([_Cell(_rate, "dim", "right")] if width >= FOR_RATE else []),
+        *([_Cell(_count, justify="right")] if room >= FOR_COUNT else []),
+        *([_Cell(_rate, "dim", "right")] if room >= FOR_RATE else []),
         _Cell(_times, "dim"),
         _Word(),
-    ]
+    )
 
 
 def _percent(task: Task) -> str:

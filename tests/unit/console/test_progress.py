@@ -136,7 +136,7 @@ def test_bars_of_a_terminal_are_drawn_over_and_the_cursor_comes_back(terminal, c
     [
         (140, ["━", "25%", "1,000/4,000 steps", "loss 0.25 after"], []),
         (80, ["━", "25%", "1,000/4,000 steps"], ["after"]),
-        (72, ["25%", "1,000/4,000 steps"], ["━"]),
+        (73, ["25%", "1,000/4,000 steps"], ["━"]),
         (50, ["25%"], ["━", "steps"]),
     ],
 )
