@@ -8,6 +8,7 @@ from seje_ray.cli.options import cluster_options, run_options, workspace_option
 from seje_ray.cli.run_files import read_run
 
 if TYPE_CHECKING:
+    from seje_ray.console.tables import show
     from seje_ray.submission.cluster import Cluster
     from seje_ray.workspace import Workspace
 
@@ -64,5 +65,5 @@ def command(
         max_concurrent=max_concurrent,
         cluster=cluster,
     )
-    click.echo(as_text(ablated.page))
+    show(lambda width: as_text(ablated.page, width))
     click.echo(f"tables: {ablated.folder / 'ablation.md'}, {ablated.folder / 'ablation.html'}")

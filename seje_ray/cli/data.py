@@ -52,6 +52,7 @@ def synth(recipes: int, seed: int, out: Path, images: bool, food101: bool, proce
     if food101 and not images:
         raise click.UsageError("--food101 is photos alone, so there is no --no-images for it")
     from seje_ray.console.progress import Bars
+    from seje_ray.console.tables import show
     from seje_ray.cookbook import write_cookbook, write_food101
     from seje_ray.recipe1m.records import DataError
 
@@ -66,7 +67,7 @@ def synth(recipes: int, seed: int, out: Path, images: bool, food101: bool, proce
     with Bars() as bars:
         progress = bars.bar(f"writing {unit}", unit, recipes)
         summary = write(out, seed=seed, num_processes=processes, progress=progress)
-    click.echo(f"{out}: {summary}")
+    show(lambda _: f"{out}: {summary}")
 
 
 class PhotoNumber(click.ParamType):  # type: ignore[type-arg]  # generic in newer clicks only
@@ -142,6 +143,7 @@ def check(
 
     from seje_ray.audit import audit
     from seje_ray.console.progress import Bars
+    from seje_ray.console.tables import show
     from seje_ray.recipe1m.records import DataError
     from seje_ray.report.audit import as_text
 
@@ -162,7 +164,10 @@ def check(
             num_threads=threads,
             progress=bars.bar,
         )
-    click.echo(json.dumps(found.to_dict(), indent=1) if as_json else as_text(found))
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=1))
+    else:
+        show(lambda width: as_text(found, width))
     if page is not None:
         from seje_ray.report.audit_page import write_page
 

@@ -12,6 +12,7 @@ from seje_ray.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from seje_ray.console.tables import show
     from seje_ray.submission.cluster import Cluster
     from seje_ray.workspace import Workspace
 
@@ -56,5 +57,5 @@ def command(
         click.echo((evaluated.folder / "report.json").read_text(encoding="utf-8"), nl=False)
         return
     click.echo(f"{trained.folder.name}, best epoch {trained.best_epoch}, {partition} partition")
-    click.echo(as_text(evaluated.galleries))
+    show(lambda width: as_text(evaluated.galleries, width))
     click.echo(f"report: {evaluated.folder / 'report.html'}")

@@ -105,8 +105,11 @@ def _print(jobs: "list[Job]", *, as_json: bool) -> None:
 
         click.echo(json.dumps([asdict(job) for job in jobs], indent=1))
         return
-    for job in jobs:
-        click.echo(f"{job.id}  {job.status.lower():<9}  {_duration(job):>9}  {job.command_line}")
+    from seje_ray.console.tables import show, text_table
+
+    rows = [[job.id, job.status.lower(), _duration(job), job.command_line] for job in jobs]
+    header = ["job", "status", "time", "command"]
+    show(lambda width: text_table(header, rows, left=(0, 1, 3), width=width))
 
 
 def _duration(job: "Job") -> str:

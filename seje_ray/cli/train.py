@@ -8,6 +8,7 @@ from seje_ray.cli.options import cluster_options, run_options, workspace_option
 from seje_ray.cli.run_files import read_run
 
 if TYPE_CHECKING:
+    from seje_ray.console.tables import show
     from seje_ray.submission.cluster import Cluster
     from seje_ray.workspace import Workspace
 
@@ -42,5 +43,5 @@ def command(
     from seje_ray.report.training import as_text
 
     trained = train(run, workspace, name=name or run.name, num_workers=workers, cluster=cluster)
-    click.echo(as_text(trained.folder))
+    show(lambda width: as_text(trained.folder, width))
     click.echo(f"checkpoint: {trained.best_checkpoint}")

@@ -9,6 +9,7 @@ from seje_ray.cli.options import cluster_options, run_options, workspace_option
 from seje_ray.cli.run_files import read_run
 
 if TYPE_CHECKING:
+    from seje_ray.console.tables import show
     from seje_ray.submission.cluster import Cluster
     from seje_ray.workspace import Workspace
 
@@ -77,7 +78,7 @@ def command(
         max_concurrent=max_concurrent,
         cluster=cluster,
     )
-    click.echo(as_text(tuned.page))
+    show(lambda width: as_text(tuned.page, width))
     best = tuned.folder / "best.yaml"
     training = f"seje-ray train --config {best} --run best"
     if tuned.workspace != type(workspace).at("workspace"):

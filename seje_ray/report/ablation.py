@@ -78,10 +78,10 @@ def as_markdown(page: AblationPage) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def as_text(page: AblationPage) -> str:
-    """What ``seje-ray ablate`` prints."""
+def as_text(page: AblationPage, width: int | None = None) -> str:
+    """What ``seje-ray ablate`` prints, on a terminal of ``width`` columns or in a file."""
     rows = page.rows
-    text = comparison.as_text(rows, "test", rows[0])
+    text = comparison.as_text(rows, "test", rows[0], width)
     return "\n".join([f"test partition, seeds {page.seeds}:", text, *page.notes])
 
 

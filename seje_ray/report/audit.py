@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from seje_ray.audit import Audit
 from seje_ray.audit.findings import Distribution, Duplicates, Match, printable
+from seje_ray.console.tables import text_table
 
 BARS = "▁▂▃▄▅▆▇█"
 PARTITION_ROWS = {
@@ -20,17 +21,17 @@ ON_TOP = (
 )
 
 
-def as_text(audit: Audit) -> str:
-    """The table that ``seje-ray data check`` prints."""
+def as_text(audit: Audit, width: int | None = None) -> str:
+    """What ``seje-ray data check`` prints, on a terminal of ``width`` columns or in a file."""
     blocks = [
         [printable(audit.source), f"{audit.records:,} records read, {audit.usable:,} usable"],
         ["missing", *(f"  {p.name}: {p.cost}" for p in audit.pieces)] if audit.pieces else [],
-        _partition_lines(audit),
-        _rejected_lines(audit),
+        _partition_lines(audit, width),
+        _rejected_lines(audit, width),
         _photo_lines(audit),
         _duplicate_lines("the same recipe twice", "recipe", audit.duplicate_recipes),
         _duplicate_lines("the same photo twice", "photo", audit.duplicate_photos),
-        _length_lines(audit),
+        _length_lines(audit, width),
         ["a calibration will take", *(f"  {line}" for line in cost_lines(audit))],
         [verdict(audit)],
     ]
@@ -46,22 +47,22 @@ def partition_rows(audit: Audit) -> list[tuple[str, list[str]]]:
     return rows
 
 
-def _partition_lines(audit: Audit) -> list[str]:
-    names = [*(counts.partition for counts in audit.partitions), "all"]
-    lines = [" " * 30 + "".join(f"{name:>11}" for name in names)]
-    for name, numbers in partition_rows(audit):
-        lines.append(f"{name:<30}" + "".join(f"{number:>11}" for number in numbers))
-    return [*lines, f"taken are the first {audit.max_images} of each recipe"]
+def _partition_lines(audit: Audit, width: int | None) -> list[str]:
+    header = ["", *(counts.partition for counts in audit.partitions), "all"]
+    rows = [[name, *numbers] for name, numbers in partition_rows(audit)]
+    table = text_table(header, rows, width=width)
+    return [table, f"taken are the first {audit.max_images} of each recipe"]
 
 
-def _rejected_lines(audit: Audit) -> list[str]:
+def _rejected_lines(audit: Audit, width: int | None) -> list[str]:
     if not audit.rejected:
         return ["rejected: nothing"]
-    lines = ["rejected"]
+    rows = []
     for found in audit.rejected:
-        lines.append(f"  {found.reason:<24}{found.number:>9,}   {found.advice}")
         example = " ".join(part for part in (found.id, found.detail) if part)
-        lines.append(f"{'':<37}e.g. {shortened(example, 160)}")
+        advice = f"{found.advice}\ne.g. {shortened(example, 160)}"
+        rows.append([found.reason, f"{found.number:,}", advice])
+    lines = ["rejected", text_table(None, rows, left=(0, 2), indent=2, width=width)]
     if audit.reading.read < audit.reading.available:
         lines.append(
             f"  photos that cannot be used are counted among the {audit.reading.read:,} read"
@@ -130,14 +131,20 @@ def match_text(match: Match) -> str:
     return " and ".join(sides) + apart
 
 
-def _length_lines(audit: Audit) -> list[str]:
-    lines = [f"{'lengths':<20}{'min':>7}{'median':>9}{'p90':>7}{'max':>9}"]
-    lines.extend(
-        f"  {found.name:<18}{found.minimum:>7,}{found.median:>9,.1f}{found.p90:>7,}"
-        f"{found.maximum:>9,}   {_bars(found)}"
+def _length_lines(audit: Audit, width: int | None) -> list[str]:
+    rows = [
+        [
+            f"  {found.name}",
+            f"{found.minimum:,}",
+            f"{found.median:,.1f}",
+            f"{found.p90:,}",
+            f"{found.maximum:,}",
+            _bars(found),
+        ]
         for found in audit.lengths
-    )
-    return [*lines, entity_text(audit)]
+    ]
+    header = ["lengths", "min", "median", "p90", "max", ""]
+    return [text_table(header, rows, left=(0, 5), width=width), entity_text(audit)]
 
 
 def entity_text(audit: Audit) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from seje_ray.console.tables import text_table
 from seje_ray.retrieval.controls import category_oracle, chance, shuffled_pairs
 from seje_ray.retrieval.embeddings import Embeddings
 from seje_ray.retrieval.protocol import RetrievalResult, evaluate_retrieval
@@ -79,25 +80,25 @@ def _line(name: str, result: RetrievalResult) -> Line:
     return Line(name, result.means(), result.deviations())
 
 
-def as_text(galleries: Sequence[GalleryLines]) -> str:
-    """The table that ``seje-ray evaluate`` prints; recalls in %, deviations behind ±."""
+def as_text(galleries: Sequence[GalleryLines], width: int | None = None) -> str:
+    """The tables that ``seje-ray evaluate`` prints; recalls in %, deviations behind ±.
+
+    Args:
+        galleries: What was measured.
+        width: Columns of the terminal, or None.
+    """
     blocks = []
     for gallery in galleries:
         spread = gallery.num_repeats > 1
-        width = 14 if spread else 7
         drawn = f"{gallery.num_repeats} galleries" if spread else "one gallery"
-        rows = [f"{drawn} of {gallery.gallery_size:,} pairs"]
-        direction_width = width * len(METRICS)
-        rows.append(" " * 16 + "".join(f"{d:>{direction_width}}" for d in DIRECTIONS.values()))
-        rows.append(" " * 16 + "".join(f"{m:>{width}}" for m in METRICS.values()) * 2)
-        for line in gallery.lines:
-            cells = (
-                as_cell(line, f"{metric}/{direction}", spread=spread)
-                for direction in DIRECTIONS
-                for metric in METRICS
-            )
-            rows.append(f"{line.name:<16}" + "".join(f"{cell:>{width}}" for cell in cells))
-        blocks.append("\n".join(rows))
+        blocks.append(f"{drawn} of {gallery.gallery_size:,} pairs")
+        rows: list[list[str]] = []  # one table, so that both directions are equally wide
+        for direction, name in DIRECTIONS.items():
+            rows.append([name, *METRICS.values()])
+            for line in gallery.lines:
+                keys = (f"{metric}/{direction}" for metric in METRICS)
+                rows.append([line.name, *(as_cell(line, key, spread=spread) for key in keys)])
+        blocks[-1] += "\n" + text_table(None, rows, headings=(0, len(rows) // 2), width=width)
     return "\n\n".join(blocks)
 
 

@@ -3,27 +3,31 @@
 import json
 from pathlib import Path
 
+from seje_ray.console.screen import clock
+from seje_ray.console.tables import text_table
 from seje_ray.report.evaluation import DIRECTIONS, METRICS
 from seje_ray.training.timing import read_timings
 
 
-def as_text(folder: Path) -> str:
+def as_text(folder: Path, width: int | None = None) -> str:
     """What a finished training reached on val and how long it took; recalls in %.
 
     Args:
         folder: Of the run, with ``manifest.json``, and ``timings.jsonl`` where time was measured.
+        width: Columns of the terminal, or None.
     """
     known = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     metrics = known["metrics"]
     ended = "stopped early" if known["stopped_early"] else "the last allowed"
-    lines = [
-        f"best epoch {known['best_epoch']} of {known['num_epochs']} ({ended})",
-        f"{'val':<16}" + "".join(f"{name:>7}" for name in METRICS.values()),
-    ]
+    rows = []
     for direction, name in DIRECTIONS.items():
         values = {metric: metrics[f"val/{metric}/{direction}"] for metric in METRICS}
         shown = [v if metric == "median_rank" else 100 * v for metric, v in values.items()]
-        lines.append(f"{name:<16}" + "".join(f"{value:>7.1f}" for value in shown))
+        rows.append([name, *(f"{value:.1f}" for value in shown)])
+    lines = [
+        f"best epoch {known['best_epoch']} of {known['num_epochs']} ({ended})",
+        text_table(["val", *METRICS.values()], rows, width=width),
+    ]
     return "\n".join([*lines, *_times(folder)])
 
 
@@ -37,12 +41,6 @@ def _times(folder: Path) -> list[str]:
     num_pairs = sum(entry["pairs_per_s"] * entry["train_s"] for entry in timings)
     wait_s = sum(entry["data_wait_share"] * entry["train_s"] for entry in timings)
     return [
-        f"time {_clock(total_s)}, {num_pairs / train_s:,.0f} pairs/s while training, "
+        f"time {clock(total_s)}, {num_pairs / train_s:,.0f} pairs/s while training, "
         f"{100 * wait_s / train_s:.0f} % of it waiting for data"
     ]
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -13,6 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 from seje_ray import __version__
 from seje_ray.artifact import Artifact, write_text
 from seje_ray.config import RunConfig, run_to_dict
+from seje_ray.console.tables import text_table
 from seje_ray.report.page import render
 from seje_ray.report.search_plots import (
     best_so_far,
@@ -68,8 +69,8 @@ def rows_of(trials: Sequence[Trial], names: dict[str, str]) -> list[Row]:
     return rows
 
 
-def as_text(page: SearchPage) -> str:
-    """What ``seje-ray tune`` prints."""
+def as_text(page: SearchPage, width: int | None = None) -> str:
+    """What ``seje-ray tune`` prints, on a terminal of ``width`` columns or in a file."""
     mode, best = page.run.tune.mode, page.best
     own = page.trials[0].best(mode)
     lines = [_counts(page), ""]
@@ -80,15 +81,14 @@ def as_text(page: SearchPage) -> str:
     if page.run.tune.settings:
         lines.insert(1, f"every trial has {common(page.run)}")
     before = own_point(page.run, page.space)
-    width = max(len(key) for key in page.space)
-    lines += [
-        f"  {key:<{width}}  {shown(before.get(key))} -> {shown(value)}"
-        for key, value in best.values.items()
+    changed = [
+        [key, shown(before.get(key)), f"-> {shown(value)}"] for key, value in best.values.items()
     ]
+    lines.append(text_table(None, changed, left=(0, 2), indent=2, width=width))
     rows = page.rows
     for partition in ("val", "test"):
         lines += ["", f"{_seeds(rows)}, {partition} partition:"]
-        lines.append(comparison_text(rows, partition, rows[0]))
+        lines.append(comparison_text(rows, partition, rows[0], width))
     return "\n".join(lines)
 
 

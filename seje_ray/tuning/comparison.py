@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from seje_ray.console.tables import text_table
+
 SHOWN = {  # metric without its partition -> its name in tables
     "selection_score": "score",
     "median_rank/image_to_recipe": "MedR i→r",
@@ -135,17 +137,9 @@ def as_markdown(rows: Sequence[Row], partition: str, base: Row) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def as_text(rows: Sequence[Row], partition: str, base: Row) -> str:
-    """``table`` with aligned columns."""
-    lines = [header(), *table(rows, partition, base)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(
-            text.ljust(width) if column in (0, 3) else text.rjust(width)
-            for column, (text, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+def as_text(rows: Sequence[Row], partition: str, base: Row, width: int | None = None) -> str:
+    """``table`` with aligned columns, on a terminal of ``width`` columns or in a file."""
+    return text_table(header(), table(rows, partition, base), left=(0, 3), width=width)
 
 
 def _scale(metric: str) -> tuple[float, int]:

@@ -63,7 +63,7 @@ def test_sizes_above_the_partition_are_one_gallery_of_it():
     assert [(g.gallery_size, g.num_repeats) for g in galleries] == [(2, 3), (4, 1)]
 
 
-def test_the_printed_table_has_a_line_per_model_and_eight_numbers_each():
+def test_the_printed_table_has_two_lines_per_model_and_eight_numbers_in_them():
     """Recalls in percent; a deviation behind each number of several galleries."""
     rows = np.eye(4)
     galleries = evaluate(
@@ -71,9 +71,14 @@ def test_the_printed_table_has_a_line_per_model_and_eight_numbers_each():
     )
     several, one = as_text(galleries).split("\n\n")
     assert several.splitlines()[0] == "3 galleries of 2 pairs"
-    assert several.splitlines()[3].count("±") == 8
+    assert [line.count("±") for line in several.splitlines()] == [0, *[0, 4, 4, 4, 4] * 2]
     assert one.splitlines()[0] == "one gallery of 4 pairs"
-    assert one.splitlines()[3].split() == ["model", *["1.0", "100.0", "100.0", "100.0"] * 2]
+    names = ["model", "category oracle", "shuffled pairs", "chance"]
+    for start, direction in ((1, "image -> recipe"), (6, "recipe -> image")):
+        heading, *lines = one.splitlines()[start : start + 5]
+        assert heading.split() == [*direction.split(), "MedR", "R@1", "R@5", "R@10"]
+        assert [line[: len("category oracle")].strip() for line in lines] == names
+        assert lines[0].split() == ["model", "1.0", "100.0", "100.0", "100.0"]
 
 
 def test_ranks_of_large_galleries_do_not_run_into_each_other():
@@ -81,5 +86,5 @@ def test_ranks_of_large_galleries_do_not_run_into_each_other():
     means = {f"{m}/{d}": 5000.5 if m == "median_rank" else 0.5 for m in METRICS for d in DIRECTIONS}
     deviations = {key: value / 50 for key, value in means.items()}
     text = as_text([GalleryLines(10_000, 10, (Line("control", means, deviations),))])
-    cells = ["5000.5", "±100.0", *["50.0", "±1.0"] * 3] * 2
-    assert text.splitlines()[-1].split() == ["control", *cells]
+    cells = ["5000.5", "±100.0", *["50.0", "±1.0"] * 3]
+    assert [line.split() for line in text.splitlines()[2::2]] == [["control", *cells]] * 2

@@ -31,9 +31,9 @@ def test_both_directions_and_where_the_time_went(tmp_path):
 
     assert as_text(folder).splitlines() == [
         "best epoch 2 of 5 (the last allowed)",
-        "val                MedR    R@1    R@5   R@10",
-        "image -> recipe     2.5   25.0   50.0  100.0",
-        "recipe -> image    17.0    0.0   12.5   30.0",
+        "val               MedR    R@1    R@5   R@10",
+        "image -> recipe    2.5   25.0   50.0  100.0",
+        "recipe -> image   17.0    0.0   12.5   30.0",
         "time 6:44, 15 pairs/s while training, 15 % of it waiting for data",
     ]
 

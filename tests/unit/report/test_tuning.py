@@ -67,7 +67,7 @@ def test_the_summary_names_the_best_beside_the_run_itself(page):
     text = as_text(page)
     assert text.startswith("12 trials: 5 to the end, 6 stopped early, 1 failed")
     assert "best: trial 0011, val/selection_score 0.4100 at epoch 4; the run itself 0.1000" in text
-    assert re.search(r"loss.soft_margin.scale +8 -> ", text)
+    assert re.search(r"loss.soft_margin.scale +8 +-> ", text)
     assert text.count("better") == 2  # on val and on test
 
 
