@@ -1,11 +1,8 @@
 """The operators that ``benchmarks.operators`` measures, and on how many rows."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from seje_ray.on_ray.shards import accelerator_actors, cpu_actors
-from seje_ray.on_ray.transform import AddImageFeatures, AddSentenceVectors, AddTextFeatures
+from seje_ray.pipeline.transform_steps import AddImageFeatures, AddSentenceVectors, AddTextFeatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +11,8 @@ class Case:
 
     name: str
     settings: tuple[str, ...]  # of the run
-    stage: type  # of the Ray Data pipeline
-    actors: Callable[..., Any]
+    stage: type  # of ``transform``
+    gpu_share: float
     rows: int  # on Ray
     plain_rows: int  # in each plain loop
     per_shard: int  # rows
@@ -40,7 +37,7 @@ TEXTRANK = ("calibrate.actions=content_words", "calibrate.rater=textrank")
 BERT = (NO_ACTIONS, "calibrate.rater=bert")
 TRANSFORMER = ("calibrate.sentence_encoder.backend=transformer",)
 TEXT, SENTENCES, PHOTO = AddTextFeatures, AddSentenceVectors, AddImageFeatures
-CPU, NETWORK = cpu_actors, accelerator_actors
+CPU, NETWORK = 0.0, 1.0
 CASES = (
     Case("entities of det_ingrs, TF-IDF", (NO_ACTIONS,), TEXT, CPU, 102_400, 40_960, 256),
     Case("the same, 1,024 to a shard", (NO_ACTIONS,), TEXT, CPU, 102_400, 40_960, 1_024),

@@ -4,10 +4,11 @@ Both give a trace of finished shards, from which the speed is read that holds wh
 at work; what it takes until then is the start-up, told apart.
 """
 
+import functools
 import multiprocessing
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,8 @@ import torch
 
 from benchmarks.tree_cpu import TreeCpu
 from seje_ray.artifact import write_table
-from seje_ray.on_ray.shards import (
-    SHARD,
-    OnTables,
-    Operator,
-    packed,
-    run_shards,
-    tasks,
-    unpacked,
-    with_shards,
-)
+from seje_ray.on_ray.shards import run_stage
+from seje_ray.pipeline.stage import ChangeTable, Item, ShardStage, Step
 
 TRACE = ("worker", "ended", "busy_s")  # columns that ``Timed`` adds
 
@@ -98,15 +91,15 @@ class Speed:
 
 
 class Timed:
-    """Applies a stage of tables, and writes into columns who did it and how long it took."""
+    """Takes a step, and writes into columns who did it and how long it took."""
 
-    def __init__(self, timed: type, **arguments: Any) -> None:
-        self._stage = timed(**arguments)
+    def __init__(self, build: Callable[[], ChangeTable]) -> None:
+        self._change = build()
 
-    def __call__(self, table: pa.Table) -> pa.Table:
-        """What the stage gives, with the columns of ``TRACE``."""
+    def __call__(self, item: Item, table: pa.Table) -> pa.Table:
+        """What the step gives, with the columns of ``TRACE``."""
         start = time.perf_counter()
-        result = self._stage(table)
+        result = self._change(item, table)
         busy = time.perf_counter() - start
         for name, value in zip(TRACE, (os.getpid(), time.time(), busy), strict=True):
             column = pa.array([value] * table.num_rows)
@@ -115,39 +108,31 @@ class Timed:
 
 
 def on_ray(
-    paths: Sequence[Path], target: Path, actors: Any, stage: type, arguments: dict[str, Any]
+    paths: Sequence[Path], target: Path, gpu_share: float, build: Callable[[], ChangeTable]
 ) -> tuple[list[Finished], float]:
-    """Read, apply the stage in ``actors``, write; give the trace, and when it was started."""
+    """Read, take the step, write; give the trace, and when it was started."""
     items = [{"source": str(path), "target": str(target / path.name)} for path in paths]
-    operators: list[Operator] = [
-        tasks(read),
-        actors(OnTables, inner=Timed, timed=stage, **arguments),
-        tasks(write),
-    ]
+    step = Step(functools.partial(Timed, build), gpu_share)
     started = time.time()
-    return [Finished(**row) for row in run_shards("on Ray", items, operators)], started
+    trace = run_stage(ShardStage("on Ray", items, read, write, [step]))
+    return [Finished(**row) for row in trace], started
 
 
-def read(rows: pa.Table) -> pa.Table:
-    """Ray Data stage: each named shard."""
-    return with_shards(rows, [packed(pq.read_table(path)) for path in rows["source"].to_pylist()])
+def read(item: Item) -> pa.Table:
+    """A whole shard."""
+    return pq.read_table(item["source"])
 
 
-def write(rows: pa.Table) -> pa.Table:
-    """Ray Data stage: write each shard; give its part of the trace."""
-    done = []
-    for target, shard in zip(rows["target"].to_pylist(), rows[SHARD], strict=True):
-        table = unpacked(shard)
-        write_table(Path(target), table.drop_columns(list(TRACE)))
-        done.append({name: table[name][0].as_py() for name in TRACE} | {"rows": table.num_rows})
-    return pa.Table.from_pylist(done)
+def write(item: Item, table: pa.Table) -> dict[str, Any]:
+    """Write a shard; give its part of the trace."""
+    write_table(Path(item["target"]), table.drop_columns(list(TRACE)))
+    return {name: table[name][0].as_py() for name in TRACE} | {"rows": table.num_rows}
 
 
 def in_plain_processes(
     paths: Sequence[Path],
     target: Path,
-    stage: type,
-    arguments: dict[str, Any],
+    build: Callable[[], Any],
     *,
     processes: int = 1,
     threads: int = 1,
@@ -158,19 +143,18 @@ def in_plain_processes(
     Args:
         paths: Shards; a process that is free takes the next.
         target: Folder for the results.
-        stage: From a table to the table to write, or None for nothing.
-        arguments: Of the stage's constructor.
+        build: Makes what changes an item's table into the one to write, or None for nothing.
         processes: How many run the loop.
         threads: Of torch in each.
         cores: What they may run on; None for all.
     """
     before = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")}
     os.environ.update(dict.fromkeys(before, str(threads)))  # before their numpy is imported
-    items = [(str(path), str(target / path.name)) for path in paths]
+    items = [{"source": str(path), "target": str(target / path.name)} for path in paths]
     started = time.time()
     try:
         with multiprocessing.get_context("spawn").Pool(
-            processes, _set_up, (stage, arguments, threads, cores)
+            processes, _set_up, (build, threads, cores)
         ) as pool:
             trace = list(pool.imap_unordered(_one_shard, items))
     finally:
@@ -179,22 +163,21 @@ def in_plain_processes(
     return trace, started
 
 
-_loop: dict[str, Any] = {}  # of a plain process: its stage
+_loop: dict[str, Any] = {}  # of a plain process: its step
 
 
-def _set_up(stage: type, arguments: dict[str, Any], threads: int, cores: Any) -> None:
+def _set_up(build: Callable[[], Any], threads: int, cores: Any) -> None:
     if cores is not None:
         os.sched_setaffinity(0, cores)
     torch.set_num_threads(threads)
-    _loop["stage"] = stage(**arguments)
+    _loop["step"] = build()
 
 
-def _one_shard(item: tuple[str, str]) -> Finished:
-    source, target = item
-    table = pq.read_table(source)
+def _one_shard(item: Item) -> Finished:
+    table = read(item)
     start = time.perf_counter()
-    result = _loop["stage"](table)
+    result = _loop["step"](item, table)
     busy = time.perf_counter() - start
     if result is not None:
-        write_table(Path(target), result)
+        write_table(Path(item["target"]), result)
     return Finished(os.getpid(), time.time(), busy, table.num_rows)

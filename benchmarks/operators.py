@@ -8,7 +8,6 @@ on a machine that does nothing else.
 
 import importlib.metadata
 import importlib.util
-import json
 import os
 import platform
 import tempfile
@@ -34,11 +33,11 @@ from benchmarks.operator_inputs import (
     with_text_model,
 )
 from benchmarks.operator_runs import Finished, Speed, in_plain_processes, on_ray
-from benchmarks.operator_stages import BarePhotos, PlainSentences
+from benchmarks.operator_stages import BarePhotos
 from benchmarks.tree_cpu import watched
-from seje_ray.config import load_run, named_run_file, run_to_dict
+from seje_ray.config import load_run, named_run_file
 from seje_ray.on_ray.connect import connected
-from seje_ray.on_ray.transform import AddSentenceVectors
+from seje_ray.workspace import Workspace
 
 PACKAGES = ("ray", "torch", "timm", "transformers", "spacy", "numpy", "pyarrow")
 NUM_CORES = len(os.sched_getaffinity(0))
@@ -176,7 +175,11 @@ class Inputs:
             calibrator = with_categorizer(calibrator, run)
         elif run.calibrate.sentence_encoder.backend == "transformer":
             calibrator = with_text_model(calibrator, self._text_model)
-        return {"calibrator": str(calibrator), "run": json.dumps(run_to_dict(run))}
+        workspace = Workspace(self._root / "workspaces" / calibrator.name)
+        workspace.folder.mkdir(parents=True, exist_ok=True)
+        if not workspace.calibrator.exists():
+            workspace.calibrator.symlink_to(calibrator.absolute())
+        return {"run": run, "workspace": workspace}
 
 
 def _measure(case: Case, inputs: Inputs, rounds: int) -> Result:
@@ -185,10 +188,14 @@ def _measure(case: Case, inputs: Inputs, rounds: int) -> Result:
     few, many = inputs.shards(case, case.plain_rows), inputs.shards(case, case.rows)
     num_first = max(len(many) // FLATNESS, 4) * case.per_shard
     runs: dict[str, Callable[[], tuple[list[Finished], float]]] = {
-        way: partial(in_plain_processes, few, inputs.out, stage, arguments | more, **processes)
+        way: partial(
+            in_plain_processes, few, inputs.out, partial(stage, **arguments, **more), **processes
+        )
         for way, (stage, more, processes) in _plain_ways(case).items()
     }
-    runs[ON_RAY] = partial(on_ray, many, inputs.out, case.actors, case.stage, arguments)
+    runs[ON_RAY] = partial(
+        on_ray, many, inputs.out, case.gpu_share, partial(case.stage, **arguments)
+    )
     runs[ON_RAY] = connected()(runs[ON_RAY])  # Ray rests nowhere beside the plain loops
     speeds: dict[str, list[Speed]] = {way: [] for way in runs}
     for _ in range(rounds):
@@ -206,8 +213,10 @@ def _plain_ways(case: Case) -> dict[str, tuple[type, dict[str, Any], dict[str, A
     one = {"processes": 1, "cores": [max(os.sched_getaffinity(0))]}
     every = {"processes": NUM_CORES}
     if not case.reads_photos:
-        stage = PlainSentences if case.stage is AddSentenceVectors else case.stage
-        return {ONE_CORE: (stage, {}, one), f"{NUM_CORES} processes": (stage, {}, every)}
+        return {
+            ONE_CORE: (case.stage, {}, one),
+            f"{NUM_CORES} processes": (case.stage, {}, every),
+        }
     ours = {"batch_size": 8, "memory_format": torch.channels_last}
     usual = {"batch_size": 64, "memory_format": torch.contiguous_format}
     return {

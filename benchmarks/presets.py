@@ -18,8 +18,9 @@ import torch
 from seje_ray.cli.options import workspace_option
 from seje_ray.cli.run_files import read_run
 from seje_ray.on_ray.connect import connected
-from seje_ray.on_ray.embed import embed_partition
+from seje_ray.on_ray.executor import RayExecutor
 from seje_ray.on_ray.train import train
+from seje_ray.pipeline.embed import embed_partition
 from seje_ray.report.evaluation import DIRECTIONS, METRICS, GalleryLines, evaluate
 from seje_ray.retrieval.embeddings import load_embeddings
 from seje_ray.workspace import Workspace
@@ -80,7 +81,7 @@ def _measure(
     started = time.monotonic()
     trained = train(run, workspace, name=name, num_workers=1)
     seconds = time.monotonic() - started
-    embedded = embed_partition(trained, workspace, partition)
+    embedded = embed_partition(trained, workspace, RayExecutor(workspace), partition)
     found = evaluate(
         load_embeddings(embedded.shards(partition)),
         gallery_sizes=run.evaluate.gallery_sizes,

@@ -5,7 +5,7 @@ Generated recipes without photos pass ``ingest`` and the text operator of ``tran
 on other recipes beforehand. Run: ``python -m benchmarks.scale --recipes 10000 --recipes 1000000``.
 """
 
-import json
+import functools
 import os
 import platform
 import shutil
@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 import pyarrow as pa
@@ -28,21 +29,12 @@ from seje_ray.calibration.corpus import TextCorpus
 from seje_ray.calibration.key_terms import RecipeWords
 from seje_ray.calibration.term_tagger import DetIngrsTagger
 from seje_ray.calibration.word_vectors import fit_word_vectors
-from seje_ray.config import RunConfig, load_run, named_run_file, run_to_dict
+from seje_ray.config import RunConfig, load_run, named_run_file
 from seje_ray.cookbook import write_cookbook
-from seje_ray.on_ray.connect import connected
-from seje_ray.on_ray.ingest import ingest
-from seje_ray.on_ray.shards import (
-    SHARD,
-    OnTables,
-    cpu_actors,
-    packed,
-    run_shards,
-    tasks,
-    unpacked,
-    with_shards,
-)
-from seje_ray.on_ray.transform import AddTextFeatures
+from seje_ray.on_ray.executor import RayExecutor
+from seje_ray.pipeline.ingest import ingest
+from seje_ray.pipeline.stage import Item, ShardStage, Step, shard_items
+from seje_ray.pipeline.transform_steps import AddTextFeatures
 from seje_ray.recipe1m.source import open_source
 from seje_ray.workspace import Workspace
 
@@ -68,26 +60,21 @@ def main(recipes: tuple[int, ...], folder: Path | None) -> None:
             _measure(run, root, calibrator, number)
 
 
-def _measure(run: RunConfig, root: Path, calibrator: Path, number: int) -> None:
+def _measure(run: RunConfig, root: Path, fitted: Workspace, number: int) -> None:
     source = _cookbook(root, number, seed=1)
     workspace = Workspace(root / f"workspace-{number}")
     shutil.rmtree(workspace.folder, ignore_errors=True)
-    with peak_memory() as peak, connected():
+    with peak_memory() as peak, RayExecutor(workspace).session(1) as session:
         start = time.perf_counter()
-        artifact = ingest(run, open_source(source), workspace, is_made_up=True)
+        artifact = ingest(run, open_source(source), workspace, session, is_made_up=True)
         read = time.perf_counter()
         target = workspace.folder / "text"
         target.mkdir()
-        items = [
-            {"source": str(path), "target": str(target / path.name)} for path in artifact.shards()
-        ]
-        fitted = {"calibrator": str(calibrator), "run": json.dumps(run_to_dict(run))}
-        operators = [
-            tasks(read_texts),
-            cpu_actors(OnTables, inner=AddTextFeatures, **fitted),
-            tasks(commit_texts),
-        ]
-        done = run_shards("calibrating texts", items, operators)
+        names = [path.name for path in artifact.shards()]
+        step = Step(functools.partial(AddTextFeatures, run, fitted))
+        items = shard_items(artifact, names, target)
+        stage = ShardStage("calibrating texts", items, read_texts, commit_texts, [step])
+        done = session.run_shards(stage)
         end = time.perf_counter()
     assert sum(row["rows"] for row in done) == artifact.num_rows()
 
@@ -101,29 +88,25 @@ def _measure(run: RunConfig, root: Path, calibrator: Path, number: int) -> None:
     )
 
 
-def read_texts(rows: pa.Table) -> pa.Table:
-    """Ray Data stage: each named shard."""
-    return with_shards(rows, [packed(pq.read_table(path)) for path in rows["source"].to_pylist()])
+def read_texts(item: Item) -> pa.Table:
+    """A whole shard."""
+    return pq.read_table(item["source"])
 
 
-def commit_texts(rows: pa.Table) -> pa.Table:
-    """Ray Data stage: write each shard; give its number of rows."""
-    counts = []
-    for target, shard in zip(rows["target"].to_pylist(), rows[SHARD], strict=True):
-        table = unpacked(shard)
-        write_table(Path(target), table)
-        counts.append(table.num_rows)
-    return pa.table({"rows": counts})
+def commit_texts(item: Item, table: pa.Table) -> dict[str, Any]:
+    """Write a shard; give its number of rows."""
+    write_table(Path(item["target"]), table)
+    return {"rows": table.num_rows}
 
 
-def _fitted(run: RunConfig, root: Path) -> Path:
+def _fitted(run: RunConfig, root: Path) -> Workspace:
     """A calibrator's text parts, fitted on recipes that are not measured."""
-    calibrator, workspace = root / "calibrator", Workspace(root / "fitting")
-    if calibrator.exists():
-        return calibrator
-    with connected():
+    workspace = Workspace(root / "fitting")
+    if workspace.calibrator.exists():
+        return workspace
+    with RayExecutor(workspace).session(1) as session:
         source = open_source(_cookbook(root, FITTED_ON, seed=0))
-        recipes = ingest(run, source, workspace, is_made_up=True)
+        recipes = ingest(run, source, workspace, session, is_made_up=True)
     corpus = TextCorpus(recipes.shards("train"))
     categories = run.calibrate.categories
     text = fit_text(
@@ -136,9 +119,9 @@ def _fitted(run: RunConfig, root: Path) -> Path:
     words = RecipeWords(corpus, DetIngrsTagger(text.reexaminer))
     vectors = fit_word_vectors(words, dim=300, window=10, epochs=1, min_count=10, seed=0)
     for fitted, name in ((text, "text"), (vectors, "word_vectors")):
-        (calibrator / name).mkdir(parents=True)
-        fitted.save(calibrator / name)
-    return calibrator
+        workspace.component(name).mkdir(parents=True)
+        fitted.save(workspace.component(name))
+    return workspace
 
 
 def _cookbook(root: Path, number: int, seed: int) -> Path:

@@ -61,10 +61,15 @@ def command(
             "up to some ten thousand real recipes, --config seje for Recipe1M",
             file=sys.stderr,
         )
-    from seje_ray.on_ray.calibrate import calibrate  # not at the top: --help stays fast
+    from seje_ray.on_ray.executor import RayExecutor  # not at the top: --help stays fast
+    from seje_ray.pipeline.calibrate import calibrate
 
-    source = data.absolute() if data else None
     summary = calibrate(
-        run, source, workspace, last_stage=stage, num_workers=workers, cluster=cluster
+        run,
+        data.absolute() if data else None,
+        workspace,
+        RayExecutor(workspace, cluster),
+        last_stage=stage,
+        num_workers=workers,
     )
     click.echo(summary)

@@ -45,13 +45,18 @@ def command(
     Chance knows nothing, the category oracle knows each dish's category, shuffled pairs is the
     model itself with photos and recipes paired at random. Writes report.json and report.html.
     """
-    from seje_ray.on_ray.evaluate import evaluate_run
-    from seje_ray.on_ray.train import open_run
+    from seje_ray.on_ray.executor import RayExecutor
+    from seje_ray.pipeline.evaluate import evaluate_run
+    from seje_ray.pipeline.runs import open_run
     from seje_ray.report.evaluation import as_text
 
     trained = open_run(workspace, name)
     evaluated = evaluate_run(
-        trained, workspace, partition=partition, gallery_sizes=gallery_sizes, cluster=cluster
+        trained,
+        workspace,
+        RayExecutor(workspace, cluster),
+        partition=partition,
+        gallery_sizes=gallery_sizes,
     )
     if as_json:
         click.echo((evaluated.folder / "report.json").read_text(encoding="utf-8"), nl=False)

@@ -8,7 +8,7 @@ import click
 from seje_ray.cli.options import partition_option, run_name_option, workspace_option
 
 if TYPE_CHECKING:
-    from seje_ray.on_ray.search import Found
+    from seje_ray.pipeline.search import Found
     from seje_ray.workspace import Workspace
 
 
@@ -47,10 +47,11 @@ def command(
     import json
     from dataclasses import asdict
 
-    from seje_ray.on_ray.search import Searcher
-    from seje_ray.on_ray.train import open_run
+    from seje_ray.on_ray.executor import RayExecutor
+    from seje_ray.pipeline.runs import open_run
+    from seje_ray.pipeline.search import Searcher
 
-    searcher = Searcher(open_run(workspace, name), workspace, partition)
+    searcher = Searcher(open_run(workspace, name), workspace, RayExecutor(workspace), partition)
     found = []
     if image is not None:
         found.append(searcher.for_photo(image.absolute(), results))

@@ -8,9 +8,10 @@ from seje_ray.artifact import write_text
 from seje_ray.config import RunConfig, with_settings
 from seje_ray.features.model import require_features
 from seje_ray.on_ray.connect import connected
+from seje_ray.on_ray.executor import RaySession
 from seje_ray.on_ray.trial_resources import allot
 from seje_ray.on_ray.trials import Conduct, run_jobs
-from seje_ray.on_ray.variants import calibrated_variant
+from seje_ray.pipeline.variants import calibrated_variant
 from seje_ray.report.ablation import AblationPage, as_markdown, write_ablation_report
 from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.tuning.ablation import Variation, variations
@@ -81,7 +82,7 @@ def ablate(
 def _jobs(run: RunConfig, row: Variation, workspace: Workspace, num_seeds: int) -> list[Job]:
     """The trainings of one row, once its data is there."""
     changed = row.applied(run)
-    calibrated = calibrated_variant(changed, workspace, 1)
+    calibrated = calibrated_variant(changed, workspace, RaySession())
     trained = row.applied(with_settings(run, run.tune.settings))
     require_features(trained, calibrated)
     return [

@@ -1,51 +1,62 @@
-"""Work that is committed shard by shard: one Ray Data row per shard, one file per result."""
+"""A stage's shards on Ray Data: a row per shard, an operator per step, one file per result."""
 
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import ray
+import torch
 
 from seje_ray.console.progress import Bars
-from seje_ray.on_ray.connect import num_cpus, num_gpus
+from seje_ray.on_ray.connect import cores_per_network, num_cpus, num_gpus
+from seje_ray.pipeline.stage import ChangeTable, Item, ShardStage, Step
 
-SHARD = "shard_table"  # column of a row that carries its shard's table, see ``packed``
+TABLE = "shard_table"  # column of a row that carries its shard's table, see ``packed``
 MAX_POOLS = 4  # of actors in one pipeline, each of one actor per CPU at most
 ACTOR_CPUS = 0.2  # what Ray counts for an actor: all pools together leave CPUs for tasks
-Operator = Callable[["ray.data.Dataset"], "ray.data.Dataset"]
 
 
-def run_shards(
-    description: str, items: Sequence[dict[str, Any]], operators: Iterable[Operator], done: int = 0
-) -> list[dict[str, Any]]:
-    """Stream ``items``, one per shard, through ``operators``; return what the last one gives.
-
-    Args:
-        description: What the progress bar says.
-        items: One row per shard that is still to be made.
-        operators: The last one commits a shard and returns one row about it.
-        done: Shards that an interrupted run committed before, for the bar.
-    """
-    if not items:
+def run_stage(stage: ShardStage) -> list[dict[str, Any]]:
+    """Stream a stage's items through its steps; return what its commits give."""
+    if not stage.items:
         return []
-    dataset = ray.data.from_items(list(items), override_num_blocks=len(items))
-    for operator in operators:
-        dataset = operator(dataset)
+    items = [dict(item) for item in stage.items]
+    dataset = ray.data.from_items(items, override_num_blocks=len(items))
+    dataset = _committed(dataset, replace(stage, items=()))  # they travel as rows
     rows = []
     with Bars() as bars:
-        report = bars.bar(description, "shards", done + len(items), done)
+        total = stage.num_done + len(items)
+        report = bars.bar(stage.title, "shards", total, stage.num_done)
         for row in dataset.iter_rows():
             rows.append(row)
-            report(done + len(rows))
-        report(done + len(items))  # shards without a row to pass on
+            report(stage.num_done + len(rows))
+        report(total)  # shards without a row to pass on
     return rows
 
 
-def tasks(function: Callable[[pa.Table], pa.Table]) -> Operator:
+def _committed(dataset: "ray.data.Dataset", stage: ShardStage) -> "ray.data.Dataset":
+    """The dataset of what a stage's commits give; a lone step reads and commits by itself."""
+    if not stage.steps:
+        return _in_tasks(dataset, make_shards, stage=stage)
+    if len(stage.steps) == 1:
+        return _in_actors(dataset, MakeShards, stage.steps[0].gpu_share, stage=stage)
+    dataset = _in_tasks(dataset, read_shards, read=stage.read)
+    for step in stage.steps:
+        dataset = _in_actors(dataset, TakeStep, step.gpu_share, step=step)
+    return _in_tasks(dataset, commit_shards, commit=stage.commit)
+
+
+def _in_tasks(
+    dataset: "ray.data.Dataset", function: Callable[..., pa.Table], **arguments: Any
+) -> "ray.data.Dataset":
     """Run a plain function of rows on each shard, in CPU tasks."""
-    return lambda dataset: dataset.map_batches(
-        function, batch_size=1, batch_format="pyarrow", num_cpus=_task_cpus()
+    return dataset.map_batches(
+        function,
+        fn_kwargs=arguments,
+        batch_size=1,
+        batch_format="pyarrow",
+        num_cpus=_task_cpus(),
     )
 
 
@@ -59,30 +70,13 @@ def _task_cpus() -> float:
     return float(min(1.0, round(share_left * sum(nodes) / len(nodes), 3)))
 
 
-def cpu_actors(stage: type, **arguments: Any) -> Operator:
-    """Run a class that is costly to set up on each shard, in up to one actor per core."""
-    return lambda dataset: dataset.map_batches(
-        stage,
-        fn_constructor_kwargs=arguments,
-        batch_size=1,
-        batch_format="pyarrow",
-        num_cpus=ACTOR_CPUS,
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=num_cpus()),
-    )
-
-
-def accelerator_actors(stage: type, *, gpu_share: float = 1.0, **arguments: Any) -> Operator:
-    """Run a network on each shard: one actor per GPU, or one per core where there is none.
-
-    Args:
-        stage: The class to run.
-        gpu_share: Part of a GPU that one actor takes; the shares of stages that run in one
-            pipeline add up to at most 1, so that a single GPU can hold them all.
-        arguments: Of the stage's constructor.
-    """
-    gpus = num_gpus()
-    return lambda dataset: dataset.map_batches(
-        stage,
+def _in_actors(
+    dataset: "ray.data.Dataset", operator: type, gpu_share: float, **arguments: Any
+) -> "ray.data.Dataset":
+    """Run what is costly to build: in up to an actor per GPU for a network, else per core."""
+    gpus = num_gpus() if gpu_share else 0
+    return dataset.map_batches(
+        operator,
         fn_constructor_kwargs=arguments,
         batch_size=1,
         batch_format="pyarrow",
@@ -92,23 +86,71 @@ def accelerator_actors(stage: type, *, gpu_share: float = 1.0, **arguments: Any)
     )
 
 
-class OnTables:
-    """Ray Data stage: applies a stage of tables, ``inner``, to the shard that each row carries."""
+def read_shards(rows: pa.Table, read: Callable[[Item], pa.Table | None]) -> pa.Table:
+    """Ray Data stage: each item with its table; no row where it has none."""
+    tables = [read(item) for item in rows.to_pylist()]
+    is_there = pa.array([table is not None for table in tables])
+    return with_tables(rows.filter(is_there), [table for table in tables if table is not None])
 
-    def __init__(self, inner: type, **arguments: Any) -> None:
-        self._inner = inner(**arguments)
+
+class TakeStep:
+    """Ray Data stage: a step on the table that each row carries."""
+
+    def __init__(self, step: Step) -> None:
+        self._change = built(step)
 
     def __call__(self, rows: pa.Table) -> pa.Table:
-        """Replace the tables, keep what else the rows say."""
-        tables = [packed(self._inner(unpacked(shard))) for shard in rows[SHARD]]
-        return with_shards(rows, tables)
+        """Replace the tables, keep the items."""
+        return with_tables(rows, [self._change(item, table) for item, table in with_items(rows)])
 
 
-def with_shards(rows: pa.Table, shards: Sequence[bytes]) -> pa.Table:
-    """The rows with their packed tables, new or replaced."""
-    if SHARD in rows.column_names:
-        rows = rows.drop_columns([SHARD])
-    return rows.append_column(SHARD, pa.array(shards, pa.large_binary()))
+def commit_shards(rows: pa.Table, commit: Callable[[Item, pa.Table], dict[str, Any]]) -> pa.Table:
+    """Ray Data stage: commit each row's table; give a row about it."""
+    return pa.Table.from_pylist([commit(item, table) for item, table in with_items(rows)])
+
+
+class MakeShards:
+    """Ray Data stage: read each item's table, take the stage's steps, and commit."""
+
+    def __init__(self, stage: ShardStage) -> None:
+        self._stage, self._changes = stage, [built(step) for step in stage.steps]
+
+    def __call__(self, items: pa.Table) -> pa.Table:
+        """Give a row about each shard that was made."""
+        return make_shards(items, self._stage, self._changes)
+
+
+def make_shards(
+    items: pa.Table, stage: ShardStage, changes: Sequence[ChangeTable] = ()
+) -> pa.Table:
+    """Ray Data stage: make each item's shard from beginning to end; give a row about each."""
+    rows = []
+    for item in items.to_pylist():
+        table = stage.read(item)
+        if table is not None:
+            for change in changes:
+                table = change(item, table)
+            rows.append(stage.commit(item, table))
+    return pa.Table.from_pylist(rows)
+
+
+def built(step: Step) -> ChangeTable:
+    """Build a step in this process, which computes nothing else."""
+    torch.set_num_threads(cores_per_network() if step.gpu_share else 1)
+    return step.build()
+
+
+def with_items(rows: pa.Table) -> list[tuple[Item, pa.Table]]:
+    """Each row as its item and the table that it carries."""
+    items = rows.drop_columns([TABLE]).to_pylist()
+    return [(item, unpacked(cell)) for item, cell in zip(items, rows[TABLE], strict=True)]
+
+
+def with_tables(rows: pa.Table, tables: list[pa.Table]) -> pa.Table:
+    """The rows with tables, new or replaced."""
+    if TABLE in rows.column_names:
+        rows = rows.drop_columns([TABLE])
+    return rows.append_column(TABLE, pa.array(map(packed, tables), pa.large_binary()))
 
 
 def packed(table: pa.Table) -> bytes:
@@ -122,8 +164,3 @@ def packed(table: pa.Table) -> bytes:
 def unpacked(cell: pa.Scalar) -> pa.Table:
     """What ``packed`` gave, without a copy."""
     return pa.ipc.open_stream(cell.as_buffer()).read_all()
-
-
-def missing_shards(folder: Path, names: Iterable[str]) -> list[str]:
-    """Names without a committed file in ``folder``."""
-    return [name for name in names if not (folder / name).is_file()]

@@ -1,7 +1,6 @@
 """Phase II on Ray Train: the pure loop of ``training`` in a group of DDP workers."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from seje_ray import __version__
 from seje_ray.artifact import Artifact, require_equal_hash, write_json
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.config.changes import decisive_settings, require_same_settings
-from seje_ray.errors import ArtifactError, SejeError
+from seje_ray.errors import SejeError
 from seje_ray.features.checkpoint import read_origin
 from seje_ray.features.model import require_features
 from seje_ray.log import event
@@ -26,6 +25,7 @@ from seje_ray.on_ray.train_worker import (
     train_on_worker,
     write_history,
 )
+from seje_ray.pipeline.runs import TrainedRun, open_run
 from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint, prune_checkpoints
 from seje_ray.workspace import Workspace
@@ -37,16 +37,6 @@ FREE_TO_CHANGE = (
     "train.hang_minutes",
     "train.picture_epochs",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class TrainedRun:
-    """What a finished training leaves."""
-
-    folder: Path
-    best_checkpoint: Path
-    best_epoch: int
-    metrics: dict[str, float]  # of the best epoch
 
 
 def train(
@@ -84,30 +74,6 @@ def train(
         (folder / "manifest.json").unlink(missing_ok=True)
         num_epochs = _fit(run, calibrated, folder, workers)
     return _close(folder, num_epochs)
-
-
-def open_run(workspace: Workspace, name: str | None) -> TrainedRun:
-    """Open the finished training ``name``, or the newest one where it is None.
-
-    Raises:
-        ArtifactError: If there is none.
-    """
-    runs = workspace.runs
-    known_runs = sorted(runs.glob("*/manifest.json"), key=lambda path: path.stat().st_mtime)
-    newest = known_runs[-1] if known_runs else runs / "manifest.json"
-    path = newest if name is None else runs / name / "manifest.json"
-    if not path.is_file():
-        others = ", ".join(sorted(p.parent.name for p in known_runs))
-        wanted = f"no finished training named {name!r}" if name else "no finished training"
-        raise ArtifactError(
-            f"{runs}: {wanted}; run `seje-ray train{f' --run {name}' if name else ''}` first"
-            + (f", or choose one of {others}" if others else "")
-        )
-    known = json.loads(path.read_text(encoding="utf-8"))
-    folder = path.parent
-    return TrainedRun(
-        folder, folder / known["best_checkpoint"], known["best_epoch"], known["metrics"]
-    )
 
 
 def _fit(run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -> int:

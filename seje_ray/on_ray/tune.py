@@ -29,10 +29,11 @@ from seje_ray.config.changes import decisive_settings, require_same_settings
 from seje_ray.errors import ConfigError, SejeError
 from seje_ray.features.model import require_features
 from seje_ray.on_ray.connect import connected
+from seje_ray.on_ray.executor import RaySession
 from seje_ray.on_ray.trial_resources import Allotment, allot
 from seje_ray.on_ray.trial_schedulers import scheduler_of
 from seje_ray.on_ray.trials import Conduct, run_jobs, run_trials
-from seje_ray.on_ray.variants import calibrated_variant
+from seje_ray.pipeline.variants import calibrated_variant
 from seje_ray.report.tuning import SearchPage, common, write_hparams, write_search_report
 from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.tuning.space import Space, setting, space_of
@@ -152,7 +153,7 @@ def _data_of(run: RunConfig, space: Space, calibrated: Artifact, workspace: Work
     found = {}
     for point in sorted(points):
         changed = with_settings(run, dict(zip(keys, point, strict=True)))
-        found[point] = calibrated_variant(changed, workspace, 1)
+        found[point] = calibrated_variant(changed, workspace, RaySession())
     return lambda changed: found[tuple(setting(changed, key) for key in keys)]
 
 

@@ -2,10 +2,12 @@
 
 import pytest
 
-from seje_ray.on_ray.calibrate import Calibrated, calibrate
-from seje_ray.on_ray.train import TrainedRun, train
+from seje_ray.on_ray.train import train
+from seje_ray.pipeline.calibrate import Calibrated
+from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.workspace import Workspace
 from tests.on_ray.tiny import tiny_run
+from tests.on_ray.verbs import calibrate
 
 
 @pytest.fixture(scope="session")

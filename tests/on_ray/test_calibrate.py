@@ -22,13 +22,13 @@ from seje_ray.cli.main import cli
 from seje_ray.cookbook import write_food101
 from seje_ray.features.encoder import QueryEmbedder, QueryError
 from seje_ray.features.texts import text_calibrator_of
-from seje_ray.on_ray.calibrate import calibrate
 from seje_ray.on_ray.connect import connected
 from seje_ray.recipe1m.records import DataError
 from seje_ray.schema import calibrated as calibrated_schema
 from seje_ray.workspace import Workspace
 from tests.on_ray.killing import run_until
 from tests.on_ray.tiny import TINY, tiny_run
+from tests.on_ray.verbs import calibrate
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from ray.cluster_utils import Cluster as Nodes
 
-from seje_ray.on_ray.calibrate import calibrate
 from seje_ray.on_ray.train import train
 from seje_ray.submission.cluster import Cluster
 from seje_ray.workspace import Workspace
 from tests.on_ray.tiny import tiny_run
+from tests.on_ray.verbs import calibrate
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,23 +11,14 @@ import pytest
 import ray
 from safetensors.torch import load_file
 
-from seje_ray.on_ray.calibrate import calibrate
 from seje_ray.on_ray.connect import connected, num_cpus
-from seje_ray.on_ray.shards import (
-    SHARD,
-    OnTables,
-    accelerator_actors,
-    cpu_actors,
-    packed,
-    run_shards,
-    tasks,
-    unpacked,
-    with_shards,
-)
+from seje_ray.on_ray.shards import run_stage
 from seje_ray.on_ray.train import train
+from seje_ray.pipeline.stage import ShardStage, Step
 from seje_ray.workspace import Workspace
 from tests.on_ray.test_train import history_of
 from tests.on_ray.tiny import tiny_run
+from tests.on_ray.verbs import calibrate
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -39,32 +31,28 @@ class AddDevice:
     def __init__(self, name):
         self._name = name
 
-    def __call__(self, table):
+    def __call__(self, item, table):
         held = len(ray.get_runtime_context().get_accelerator_ids().get("GPU", []))
         return table.append_column(self._name, pa.array([held] * table.num_rows))
 
 
-def read(rows):
-    tables = [
-        pa.table({"of": [name] * ROWS, "photo": [b"x" * 100_000] * ROWS})
-        for name in rows["shard"].to_pylist()
-    ]
-    return with_shards(rows, [packed(table) for table in tables])
+def read(item):
+    return pa.table({"of": [item["shard"]] * ROWS, "photo": [b"x" * 100_000] * ROWS})
 
 
-def summary(rows):
-    tables = [unpacked(cell) for cell in rows[SHARD]]
-    return pa.Table.from_pylist(
-        [
-            {
-                "shard": shard,
-                "rows": table.num_rows,
-                "of": sorted(set(table["of"].to_pylist())),
-                "gpus": [table["first"][0].as_py(), table["second"][0].as_py()],
-            }
-            for shard, table in zip(rows["shard"].to_pylist(), tables, strict=True)
-        ]
-    )
+def summary(item, table):
+    return {
+        "shard": item["shard"],
+        "rows": table.num_rows,
+        "of": sorted(set(table["of"].to_pylist())),
+        "gpus": [table["first"][0].as_py(), table["second"][0].as_py()],
+    }
+
+
+def stage_of(steps, commit=summary, num_shards=NUM_SHARDS, read=read):
+    """A stage of shards that are called by their numbers."""
+    items = [{"shard": f"train-{number:05d}"} for number in range(num_shards)]
+    return ShardStage("testing", items, read, commit, steps)
 
 
 @pytest.fixture(params=[0, 1, 3])
@@ -80,20 +68,20 @@ def cluster(request):
 
 def test_each_shard_passes_alone_and_networks_hold_a_gpu_where_there_is_one(cluster):
     """With GPUs, Ray Data bundles small blocks for an actor: no shard may swallow another."""
-    with connected():
-        operators = [
-            tasks(read),
-            cpu_actors(OnTables, inner=AddDevice, name="cpu"),
-            accelerator_actors(OnTables, inner=AddDevice, gpu_share=0.25, name="first"),
-            accelerator_actors(OnTables, inner=AddDevice, gpu_share=0.75, name="second"),
-            tasks(summary),
+    stage = stage_of(
+        [
+            Step(partial(AddDevice, "cpu")),
+            Step(partial(AddDevice, "first"), gpu_share=0.25),
+            Step(partial(AddDevice, "second"), gpu_share=0.75),
         ]
-        names = [f"train-{number:05d}" for number in range(NUM_SHARDS)]
-        found = run_shards("testing", [{"shard": name} for name in names], operators)
+    )
+    with connected():
+        found = run_stage(stage)
 
     held = min(1, cluster)
     assert sorted(found, key=lambda row: row["shard"]) == [
-        {"shard": name, "rows": ROWS, "of": [name], "gpus": [held, held]} for name in names
+        {"shard": name, "rows": ROWS, "of": [name], "gpus": [held, held]}
+        for name in (item["shard"] for item in stage.items)
     ]
 
 
@@ -103,7 +91,7 @@ class Met:
     def __init__(self, folder):
         self._folder = Path(folder)
 
-    def __call__(self, table):
+    def __call__(self, item, table):
         (self._folder / str(os.getpid())).touch()
         deadline = time.monotonic() + 60
         while self._num_met() < num_cpus() and time.monotonic() < deadline:
@@ -114,18 +102,34 @@ class Met:
         return len(list(self._folder.iterdir()))
 
 
-def number_met(rows):
-    tables = [unpacked(cell) for cell in rows[SHARD]]
-    return pa.table({"met": [table["met"][0].as_py() for table in tables]})
+def number_met(item, table):
+    return {"met": table["met"][0].as_py()}
 
 
-def test_texts_are_worked_on_by_an_actor_per_core(tmp_path):
+@pytest.mark.parametrize("others", [(), (Step(partial(AddDevice, "other")),)])
+def test_texts_are_worked_on_by_an_actor_per_core(tmp_path, others):
     """The first shards wait for each other: one actor alone would wait in vain."""
     with connected():
-        operators = [tasks(read), cpu_actors(OnTables, inner=Met, folder=str(tmp_path))]
-        items = [{"shard": str(number)} for number in range(8 * num_cpus())]
-        found = run_shards("testing", items, [*operators, tasks(number_met)])
+        steps = [Step(partial(Met, tmp_path)), *others]
+        found = run_stage(stage_of(steps, number_met, num_shards=8 * num_cpus()))
         assert {row["met"] for row in found} == {num_cpus()}
+
+
+def odd_ones(item):
+    """Nothing of every other shard."""
+    return read(item) if int(item["shard"][-1]) % 2 else None
+
+
+@pytest.mark.parametrize("num_steps", [0, 1, 2])
+def test_a_shard_without_a_table_is_left_out(num_steps):
+    """However many steps there are: a lone one reads and commits in its own process."""
+    steps = [Step(partial(AddDevice, name)) for name in ("first", "second")[:num_steps]]
+    stage = stage_of(steps, lambda item, table: {**item, "n": table.num_columns}, 4, odd_ones)
+    with connected():
+        found = run_stage(stage)
+    assert sorted(found, key=lambda row: row["shard"]) == [
+        {"shard": f"train-0000{number}", "n": 2 + num_steps} for number in (1, 3)
+    ]
 
 
 @pytest.mark.parametrize("cpus", [1, 2])
@@ -137,17 +141,14 @@ def test_the_longest_pipeline_fits_on_a_small_cluster(cpus):
     )  # fmt: skip
     try:
         with connected():
-            operators = [
-                tasks(read),
-                cpu_actors(OnTables, inner=AddDevice, name="first"),
-                accelerator_actors(OnTables, inner=AddDevice, name="second"),
-                accelerator_actors(OnTables, inner=AddDevice, name="third"),
-                cpu_actors(OnTables, inner=AddDevice, name="fourth"),
-                tasks(summary),
+            steps = [
+                Step(partial(AddDevice, "first")),
+                Step(partial(AddDevice, "second"), gpu_share=0.25),
+                Step(partial(AddDevice, "third"), gpu_share=0.5),
+                Step(partial(AddDevice, "fourth")),
             ]
-            items = [{"shard": str(number)} for number in range(NUM_SHARDS)]
             ray.data.DataContext.get_current().execution_no_progress_timeout_s = 300
-            assert len(run_shards("testing", items, operators)) == NUM_SHARDS
+            assert len(run_stage(stage_of(steps))) == NUM_SHARDS
     finally:
         ray.shutdown()
 

@@ -10,12 +10,10 @@ import pytest
 from seje_ray.calibration.text_model import TextModel
 from seje_ray.config import load_run
 from seje_ray.errors import ArtifactError
-from seje_ray.on_ray.calibrate import calibrate
-from seje_ray.on_ray.evaluate import evaluate_run
-from seje_ray.on_ray.search import Searcher
 from seje_ray.on_ray.train import train
 from seje_ray.workspace import Workspace
 from tests.on_ray.tiny import tiny_run
+from tests.on_ray.verbs import calibrate, evaluate_run, searcher
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -56,13 +54,13 @@ def test_text_vectors_are_stored_trained_on_and_searched_by(tmp_path, workspace,
         assert two.metrics[key] == pytest.approx(one.metrics[key], rel=2e-2), key
     assert evaluate_run(one, Workspace(tmp_path), partition="test", gallery_sizes=(10,)).galleries
 
-    searcher = Searcher(one, Workspace(tmp_path), "test")
-    own_id = searcher._embeddings.ids[0]
+    search = searcher(one, Workspace(tmp_path), "test")
+    own_id = search._embeddings.ids[0]
     layer1 = json.loads((tmp_path / "cookbook-120-0" / "layer1.json").read_text())
     record = next(r for r in layer1 if r["id"] == own_id)
     (tmp_path / "query.jsonl").write_text(json.dumps(record))
-    stored = searcher.for_recipe(own_id, 3).results
-    by_file = searcher.for_recipe(str(tmp_path / "query.jsonl"), 3).results
+    stored = search.for_recipe(own_id, 3).results
+    by_file = search.for_recipe(str(tmp_path / "query.jsonl"), 3).results
     assert [r.id for r in by_file] == [r.id for r in stored]
     for found, known in zip(by_file, stored, strict=True):
         assert found.similarity == pytest.approx(known.similarity, abs=1e-4)

@@ -9,17 +9,16 @@ from safetensors.torch import load_file
 
 from seje_ray.errors import ArtifactError, ResourceError
 from seje_ray.features.encoder import QueryEmbedder, QueryError
-from seje_ray.on_ray.embed import embed_partition
-from seje_ray.on_ray.evaluate import evaluate_run
 from seje_ray.on_ray.group import CHECKPOINT_LIST
-from seje_ray.on_ray.search import Searcher
-from seje_ray.on_ray.train import open_run, train
+from seje_ray.on_ray.train import train
+from seje_ray.pipeline.runs import open_run
 from seje_ray.report.evaluation import as_text
 from seje_ray.report.training import as_text as training_as_text
 from seje_ray.training.timing import read_timings
 from seje_ray.workspace import Workspace
 from tests.on_ray.killing import run_until
 from tests.on_ray.tiny import TINY, tiny_run
+from tests.on_ray.verbs import embed_partition, evaluate_run, searcher
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -156,29 +155,29 @@ def test_evaluation_counts_every_test_pair_and_writes_both_reports(workspace, tr
 
 def test_search_finds_the_same_for_a_file_as_for_a_stored_pair(workspace, trained, tmp_path):
     """A photo or recipe of the data set, given as a file, is embedded as calibration did it."""
-    searcher = Searcher(trained, workspace, "test")
-    by_row = searcher.for_row(0, 3, is_photo=True)
+    search = searcher(trained, workspace, "test")
+    by_row = search.for_row(0, 3, is_photo=True)
     layer2 = json.loads((workspace.folder / "cookbook-120-0" / "layer2.json").read_text())
-    stored = searcher.for_row(0, 3, is_photo=False)
-    own_id = searcher._embeddings.ids[0]
+    stored = search.for_row(0, 3, is_photo=False)
+    own_id = search._embeddings.ids[0]
     image = next(r for r in layer2 if r["id"] == own_id)["images"][0]["id"]
     path = next((workspace.folder / "cookbook-120-0" / "images").rglob(image))
     layer1 = json.loads((workspace.folder / "cookbook-120-0" / "layer1.json").read_text())
     record = next(r for r in layer1 if r["id"] == own_id)
     (tmp_path / "query.jsonl").write_text(json.dumps(record))
 
-    by_file = searcher.for_photo(path, 3)
-    by_recipe = searcher.for_recipe(str(tmp_path / "query.jsonl"), 3)
+    by_file = search.for_photo(path, 3)
+    by_recipe = search.for_recipe(str(tmp_path / "query.jsonl"), 3)
 
     assert by_row.results[0].similarity == pytest.approx(by_file.results[0].similarity, abs=0.1)
-    assert [r.id for r in searcher.for_recipe(own_id, 3).results] == [r.id for r in stored.results]
+    assert [r.id for r in search.for_recipe(own_id, 3).results] == [r.id for r in stored.results]
     assert len(by_recipe.results) == 3
-    searcher.write_page(tmp_path / "search.html")
+    search.write_page(tmp_path / "search.html")
     assert "Photos for a recipe" in (tmp_path / "search.html").read_text()
     with pytest.raises(QueryError, match="neither a file nor the id"):
-        searcher.for_recipe("nothing", 3)
+        search.for_recipe("nothing", 3)
     with pytest.raises(QueryError, match="undecodable_image"):
-        searcher.for_photo(tmp_path / "query.jsonl", 3)
+        search.for_photo(tmp_path / "query.jsonl", 3)
 
 
 def test_evaluation_refuses_data_that_was_calibrated_anew(workspace, trained, tmp_path):

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seje_ray.features.checkpoint import read_origin
-from seje_ray.on_ray.embed import embed_partition
-from seje_ray.on_ray.train import TrainedRun
+from seje_ray.pipeline.embed import embed_partition
+from seje_ray.pipeline.executor import Executor
+from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.report.evaluation import GalleryLines, evaluate
 from seje_ray.report.report import Evaluated, write_report
 from seje_ray.retrieval.embeddings import load_embeddings
-from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.workspace import Workspace
 
 
@@ -25,19 +25,19 @@ class EvaluatedRun:
 def evaluate_run(
     trained: TrainedRun,
     workspace: Workspace,
+    executor: Executor,
     *,
     partition: str,
     gallery_sizes: tuple[int, ...],
-    cluster: Cluster = EMBEDDED,
 ) -> EvaluatedRun:
     """Embed ``partition`` with a training's best checkpoint and measure the embeddings.
 
     Args:
         trained: The training.
         workspace: Folder of the artifacts it was trained on.
+        executor: Where to embed.
         partition: train, val or test.
         gallery_sizes: Pairs per gallery; empty takes the run's.
-        cluster: Where to embed.
 
     Raises:
         ArtifactError: If the data is missing or not what the run was trained on.
@@ -45,7 +45,7 @@ def evaluate_run(
     Source: docs/method.md, rule 6.5.
     """
     run, _ = read_origin(trained.best_checkpoint)
-    embedded = embed_partition(trained, workspace, partition, cluster)
+    embedded = embed_partition(trained, workspace, executor, partition)
     embeddings = load_embeddings(embedded.shards(partition))
     galleries = evaluate(
         embeddings,

@@ -9,8 +9,9 @@ import numpy as np
 from seje_ray.artifact import write_text
 from seje_ray.calibration.corpus import RecipeText
 from seje_ray.features.encoder import QueryEmbedder, QueryError
-from seje_ray.on_ray.embed import embed_partition
-from seje_ray.on_ray.train import TrainedRun
+from seje_ray.pipeline.embed import embed_partition
+from seje_ray.pipeline.executor import Executor
+from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.recipe1m.images import load_image
 from seje_ray.recipe1m.own_data import read_own_data
 from seje_ray.recipe1m.records import ImageFile, Recipe
@@ -48,9 +49,11 @@ class Found:
 class Searcher:
     """Searches one partition with a training's best checkpoint."""
 
-    def __init__(self, trained: TrainedRun, workspace: Workspace, partition: str) -> None:
+    def __init__(
+        self, trained: TrainedRun, workspace: Workspace, executor: Executor, partition: str
+    ) -> None:
         """Read the partition's embeddings; embed it first where that is not done yet."""
-        embedded = embed_partition(trained, workspace, partition)
+        embedded = embed_partition(trained, workspace, executor, partition)
         self._embeddings: Embeddings = load_embeddings(embedded.shards(partition))
         calibrated = workspace.open_calibrated()
         self._book = PairBook(calibrated, partition)

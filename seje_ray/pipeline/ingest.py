@@ -1,5 +1,6 @@
 """Stage ``ingest``: raw recipes and photos -> ``recipes/``."""
 
+import functools
 import os
 import shutil
 from collections import Counter, defaultdict
@@ -29,7 +30,8 @@ from seje_ray.artifact import (
 )
 from seje_ray.config import RunConfig
 from seje_ray.console.progress import Bars
-from seje_ray.on_ray.shards import missing_shards, run_shards, tasks
+from seje_ray.pipeline.executor import Session
+from seje_ray.pipeline.stage import Item, ShardStage, missing_shards
 from seje_ray.recipe1m.images import load_image
 from seje_ray.recipe1m.protocol_filter import protocol_rejection
 from seje_ray.recipe1m.records import DataError, ImageFile, Recipe, Reject
@@ -42,7 +44,12 @@ NUM_READERS = 4  # threads per task; reading photos waits for the disk
 
 
 def ingest(
-    run: RunConfig, source: DataSource, workspace: Workspace, *, is_made_up: bool
+    run: RunConfig,
+    source: DataSource,
+    workspace: Workspace,
+    session: Session,
+    *,
+    is_made_up: bool,
 ) -> Artifact:
     """Read the data set into ``workspace/recipes``; resumes, or returns at once.
 
@@ -50,6 +57,7 @@ def ingest(
         run: The run.
         source: What reads the data set.
         workspace: Where artifacts lie.
+        session: Where to compute.
         is_made_up: Whether it is the embedded cookbook, for every report to say so.
 
     Raises:
@@ -73,7 +81,6 @@ def ingest(
         _spool_texts(source, partial, run)
     texts = sorted(path.name for path in (partial / "texts").glob("*.parquet"))
     (partial / "rejects").mkdir(exist_ok=True)
-    todo = missing_shards(partial, texts)
     items = [
         {
             "folder": str(partial),
@@ -81,9 +88,17 @@ def ingest(
             "shorter_side": run.data.shorter_side,
             "max_images": run.data.max_images,
         }
-        for name in todo
+        for name in missing_shards(partial, texts)
     ]
-    run_shards("reading photos", items, [tasks(ingest_shards)], done=len(texts) - len(todo))
+    session.run_shards(
+        ShardStage(
+            "reading photos",
+            items,
+            read_texts,
+            commit_with_photos,
+            num_done=len(texts) - len(items),
+        )
+    )
     return _close(folder, partial, plan)
 
 
@@ -173,23 +188,24 @@ def _counted(records: Iterator[Recipe | Reject]) -> Iterator[Recipe | Reject]:
         report(number, number)
 
 
-def ingest_shards(items: pa.Table) -> pa.Table:
-    """Ray Data stage: read the photos of each named text shard and commit it with them."""
-    return pa.Table.from_pylist([ingest_shard(**item) for item in items.to_pylist()])
+def read_texts(item: Item) -> pa.Table:
+    """Texts of a shard that the spool holds, with where its photos are."""
+    return pq.read_table(Path(item["folder"]) / "texts" / item["shard"])
 
 
-def ingest_shard(folder: str, shard: str, shorter_side: int, max_images: int) -> dict[str, Any]:
-    """Add photos to one text shard; commit the shard and what it rejected.
+def commit_with_photos(item: Item, texts: pa.Table) -> dict[str, Any]:
+    """Add photos to the texts of a shard; commit it, and what was rejected of it.
 
     A photo that cannot be used is rejected by reason, its recipe stays with its other photos.
     """
-    partial = Path(folder)
-    rows = pq.read_table(partial / "texts" / shard).to_pylist()
+    partial, shard = Path(item["folder"]), item["shard"]
+    rows = texts.to_pylist()
     rejected: list[Reject] = []
+    load = functools.partial(load_image, shorter_side=item["shorter_side"])
     with ThreadPoolExecutor(NUM_READERS) as readers:
         for row in rows:
-            files = [ImageFile(**image) for image in row["images"]][:max_images]
-            loaded = list(readers.map(lambda f: load_image(f, shorter_side=shorter_side), files))
+            files = [ImageFile(**image) for image in row["images"]][: item["max_images"]]
+            loaded = list(readers.map(load, files))
             row["images"] = [
                 {"id": file.id, "jpeg": result}
                 for file, result in zip(files, loaded, strict=True)

@@ -12,16 +12,14 @@ from seje_ray.artifact import Artifact, read_manifest, write_text
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.console.progress import Bars
 from seje_ray.cookbook import write_cookbook
-from seje_ray.on_ray.connect import connected
-from seje_ray.on_ray.fit import fit
-from seje_ray.on_ray.group import default_num_workers, require_resources
-from seje_ray.on_ray.ingest import ingest
-from seje_ray.on_ray.transform import transform
+from seje_ray.pipeline.executor import Executor
+from seje_ray.pipeline.fit import fit
+from seje_ray.pipeline.ingest import ingest
+from seje_ray.pipeline.transform import transform
 from seje_ray.recipe1m.records import DataError
 from seje_ray.recipe1m.source import open_source
 from seje_ray.report.calibration import CalibrationArtifacts, write_calibration_report
 from seje_ray.report.sentence_report import given_sentence_facts
-from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.workspace import Workspace
 
 STAGES = ("ingest", "fit", "transform")
@@ -63,10 +61,10 @@ def calibrate(
     run: RunConfig,
     data: Path | None,
     workspace: Workspace,
+    executor: Executor,
     *,
     last_stage: str | None = None,
     num_workers: int | None = None,
-    cluster: Cluster = EMBEDDED,
 ) -> Calibrated:
     """Compute SEJE's features for a data set, or for the embedded cookbook where it is None.
 
@@ -74,10 +72,10 @@ def calibrate(
         run: The run.
         data: A Recipe1M folder, a file of own recipes, or None.
         workspace: Where artifacts lie.
+        executor: Where to compute.
         last_stage: ingest, fit or transform; None for all.
         num_workers: Processes that train a network of the calibrator together; None for one per
             GPU, and one where there is none.
-        cluster: Where to compute.
 
     Raises:
         ResourceError: If the cluster can never hold ``num_workers``, or not see the workspace.
@@ -89,14 +87,15 @@ def calibrate(
         _require_no_real_data(workspace)
     folder = data if data is not None else _cookbook(run, workspace)
     source = open_source(folder, removed=run.data.removed)
-    with connected(num_workers or 1, cluster, workspace):
-        workers = num_workers or default_num_workers()
-        require_resources(workers)
-        recipes = ingest(run, source, workspace, is_made_up=data is None)
-        calibrator = fit(run, recipes, workspace, workers) if last >= STAGES.index("fit") else None
-        if calibrator is None or last < STAGES.index("transform"):
+    with executor.session(num_workers or 1) as session:
+        workers = session.num_training_workers(num_workers)
+        recipes = ingest(run, source, workspace, session, is_made_up=data is None)
+        if last < STAGES.index("fit"):
+            return Calibrated(recipes, None, None)
+        calibrator = fit(run, recipes, workspace, session, workers)
+        if last < STAGES.index("transform"):
             return Calibrated(recipes, calibrator, None)
-        calibrated = transform(run, recipes, calibrator, workspace)
+        calibrated = transform(run, recipes, calibrator, workspace, session)
     return _reported(run, workspace, CalibrationArtifacts(recipes, calibrator, calibrated))
 
 
@@ -104,7 +103,7 @@ def _reported(run: RunConfig, workspace: Workspace, made: CalibrationArtifacts) 
     """Keep the run beside the result, and write the report."""
     # Later commands take their defaults from it; no part of the artifact's content.
     stored = yaml.safe_dump(run_to_dict(run), sort_keys=False)
-    write_text(made.calibrated.folder / "run.yaml", stored)
+    write_text(workspace.calibrated_run, stored)
     report = write_calibration_report(workspace.report("calibration"), run, made)
     return Calibrated(made.recipes, made.calibrator, made.calibrated, report)
 

@@ -1,5 +1,6 @@
-"""Embeddings of one partition, made with Ray Data actors."""
+"""Embeddings of one partition, shard by shard."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +15,31 @@ from seje_ray.artifact import (
     file_hash,
     finish,
     finished,
+    read_shard,
     require_equal_hash,
     write_table,
 )
 from seje_ray.errors import ArtifactError
 from seje_ray.features.checkpoint import load_model_weights, read_origin
 from seje_ray.features.model import FeatureDims, build_model, pixel_spec
-from seje_ray.on_ray.connect import connected, cores_per_network
-from seje_ray.on_ray.shards import accelerator_actors, missing_shards, run_shards
-from seje_ray.on_ray.train import TrainedRun
+from seje_ray.pipeline.columns import vectors_array, with_columns
+from seje_ray.pipeline.executor import Executor
+from seje_ray.pipeline.runs import TrainedRun
+from seje_ray.pipeline.stage import Item, ShardStage, Step, shard_items
 from seje_ray.schema import embeddings
-from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.training.forward import embed
 from seje_ray.training.pairs import PairLoader
-from seje_ray.training.shard import Shard
 from seje_ray.workspace import Workspace
 
 BATCH_SIZE = 64  # pairs embedded at once
 
 
 def embed_partition(
-    trained: TrainedRun, workspace: Workspace, partition: str, cluster: Cluster = EMBEDDED
+    trained: TrainedRun, workspace: Workspace, executor: Executor, partition: str
 ) -> Artifact:
     """Embed every pair of ``partition`` with a run's best checkpoint; resumes by shard.
 
-    Starts Ray only where there is something left to embed.
+    Asks the executor only where there is something left to embed.
 
     Raises:
         ArtifactError: If the data is not what the run was trained on, or the partition is empty,
@@ -58,17 +59,23 @@ def embed_partition(
     known = finished(folder, plan)
     if known is not None:
         return known
-    partial = begin(folder, plan)
+    building = begin(folder, plan)
     names = [path.name for path in calibrated.shards(partition)]
-    todo = missing_shards(partial, names)
-    items = [{"source": str(calibrated.folder / n), "target": str(partial / n)} for n in todo]
-    with connected(1, cluster, workspace):
-        operator = accelerator_actors(EmbedShards, checkpoint=str(trained.best_checkpoint))
-        run_shards(f"embedding {partition}", items, [operator], done=len(names) - len(todo))
-    manifest = build_manifest(plan, partial)
+    items = shard_items(calibrated, names, building)
+    stage = ShardStage(
+        f"embedding {partition}",
+        items,
+        read_pairs,
+        commit_embeddings,
+        [Step(partial(EmbedPairs, trained.best_checkpoint), gpu_share=1.0)],
+        num_done=len(names) - len(items),
+    )
+    with executor.session(1) as session:
+        session.run_shards(stage)
+    manifest = build_manifest(plan, building)
     if manifest.rows.get(partition, 0) != calibrated.num_rows(partition):
         raise ArtifactError(
-            f"{partial}: expected {calibrated.num_rows(partition)} embedded pairs, found "
+            f"{building}: expected {calibrated.num_rows(partition)} embedded pairs, found "
             f"{manifest.rows.get(partition, 0)}; run `seje-ray evaluate` again"
         )
     return finish(folder, plan, manifest)
@@ -89,24 +96,28 @@ def _require_calibrated(trained: TrainedRun, workspace: Workspace, partition: st
     return calibrated
 
 
-class EmbedShards:
-    """Ray Data stage: calibrated shards -> committed embedding shards; one model per actor."""
+def read_pairs(item: Item) -> pa.Table:
+    """What is told of each pair of a calibrated shard: a recipe with its first photo."""
+    columns = ["id", "images.list.element.id", "title", "category_id"]
+    table = read_shard(Path(item["source"]), columns)
+    first = [images[0]["id"] for images in table["images"].to_pylist()]
+    return with_columns(table.drop_columns(["images"]), {"image_id": pa.array(first)})
 
-    def __init__(self, checkpoint: str) -> None:
-        torch.set_num_threads(cores_per_network())
-        run, origin = read_origin(Path(checkpoint))
+
+class EmbedPairs:
+    """Adds both embeddings of each pair; holds the model."""
+
+    def __init__(self, checkpoint: Path) -> None:
+        run, origin = read_origin(checkpoint)
         model = build_model(run, FeatureDims.of(origin.facts), load_weights=False)
         self._run, self._pixels = run, pixel_spec(run)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._model = load_model_weights(model, Path(checkpoint)).to(self._device)
+        self._model = load_model_weights(model, checkpoint).to(self._device)
 
-    def __call__(self, items: pa.Table) -> pa.Table:
-        """Embed and commit each named shard; give one row about it."""
-        return pa.Table.from_pylist([self._embed(**item) for item in items.to_pylist()])
-
-    def _embed(self, source: str, target: str) -> dict[str, Any]:
+    def __call__(self, item: Item, pairs: pa.Table) -> pa.Table:
+        """Append the columns to one shard."""
         loader = PairLoader(
-            [Path(source)],
+            [Path(item["source"])],
             self._pixels,
             global_batch_size=BATCH_SIZE,
             rank=0,
@@ -117,22 +128,13 @@ class EmbedShards:
         )
         batches = [embed(self._model, batch, self._run) for batch in loader.in_order()]
         images, recipes = (torch.cat(parts).numpy() for parts in zip(*batches, strict=True))
-        shard = Shard(Path(source), use_features=self._pixels is None)
-        schema = embeddings(images.shape[1])
-        table = pa.table(
-            {
-                "id": shard.ids,
-                "image_id": [shard.image_id(row, 0) for row in range(shard.num_rows)],
-                "title": shard.titles,
-                "category_id": pa.array(shard.category_ids, pa.int32()),
-                "image_embedding": _vectors(images),
-                "recipe_embedding": _vectors(recipes),
-            },
-            schema=schema,
-        )
-        write_table(Path(target), table)
-        return {"shard": Path(target).name, "rows": len(images)}
+        columns = {"image_embedding": images, "recipe_embedding": recipes}
+        return with_columns(pairs, {name: vectors_array(v) for name, v in columns.items()})
 
 
-def _vectors(rows: Any) -> pa.Array:
-    return pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1)), rows.shape[1])
+def commit_embeddings(item: Item, table: pa.Table) -> dict[str, Any]:
+    """Write the embeddings of one shard."""
+    schema = embeddings(table.schema.field("image_embedding").type.list_size)
+    target = Path(item["target"])
+    write_table(target, table.select(schema.names).cast(schema))
+    return {"shard": target.name, "rows": table.num_rows}

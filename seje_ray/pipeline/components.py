@@ -14,7 +14,7 @@ from seje_ray.features.backbones import (
     network_weights,
     plan_before,
 )
-from seje_ray.on_ray.component_fits import (
+from seje_ray.pipeline.component_fits import (
     Facts,
     FitInputs,
     Fitted,

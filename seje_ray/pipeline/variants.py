@@ -16,16 +16,17 @@ from seje_ray.artifact import Artifact, write_text
 from seje_ray.config import RunConfig, load_run, run_to_dict
 from seje_ray.errors import ArtifactError
 from seje_ray.features.model import stored_backbone
-from seje_ray.on_ray.components import generations
-from seje_ray.on_ray.fit import fit
-from seje_ray.on_ray.transform import transform
+from seje_ray.pipeline.components import generations
+from seje_ray.pipeline.executor import Session
+from seje_ray.pipeline.fit import fit
+from seje_ray.pipeline.transform import transform
 from seje_ray.workspace import Workspace
 
 
-def calibrated_variant(run: RunConfig, workspace: Workspace, num_workers: int) -> Artifact:
+def calibrated_variant(run: RunConfig, workspace: Workspace, session: Session) -> Artifact:
     """The calibrated data of ``run``: the workspace's own where that fits, else a variant's.
 
-    Within a connection to Ray; resumes as ``seje-ray calibrate`` does.
+    Resumes as ``seje-ray calibrate`` does.
 
     Raises:
         ArtifactError: If the workspace is not calibrated.
@@ -40,8 +41,8 @@ def calibrated_variant(run: RunConfig, workspace: Workspace, num_workers: int) -
     _link(variant.recipes, workspace.recipes)
     recipes = variant.open_recipes()
     _link_components(run, recipes, variant, workspace)
-    calibrator = fit(run, recipes, variant, num_workers)
-    calibrated = transform(run, recipes, calibrator, variant)
+    calibrator = fit(run, recipes, variant, session, 1)
+    calibrated = transform(run, recipes, calibrator, variant, session)
     stored = yaml.safe_dump(run_to_dict(run), sort_keys=False)
     write_text(variant.calibrated_run, stored)
     return calibrated

@@ -1,0 +1,59 @@
+"""What a stage is: shards that pass through steps, or parts that are fitted side by side."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from seje_ray.artifact import Artifact
+from seje_ray.console.report import Report
+from seje_ray.distributed.fit_worker import FitWorker
+
+Item = Mapping[str, Any]  # plain data: which shard it is, and where its result goes
+ChangeTable = Callable[[Item, pa.Table], pa.Table]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of every shard's table, by an object that each process builds once."""
+
+    build: Callable[[], ChangeTable]
+    gpu_share: float = 0.0  # of a GPU where there is one, at most 1 over a stage; 0: CPUs alone
+
+
+@dataclass(frozen=True, slots=True)
+class ShardStage:
+    """Work that is committed shard by shard; what an interruption left undone is its items."""
+
+    title: str  # what is going on
+    items: Sequence[Item]  # one per shard that is still to be made
+    read: Callable[[Item], pa.Table | None]  # None where a shard has nothing to go on with
+    commit: Callable[[Item, pa.Table], dict[str, Any]]  # writes it; gives a row about it
+    steps: Sequence[Step] = ()
+    num_done: int = 0  # shards that an interrupted run committed before
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """One part that is to be fitted; parts that are given together wait for none of each other."""
+
+    title: str  # what is going on
+    folder: Path  # of what it makes
+    run: Callable[[FitWorker, Report | None], None]  # in each process; rank 0 reports and commits
+    is_network: bool = False  # trained on a GPU where there is one
+    in_group: bool = False  # trained by several workers together where there are several
+
+
+def shard_items(artifact: Artifact, names: Iterable[str], partial: Path) -> list[dict[str, str]]:
+    """One item per named shard of ``artifact`` whose result in ``partial`` is still missing."""
+    return [
+        {"source": str(artifact.folder / name), "target": str(partial / name)}
+        for name in missing_shards(partial, names)
+    ]
+
+
+def missing_shards(folder: Path, names: Iterable[str]) -> list[str]:
+    """Names without a committed file in ``folder``."""
+    return [name for name in names if not (folder / name).is_file()]

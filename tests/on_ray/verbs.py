@@ -1,0 +1,42 @@
+"""The verbs as the command line calls them: on Ray."""
+
+from pathlib import Path
+from typing import Any
+
+from seje_ray.artifact import Artifact
+from seje_ray.config import RunConfig
+from seje_ray.on_ray.executor import RayExecutor
+from seje_ray.pipeline import calibrate as calibration
+from seje_ray.pipeline import embed, evaluate, search
+from seje_ray.pipeline.calibrate import Calibrated
+from seje_ray.pipeline.evaluate import EvaluatedRun
+from seje_ray.pipeline.runs import TrainedRun
+from seje_ray.submission.cluster import EMBEDDED, Cluster
+from seje_ray.workspace import Workspace
+
+
+def calibrate(
+    run: RunConfig,
+    data: Path | None,
+    workspace: Workspace,
+    *,
+    cluster: Cluster = EMBEDDED,
+    **options: Any,
+) -> Calibrated:
+    """``pipeline.calibrate.calibrate`` on Ray."""
+    return calibration.calibrate(run, data, workspace, RayExecutor(workspace, cluster), **options)
+
+
+def embed_partition(trained: TrainedRun, workspace: Workspace, partition: str) -> Artifact:
+    """``pipeline.embed.embed_partition`` on Ray."""
+    return embed.embed_partition(trained, workspace, RayExecutor(workspace), partition)
+
+
+def evaluate_run(trained: TrainedRun, workspace: Workspace, **options: Any) -> EvaluatedRun:
+    """``pipeline.evaluate.evaluate_run`` on Ray."""
+    return evaluate.evaluate_run(trained, workspace, RayExecutor(workspace), **options)
+
+
+def searcher(trained: TrainedRun, workspace: Workspace, partition: str) -> search.Searcher:
+    """A ``pipeline.search.Searcher`` that embeds on Ray."""
+    return search.Searcher(trained, workspace, RayExecutor(workspace), partition)
