@@ -8,11 +8,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from seje_ray.artifact import Plan, file_hash
+from seje_ray.artifact import Artifact, Plan, file_hash, open_artifact
 from seje_ray.config import CATEGORIZER, BackboneConfig, RunConfig
 from seje_ray.features.model import backbone_of, photos_of, weights_source
+from seje_ray.features.photos import SeenPhotos
 from seje_ray.models.backbone_weights import weights_hash
 from seje_ray.models.libraries import Published, published_before
+from seje_ray.schema import COMPONENT
 
 
 def network_settings(run: RunConfig, config: BackboneConfig) -> dict[str, Any]:
@@ -42,6 +44,24 @@ def photos_as_stored(settings: Mapping[str, Any], name: str) -> Published:
         return published_before(name)
     mean, std, interpolation = (settings[key] for key in Published._fields)
     return Published(tuple(mean), tuple(std), interpolation)
+
+
+def calibrated_photos(run: RunConfig, calibrator: Path, calibrated: Artifact) -> SeenPhotos:
+    """How the networks of a calibration saw photos, by what it left.
+
+    Args:
+        run: Of the calibration.
+        calibrator: Folder of the fitted parts.
+        calibrated: What they made.
+    """
+    kind = f"{COMPONENT}image_categorizer"
+    fitted = open_artifact(calibrator / "image_categorizer", kind).manifest.plan.section["backbone"]
+    stored = calibrated.manifest.facts["image_features_of"] or {}
+    return SeenPhotos(
+        photos_as_stored(fitted, run.calibrate.image_categorizer.backbone.name),
+        photos_as_stored(stored, stored["name"]) if stored else None,
+        stored.get("weights_hash"),
+    )
 
 
 def plan_before(plan: Plan, key: str, config: BackboneConfig) -> Plan | None:

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load_file
 from torch import nn
 
 from seje_ray.config import RunConfig, run_from_json
 from seje_ray.errors import ArtifactError
+from seje_ray.features.backbones import photos_as_stored
+from seje_ray.features.model import FeatureDims, build_model, pixels_of
+from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.recipe1m.pixels import PixelSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,18 @@ class Origin:
     calibrated_hash: str
     vocabulary_hash: str
     facts: dict[str, Any]  # of the calibrated artifact: dimensions, category names
+    photos: dict[str, Any] | None = None  # how its own backbone sees them; older ones tell nothing
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A checkpoint's model, ready to embed."""
+
+    run: RunConfig
+    origin: Origin
+    model: JointEmbedding  # in evaluation, on ``device``
+    pixels: PixelSpec | None  # that its backbone sees; None where it takes stored features
+    device: torch.device
 
 
 def read_origin(checkpoint: Path) -> tuple[RunConfig, Origin]:
@@ -41,3 +58,20 @@ def load_model_weights(model: nn.Module, checkpoint: Path) -> nn.Module:
     """Put a checkpoint's weights into ``model`` and set it to evaluation."""
     model.load_state_dict(load_file(checkpoint / "model.safetensors"))
     return model.eval()
+
+
+def load_model(checkpoint: Path, device: torch.device | str = "cpu") -> TrainedModel:
+    """Build the model of a checkpoint, which sees photos as it did when it was trained.
+
+    Raises:
+        ArtifactError: If the folder is no checkpoint.
+    """
+    run, origin = read_origin(checkpoint)
+    config, photos = run.model.backbone, None
+    if not run.model.freeze_backbone:
+        photos = photos_as_stored(origin.photos or {}, config.name)
+    dims = FeatureDims.of(origin.facts)
+    model = build_model(run, dims, load_weights=False, photos=photos)
+    load_model_weights(model, checkpoint)
+    pixels = None if photos is None else pixels_of(config, photos)
+    return TrainedModel(run, origin, model.to(device), pixels, torch.device(device))

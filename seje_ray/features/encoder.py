@@ -1,43 +1,78 @@
-"""Embedding of one photo or one recipe that the model has never seen."""
+"""The encoder: photos and recipes that the model has never seen, as rows of the joint space.
 
+Letters: n photos or recipes, D joint dimensions.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from seje_ray.artifact import require_equal_hash
+from seje_ray.artifact import Artifact, require_equal_hash
 from seje_ray.calibration.corpus import RecipeText
-from seje_ray.calibration.recipe_parts import RecipeParts, part_vectors
-from seje_ray.calibration.sentence_encoder import Steps
-from seje_ray.calibration.text_model import TextModel, text_model_hash
-from seje_ray.config import load_run
-from seje_ray.errors import SejeError
-from seje_ray.features.checkpoint import load_model_weights, read_origin
-from seje_ray.features.model import FeatureDims, build_model, pixels_of
+from seje_ray.config import RunConfig, load_run
+from seje_ray.features.backbones import calibrated_photos
+from seje_ray.features.checkpoint import TrainedModel, load_model
+from seje_ray.features.inputs import image_category_input, recipe_inputs
+from seje_ray.features.model import autocast
 from seje_ray.features.photos import PhotoExtractor
-from seje_ray.features.texts import sentence_vectors_of, text_calibrator_of
-from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.features.recipes import QueryError, RecipeExtractor
+from seje_ray.recipe1m.images import to_jpeg
 from seje_ray.workspace import Workspace
 
+__all__ = ["Encoder", "QueryError"]
 
-class QueryError(SejeError):
-    """A query cannot be used; says why."""
+BATCH_SIZE = 64  # photos or recipes embedded at once
+
+T = TypeVar("T")
 
 
-class QueryEmbedder:
-    """Calibrates and embeds queries with a checkpoint and the calibrator of its workspace."""
+class Encoder:
+    """Embeds photos and recipes with one training, as its evaluation embeds a partition.
 
-    def __init__(self, checkpoint: Path, workspace: Workspace) -> None:
-        """Read the model; a branch's calibration is read when first used.
+    The model is read at once; what calibration needs for a photo or for a recipe when the first
+    one comes, and then kept.
+    """
+
+    def __init__(
+        self, trained: TrainedModel, calibration: RunConfig, calibrator: Path, calibrated: Artifact
+    ) -> None:
+        """Use ``load``, which finds all of this.
+
+        Args:
+            trained: The model, on its device.
+            calibration: The run of the calibration.
+            calibrator: Folder of the fitted parts.
+            calibrated: What they made, on which the model was trained.
+        """
+        self._trained, self._calibrated, self._calibrator = trained, calibrated, calibrator
+        # How features were computed is the calibration's to say, not the training's run file.
+        self._run = replace(calibration, model=trained.run.model)
+
+    @classmethod
+    def load(
+        cls,
+        checkpoint: Path,
+        workspace: Workspace,
+        device: torch.device | str | None = None,
+    ) -> "Encoder":
+        """Read a checkpoint, and find the calibration of its workspace.
+
+        Args:
+            checkpoint: Folder of a checkpoint, such as ``open_run(...).best_checkpoint``.
+            workspace: Where it was calibrated.
+            device: Where to compute; None for CUDA where there is one, else the CPU.
 
         Raises:
-            ArtifactError: If the workspace's calibrator is not the one of its calibrated recipes.
+            ArtifactError: If the folder is no checkpoint, or the workspace's calibrator is not the
+                one of its calibrated recipes.
         """
-        run, origin = read_origin(checkpoint)
-        calibrator = workspace.open_calibrator()
-        calibrated = workspace.open_calibrated()
+        calibrator, calibrated = workspace.open_calibrator(), workspace.open_calibrated()
         require_equal_hash(
             "calibrator",
             calibrated.folder,
@@ -45,93 +80,98 @@ class QueryEmbedder:
             calibrator.content_hash,
             "seje-ray calibrate",
         )
-        # How features were computed is the calibration's to say, not the training's run file.
+        if device is None:
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        trained = load_model(checkpoint, device)
         stored = load_run(workspace.calibrated_run)
-        self._run = replace(run, calibrate=stored.calibrate)
-        self._calibrator, self._calibrated = calibrator.folder, calibrated
-        model = build_model(run, FeatureDims.of(origin.facts), load_weights=False)
-        assert isinstance(model, JointEmbedding)
-        load_model_weights(model, checkpoint)
-        self._model = model
+        return cls(trained, stored, calibrator.folder, calibrated)
 
-    @torch.inference_mode()
-    def embed_photo(self, jpeg: bytes) -> np.ndarray:
-        """Unit image embedding (D,) of a photo, as ``load_image`` gives it."""
-        extractor = PhotoExtractor(self._run, self._calibrator, torch.device("cpu"))
-        features = extractor.extract([jpeg])
-        if self._model.backbone is None:
-            assert features.pooled is not None
-            pooled = torch.from_numpy(features.pooled)
-        else:
-            pixels = pixels_of(self._run.model.backbone)
-            pooled = self._model.backbone(
-                torch.from_numpy(pixels.stack([pixels.crop_of(jpeg, None)]))
-            )
-        category = _used(features.category_vectors, self._run.model.use_image_category)
-        embedding: np.ndarray = self._model.image_head(pooled, category)[0].float().numpy()
-        return embedding
+    @property
+    def embedding_dim(self) -> int:
+        """D."""
+        return self._run.model.embedding_dim
 
-    @torch.inference_mode()
-    def embed_recipe(self, recipe: RecipeText) -> np.ndarray:
-        """Unit recipe embedding (D,) of a recipe's texts.
+    @property
+    def shorter_side(self) -> int:
+        """Pixels to which photos are made smaller before anything else, as the workspace's were."""
+        return self._run.data.shorter_side
+
+    def embed_photos(self, files: Sequence[bytes]) -> np.ndarray:
+        """Unit image embeddings (n, D) float32 of photos.
+
+        Args:
+            files: Bytes of image files of any format that Pillow reads.
 
         Raises:
-            QueryError: If its instructions have no vectors, since calibration was given these.
+            QueryError: If one is no usable photo.
+        """
+        return self.embed_jpegs([self._prepared(number, f) for number, f in enumerate(files)])
+
+    def embed_jpegs(self, jpegs: Sequence[bytes]) -> np.ndarray:
+        """Unit image embeddings (n, D) float32 of photos as ``load_image`` gives them."""
+        return self._batched(jpegs, self._embed_jpegs)
+
+    def embed_recipes(self, recipes: Sequence[RecipeText]) -> np.ndarray:
+        """Unit recipe embeddings (n, D) float32.
+
+        Raises:
+            QueryError: If instructions have no vectors, since calibration was given these.
             ArtifactError: If the text model is not the one of the calibrated recipes.
         """
-        is_transformer = self._run.model.recipe_encoder == "transformer"
-        inputs = self._texts(recipe) if is_transformer else self._features(recipe)
-        embedding: np.ndarray = self._model.recipe_encoder(*inputs)[0].float().numpy()
-        return embedding
+        return self._batched(recipes, self._embed_recipes)
 
-    def _features(self, recipe: RecipeText) -> tuple[Tensor, ...]:
-        """What the LSTM encoder takes."""
-        config, model = self._run.calibrate, self._run.model
-        sentences, num_sentences = self._sentences(recipe)
-        [text] = text_calibrator_of(config, self._calibrator).features([recipe])
-        return (
-            _used(sentences[None], model.use_sentences),
-            torch.tensor([num_sentences]),
-            _used(text.key_term_vector[None], model.use_key_terms),
+    def _prepared(self, number: int, file: bytes) -> bytes:
+        jpeg = to_jpeg(file, shorter_side=self.shorter_side)
+        if isinstance(jpeg, bytes):
+            return jpeg
+        reason, detail = jpeg
+        raise QueryError(f"photo {number}: {reason} ({detail}); give a photo, e.g. a JPEG file")
+
+    def _batched(self, items: Sequence[T], embed: Callable[[Sequence[T]], Tensor]) -> np.ndarray:
+        """Embed a batch at a time."""
+        with torch.inference_mode():
+            parts = [
+                embed(items[start : start + BATCH_SIZE]).float().cpu()
+                for start in range(0, len(items), BATCH_SIZE)
+            ]
+        none = torch.empty(0, self.embedding_dim)
+        together: np.ndarray = torch.cat([none, *parts]).numpy()
+        return together
+
+    def _embed_jpegs(self, jpegs: Sequence[bytes]) -> Tensor:
+        trained, device = self._trained, self._trained.device
+        features = self._photos.extract(jpegs)
+        if trained.pixels is None:
+            assert features.pooled is not None
+            images = features.pooled
+        else:
+            images = trained.pixels.stack([trained.pixels.crop_of(jpeg, None) for jpeg in jpegs])
+        category = image_category_input(
+            self._run.model, torch.from_numpy(features.category_vectors).to(device)
+        )
+        with autocast(trained.run, device):
+            return trained.model.embed_images(torch.from_numpy(images).to(device), category)
+
+    def _embed_recipes(self, recipes: Sequence[RecipeText]) -> Tensor:
+        model, trained = self._run.model, self._trained
+        if model.recipe_encoder == "transformer":
+            inputs = recipe_inputs(model, None, self._recipes.text_vectors(recipes))
+        else:
+            inputs = recipe_inputs(model, self._recipes.lstm_features(recipes), None)
+        on_device = [value.to(trained.device) for value in inputs]
+        with autocast(trained.run, trained.device):
+            embedded: Tensor = trained.model.recipe_encoder(*on_device)
+        return embedded
+
+    @cached_property
+    def _photos(self) -> PhotoExtractor:
+        return PhotoExtractor(
+            self._run,
+            self._calibrator,
+            self._trained.device,
+            seen=calibrated_photos(self._run, self._calibrator, self._calibrated),
         )
 
-    def _texts(self, recipe: RecipeText) -> tuple[Tensor, ...]:
-        """What the transformer encoder takes."""
-        config, name = self._run.calibrate, str(self._run.calibrate.text_model)
-        expected = self._calibrated.manifest.plan.inputs["text_model"]
-        require_equal_hash(
-            "text model", self._calibrated.folder, text_model_hash(name), expected,
-            "seje-ray calibrate",
-        )  # fmt: skip
-        model = TextModel(name)
-        parts = RecipeParts.of(
-            recipe.title,
-            recipe.ingredients,
-            recipe.instructions,
-            max_steps=config.sentence_encoder.max_sentences,
-        )
-        inputs: list[Tensor] = []
-        for vectors, counts in part_vectors(model, [parts]):
-            rows = vectors if len(vectors) else np.zeros((1, model.dim), np.float32)
-            inputs += [torch.from_numpy(rows[None]), torch.tensor(counts)]
-        return tuple(inputs)
-
-    def _sentences(self, recipe: RecipeText) -> tuple[np.ndarray, int]:
-        """Sentence vectors, at least one row, and how many of them count."""
-        config = self._run.calibrate
-        steps = recipe.instructions[: config.sentence_encoder.max_sentences]
-        source = sentence_vectors_of(config, self._calibrator)
-        # Whatever its id is: texts of a user's own need not be those of a recipe of that id.
-        vectors, is_missing = source.of([Steps(None, steps)])
-        if self._run.model.use_sentences and is_missing.any():
-            raise QueryError(
-                f"recipe {recipe.id!r}: its instructions need a sentence encoder, and this "
-                "calibration took sentence vectors from a file; search by the id of a recipe of "
-                "the partition, or calibrate with another calibrate.sentence_encoder.backend"
-            )
-        return (vectors if steps else np.zeros((1, source.dim), np.float32)), len(steps)
-
-
-def _used(values: np.ndarray, is_used: bool) -> Tensor:
-    tensor = torch.from_numpy(values)
-    return tensor if is_used else torch.zeros_like(tensor)
+    @cached_property
+    def _recipes(self) -> RecipeExtractor:
+        return RecipeExtractor(self._run, self._calibrator, self._calibrated, self._trained.device)

@@ -81,19 +81,26 @@ def require_features(run: RunConfig, calibrated: Artifact) -> None:
         )
 
 
-def build_model(run: RunConfig, dims: FeatureDims, *, load_weights: bool = True) -> JointEmbedding:
+def build_model(
+    run: RunConfig,
+    dims: FeatureDims,
+    *,
+    load_weights: bool = True,
+    photos: Published | None = None,
+) -> JointEmbedding:
     """Build the joint embedding that a run describes, heads seeded by ``run.seed``.
 
     Args:
         run: The run.
         dims: Sizes of the calibrated features.
         load_weights: False where a checkpoint's weights are loaded right after.
+        photos: How its backbone sees photos; None for what the library publishes.
     """
     torch.manual_seed(run.seed)
     model, backbone = run.model, None
     feature_dim = dims.feature_dim
     if not model.freeze_backbone:
-        backbone = backbone_of(model.backbone, load_weights=load_weights)
+        backbone = backbone_of(model.backbone, load_weights=load_weights, photos=photos)
         feature_dim = backbone.feature_dim
     assert feature_dim is not None
     joint = JointEmbedding(
@@ -174,3 +181,9 @@ def weights_source(run: RunConfig, config: BackboneConfig) -> BackboneConfig:
     """The network that the weights of ``config`` are of: the categorizer's where it says so."""
     is_categorizers = config.weights == CATEGORIZER
     return run.calibrate.image_categorizer.backbone if is_categorizers else config
+
+
+def autocast(run: RunConfig, device: torch.device) -> torch.autocast:
+    """The run's precision, where the device is CUDA."""
+    enabled = run.train.precision == "bf16" and device.type == "cuda"
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)

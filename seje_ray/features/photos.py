@@ -21,6 +21,7 @@ from seje_ray.calibration.image_categorizer import (
 )
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import CATEGORIZER, BackboneConfig, RunConfig
+from seje_ray.errors import ArtifactError
 from seje_ray.features.model import (
     backbone_of,
     photos_of,
@@ -28,6 +29,7 @@ from seje_ray.features.model import (
     stored_backbone,
     weights_source,
 )
+from seje_ray.models.backbone_weights import weights_hash
 from seje_ray.models.image_backbone import ImageBackbone
 from seje_ray.models.libraries import Published
 from seje_ray.recipe1m.pixels import PixelSpec
@@ -51,6 +53,7 @@ class SeenPhotos(NamedTuple):
 
     categorizer: Published
     stored: Published | None  # the one whose features are stored, where one is
+    weights_hash: str | None = None  # of the latter, where it was read or downloaded
 
 
 class PhotoExtractor:
@@ -88,7 +91,7 @@ class PhotoExtractor:
         self._frozen, self._frozen_pixels = None, self._pixels
         if stored is not None:
             is_own = stored.weights == CATEGORIZER
-            frozen = backbone if is_own else _seeded(stored, run.seed, seen.stored)
+            frozen = backbone if is_own else _seeded(stored, run.seed, seen)
             self._frozen_pixels = pixels_of(stored, seen.stored)
             self._frozen = frozen.to(device)
         self._are_one = (
@@ -147,11 +150,21 @@ def seen_photos(run: RunConfig) -> SeenPhotos:
     )
 
 
-def _seeded(config: BackboneConfig, seed: int, photos: Published | None) -> ImageBackbone:
-    """A frozen backbone; without weights it is random, once for all."""
+def _seeded(config: BackboneConfig, seed: int, seen: SeenPhotos) -> ImageBackbone:
+    """A frozen backbone; without weights it is random, once for all.
+
+    Raises:
+        ArtifactError: If its weights are not those of the stored features.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return backbone_of(config, photos=photos).eval()
+        backbone = backbone_of(config, photos=seen.stored).eval()
+    if seen.weights_hash is not None and weights_hash(backbone.network) != seen.weights_hash:
+        raise ArtifactError(
+            f"{config.name}: the weights of backbone.weights {config.weights} are not those whose "
+            "features are stored; put them back, or run `seje-ray calibrate` again"
+        )
+    return backbone
 
 
 def _have_equal_weights(backbone: nn.Module, other: nn.Module) -> bool:

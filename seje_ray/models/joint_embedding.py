@@ -74,8 +74,17 @@ class JointEmbedding(nn.Module):
             image_category_vectors: f_cat, shape (B, E).
             recipe_inputs: What the recipe encoder's ``forward`` takes, B rows each.
         """
-        features = images if self.backbone is None else self.backbone(images)
+        features = self._pooled(images)
         return self.embed_features(features, image_category_vectors, *recipe_inputs)
+
+    def embed_images(self, images: Tensor, image_category_vectors: Tensor) -> Tensor:
+        """Image embeddings (B, D) alone, of what ``forward`` takes for them."""
+        embeddings: Tensor = self.image_head(self._pooled(images), image_category_vectors)
+        return embeddings
+
+    def _pooled(self, images: Tensor) -> Tensor:
+        features: Tensor = images if self.backbone is None else self.backbone(images)
+        return features
 
     def embed_features(
         self, features: Tensor, image_category_vectors: Tensor, *recipe_inputs: Tensor

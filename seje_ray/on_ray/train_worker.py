@@ -14,8 +14,9 @@ from torch import Tensor
 from seje_ray.artifact import Artifact, open_artifact, write_text
 from seje_ray.config import RunConfig, run_from_json
 from seje_ray.errors import ArtifactError, SejeError
+from seje_ray.features.backbones import as_settings
 from seje_ray.features.checkpoint import Origin
-from seje_ray.features.model import pixel_spec
+from seje_ray.features.model import photos_of, pixel_spec
 from seje_ray.log import event, logged
 from seje_ray.models.libraries import BackboneError
 from seje_ray.on_ray.group import COLLECTIVE_TIMEOUT_S, KEEP, GroupMember
@@ -47,7 +48,7 @@ def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
         event("joined", rank=worker.rank, world_size=worker.world_size, device=worker.device)
         try:
             trainer = Trainer(
-                run, origin_of(calibrated), loaders_of(run, calibrated, worker), worker
+                run, origin_of(run, calibrated), loaders_of(run, calibrated, worker), worker
             )
             worker.start(trainer)
             progress = trainer.fit()
@@ -59,10 +60,13 @@ def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"num_epochs": progress.num_epochs}
 
 
-def origin_of(calibrated: Artifact) -> Origin:
-    """What a checkpoint remembers of its data."""
+def origin_of(run: RunConfig, calibrated: Artifact) -> Origin:
+    """What a checkpoint remembers of its data, and of how its own backbone sees photos."""
     facts = dict(calibrated.manifest.facts)
-    return Origin(calibrated.content_hash, facts["vocabulary_hash"], facts)
+    photos = None
+    if not run.model.freeze_backbone:
+        photos = as_settings(photos_of(run.model.backbone))
+    return Origin(calibrated.content_hash, facts["vocabulary_hash"], facts, photos)
 
 
 def loaders_of(run: RunConfig, calibrated: Artifact, process: Process) -> Loaders:

@@ -76,7 +76,7 @@ def train_in_trial(
         job.write(folder)
     run, calibrated = job.run, job.open_calibrated()
     worker = TuneWorker(folder, metric, hand_over=hand_over)
-    trainer = Trainer(run, origin_of(calibrated), loaders_of(run, calibrated, worker), worker)
+    trainer = Trainer(run, origin_of(run, calibrated), loaders_of(run, calibrated, worker), worker)
     worker.start(trainer)
     progress = trainer.fit()
     best = folder / checkpoint_name(progress.best_epoch)

@@ -20,8 +20,7 @@ from seje_ray.artifact import (
     write_table,
 )
 from seje_ray.errors import ArtifactError
-from seje_ray.features.checkpoint import load_model_weights, read_origin
-from seje_ray.features.model import FeatureDims, build_model, pixel_spec
+from seje_ray.features.checkpoint import load_model, read_origin
 from seje_ray.pipeline.columns import vectors_array, with_columns
 from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.runs import TrainedRun
@@ -108,25 +107,23 @@ class EmbedPairs:
     """Adds both embeddings of each pair; holds the model."""
 
     def __init__(self, checkpoint: Path) -> None:
-        run, origin = read_origin(checkpoint)
-        model = build_model(run, FeatureDims.of(origin.facts), load_weights=False)
-        self._run, self._pixels = run, pixel_spec(run)
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._model = load_model_weights(model, checkpoint).to(self._device)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._trained = load_model(checkpoint, device)
 
     def __call__(self, item: Item, pairs: pa.Table) -> pa.Table:
         """Append the columns to one shard."""
+        run = self._trained.run
         loader = PairLoader(
             [Path(item["source"])],
-            self._pixels,
+            self._trained.pixels,
             global_batch_size=BATCH_SIZE,
             rank=0,
             world_size=1,
             seed=0,
             num_threads=max(2, torch.get_num_threads()),
-            use_texts=self._run.model.recipe_encoder == "transformer",
+            use_texts=run.model.recipe_encoder == "transformer",
         )
-        batches = [embed(self._model, batch, self._run) for batch in loader.in_order()]
+        batches = [embed(self._trained.model, batch, run) for batch in loader.in_order()]
         images, recipes = (torch.cat(parts).numpy() for parts in zip(*batches, strict=True))
         columns = {"image_embedding": images, "recipe_embedding": recipes}
         return with_columns(pairs, {name: vectors_array(v) for name, v in columns.items()})

@@ -1,6 +1,7 @@
 """Search: the nearest recipes of a photo, or the nearest photos of a recipe."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from seje_ray.artifact import write_text
 from seje_ray.calibration.corpus import RecipeText
-from seje_ray.features.encoder import QueryEmbedder, QueryError
+from seje_ray.features.encoder import Encoder, QueryError
 from seje_ray.pipeline.embed import embed_partition
 from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.runs import TrainedRun
@@ -21,8 +22,6 @@ from seje_ray.report.photos import PairBook
 from seje_ray.retrieval.embeddings import Embeddings, load_embeddings
 from seje_ray.retrieval.search import nearest
 from seje_ray.workspace import Workspace
-
-STORED_SIDE = 512  # pixels, shorter side of a query photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +59,22 @@ class Searcher:
         self._trained, self._workspace, self._partition = trained, workspace, partition
         self.examples: list[Example] = []  # one per search, for the page
 
+    @cached_property
+    def _encoder(self) -> Encoder:
+        """Read for the first query that is none of the partition's pairs."""
+        return Encoder.load(self._trained.best_checkpoint, self._workspace)
+
     def for_photo(self, path: Path, num_results: int) -> Found:
         """Recipes for the photo in ``path``.
 
         Raises:
             QueryError: If the file is no usable photo.
         """
-        jpeg = load_image(ImageFile(path.stem, str(path)), shorter_side=STORED_SIDE)
+        side = self._encoder.shorter_side
+        jpeg = load_image(ImageFile(path.stem, str(path)), shorter_side=side)
         if not isinstance(jpeg, bytes):
             raise QueryError(f"{path}: {jpeg.reason}; give a photo, e.g. a JPEG or PNG file")
-        query = QueryEmbedder(self._trained.best_checkpoint, self._workspace).embed_photo(jpeg)
+        [query] = self._encoder.embed_jpegs([jpeg])
         shown = Card(path.name, photo_uri(jpeg), ())
         return self._search(query, shown, str(path), None, is_photo=True, num=num_results)
 
@@ -91,9 +96,8 @@ class Searcher:
         text = RecipeText(
             recipe.id, recipe.title, recipe.ingredients, recipe.instructions, recipe.entities
         )
-        embedder = QueryEmbedder(self._trained.best_checkpoint, self._workspace)
         shown = Card(recipe.title, "", recipe.ingredients[:8])
-        query = embedder.embed_recipe(text)
+        [query] = self._encoder.embed_recipes([text])
         return self._search(query, shown, recipe.title, None, is_photo=False, num=num_results)
 
     def for_row(self, row: int, num_results: int, *, is_photo: bool) -> Found:

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from seje_ray.config import RunConfig
+from seje_ray.features.inputs import LstmFeatures, image_category_input, recipe_inputs
+from seje_ray.features.model import autocast
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.training.pairs import PairBatch
 
@@ -24,20 +26,10 @@ def forward_features(
 
 def _other_inputs(batch: PairBatch, run: RunConfig) -> tuple[Tensor, ...]:
     """What the model takes besides photos: f_cat, and what its recipe encoder takes."""
-    config = run.model
-
-    def used(value: Tensor, is_used: bool) -> Tensor:
-        return value if is_used else torch.zeros_like(value)
-
-    f_cat = used(batch.image_category_vectors, config.use_image_category)
-    if config.recipe_encoder == "transformer":
-        assert batch.texts is not None
-        return (f_cat, *batch.texts)
+    features = LstmFeatures(batch.sentence_vectors, batch.num_sentences, batch.key_term_vectors)
     return (
-        f_cat,
-        used(batch.sentence_vectors, config.use_sentences),
-        batch.num_sentences,
-        used(batch.key_term_vectors, config.use_key_terms),
+        image_category_input(run.model, batch.image_category_vectors),
+        *recipe_inputs(run.model, features, batch.texts),
     )
 
 
@@ -48,9 +40,3 @@ def embed(model: nn.Module, batch: PairBatch, run: RunConfig) -> tuple[Tensor, T
     with autocast(run, device):
         output = forward(model, batch.to(device), run)
     return output.image_embeddings.float().cpu(), output.recipe_embeddings.float().cpu()
-
-
-def autocast(run: RunConfig, device: torch.device) -> torch.autocast:
-    """The run's precision, where the device is CUDA."""
-    enabled = run.train.precision == "bf16" and device.type == "cuda"
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)

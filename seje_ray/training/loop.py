@@ -12,14 +12,14 @@ from seje_ray.distributed.collectives import average_gradients, broadcast_buffer
 from seje_ray.distributed.dropout import begin_dropout_step
 from seje_ray.errors import ResourceError
 from seje_ray.features.checkpoint import Origin
-from seje_ray.features.model import FeatureDims, build_discriminator, build_model
+from seje_ray.features.model import FeatureDims, autocast, build_discriminator, build_model
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.training import divergence
 from seje_ray.training.checkpoints import begin_checkpoint, checkpoint_name
 from seje_ray.training.collapse import signs_of_collapse
 from seje_ray.training.compilation import compile_parts
 from seje_ray.training.divergence import require_finite
-from seje_ray.training.forward import autocast, forward, forward_features
+from seje_ray.training.forward import forward, forward_features
 from seje_ray.training.freezing import begin_epoch
 from seje_ray.training.micro_batches import MicroBatchedBackbone
 from seje_ray.training.optimisation import (

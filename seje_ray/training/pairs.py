@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,19 +16,9 @@ import torch
 from torch import Tensor
 
 from seje_ray.distributed.collectives import split_sizes
+from seje_ray.features.inputs import TextBatch, padded, stacked
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.shard import Shard
-
-
-class TextBatch(NamedTuple):
-    """Vectors of a recipe's parts, and how many of each count; zero beyond them."""
-
-    title_vectors: Tensor  # (B, L, H)
-    num_titles: Tensor  # (B,) int64, 0 or 1
-    ingredient_vectors: Tensor  # (B, L, H)
-    num_ingredients: Tensor  # (B,) int64
-    step_vectors: Tensor  # (B, L, H)
-    num_steps: Tensor  # (B,) int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,16 +185,16 @@ class PairLoader:
             0 if draw is None else int(draw.integers(pair.shard.num_images(pair.row)))
             for pair, draw in zip(own, draws, strict=True)
         ]
-        sentence_vectors, num_sentences = _padded([p.shard.sentence_vectors(p.row) for p in own])
+        sentence_vectors, num_sentences = padded([p.shard.sentence_vectors(p.row) for p in own])
         return PairBatch(
             ids=tuple(pair.shard.ids[pair.row] for pair in own),
             images=self._images(own, chosen, draws, decoders),
-            image_category_vectors=_stack(
+            image_category_vectors=stacked(
                 [p.shard.image_category_vector(p.row, i) for p, i in zip(own, chosen, strict=True)]
             ),
             sentence_vectors=sentence_vectors,
             num_sentences=num_sentences,
-            key_term_vectors=_stack([p.shard.key_term_vectors[p.row] for p in own]),
+            key_term_vectors=stacked([p.shard.key_term_vectors[p.row] for p in own]),
             category_ids=torch.tensor(
                 [int(p.shard.category_ids[p.row]) for p in own], dtype=torch.int64
             ),
@@ -221,7 +211,7 @@ class PairLoader:
     ) -> Tensor:
         spec = self._pixels
         if spec is None:
-            return _stack(
+            return stacked(
                 [p.shard.image_features(p.row, i) for p, i in zip(own, chosen, strict=True)]
             )
 
@@ -242,20 +232,6 @@ def _grouped(pairs: Iterator[_Pair], size: int, *, complete: bool) -> Iterator[l
         yield group
 
 
-def _stack(rows: Sequence[np.ndarray]) -> Tensor:
-    return torch.from_numpy(np.stack(rows).astype(np.float32))
-
-
 def _text_batch(own: Sequence[_Pair]) -> TextBatch:
     parts = zip(*(pair.shard.text_vectors(pair.row) for pair in own), strict=True)
-    return TextBatch(*(tensor for part in parts for tensor in _padded(part)))
-
-
-def _padded(rows: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-    """Vectors padded with zeros to the longest recipe, at least one; and how many count."""
-    longest = max([1, *(len(row) for row in rows)])
-    padded = np.zeros((len(rows), longest, rows[0].shape[1]), dtype=np.float32)
-    for target, row in zip(padded, rows, strict=True):
-        target[: len(row)] = row
-    lengths = torch.tensor([len(row) for row in rows], dtype=torch.int64)
-    return torch.from_numpy(padded), lengths
+    return TextBatch(*(tensor for part in parts for tensor in padded(part)))

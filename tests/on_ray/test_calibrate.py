@@ -20,7 +20,7 @@ from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstruct
 from seje_ray.calibration.sentence_encoder.vector_file import SentenceVectorFileError
 from seje_ray.cli.main import cli
 from seje_ray.cookbook import write_food101
-from seje_ray.features.encoder import QueryEmbedder, QueryError
+from seje_ray.features.encoder import Encoder, QueryError
 from seje_ray.features.texts import text_calibrator_of
 from seje_ray.on_ray.connect import connected
 from seje_ray.recipe1m.records import DataError
@@ -189,10 +189,10 @@ def test_sentence_vectors_of_a_file_are_those_that_it_holds(
     assert told in again.report.read_text()
 
     recipe = recipe_text(longer)
-    embedder = QueryEmbedder(trained.best_checkpoint, Workspace(tmp_path))
+    encoder = Encoder.load(trained.best_checkpoint, Workspace(tmp_path))
     with pytest.raises(QueryError, match=r"its instructions need a sentence encoder.* by the id"):
-        embedder.embed_recipe(recipe)
-    assert embedder.embed_recipe(replace(recipe, instructions=())).shape == (16,)
+        encoder.embed_recipes([recipe])
+    assert encoder.embed_recipes([replace(recipe, instructions=())]).shape == (1, 16)
 
 
 def test_other_back_ends_are_one_setting_away(tmp_path, calibrated, workspace):

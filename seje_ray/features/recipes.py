@@ -1,0 +1,100 @@
+"""Features of recipes as calibration computes them, for the recipe encoder of a training."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seje_ray.artifact import Artifact, require_equal_hash
+from seje_ray.calibration.calibrator import TextCalibrator
+from seje_ray.calibration.corpus import RecipeText
+from seje_ray.calibration.recipe_parts import RecipeParts, part_vectors
+from seje_ray.calibration.sentence_encoder import SentenceVectors, Steps
+from seje_ray.calibration.text_model import TextModel, text_model_hash
+from seje_ray.config import RunConfig
+from seje_ray.errors import SejeError
+from seje_ray.features.inputs import LstmFeatures, TextBatch, padded, stacked
+from seje_ray.features.texts import sentence_vectors_of, text_calibrator_of
+
+
+class QueryError(SejeError):
+    """A query cannot be used; says why."""
+
+
+class RecipeExtractor:
+    """Computes what a recipe encoder reads; each part of the calibration is read when needed.
+
+    Args:
+        run: The run of the calibration, with the model that was trained.
+        calibrator: Folder of the fitted parts.
+        calibrated: Of this calibration.
+        device: Where networks compute.
+    """
+
+    def __init__(
+        self, run: RunConfig, calibrator: Path, calibrated: Artifact, device: torch.device
+    ) -> None:
+        self._run, self._calibrator, self._calibrated = run, calibrator, calibrated
+        self._device = device
+        self._max_steps = run.calibrate.sentence_encoder.max_sentences
+
+    def lstm_features(self, recipes: Sequence[RecipeText]) -> LstmFeatures:
+        """f_sent and f_term of at least one recipe, on the CPU.
+
+        Raises:
+            QueryError: If instructions have no vectors, since calibration was given these.
+        """
+        # Whatever their ids: texts of a user's own need not be those of recipes of these ids.
+        steps = [Steps(None, recipe.instructions[: self._max_steps]) for recipe in recipes]
+        vectors, is_missing = self._sentence_vectors.of(steps)
+        ends = np.cumsum([len(recipe.sentences) for recipe in steps])[:-1]
+        by_recipe = np.split(vectors.reshape(-1, self._sentence_vectors.dim), ends)
+        for recipe, missing in zip(recipes, np.split(is_missing, ends), strict=True):
+            if self._run.model.use_sentences and missing.any():
+                raise QueryError(
+                    f"recipe {recipe.id!r}: its instructions need a sentence encoder, and this "
+                    "calibration took sentence vectors from a file; search by the id of a recipe "
+                    "of the partition, or calibrate with another "
+                    "calibrate.sentence_encoder.backend"
+                )
+        terms = [features.key_term_vector for features in self._texts.features(recipes)]
+        return LstmFeatures(*padded(by_recipe), stacked(terms))
+
+    def text_vectors(self, recipes: Sequence[RecipeText]) -> TextBatch:
+        """Vectors of title, ingredients and steps of at least one recipe, on the CPU.
+
+        Raises:
+            ArtifactError: If the text model is not the one of the calibrated recipes.
+        """
+        parts = [
+            RecipeParts.of(r.title, r.ingredients, r.instructions, max_steps=self._max_steps)
+            for r in recipes
+        ]
+        tensors: list[Tensor] = []
+        for vectors, counts in part_vectors(self._text_model, parts):
+            tensors += padded(np.split(vectors, np.cumsum(counts)[:-1]))
+        return TextBatch(*tensors)
+
+    @cached_property
+    def _sentence_vectors(self) -> SentenceVectors:
+        return sentence_vectors_of(self._run.calibrate, self._calibrator, self._device)
+
+    @cached_property
+    def _texts(self) -> TextCalibrator:
+        return text_calibrator_of(self._run.calibrate, self._calibrator, self._device)
+
+    @cached_property
+    def _text_model(self) -> TextModel:
+        name = str(self._run.calibrate.text_model)
+        expected = self._calibrated.manifest.plan.inputs["text_model"]
+        require_equal_hash(
+            "text model",
+            self._calibrated.folder,
+            text_model_hash(name),
+            expected,
+            "seje-ray calibrate",
+        )
+        return TextModel(name, self._device)
