@@ -2,18 +2,16 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, TextIO
 
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.measure import Measurement
+from rich.console import RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID
 from rich.table import Column
 from rich.text import Text
 
 from seje_ray.console.report import Report
-from seje_ray.console.screen import REFRESH_HZ, WithRoom, clock, is_screen, stderr_console
+from seje_ray.console.screen import REFRESH_HZ, Rest, WithRoom, clock, is_screen, stderr_console
 
 SPEED_S = 300.0  # the time left rests on this much of the past
 FIRST_LINE_S, LONGEST_PAUSE_S = 5.0, 60.0  # between the lines of a log
@@ -136,25 +134,12 @@ class _Cell(ProgressColumn):
         return Text(self._text(task), style=self._style, justify=self._justify)
 
 
-@dataclass(frozen=True, slots=True)
-class _Rest:
-    """A text that takes what room is left."""
-
-    text: str
-
-    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        return Measurement(0, len(self.text))
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield Text(self.text, no_wrap=True, overflow="ellipsis")
-
-
 class _Word(ProgressColumn):
     """The word on how it goes."""
 
-    def render(self, task: Task) -> _Rest:
+    def render(self, task: Task) -> Rest:
         """Return the text."""
-        return _Rest(task.fields["text"])
+        return Rest(task.fields["text"])
 
 
 def _columns(room: int) -> tuple[ProgressColumn, ...]:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.text import Text
 
 REFRESH_HZ = 4.0
 
@@ -35,6 +37,21 @@ class WithRoom:
         yield from console.render(
             self.drawing, options.update_width(max(options.max_width - len("^C^C"), 1))
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """A text in a table that takes what room the other columns leave."""
+
+    text: str
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Nothing at least."""
+        return Measurement(0, len(self.text))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Cut off what is too much."""
+        yield Text(self.text, no_wrap=True, overflow="ellipsis")
 
 
 def clock(seconds: float) -> str:

@@ -25,9 +25,9 @@ from ray.tune.search import ConcurrencyLimiter, Searcher
 
 from seje_ray.errors import SejeError
 from seje_ray.on_ray.trial_resources import Allotment
-from seje_ray.on_ray.trial_table import TrialTable
 from seje_ray.on_ray.trial_worker import recorded_failure, train_as_driver, train_in_trial
 from seje_ray.tuning.trial_book import TrialBook
+from seje_ray.tuning.trial_table import TrialTable
 from seje_ray.tuning.trials import (
     ENDED,
     Job,
