@@ -28,9 +28,13 @@ def command(
     """
     import json
 
+    from seje_ray.console.tables import show
     from seje_ray.on_ray.doctor import as_data, diagnose
 
     found = diagnose(workspace, data.absolute() if data else None, cluster)
-    click.echo(json.dumps(as_data(found), indent=1) if as_json else found)
+    if as_json:
+        click.echo(json.dumps(as_data(found), indent=1))
+    else:
+        show(found.as_text)
     if not found.is_healthy:
         ctx.exit(1)

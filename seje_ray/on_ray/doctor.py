@@ -9,6 +9,7 @@ from typing import Literal
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from seje_ray.console.tables import text_table
 from seje_ray.errors import SejeError
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.node_facts import (
@@ -58,13 +59,13 @@ class Diagnosis:
         """Whether nothing failed."""
         return all(finding.state != "failed" for finding in self.findings)
 
-    def __str__(self) -> str:
-        lines = []
-        for finding in self.findings:
-            lines.append(f"{finding.state:<8} {finding.check:<14} {finding.text}")
-            if finding.advice:
-                lines.append(f"{'':<24}-> {finding.advice}")
-        return "\n".join(lines)
+    def as_text(self, width: int | None = None) -> str:
+        """A line per finding, its advice below, on a terminal of ``width`` columns or in a file."""
+        rows = [
+            [one.state, one.check, one.text + (f"\n-> {one.advice}" if one.advice else "")]
+            for one in self.findings
+        ]
+        return text_table(None, rows, left=(0, 1, 2), width=width)
 
 
 def diagnose(workspace: Workspace, data: Path | None, cluster: Cluster = EMBEDDED) -> Diagnosis:

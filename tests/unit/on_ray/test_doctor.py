@@ -96,9 +96,7 @@ def test_a_failed_check_makes_the_diagnosis_fail():
     """A warning does not; the text shows each with its advice."""
     warned = Diagnosis((Finding("a", "ok", "x"), Finding("b", "warning", "y", "do z")), (HEALTHY,))
     assert warned.is_healthy
-    assert str(warned).splitlines()[1:] == [
-        "warning  b              y", " " * 24 + "-> do z",
-    ]  # fmt: skip
+    assert warned.as_text().splitlines()[1:] == ["warning  b  y", " " * 12 + "-> do z"]
     failed = Diagnosis((*warned.findings, Finding("c", "failed", "n")), ())
     assert not failed.is_healthy
     assert as_data(failed)["is_healthy"] is False
