@@ -15,11 +15,11 @@ from tempfile import TemporaryDirectory
 import click
 import torch
 
+from benchmarks.tagger_accuracy import tagger_accuracy
 from seje_ray.calibration.corpus import RecipeText
 from seje_ray.calibration.entities import JOIN, EntityLexicon, Reexaminer, normalise_entity
 from seje_ray.calibration.line_labels import label_line, names_something
 from seje_ray.calibration.line_tagger import LineTagger, fit_line_tagger
-from seje_ray.calibration.tagger_accuracy import tagger_accuracy
 from seje_ray.calibration.term_tagger import BilstmTagger, understood_entities
 from seje_ray.cookbook import write_cookbook
 from seje_ray.recipe1m.records import Recipe

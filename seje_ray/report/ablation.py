@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from seje_ray import __version__
 from seje_ray.artifact import write_text
 from seje_ray.config import RunConfig, run_to_dict
-from seje_ray.report.page import render
-from seje_ray.report.svg import svg_text
+from seje_ray.report.page import render, svg_text
 from seje_ray.report.tuning import rows_of
 from seje_ray.tuning import comparison
 from seje_ray.tuning.ablation import FULL, Variation

@@ -8,7 +8,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from seje_ray.calibration.categorizer_accuracy import Confusion
-from seje_ray.report.svg import svg_text
+from seje_ray.report.page import svg_text
 
 MAX_SHOWN = 40  # categories; more cannot be read
 MAX_LETTERS = 22  # of a name

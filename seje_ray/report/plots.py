@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from seje_ray.report.svg import svg_text
+from seje_ray.report.page import svg_text
 
 
 def training_curves(history: Sequence[dict[str, float]]) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from seje_ray.report.svg import svg_text
+from seje_ray.report.page import svg_text
 from seje_ray.tuning.space import Space, contains, position
 from seje_ray.tuning.trials import Trial
 
