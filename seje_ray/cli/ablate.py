@@ -8,7 +8,6 @@ from seje_ray.cli.options import cluster_options, run_options, workspace_option
 from seje_ray.cli.run_files import read_run
 
 if TYPE_CHECKING:
-    from seje_ray.console.tables import show
     from seje_ray.submission.cluster import Cluster
     from seje_ray.workspace import Workspace
 
@@ -53,6 +52,7 @@ def command(
     difference to the full model. The same name again goes on.
     """
     run = read_run(config, overrides, workspace)
+    from seje_ray.console.tables import show
     from seje_ray.on_ray.ablate import ablate
     from seje_ray.report.ablation import as_text
 

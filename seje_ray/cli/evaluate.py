@@ -12,7 +12,6 @@ from seje_ray.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from seje_ray.console.tables import show
     from seje_ray.submission.cluster import Cluster
     from seje_ray.workspace import Workspace
 
@@ -45,6 +44,7 @@ def command(
     Chance knows nothing, the category oracle knows each dish's category, shuffled pairs is the
     model itself with photos and recipes paired at random. Writes report.json and report.html.
     """
+    from seje_ray.console.tables import show
     from seje_ray.on_ray.executor import RayExecutor
     from seje_ray.pipeline.evaluate import evaluate_run
     from seje_ray.pipeline.runs import open_run

@@ -8,7 +8,6 @@ from seje_ray.cli.options import cluster_options, run_options, workspace_option
 from seje_ray.cli.run_files import read_run
 
 if TYPE_CHECKING:
-    from seje_ray.console.tables import show
     from seje_ray.submission.cluster import Cluster
     from seje_ray.workspace import Workspace
 
@@ -39,6 +38,7 @@ def command(
     them. The same run name again goes on from its last checkpoint.
     """
     run = read_run(config, overrides, workspace)
+    from seje_ray.console.tables import show
     from seje_ray.on_ray.train import train
     from seje_ray.report.training import as_text
 

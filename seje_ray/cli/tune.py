@@ -9,7 +9,6 @@ from seje_ray.cli.options import cluster_options, run_options, workspace_option
 from seje_ray.cli.run_files import read_run
 
 if TYPE_CHECKING:
-    from seje_ray.console.tables import show
     from seje_ray.submission.cluster import Cluster
     from seje_ray.workspace import Workspace
 
@@ -67,6 +66,7 @@ def command(
         run = with_settings(run, {"tune.num_trials": num_trials})
     if space is not None:
         run = with_space(run, space)
+    from seje_ray.console.tables import show
     from seje_ray.on_ray.tune import tune
     from seje_ray.report.tuning import as_text
 
