@@ -28,7 +28,7 @@ from seje_ray.training.forward import forward
 from seje_ray.training.freezing import begin_epoch
 from seje_ray.training.optimisation import discriminator_optimizer, model_optimizer
 from seje_ray.training.pairs import PairLoader
-from seje_ray.training.step import Place, discriminator_step, objective
+from seje_ray.training.step import GlobalRows, discriminator_step, global_pairs, objective
 from seje_ray.training.timing import read_timings
 from seje_ray.workspace import Workspace
 
@@ -158,10 +158,11 @@ def _bare(workspace: Workspace, run: RunConfig) -> float:
         started = time.perf_counter()
         for step, batch in enumerate(batches):
             output = forward(model, batch, run)
-            place = Place.of(batch, 0)
+            rows = GlobalRows(batch.sizes, 0)
             seed = (run.seed, 4, epoch, step)
-            discriminator_step(output, discriminator, its_optimizer, place, run.loss, seed=seed)
-            parts = objective(output, batch.category_ids, discriminator, place, run.loss, seed=seed)
+            discriminator_step(output, discriminator, its_optimizer, rows, run.loss, seed=seed)
+            pairs = global_pairs(output, batch.category_ids, rows)
+            parts = objective(pairs, output, discriminator, rows, run.loss, seed=seed)
             optimizer.zero_grad()
             parts.total.backward()
             optimizer.step()

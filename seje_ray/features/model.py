@@ -11,6 +11,7 @@ from seje_ray.config import CATEGORIZER, BackboneConfig, LossConfig, ModelConfig
 from seje_ray.distributed.batch_norm import use_global_batch_norm
 from seje_ray.distributed.dropout import use_global_dropout
 from seje_ray.errors import ArtifactError
+from seje_ray.losses.kinds import retrieval_loss
 from seje_ray.models.category_head import CategoryHead
 from seje_ray.models.discriminator import Discriminator
 from seje_ray.models.image_backbone import ImageBackbone, create_backbone
@@ -138,12 +139,10 @@ def _recipe_encoder(model: ModelConfig, dims: FeatureDims) -> RecipeEncoder | Re
 
 def build_logit_scale(loss: LossConfig) -> LogitScale | None:
     """Build what a loss that classifies similarities learns; None for every other kind."""
-    if loss.kind == "info_nce":
-        config = loss.info_nce
-        return LogitScale(config.logit_scale, max_scale=config.max_logit_scale)
-    if loss.kind == "sigmoid":
-        return LogitScale(loss.sigmoid.logit_scale, bias=loss.sigmoid.logit_bias)
-    return None
+    learnt = retrieval_loss(loss).logits
+    if learnt is None:
+        return None
+    return LogitScale(learnt.scale, max_scale=learnt.max_scale, bias=learnt.bias)
 
 
 def build_discriminator(run: RunConfig) -> Discriminator:

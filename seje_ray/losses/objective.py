@@ -13,14 +13,12 @@ class ObjectiveParts:
     retrieval: Tensor  # >= 0; the loss of loss.kind: SEJE's is L_TRI
     category_alignment: Tensor  # >= 0
     discriminator_alignment: Tensor  # unbounded
-    active_triplet_share: Tensor  # in [0, 1], by loss.margin for every kind; no part of the total
 
 
 def combine(
     retrieval: Tensor,
     category_alignment: Tensor,
     discriminator_alignment: Tensor,
-    active_triplet_share: Tensor,
     *,
     category_weight: float,
     discriminator_weight: float,
@@ -31,7 +29,6 @@ def combine(
         retrieval: L_TRI, or what stands in its place.
         category_alignment: L_CA, both cross entropies.
         discriminator_alignment: L_DA of the recipe side.
-        active_triplet_share: Passed through.
         category_weight: lambda 1 >= 0.
         discriminator_weight: lambda 2 >= 0.
 
@@ -45,6 +42,4 @@ def combine(
         + category_weight * category_alignment
         + discriminator_weight * discriminator_alignment
     )
-    return ObjectiveParts(
-        total, retrieval, category_alignment, discriminator_alignment, active_triplet_share
-    )
+    return ObjectiveParts(total, retrieval, category_alignment, discriminator_alignment)

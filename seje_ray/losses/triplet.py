@@ -1,5 +1,7 @@
 """Triplet loss over a global batch with double negative sampling. Letters: ``pairs``."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -82,7 +84,11 @@ def double_negative_triplet(
 
 @torch.no_grad()
 def active_triplet_share(
-    pairs: GlobalPairs, *, margin: float, mining_pool: int | None = None
+    pairs: GlobalPairs,
+    *,
+    margin: float,
+    measure: Callable[[Tensor], Tensor] | None = None,
+    mining_pool: int | None = None,
 ) -> Tensor:
     """Share of anchors whose pair is not nearer than their hardest negative by ``margin``.
 
@@ -91,7 +97,9 @@ def active_triplet_share(
 
     Args:
         pairs: What is compared; categories play no part.
-        margin: m >= 0, in Euclidean distance.
+        margin: m >= 0.
+        measure: From Euclidean distances to those that ``margin`` is one of, in the same order;
+            None where it is a Euclidean one.
         mining_pool: Most candidates of an anchor, >= 3; None for the global batch.
 
     Returns:
@@ -101,6 +109,8 @@ def active_triplet_share(
     gaps = []
     for anchors, candidates in pairs.directions:
         positives, (negatives,) = mined_distances(anchors, candidates, pools, [pools.excluded])
+        if measure is not None:
+            positives, negatives = measure(positives), measure(negatives)
         gaps.append(positives - negatives + margin)
     gap = torch.cat(gaps)  # (2B,)
     return torch.where(gap.isnan(), gap, (gap >= 0).to(gap)).mean()

@@ -32,7 +32,13 @@ from seje_ray.training.optimisation import (
 )
 from seje_ray.training.pairs import PairBatch, PairLoader
 from seje_ray.training.state import Progress, TrainingState
-from seje_ray.training.step import Place, discriminator_step, objective
+from seje_ray.training.step import (
+    GlobalRows,
+    active_share,
+    discriminator_step,
+    global_pairs,
+    objective,
+)
 from seje_ray.training.timing import EpochClock
 from seje_ray.training.validation import ValEmbeddings, embed_val, val_metrics
 from seje_ray.training.watchdog import unwatched, watched
@@ -149,23 +155,24 @@ class Trainer:
 
     def _step(self, batch: PairBatch, epoch: int, step: int) -> dict[str, float]:
         """Train on one global batch; return its metrics, the same on every worker."""
-        run, state, place = self.run, self.state, Place.of(batch, self.worker.rank)
-        self._seed(place, epoch, step)
+        run, state, rows = self.run, self.state, GlobalRows(batch.sizes, self.worker.rank)
+        self._seed(rows, epoch, step)
         backbone = self._micro_batched(batch, epoch, step)
         output = self._forward(batch, backbone)
         discriminator_loss = discriminator_step(
             output,
             state.discriminator,
             state.discriminator_optimizer,
-            place,
+            rows,
             run.loss,
             seed=(run.seed, 4, epoch, step),
         )
+        pairs = global_pairs(output, batch.category_ids, rows)
         parts = objective(
+            pairs,
             output,
-            batch.category_ids,
             state.discriminator,
-            place,
+            rows,
             run.loss,
             seed=(run.seed, 6, epoch, step),
         )
@@ -180,14 +187,14 @@ class Trainer:
             parts.category_alignment,
             parts.discriminator_alignment,
             discriminator_loss,
-            parts.active_triplet_share,
+            active_share(pairs, rows, run.loss),
         ]
         metrics = self._metrics_of_step(values)
         require_finite(metrics, batch, self.worker, epoch=epoch + 1, step=step + 1)
         state.optimizer.step()
         return metrics
 
-    def _seed(self, place: Place, epoch: int, step: int) -> None:
+    def _seed(self, rows: GlobalRows, epoch: int, step: int) -> None:
         """Begin the random draws of a step."""
         run = self.run
         # Dropout is a function of the step, so a resumed epoch repeats it: the heads' on the
@@ -195,8 +202,8 @@ class Trainer:
         torch.manual_seed(hash((run.seed, 3, epoch, step, self.worker.rank)) % 2**63)
         begin_dropout_step(
             self._model,
-            first=place.first,
-            num_rows=sum(place.sizes),
+            first=rows.first,
+            num_rows=rows.total,
             seed=hash((run.seed, 5, epoch, step)) % 2**63,
             device=self.worker.device,
         )

@@ -3,7 +3,10 @@
 Letters: B pairs of this worker, M pairs of the global batch, W workers, D dimensions.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import assert_never
 
 import torch
 from torch import Tensor, nn
@@ -17,34 +20,61 @@ from seje_ray.losses.discriminator_alignment import (
     wgan_alignment,
     wgan_discriminator_loss,
 )
+from seje_ray.losses.kinds import StepInputs, retrieval_loss
 from seje_ray.losses.objective import ObjectiveParts, combine
 from seje_ray.losses.pairs import GlobalPairs
 from seje_ray.losses.triplet import active_triplet_share
 from seje_ray.models.joint_embedding import JointOutput
-from seje_ray.training.pairs import PairBatch
-from seje_ray.training.retrieval_loss import retrieval_loss
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where this worker's rows lie in the global batch."""
+class GlobalRows:
+    """Which rows of the global batch are this worker's."""
 
-    first: int  # global number of the first row
-    share: float  # W * B / M: turns a local mean into this worker's part of the global mean
-    sizes: tuple[int, ...]
+    sizes: tuple[int, ...]  # B of each worker, in the order of their ranks
+    rank: int  # of this worker
 
-    @classmethod
-    def of(cls, batch: PairBatch, rank: int) -> "Place":
-        """Place of ``batch`` on worker ``rank``."""
-        sizes = batch.sizes
-        return cls(sum(sizes[:rank]), len(sizes) * sizes[rank] / sum(sizes), sizes)
+    @property
+    def first(self) -> int:
+        """Global number of this worker's first row."""
+        return sum(self.sizes[: self.rank])
+
+    @property
+    def total(self) -> int:
+        """M, rows of the global batch."""
+        return sum(self.sizes)
+
+    @property
+    def share(self) -> float:
+        """``W * B / M``: turns a mean over own rows into this worker's part of the global mean."""
+        return len(self.sizes) * self.sizes[self.rank] / self.total
+
+
+def global_pairs(output: JointOutput, category_ids: Tensor, rows: GlobalRows) -> GlobalPairs:
+    """This worker's embeddings beside those of all workers, gradients included.
+
+    Args:
+        output: Embeddings (B, D) of this worker's pairs.
+        category_ids: (B,), 0 is background.
+        rows: Which rows of the global batch they are.
+    """
+    images, recipes = output.image_embeddings, output.recipe_embeddings
+    return GlobalPairs(
+        images,
+        recipes,
+        gather_rows(images, rows.sizes),
+        gather_rows(recipes, rows.sizes),
+        category_ids,
+        gather_rows(category_ids, rows.sizes),
+        rows.first,
+    )
 
 
 def objective(
+    pairs: GlobalPairs,
     output: JointOutput,
-    category_ids: Tensor,
     discriminator: nn.Module,
-    place: Place,
+    rows: GlobalRows,
     config: LossConfig,
     *,
     seed: tuple[int, ...] | None = None,
@@ -52,60 +82,49 @@ def objective(
     """This worker's part of the objective; its mean over the workers is the global value.
 
     Args:
-        output: Embeddings (B, D) and category logits (B, C) of this worker's pairs.
-        category_ids: (B,), 0 is background.
+        pairs: What ``global_pairs`` makes of the output.
+        output: Category logits (B, C) of this worker's pairs, and learnt numbers of the loss.
         discriminator: Scores (B, D) embeddings; its parameters get no gradient here.
-        place: Where the rows lie in the global batch.
+        rows: Which rows of the global batch are this worker's.
         config: Kind, weights and constants.
         seed: Of this step, the same on all workers; for a kind that draws.
 
     Source: docs/method.md, rule 5.1, ``L = L_TRI + lambda1 L_CA + lambda2 L_DA``.
     """
-    images, recipes = output.image_embeddings, output.recipe_embeddings
-    pairs = GlobalPairs(
-        images,
-        recipes,
-        gather_rows(images, place.sizes),
-        gather_rows(recipes, place.sizes),
-        category_ids,
-        gather_rows(category_ids, place.sizes),
-        place.first,
-    )
-    retrieval = retrieval_loss(
-        pairs,
-        config,
-        logit_scale=output.logit_scale,
-        logit_bias=output.logit_bias,
-        seed=seed,
-    )
+    inputs = StepInputs(logit_scale=output.logit_scale, logit_bias=output.logit_bias, seed=seed)
+    retrieval = retrieval_loss(config).function(pairs, inputs)
     weights = category_weights(pairs.candidate_categories, config.background_weight)
     alignment = category_alignment(
         output.image_logits,
         output.recipe_logits,
-        category_ids,
+        pairs.categories,
         background_weight=config.background_weight,
-        weight_sum=weights.sum() / len(place.sizes),
+        weight_sum=weights.sum() / len(rows.sizes),
     )
     with _frozen(discriminator):
-        scores = discriminator(recipes)
-    fool = wgan_alignment if config.discriminator == "wgan_gp" else bce_alignment
+        fooling = _discriminator_alignment(discriminator(pairs.recipes), config)
     return combine(
-        retrieval * place.share,
+        retrieval * rows.share,
         alignment,
-        fool(scores) * place.share,
-        active_triplet_share(
-            pairs, margin=config.soft_margin.margin, mining_pool=config.mining_pool
-        ) * place.share,
+        fooling * rows.share,
         category_weight=config.category_weight,
         discriminator_weight=config.discriminator_weight,
-    )  # fmt: skip
+    )
+
+
+def active_share(pairs: GlobalPairs, rows: GlobalRows, config: LossConfig) -> Tensor:
+    """This worker's part of the share of active triplets, by the margin of the run's loss."""
+    loss = retrieval_loss(config)
+    return rows.share * active_triplet_share(
+        pairs, margin=loss.margin, measure=loss.measure, mining_pool=config.mining_pool
+    )
 
 
 def discriminator_step(
     output: JointOutput,
     discriminator: nn.Module,
     optimizer: torch.optim.Optimizer,
-    place: Place,
+    rows: GlobalRows,
     config: LossConfig,
     *,
     seed: tuple[int, ...],
@@ -116,14 +135,20 @@ def discriminator_step(
     that each pair gets the same one for any number of workers.
     """
     images, recipes = output.image_embeddings.detach(), output.recipe_embeddings.detach()
-    if config.discriminator == "wgan_gp":
-        mix = _global_mix(seed, place, images)
-        loss = wgan_discriminator_loss(
-            discriminator, images, recipes, mix=mix, penalty_weight=config.gradient_penalty
-        )
-    else:
-        loss = bce_discriminator_loss(discriminator(images), discriminator(recipes))
-    loss = loss * place.share
+    match config.discriminator:
+        case "wgan_gp":
+            loss = wgan_discriminator_loss(
+                discriminator,
+                images,
+                recipes,
+                mix=_global_mix(seed, rows, images),
+                penalty_weight=config.gradient_penalty,
+            )
+        case "bce":
+            loss = bce_discriminator_loss(discriminator(images), discriminator(recipes))
+        case _:
+            assert_never(config.discriminator)
+    loss = loss * rows.share
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     average_gradients(list(discriminator.parameters()))
@@ -131,22 +156,27 @@ def discriminator_step(
     return loss.detach()
 
 
-def _global_mix(seed: tuple[int, ...], place: Place, like: Tensor) -> Tensor:
+def _discriminator_alignment(recipe_scores: Tensor, config: LossConfig) -> Tensor:
+    match config.discriminator:
+        case "wgan_gp":
+            return wgan_alignment(recipe_scores)
+        case "bce":
+            return bce_alignment(recipe_scores)
+        case _:
+            assert_never(config.discriminator)
+
+
+def _global_mix(seed: tuple[int, ...], rows: GlobalRows, like: Tensor) -> Tensor:
     generator = torch.Generator().manual_seed(hash(seed) % 2**63)
-    mix = torch.rand(sum(place.sizes), 1, generator=generator)
-    return mix[place.first : place.first + like.shape[0]].to(like)
+    mix = torch.rand(rows.total, 1, generator=generator)
+    return mix[rows.first : rows.first + like.shape[0]].to(like)
 
 
-class _frozen:  # noqa: N801 (a context manager reads as a verb)
+@contextmanager
+def _frozen(module: nn.Module) -> Iterator[None]:
     """Within: the module's parameters take no gradient, its inputs do."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self._parameters = list(module.parameters())
-
-    def __enter__(self) -> None:
-        for parameter in self._parameters:
-            parameter.requires_grad_(False)
-
-    def __exit__(self, *_: object) -> None:
-        for parameter in self._parameters:
-            parameter.requires_grad_(True)
+    module.requires_grad_(False)
+    try:
+        yield
+    finally:
+        module.requires_grad_(True)

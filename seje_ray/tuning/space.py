@@ -10,45 +10,19 @@ from typing import Any
 import numpy as np
 
 from seje_ray.config import Dimension, RunConfig, Scalar, run_to_dict
+from seje_ray.losses.kinds import retrieval_loss
 
 Space = Mapping[str, Dimension]
 Point = dict[str, Scalar]
-MINED = ("soft_margin", "hinge_average", "hinge_hardest", "hinge_semi_hard")
-
-_HINGE = {"loss.hinge.margin": Dimension(uniform=(0.05, 1.0))}
-_CONSTANTS: Mapping[str, Space] = {  # kind of loss -> what a search changes of it by default
-    "soft_margin": {
-        "loss.soft_margin.scale": Dimension(log_uniform=(2.0, 64.0)),
-        "loss.soft_margin.margin": Dimension(uniform=(0.0, 0.5)),
-    },
-    "hinge_average": _HINGE,
-    "hinge_hardest": _HINGE,
-    "hinge_semi_hard": _HINGE,
-    "adamine": {
-        "loss.adamine.margin": Dimension(uniform=(0.05, 1.0)),
-        "loss.adamine.semantic_weight": Dimension(log_uniform=(0.01, 1.0)),
-    },
-    "pairwise_cosine": {
-        "loss.pairwise_cosine.margin": Dimension(uniform=(-0.5, 0.5)),
-        "loss.pairwise_cosine.positive_share": Dimension(uniform=(0.1, 0.9)),
-    },
-    "info_nce": {"loss.info_nce.logit_scale": Dimension(log_uniform=(2.0, 64.0))},
-    "sigmoid": {
-        "loss.sigmoid.logit_scale": Dimension(log_uniform=(2.0, 64.0)),
-        "loss.sigmoid.logit_bias": Dimension(uniform=(-15.0, 0.0)),
-    },
-}
 
 
 def space_of(run: RunConfig) -> Space:
     """The run's search space, or the default one around the run's own loss and learning rate."""
     if run.tune.space is not None:
         return run.tune.space
-    rate, kind = run.train.learning_rate, run.loss.kind
-    space = dict(_CONSTANTS[kind])
-    if kind in MINED and run.loss.negatives == "both":
-        space["loss.category_share"] = Dimension(uniform=(0.0, 1.0))
-    return space | {
+    rate = run.train.learning_rate
+    return {
+        **retrieval_loss(run.loss).search,
         "loss.category_weight": Dimension(log_uniform=(5e-4, 0.5)),
         "loss.discriminator_weight": Dimension(log_uniform=(5e-4, 0.5)),
         "train.learning_rate": Dimension(log_uniform=(rate / 4, rate * 4)),

@@ -1,10 +1,12 @@
 """Every retrieval loss under one signature, with constants that are nobody's default."""
 
 from collections.abc import Callable
+from typing import assert_never, get_args
 
 import torch
 from torch import Tensor
 
+from seje_ray.config.loss import LossKind
 from seje_ray.losses.adamine import adamine
 from seje_ray.losses.hinge import hinge_triplet
 from seje_ray.losses.info_nce import info_nce
@@ -18,16 +20,7 @@ SCALE = 7.0  # of the soft margin
 SHARE = 0.7  # of category negatives
 LOGIT_SCALE, LOGIT_BIAS = 3.0, -1.5
 SEMANTIC_WEIGHT = 0.6
-KINDS = (
-    "soft_margin",
-    "hinge_average",
-    "hinge_hardest",
-    "hinge_semi_hard",
-    "adamine",
-    "pairwise_cosine",
-    "info_nce",
-    "sigmoid",
-)
+KINDS: tuple[LossKind, ...] = get_args(LossKind)
 POOLED = tuple(kind for kind in KINDS if kind != "pairwise_cosine")
 
 
@@ -38,7 +31,7 @@ def partners_of(num_pairs: int) -> Tensor:
 
 
 def loss_of(
-    kind: str,
+    kind: LossKind,
     images: Tensor,
     recipes: Tensor,
     categories: Tensor,
@@ -53,25 +46,28 @@ def loss_of(
 ) -> Tensor:
     """Loss of the worker that holds the rows ``own`` of a global batch."""
     pairs = pairs_of(images, recipes, categories, own)
-    if kind == "pairwise_cosine":
-        partners = partners_of(len(images)) if partners is None else partners
-        return pairwise_cosine(pairs, partners=partners, margin=MARGIN)
     pooled = {"mining_pool": pool}
+    mined = {"negatives": negatives, "category_share": SHARE, **pooled}
     scale = images.new_tensor(LOGIT_SCALE) if logit_scale is None else logit_scale
     bias = images.new_tensor(LOGIT_BIAS) if logit_bias is None else logit_bias
-    if kind == "info_nce":
-        return info_nce(pairs, logit_scale=scale, **pooled)
-    if kind == "sigmoid":
-        return pairwise_sigmoid(pairs, logit_scale=scale, logit_bias=bias, **pooled)
-    if kind == "adamine":
-        constants = {"margin": MARGIN, "semantic_weight": SEMANTIC_WEIGHT}
-        return adamine(pairs, sum_counts=sum_counts, **constants, **pooled)
-    mined = {"negatives": negatives, "category_share": SHARE}
-    if kind == "soft_margin":
-        constants = {"scale": SCALE, "margin": MARGIN}
-        return double_negative_triplet(pairs, **constants, **mined, **pooled)
-    mining = kind.removeprefix("hinge_")
-    return hinge_triplet(pairs, margin=MARGIN, mining=mining, **mined, **pooled)
+    match kind:
+        case "soft_margin":
+            return double_negative_triplet(pairs, scale=SCALE, margin=MARGIN, **mined)
+        case "hinge_average" | "hinge_hardest" | "hinge_semi_hard":
+            mining = kind.removeprefix("hinge_")
+            return hinge_triplet(pairs, margin=MARGIN, mining=mining, **mined)
+        case "adamine":
+            constants = {"margin": MARGIN, "semantic_weight": SEMANTIC_WEIGHT}
+            return adamine(pairs, sum_counts=sum_counts, **constants, **pooled)
+        case "pairwise_cosine":
+            partners = partners_of(len(images)) if partners is None else partners
+            return pairwise_cosine(pairs, partners=partners, margin=MARGIN)
+        case "info_nce":
+            return info_nce(pairs, logit_scale=scale, **pooled)
+        case "sigmoid":
+            return pairwise_sigmoid(pairs, logit_scale=scale, logit_bias=bias, **pooled)
+        case _:
+            assert_never(kind)
 
 
 def unit_pairs(seed: int, num_pairs: int, dim: int = 4) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ from seje_ray.losses.objective import combine
 
 
 def test_total_is_the_weighted_sum_and_the_parts_are_kept():
-    parts = [torch.tensor(value) for value in (1.0, 10.0, -100.0, 0.5)]
+    parts = [torch.tensor(value) for value in (1.0, 10.0, -100.0)]
 
     result = combine(*parts, category_weight=0.25, discriminator_weight=0.125)
 
@@ -12,14 +12,13 @@ def test_total_is_the_weighted_sum_and_the_parts_are_kept():
     assert result.retrieval is parts[0]
     assert result.category_alignment is parts[1]
     assert result.discriminator_alignment is parts[2]
-    assert result.active_triplet_share is parts[3]
 
 
 def test_weights_scale_the_gradient():
     retrieval, category, discriminator = (torch.tensor(1.0, requires_grad=True) for _ in range(3))
 
     combine(
-        retrieval, category, discriminator, torch.tensor(0.0),
+        retrieval, category, discriminator,
         category_weight=0.25, discriminator_weight=0.125,
     ).total.backward()  # fmt: skip
 
@@ -29,6 +28,4 @@ def test_weights_scale_the_gradient():
 def test_nan_in_a_part_of_weight_zero_still_shows():
     nan, zero = torch.tensor(torch.nan), torch.tensor(0.0)
 
-    assert combine(
-        zero, zero, nan, zero, category_weight=1.0, discriminator_weight=0.0
-    ).total.isnan()
+    assert combine(zero, zero, nan, category_weight=1.0, discriminator_weight=0.0).total.isnan()

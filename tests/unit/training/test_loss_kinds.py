@@ -1,5 +1,7 @@
 """Every ``loss.kind`` on two and on three workers."""
 
+from typing import get_args
+
 import pytest
 import torch
 from torch import nn
@@ -10,6 +12,7 @@ from seje_ray.config.loss import (
     AdaMineConfig,
     HingeConfig,
     InfoNceConfig,
+    LossKind,
     PairwiseCosineConfig,
     SigmoidConfig,
     SoftMarginConfig,
@@ -18,22 +21,13 @@ from seje_ray.features.model import build_logit_scale
 from seje_ray.models.category_head import CategoryHead
 from seje_ray.models.discriminator import Discriminator
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
-from seje_ray.training.step import Place, objective
+from seje_ray.training.step import GlobalRows, active_share, global_pairs, objective
 from tests.unit.training.workers_equal_one import assert_workers_equal_one
 
 # Seven pairs: pools of at most three are rows 0-1, 2-3 and 4-6. Workers share one, begin and end
 # inside one, or hold several.
 SIZES = {1: (7,), 2: (3, 4), 3: (1, 2, 4)}
-KINDS = (
-    "soft_margin",
-    "hinge_average",
-    "hinge_hardest",
-    "hinge_semi_hard",
-    "adamine",
-    "pairwise_cosine",
-    "info_nce",
-    "sigmoid",
-)
+KINDS = get_args(LossKind)
 CONSTANTS = {  # no default, and weights that let each part be seen in the gradient
     "soft_margin": SoftMarginConfig(scale=5.0, margin=0.2),
     "hinge": HingeConfig(margin=0.9),
@@ -90,18 +84,19 @@ def train(rank, sizes, config, num_steps=2):
     wrapped = model if len(sizes) == 1 else DistributedDataParallel(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     images, key_terms, ids = rows_of(rank, sizes)
-    place = Place(sum(sizes[:rank]), len(sizes) * sizes[rank] / 7, sizes)
+    rows = GlobalRows(sizes, rank)
     result = {}
     for step in range(num_steps):
         output = wrapped(images, images, images, images, key_terms)
-        parts = objective(output, ids, discriminator, place, config, seed=(3, 6, step))
+        pairs = global_pairs(output, ids, rows)
+        parts = objective(pairs, output, discriminator, rows, config, seed=(3, 6, step))
         optimizer.zero_grad()
         parts.total.backward()
         optimizer.step()
         result |= {
             f"{step} total": parts.total.detach(),
             f"{step} retrieval": parts.retrieval.detach(),
-            f"{step} active_triplet_share": parts.active_triplet_share,
+            f"{step} active_triplet_share": active_share(pairs, rows, config),
         }
         for name, parameter in model.named_parameters():
             result[f"{step} gradient of {name}"] = parameter.grad.clone()
@@ -153,9 +148,9 @@ def test_nan_embedding_never_gives_a_finite_total(side, kind, pool):
     output = JointOutput(*rows, torch.zeros(7, 3), torch.zeros(7, 3), *numbers)
     config = CONFIGS[kind, pool]
 
-    parts = objective(
-        output, rows_of(0, SIZES[1])[2], Discriminator(4), Place(0, 1.0, (7,)), config, seed=(1,)
-    )
+    pairs = global_pairs(output, rows_of(0, SIZES[1])[2], GlobalRows((7,), 0))
+
+    parts = objective(pairs, output, Discriminator(4), GlobalRows((7,), 0), config, seed=(1,))
 
     assert parts.retrieval.isnan()
     assert parts.total.isnan()

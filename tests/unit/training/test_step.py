@@ -5,7 +5,7 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 
 from seje_ray.config import LossConfig
-from seje_ray.config.loss import SoftMarginConfig
+from seje_ray.config.loss import AdaMineConfig, HingeConfig, SoftMarginConfig
 from seje_ray.distributed.batch_norm import use_global_batch_norm
 from seje_ray.distributed.dropout import begin_dropout_step, use_global_dropout
 from seje_ray.models.category_head import CategoryHead
@@ -15,7 +15,14 @@ from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.models.recipe_encoder import RecipeEncoder
 from seje_ray.models.recipe_transformer import RecipeTransformer
 from seje_ray.training.pairs import PairBatch, TextBatch
-from seje_ray.training.step import Place, discriminator_step, objective
+from seje_ray.training.step import (
+    GlobalRows,
+    active_share,
+    discriminator_step,
+    global_pairs,
+    objective,
+)
+from tests.unit.losses.worker_pairs import pairs_of
 from tests.unit.training.workers_equal_one import assert_workers_equal_one
 
 SIZES = (2, 1, 1, 2)
@@ -99,16 +106,17 @@ def train(rank, sizes, config, encoder="lstm"):
         discriminator.parameters(), lr=config.discriminator_learning_rate
     )
     batch, result = batch_of(rank, sizes), {}
-    place = Place.of(batch, rank)
+    rows = GlobalRows(batch.sizes, rank)
     for step in range(NUM_STEPS):
         begin_dropout_step(
-            model, first=place.first, num_rows=sum(sizes), seed=step, device=torch.device("cpu")
+            model, first=rows.first, num_rows=rows.total, seed=step, device=torch.device("cpu")
         )
         output = wrapped(batch.images, batch.image_category_vectors, *inputs_of(batch, encoder))
         its_loss = discriminator_step(
-            output, discriminator, its_optimizer, place, config, seed=(3, 4, step)
+            output, discriminator, its_optimizer, rows, config, seed=(3, 4, step)
         )
-        parts = objective(output, batch.category_ids, discriminator, place, config)
+        pairs = global_pairs(output, batch.category_ids, rows)
+        parts = objective(pairs, output, discriminator, rows, config)
         optimizer.zero_grad()
         parts.total.backward()
         optimizer.step()
@@ -117,7 +125,7 @@ def train(rank, sizes, config, encoder="lstm"):
             f"{step} retrieval": parts.retrieval.detach(),
             f"{step} category_alignment": parts.category_alignment.detach(),
             f"{step} discriminator_alignment": parts.discriminator_alignment.detach(),
-            f"{step} active_triplet_share": parts.active_triplet_share,
+            f"{step} active_triplet_share": active_share(pairs, rows, config),
             f"{step} discriminator_loss": its_loss,
         }
         for name, parameter in [*model.named_parameters(), *discriminator.named_parameters()]:
@@ -132,6 +140,13 @@ def on_worker(member):
         f"{kind} {encoder}": train(member.rank, SIZES, CONFIGS[kind], encoder)
         for kind, encoder in KINDS
     }
+
+
+def objective_of(output, discriminator, config):
+    """Of one worker that holds three pairs."""
+    rows = GlobalRows((3,), 0)
+    pairs = global_pairs(output, torch.tensor([0, 1, 1]), rows)
+    return objective(pairs, output, discriminator, rows, config)
 
 
 @pytest.fixture(scope="module")
@@ -169,9 +184,7 @@ def test_objective_gives_the_discriminator_no_gradient(kind):
     images, recipes = (x.clone().requires_grad_() for x in rows)
     output = JointOutput(images, recipes, torch.zeros(3, 2), torch.zeros(3, 2))
 
-    parts = objective(
-        output, torch.tensor([0, 1, 1]), discriminator, Place(0, 1.0, (3,)), CONFIGS[kind]
-    )
+    parts = objective_of(output, discriminator, CONFIGS[kind])
     parts.discriminator_alignment.backward()
 
     assert all(p.grad is None and p.requires_grad for p in discriminator.parameters())
@@ -191,7 +204,7 @@ def test_discriminator_step_leaves_the_embeddings_alone(kind):
         output,
         discriminator,
         torch.optim.SGD(discriminator.parameters(), lr=0.1),
-        Place(0, 1.0, (3,)),
+        GlobalRows((3,), 0),
         CONFIGS[kind],
         seed=(0,),
     )
@@ -211,19 +224,75 @@ def test_discriminator_learns_to_score_images_above_recipes(kind):
 
     for step in range(30):
         discriminator_step(
-            output, discriminator, optimizer, Place(0, 1.0, (4,)), CONFIGS[kind], seed=(step,)
+            output, discriminator, optimizer, GlobalRows((4,), 0), CONFIGS[kind], seed=(step,)
         )
 
     with torch.no_grad():
         assert discriminator(images).min() > discriminator(recipes).max() + 0.5
 
 
-def test_place_of_each_worker():
-    """Rows start where the lower ranks' end; shares are W * B / M and average to 1."""
-    places = [Place.of(batch_of(rank, SIZES), rank) for rank in range(4)]
+def test_rows_of_each_worker():
+    """They start where the lower ranks' end; shares are W * B / M and average to 1."""
+    workers = [GlobalRows(SIZES, rank) for rank in range(4)]
 
-    assert [place.first for place in places] == [0, 2, 3, 4]
-    assert [place.share for place in places] == [4 / 3, 2 / 3, 2 / 3, 4 / 3]
+    assert [rows.first for rows in workers] == [0, 2, 3, 4]
+    assert [rows.share for rows in workers] == [4 / 3, 2 / 3, 2 / 3, 4 / 3]
+    assert {rows.total for rows in workers} == {6}
+
+
+# Images at 0 and 90 degrees, recipes at 0 and 180. Of image 0, image 1, recipe 0 and recipe 1,
+# d(a, p) - d(a, n) is -2, 0, -sqrt 2 and sqrt 2 - 2; in cosine distance -2, 0, -1 and -1.
+IMAGES = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+RECIPES = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("constants", "share"),
+    [
+        ({"kind": "soft_margin", "soft_margin": SoftMarginConfig(margin=0.6)}, 0.5),
+        ({"kind": "hinge_average", "hinge": HingeConfig(margin=0.6)}, 0.5),
+        ({"kind": "hinge_hardest", "hinge": HingeConfig(margin=1.5)}, 0.75),
+        ({"kind": "hinge_semi_hard", "hinge": HingeConfig(margin=2.0)}, 1.0),
+        ({"kind": "adamine", "adamine": AdaMineConfig(margin=1.05)}, 0.75),
+        ({"kind": "pairwise_cosine", "soft_margin": SoftMarginConfig(margin=2.0)}, 0.25),
+        ({"kind": "info_nce", "soft_margin": SoftMarginConfig(margin=2.0)}, 0.25),
+        ({"kind": "sigmoid", "hinge": HingeConfig(margin=2.0)}, 0.25),
+    ],
+)
+def test_triplets_are_active_by_the_margin_of_the_loss_that_runs(constants, share):
+    """By none where the loss has no triplets: a gap of 0 alone is then an active triplet."""
+    config = LossConfig(**constants)
+
+    found = active_share(pairs_of(IMAGES, RECIPES), GlobalRows((2,), 0), config)
+
+    assert float(found) == share
+
+
+def test_a_part_of_the_active_share_averages_to_the_whole():
+    """Workers of one pair each; the second one's gaps are 0 and sqrt 2 - 2."""
+    config = LossConfig(soft_margin=SoftMarginConfig(margin=0.1))
+    sizes = (1, 1)
+
+    parts = [
+        float(active_share(pairs_of(IMAGES, RECIPES, own=own), GlobalRows(sizes, rank), config))
+        for rank, own in enumerate([slice(0, 1), slice(1, 2)])
+    ]
+
+    assert parts == [0.0, 0.5]
+
+
+def test_an_unknown_discriminator_is_never_the_other_one():
+    """A check of types finds what forgets one; at run time it is an error too."""
+    rows = torch.nn.functional.normalize(torch.randn(2, 3, 4), dim=2)
+    output = JointOutput(*rows, torch.zeros(3, 2), torch.zeros(3, 2))
+    discriminator, config = Discriminator(4), LossConfig(discriminator="hinge")
+
+    with pytest.raises(AssertionError, match="hinge"):
+        objective_of(output, discriminator, config)
+    optimizer = torch.optim.SGD(discriminator.parameters(), lr=0.1)
+    with pytest.raises(AssertionError, match="hinge"):
+        discriminator_step(output, discriminator, optimizer, GlobalRows((3,), 0), config, seed=(0,))
+    assert all(parameter.requires_grad for parameter in discriminator.parameters())
 
 
 @pytest.mark.parametrize("side", [0, 1])
@@ -233,8 +302,6 @@ def test_nan_embedding_never_gives_a_finite_total(side):
     rows[side, 1, 0] = torch.nan
     output = JointOutput(*rows, torch.zeros(3, 2), torch.zeros(3, 2))
 
-    parts = objective(
-        output, torch.tensor([0, 1, 1]), Discriminator(4), Place(0, 1.0, (3,)), LossConfig()
-    )
+    parts = objective_of(output, Discriminator(4), LossConfig())
 
     assert parts.total.isnan()

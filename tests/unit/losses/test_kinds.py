@@ -1,8 +1,5 @@
 """``loss.kind`` and its constants reach the pure losses."""
 
-from dataclasses import replace
-from typing import get_args
-
 import pytest
 import torch
 
@@ -10,18 +7,18 @@ from seje_ray.config import LossConfig
 from seje_ray.config.loss import (
     AdaMineConfig,
     HingeConfig,
-    LossKind,
+    InfoNceConfig,
     PairwiseCosineConfig,
+    SigmoidConfig,
     SoftMarginConfig,
 )
+from seje_ray.losses.kinds import LearntLogits, StepInputs, retrieval_loss
 from seje_ray.losses.pairwise_cosine import draw_partners
-from seje_ray.training.retrieval_loss import retrieval_loss
 from tests.unit.losses.every_loss import (
     KINDS,
     LOGIT_BIAS,
     LOGIT_SCALE,
     MARGIN,
-    POOLED,
     SCALE,
     SEMANTIC_WEIGHT,
     SHARE,
@@ -30,15 +27,26 @@ from tests.unit.losses.every_loss import (
 )
 from tests.unit.losses.worker_pairs import pairs_of
 
-CONFIG = LossConfig(
-    soft_margin=SoftMarginConfig(scale=SCALE, margin=MARGIN),
-    category_share=SHARE,
-    hinge=HingeConfig(margin=MARGIN),
-    adamine=AdaMineConfig(margin=MARGIN, semantic_weight=SEMANTIC_WEIGHT),
-    pairwise_cosine=PairwiseCosineConfig(margin=MARGIN, positive_share=0.8),
-)
+OWN = {  # constants of a kind; those of the others are their defaults
+    "soft_margin": SoftMarginConfig(scale=SCALE, margin=MARGIN),
+    "hinge": HingeConfig(margin=MARGIN),
+    "adamine": AdaMineConfig(margin=MARGIN, semantic_weight=SEMANTIC_WEIGHT),
+    "pairwise_cosine": PairwiseCosineConfig(margin=MARGIN, positive_share=0.8),
+    "info_nce": InfoNceConfig(logit_scale=4.0, max_logit_scale=40.0),
+    "sigmoid": SigmoidConfig(logit_scale=5.0, logit_bias=-3.0),
+}
 IDS = torch.tensor([1, 1, 2, 0, 2, 1, 2, 0])
 SEED = (5, 6, 7)
+
+
+def section_of(kind):
+    """The section of ``LossConfig`` that holds the constants of a kind."""
+    return "hinge" if kind.startswith("hinge_") else kind
+
+
+def config_of(kind, **changed):
+    own = {section_of(kind): OWN[section_of(kind)]}
+    return LossConfig(kind=kind, category_share=SHARE, **own, **changed)
 
 
 def worker_pairs(own=slice(0, 8)):
@@ -51,7 +59,8 @@ def loss_by(config, pairs=None, **changed):
         "logit_bias": torch.tensor(LOGIT_BIAS),
         "seed": SEED,
     }
-    return retrieval_loss(pairs or worker_pairs(), config, **(given | changed))
+    inputs = StepInputs(**(given | changed))
+    return retrieval_loss(config).function(pairs or worker_pairs(), inputs)
 
 
 @pytest.mark.parametrize("pool", [None, 4])
@@ -61,7 +70,7 @@ def test_every_constant_reaches_its_loss(kind, negatives, pool):
     generator = torch.Generator().manual_seed(hash(SEED) % 2**63)
     partners = draw_partners(8, 0.8, generator)
 
-    found = loss_by(replace(CONFIG, kind=kind, negatives=negatives, mining_pool=pool))
+    found = loss_by(config_of(kind, negatives=negatives, mining_pool=pool))
 
     expected = loss_of(
         kind, *unit_pairs(0, 8), IDS, pool=pool, negatives=negatives, partners=partners
@@ -72,7 +81,7 @@ def test_every_constant_reaches_its_loss(kind, negatives, pool):
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "adamine"])
 def test_a_worker_asks_for_its_own_rows(kind):
     """Means of two workers, weighted by their rows, are the whole; AdaMine's: test_step.py."""
-    config = replace(CONFIG, kind=kind)
+    config = config_of(kind)
 
     parts = [
         loss_by(config, worker_pairs(slice(0, 3))) * 3,
@@ -83,7 +92,7 @@ def test_a_worker_asks_for_its_own_rows(kind):
 
 
 def test_another_step_draws_other_pairs():
-    config = replace(CONFIG, kind="pairwise_cosine")
+    config = config_of("pairwise_cosine")
 
     assert loss_by(config, seed=(5, 6, 7)) == loss_by(config)
     assert loss_by(config, seed=(5, 6, 8)) != loss_by(config)
@@ -94,21 +103,46 @@ def test_another_step_draws_other_pairs():
     [
         ("info_nce", "logit_scale", "info_nce needs a model with a logit scale"),
         ("sigmoid", "logit_scale", "sigmoid needs a model with a logit scale"),
-        ("sigmoid", "logit_bias", "sigmoid needs a model with a logit scale"),
+        ("sigmoid", "logit_bias", "sigmoid needs a model with a logit bias"),
         ("pairwise_cosine", "seed", "needs a seed"),
     ],
 )
 def test_what_a_kind_needs_is_asked_for(kind, missing, message):
     with pytest.raises(ValueError, match=message):
-        loss_by(replace(CONFIG, kind=kind), **{missing: None})
+        loss_by(config_of(kind), **{missing: None})
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("info_nce", "sigmoid")])
 def test_other_kinds_need_no_logit_scale(kind):
-    config = replace(CONFIG, kind=kind)
+    config = config_of(kind)
 
     assert torch.equal(loss_by(config, logit_scale=None, logit_bias=None), loss_by(config))
 
 
-def test_every_kind_of_the_config_is_tested():
-    assert set(get_args(LossKind)) == set(KINDS) > set(POOLED)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_search_changes_what_the_kind_reads(kind):
+    """Constants of its own section; how category negatives weigh, where the kind mines them."""
+    mines = kind == "soft_margin" or kind.startswith("hinge_")
+
+    for negatives in ("instance", "category", "both"):
+        found = set(retrieval_loss(config_of(kind, negatives=negatives)).search)
+        own = {key for key in found if key.startswith(f"loss.{section_of(kind)}.")}
+        assert own
+        is_weighed = mines and negatives == "both"
+        assert found - own == ({"loss.category_share"} if is_weighed else set())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_numbers_that_are_learnt_begin_at_the_constants(kind):
+    starts = {
+        "info_nce": LearntLogits(scale=4.0, max_scale=40.0),
+        "sigmoid": LearntLogits(scale=5.0, bias=-3.0),
+    }
+
+    assert retrieval_loss(config_of(kind)).logits == starts.get(kind)
+
+
+def test_an_unknown_kind_is_never_another_one():
+    """A check of types finds what forgets one; at run time it is an error too."""
+    with pytest.raises(AssertionError, match="cosine_face"):
+        retrieval_loss(LossConfig(kind="cosine_face"))
