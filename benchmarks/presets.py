@@ -19,8 +19,8 @@ from seje_ray.cli.options import workspace_option
 from seje_ray.cli.run_files import read_run
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.executor import RayExecutor
-from seje_ray.on_ray.train import train
 from seje_ray.pipeline.embed import embed_partition
+from seje_ray.pipeline.train import train
 from seje_ray.report.evaluation import DIRECTIONS, METRICS, GalleryLines, evaluate
 from seje_ray.retrieval.embeddings import load_embeddings
 from seje_ray.workspace import Workspace
@@ -79,7 +79,7 @@ def _measure(
     """Train one preset; its largest gallery, and the seconds that training took."""
     run = read_run(None if preset == OWN else preset, overrides, workspace)
     started = time.monotonic()
-    trained = train(run, workspace, name=name, num_workers=1)
+    trained = train(run, workspace, RayExecutor(workspace), name=name, num_workers=1)
     seconds = time.monotonic() - started
     embedded = embed_partition(trained, workspace, RayExecutor(workspace), partition)
     found = evaluate(

@@ -23,7 +23,8 @@ from seje_ray.cli.options import workspace_option
 from seje_ray.config import RunConfig, load_run
 from seje_ray.features.model import FeatureDims, build_discriminator, build_model
 from seje_ray.on_ray.connect import connected
-from seje_ray.on_ray.train import train
+from seje_ray.on_ray.executor import RayExecutor
+from seje_ray.pipeline.train import train
 from seje_ray.training.forward import forward
 from seje_ray.training.freezing import begin_epoch
 from seje_ray.training.optimisation import discriminator_optimizer, model_optimizer
@@ -127,7 +128,9 @@ def _run(workspace: Workspace, epochs: int, *settings: str) -> RunConfig:
 def _by_ray(workspace: Workspace, run: RunConfig, num_workers: int) -> float:
     """Pairs per second of a training on Ray, as it wrote them itself."""
     name = f"speed-{num_workers}-{time.time_ns()}"
-    folder = train(run, workspace, name=name, num_workers=num_workers).folder
+    folder = train(
+        run, workspace, RayExecutor(workspace), name=name, num_workers=num_workers
+    ).folder
     found = [entry["pairs_per_s"] for entry in read_timings(folder)]
     shutil.rmtree(folder)
     return statistics.median(found[1:] or found)

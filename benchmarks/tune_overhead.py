@@ -19,14 +19,14 @@ from seje_ray.cli.options import run_options, workspace_option
 from seje_ray.cli.run_files import read_run
 from seje_ray.config import RunConfig, with_settings
 from seje_ray.features.model import require_features
-from seje_ray.on_ray.connect import connected
-from seje_ray.on_ray.train_worker import loaders_of, origin_of
-from seje_ray.on_ray.trial_resources import allot
-from seje_ray.on_ray.trials import Conduct, run_jobs
+from seje_ray.on_ray.executor import RayExecutor
+from seje_ray.pipeline.executor import Session
+from seje_ray.pipeline.trials import run_plans
+from seje_ray.training.loaders import loaders_of, origin_of
 from seje_ray.training.loop import Trainer
 from seje_ray.training.worker import LocalWorker
 from seje_ray.tuning.trial_book import TrialBook
-from seje_ray.tuning.trials import Job
+from seje_ray.tuning.trial_plan import TrialPlan
 from seje_ray.workspace import Workspace
 
 
@@ -51,11 +51,11 @@ def main(
     torch.set_num_threads(os.cpu_count() or 1)
     plain, inside = [], []
     started = time.perf_counter()
-    with connected(1):
+    with RayExecutor(workspace).session(1) as session:
         print(f"starting Ray: {time.perf_counter() - started:.1f} s")
         for _ in range(rounds):
             plain.append(in_a_loop(runs, calibrated))
-            inside.append(in_tune(runs, calibrated))
+            inside.append(in_tune(runs, workspace, session))
             print(f"{trainings} trainings: loop {plain[-1]:.1f} s, Tune {inside[-1]:.1f} s")
     print(f"best of {rounds}: Tune takes {min(inside) / min(plain):.2f} times the loop")
 
@@ -71,14 +71,14 @@ def in_a_loop(runs: list[RunConfig], calibrated: Artifact) -> float:
     return time.perf_counter() - started
 
 
-def in_tune(runs: list[RunConfig], calibrated: Artifact) -> float:
+def in_tune(runs: list[RunConfig], workspace: Workspace, session: Session) -> float:
     """Seconds of the trainings as trials, one at a time."""
+    calibrated = workspace.open_calibrated()
+    plans = [TrialPlan.of(f"{n:04d}", run, calibrated, workspace) for n, run in enumerate(runs)]
     with tempfile.TemporaryDirectory() as folder:
-        book = TrialBook.open(Path(folder), "val/selection_score", "max")
-        data = calibrated.folder, calibrated.content_hash
-        jobs = [Job(f"{n:04d}", run, *data) for n, run in enumerate(runs)]
+        book = TrialBook.open(workspace, Path(folder), "val/selection_score", "max")
         started = time.perf_counter()
-        run_jobs(book, jobs, Conduct(len(jobs), allot(1, 1)))
+        run_plans(session, book, plans, allotted=session.allot(1, 1), title="trainings")
         seconds = time.perf_counter() - started
         assert all(trial.state == "done" for trial in book.trials.values())
     return seconds

@@ -53,17 +53,18 @@ def command(
     """
     run = read_run(config, overrides, workspace)
     from seje_ray.console.tables import show
-    from seje_ray.on_ray.ablate import ablate
+    from seje_ray.on_ray.executor import RayExecutor
+    from seje_ray.pipeline.ablate import ablate
     from seje_ray.report.ablation import as_text
 
     ablated = ablate(
         run,
         workspace,
+        RayExecutor(workspace, cluster),
         name=name or run.name,
         num_seeds=num_seeds,
         text_model=text_model,
         max_concurrent=max_concurrent,
-        cluster=cluster,
     )
     show(lambda width: as_text(ablated.page, width))
     click.echo(f"tables: {ablated.folder / 'ablation.md'}, {ablated.folder / 'ablation.html'}")

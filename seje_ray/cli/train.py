@@ -39,9 +39,11 @@ def command(
     """
     run = read_run(config, overrides, workspace)
     from seje_ray.console.tables import show
-    from seje_ray.on_ray.train import train
+    from seje_ray.on_ray.executor import RayExecutor
+    from seje_ray.pipeline.train import train
     from seje_ray.report.training import as_text
 
-    trained = train(run, workspace, name=name or run.name, num_workers=workers, cluster=cluster)
+    executor = RayExecutor(workspace, cluster)
+    trained = train(run, workspace, executor, name=name or run.name, num_workers=workers)
     show(lambda width: as_text(trained.folder, width))
     click.echo(f"checkpoint: {trained.best_checkpoint}")

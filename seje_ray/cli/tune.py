@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     help="Trials at once; they share GPUs and CPUs.  [default: one per GPU, else per core]",
 )
-@click.option("--name", metavar="NAME", help="Name of the search.  [default: the run file's name]")
+@click.option("--name", metavar="NAME", help="Name of the tuning.  [default: the run file's name]")
 @click.option(
     "--space",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -67,16 +67,17 @@ def command(
     if space is not None:
         run = with_space(run, space)
     from seje_ray.console.tables import show
-    from seje_ray.on_ray.tune import tune
+    from seje_ray.on_ray.executor import RayExecutor
+    from seje_ray.pipeline.tune import tune
     from seje_ray.report.tuning import as_text
 
     tuned = tune(
         run,
         workspace,
+        RayExecutor(workspace, cluster),
         name=name or run.name,
         num_workers=num_workers,
         max_concurrent=max_concurrent,
-        cluster=cluster,
     )
     show(lambda width: as_text(tuned.page, width))
     best = tuned.folder / "best.yaml"

@@ -1,157 +1,194 @@
 """Phase II on Ray Train: the pure loop of ``training`` in a group of DDP workers."""
 
-import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seje_ray import __version__
-from seje_ray.artifact import Artifact, require_equal_hash, write_json
-from seje_ray.config import RunConfig, run_from_json, run_to_dict
-from seje_ray.config.changes import decisive_settings, require_same_settings
+import ray
+import ray.train
+import torch
+from torch import Tensor
+
+from seje_ray.artifact import Artifact
+from seje_ray.config import RunConfig
 from seje_ray.errors import SejeError
-from seje_ray.features.checkpoint import read_origin
-from seje_ray.features.model import require_features
-from seje_ray.log import event
+from seje_ray.log import event, logged
+from seje_ray.models.libraries import BackboneError
 from seje_ray.on_ray.capacity import has_autoscaler
-from seje_ray.on_ray.connect import connected, num_cpus, num_gpus
-from seje_ray.on_ray.group import (
-    default_num_workers,
-    require_resources,
-    run_group,
-)
-from seje_ray.on_ray.progress import drawn, new_board
-from seje_ray.on_ray.train_worker import (
-    collective_timeout_s,
-    train_on_worker,
-    write_history,
-)
-from seje_ray.pipeline.runs import TrainedRun, open_run
-from seje_ray.submission.cluster import EMBEDDED, Cluster
-from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint, prune_checkpoints
-from seje_ray.workspace import Workspace
-
-# settings of a run that goes on
-FREE_TO_CHANGE = (
-    "train.num_epochs",
-    "train.checkpoint_steps",
-    "train.hang_minutes",
-    "train.picture_epochs",
-)
+from seje_ray.on_ray.connect import num_cpus, num_gpus
+from seje_ray.on_ray.group import COLLECTIVE_TIMEOUT_S, KEEP, GroupMember, run_group
+from seje_ray.on_ray.progress import drawn, new_board, reporter
+from seje_ray.report.tensorboard import TrainingCurves
+from seje_ray.training.checkpoints import commit_checkpoint, newest_checkpoint
+from seje_ray.training.history import write_history
+from seje_ray.training.loaders import loaders_of, origin_of
+from seje_ray.training.loop import Trainer
+from seje_ray.training.timing import note_timings
 
 
-def train(
-    run: RunConfig,
-    workspace: Workspace,
-    *,
-    name: str,
-    num_workers: int | None,
-    cluster: Cluster = EMBEDDED,
-) -> TrainedRun:
-    """Train ``run`` on the workspace's calibrated data, as ``workspace/runs/NAME``.
+@dataclass(frozen=True, slots=True)
+class GroupTraining:
+    """What each process of a training is told."""
 
-    The same name again goes on from the last checkpoint, or returns at once when it is finished.
+    run: RunConfig
+    calibrated: Artifact
+    folder: Path
+    board: Any  # handle of the driver's ``ProgressBoard``
+
+    def in_group(self, num_workers: int, callbacks: Sequence[ray.train.UserCallback] = ()) -> int:
+        """Train in a group of processes; return the number of epochs that are done.
+
+        Raises:
+            SejeError: What a worker raised for the user.
+        """
+        # After the watchdog has told of it.
+        timeout_s = max(COLLECTIVE_TIMEOUT_S, 2 * 60 * (self.run.train.hang_minutes or 0))
+        outcome: dict[str, Any] = run_group(
+            train_on_worker,
+            {"training": self},
+            self.folder,
+            num_workers,
+            timeout_s=timeout_s,
+            callbacks=callbacks,
+        )
+        if "error" in outcome:
+            raise SejeError(outcome["error"])
+        return int(outcome["num_epochs"])
+
+
+def train_in_group(run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -> int:
+    """Train, with a bar; return the number of epochs that are done.
 
     Raises:
-        ArtifactError: If the data is not calibrated, or the name belongs to another run.
-        ResourceError: If the cluster can never hold ``num_workers``, or not see the workspace.
-        DivergedError: If the loss is not finite.
+        SejeError: What a worker raised for the user.
     """
-    calibrated = workspace.open_calibrated()
-    require_features(run, calibrated)
-    folder = workspace.run(name)
-    _require_same_run(folder, run, calibrated)
-    if (folder / "manifest.json").is_file():
-        known = open_run(workspace, name)
-        if _is_complete(known, run):
-            return known
-    with connected(num_workers or 1, cluster, workspace):
-        workers = num_workers or default_num_workers()
-        require_resources(workers)
-        folder.mkdir(parents=True, exist_ok=True)
-        stored = {"run": run_to_dict(run), "calibrated": calibrated.content_hash}
-        write_json(folder / "run.json", stored)
-        # From here on it may name a checkpoint that a better one replaces.
-        (folder / "manifest.json").unlink(missing_ok=True)
-        num_epochs = _fit(run, calibrated, folder, workers)
-    return _close(folder, num_epochs)
-
-
-def _fit(run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -> int:
-    """Train; return the number of epochs that are done."""
     board = new_board()
-    config = {
-        "run": json.dumps(run_to_dict(run)),
-        "calibrated": str(calibrated.folder),
-        "folder": str(folder),
-        "board": board,
-    }
     if not num_gpus() and num_workers > (cores := num_cpus()) and not has_autoscaler():
         text = f"{num_workers} workers share {cores} CPUs, and are slower than one that has all"
         event("warning", text=text)
         board.warn.remote(f"{text} (no --workers)")
     with drawn(board, "steps"):
-        outcome: dict[str, Any] = run_group(
-            train_on_worker, config, folder, num_workers, timeout_s=collective_timeout_s(run)
+        return GroupTraining(run, calibrated, folder, board).in_group(num_workers)
+
+
+def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Run the loop in one Ray Train process; ``config`` holds a ``GroupTraining``."""
+    told: GroupTraining = config["training"]
+    run, calibrated, folder = told.run, told.calibrated, told.folder
+    context = ray.train.get_context()
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // context.get_local_world_size()))
+    log = folder / "logs" / f"worker-{context.get_world_rank()}.jsonl"
+    with logged(log), RayWorker(run, calibrated, folder, told.board) as worker:
+        event("joined", rank=worker.rank, world_size=worker.world_size, device=worker.device)
+        try:
+            loaders = loaders_of(run, calibrated, worker)
+            trainer = Trainer(run, origin_of(run, calibrated), loaders, worker)
+            worker.start(trainer)
+            progress = trainer.fit()
+        except BackboneError:  # may strike one worker alone, so Ray has to end the others
+            raise
+        except SejeError as error:  # repeats itself: no restart of the worker group would mend it
+            event("refused", error=error)
+            return {"error": str(error)}
+    return {"num_epochs": progress.num_epochs}
+
+
+def _renamed(checkpoint: ray.train.Checkpoint, name: str) -> ray.train.Checkpoint:
+    """Put a checkpoint in its place in one stroke, where Ray itself would copy file by file."""
+    return ray.train.Checkpoint.from_directory(commit_checkpoint(Path(checkpoint.path), name))
+
+
+class RayWorker(GroupMember):
+    """The ``training.worker.Worker`` of a Ray Train process."""
+
+    def __init__(self, run: RunConfig, calibrated: Artifact, folder: Path, board: Any) -> None:
+        super().__init__()
+        self.folder, self._config, self._calibrated = folder, run.train, calibrated
+        self._board, self._tell = board, reporter(board, "training")
+        self._trainer: Trainer | None = None
+        self._curves: TrainingCurves | None = None
+
+    def __enter__(self) -> "RayWorker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._curves is not None:
+            self._curves.close()
+
+    def start(self, trainer: Trainer) -> None:
+        """Open TensorBoard on rank 0, going on after the epochs that are done."""
+        self._trainer = trainer
+        if self.rank == 0:
+            done = trainer.state.progress.num_epochs
+            self._curves = TrainingCurves(self.folder, self._calibrated, num_epochs=done)
+
+    def show(self, images: Tensor, recipes: Tensor, *, epoch: int, is_last: bool) -> None:
+        """Draw the hardest pairs now and then; at the end, give TensorBoard the embeddings."""
+        assert self._curves is not None
+        every = self._config.picture_epochs
+        if every is not None and (epoch == 1 or epoch % every == 0 or is_last):
+            self._curves.add_hardest_pairs(images, recipes, epoch)
+        if is_last:
+            self._curves.add_space(images, recipes, epoch)
+
+    def report(
+        self,
+        metrics: Mapping[str, float],
+        timings: Mapping[str, float],
+        checkpoint_dir: Path | None,
+        name: str,
+    ) -> None:
+        """Write history, timings and TensorBoard on rank 0; hand the checkpoint to Ray Train."""
+        event("epoch", metrics=dict(metrics), timings=dict(timings))
+        if self._curves is not None:
+            self._curves.add_numbers(metrics, timings)
+        self._report({**metrics, KEEP: self._keep()}, checkpoint_dir, name)
+        if self.rank == 0 and self._trainer is not None:
+            write_history(self.folder, self._trainer.state.progress.history)
+            note_timings(self.folder, int(metrics["epoch"]), timings)
+
+    def checkpoint(self, checkpoint_dir: Path | None, name: str) -> None:
+        """Hand a checkpoint inside an epoch to Ray Train, which drops it for the next."""
+        self._report({KEEP: 0}, checkpoint_dir, name)
+
+    def _report(self, metrics: dict[str, float], checkpoint_dir: Path | None, name: str) -> None:
+        checkpoint = ray.train.Checkpoint.from_directory(checkpoint_dir) if checkpoint_dir else None
+        ray.train.report(
+            metrics,
+            checkpoint=checkpoint,
+            checkpoint_dir_name=name,
+            checkpoint_upload_fn=_renamed,
         )
-    if "error" in outcome:
-        raise SejeError(outcome["error"])
-    return int(outcome["num_epochs"])
 
+    def _keep(self) -> int:
+        """Highest for the newest best epoch, so that Ray keeps exactly our best checkpoint."""
+        assert self._trainer is not None
+        progress = self._trainer.state.progress
+        return progress.num_epochs if progress.best_epoch == progress.num_epochs else 0
 
-def _require_same_run(folder: Path, run: RunConfig, calibrated: Artifact) -> None:
-    """Refuse to go on with other settings or other data under the same name."""
-    path = folder / "run.json"
-    if not path.is_file() or not any(folder.glob("checkpoint-*")):
-        return  # nothing to go on from, so nothing to mix
-    known = json.loads(path.read_text(encoding="utf-8"))
-    require_equal_hash(
-        "calibrated artifact",
-        folder,
-        known["calibrated"],
-        calibrated.content_hash,
-        f"seje-ray train --run ANOTHER_NAME` or delete {folder}, then `seje-ray train",
-    )
-    # Read as a run, so that settings it did not know yet have their defaults.
-    before = run_from_json(json.dumps(known["run"]), str(path))
-    require_same_settings(folder, "run", _decisive(before), _decisive(run), "--run")
+    def resume_dir(self) -> Path | None:
+        """Folder of the checkpoint to go on from; a local path on a shared or local disk.
 
+        Where a kill has cost Ray its list, it is the newest there is.
+        """
+        checkpoint = ray.train.get_checkpoint()
+        return newest_checkpoint(self.folder) if checkpoint is None else Path(checkpoint.path)
 
-def _decisive(run: RunConfig) -> dict[str, Any]:
-    """Dotted settings that decide the numbers of a training."""
-    free: tuple[str, ...] = FREE_TO_CHANGE
-    if run.train.schedule == "cosine":
-        free = tuple(key for key in free if key != "train.num_epochs")
-    return decisive_settings(run, ("seed", "model", "loss", "train"), free)
+    def warn(self, text: str) -> None:
+        """Let the driver write a line."""
+        event("warning", text=text)
+        self._board.warn.remote(text)
 
-
-def _is_complete(known: TrainedRun, run: RunConfig) -> bool:
-    last = newest_checkpoint(known.folder)
-    assert last is not None
-    progress = json.loads((last / "progress.json").read_text(encoding="utf-8"))
-    return bool(progress["stopped_early"]) or progress["num_epochs"] >= run.train.num_epochs
-
-
-def _close(folder: Path, num_epochs: int) -> TrainedRun:
-    """Write the history, and the manifest: the best checkpoint and what that reached on val."""
-    last = folder / checkpoint_name(num_epochs)
-    progress = json.loads((last / "progress.json").read_text(encoding="utf-8"))
-    write_history(folder, progress["history"])
-    best = int(progress["best_epoch"])
-    metrics = progress["history"][best - 1]
-    checkpoint = folder / checkpoint_name(best)
-    prune_checkpoints(folder, {last.name, checkpoint.name})  # what Ray lost count of in a kill
-    _, origin = read_origin(checkpoint)
-    write_json(
-        folder / "manifest.json",
-        {
-            "seje_ray_version": __version__,
-            "best_checkpoint": checkpoint.name,
-            "best_epoch": best,
-            "num_epochs": progress["num_epochs"],
-            "stopped_early": progress["stopped_early"],
-            "metrics": metrics,
-            "calibrated": origin.calibrated_hash,
-            "vocabulary_hash": origin.vocabulary_hash,
-        },
-    )
-    return TrainedRun(folder, checkpoint, best, metrics)
+    def progress(self, done: int, total: int, text: str) -> None:
+        """Tell the driver's bar, in steps."""
+        assert self._trainer is not None
+        progress = self._trainer.state.progress
+        if progress.history:
+            last = progress.history[-1]
+            text += (
+                f", loss {last['train/loss']:.3f}, val MedR "
+                f"{last['val/median_rank/image_to_recipe']:.1f}"
+            )
+        self._tell(progress.num_epochs * total + done, self._config.num_epochs * total, text)

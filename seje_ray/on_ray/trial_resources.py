@@ -1,23 +1,13 @@
 """What a cluster gives each trial, decided before the first one starts."""
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import ray
 
 from seje_ray.errors import ResourceError
 from seje_ray.on_ray.connect import num_cpus, num_gpus
-
-
-@dataclass(frozen=True, slots=True)
-class Allotment:
-    """Trials at once, and what each takes."""
-
-    concurrent: int
-    num_workers: int  # training processes of a trial; 1: the trial's own
-    per_trial: dict[str, float]  # what Tune reserves: the process, or the driver of a group
-    num_threads: int = 1  # of torch, in a trial's own process
+from seje_ray.tuning.scheduling import Allotment
 
 
 def allot(num_workers: int, max_concurrent: int | None) -> Allotment:

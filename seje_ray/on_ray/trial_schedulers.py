@@ -1,41 +1,57 @@
 """Ray Tune's schedulers, as a run's ``tune`` section asks for them."""
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import Any, assert_never
 
 from ray.tune import loguniform, randint, uniform
-from ray.tune.schedulers import ASHAScheduler, PopulationBasedTraining, TrialScheduler
+from ray.tune.schedulers import (
+    ASHAScheduler,
+    FIFOScheduler,
+    PopulationBasedTraining,
+    TrialScheduler,
+)
 
-from seje_ray.config import Dimension, RunConfig
+from seje_ray.config import Dimension
+from seje_ray.tuning.scheduling import Scheduling
 from seje_ray.tuning.space import Space, clipped
 
 
-def scheduler_of(run: RunConfig, space: Space) -> TrialScheduler | None:
-    """What stops or changes trials of a search, or None where nothing does."""
-    config, num_epochs = run.tune, run.train.num_epochs
+def scheduler_of(scheduling: Scheduling | None) -> TrialScheduler:
+    """What stops or changes trials; where nothing does, they run in the order they came."""
+    if scheduling is None:
+        return FIFOScheduler()
+    config, num_epochs = scheduling.run.tune, scheduling.run.train.num_epochs
     common = {"time_attr": "epoch", "metric": config.metric, "mode": config.mode}
-    if config.scheduler == "asha":
-        return ASHAScheduler(
-            **common,
-            max_t=num_epochs + 1,  # the last epoch is the trial's own end
-            grace_period=min(config.grace_epochs, num_epochs),
-            reduction_factor=config.reduction_factor,
-        )
-    if config.scheduler == "none":
-        return None
+    match config.scheduler:
+        case "asha":
+            return ASHAScheduler(
+                **common,
+                max_t=num_epochs + 1,  # the last epoch is the trial's own end
+                grace_period=min(config.grace_epochs, num_epochs),
+                reduction_factor=config.reduction_factor,
+            )
+        case "pbt":
+            space = scheduling.space
+            mutations = {key: _mutation(dimension) for key, dimension in space.items()}
+            return Population(
+                num_epochs,
+                **common,
+                perturbation_interval=config.perturbation_epochs,
+                hyperparam_mutations={"trial": {"values": mutations}},
+                custom_explore_fn=partial(_clipped_into, space),
+            )
+        case "none":
+            return FIFOScheduler()
+        case never:
+            assert_never(never)
 
-    def explore(config: dict[str, Any]) -> dict[str, Any]:
-        values = config["job"]["values"]
-        inside = {key: clipped(space[key], value) for key, value in values.items()}
-        return config | {"job": config["job"] | {"values": inside}}
 
-    return Population(
-        num_epochs,
-        **common,
-        perturbation_interval=config.perturbation_epochs,
-        hyperparam_mutations={"job": {"values": {key: _mutation(space[key]) for key in space}}},
-        custom_explore_fn=explore,
-    )
+def _clipped_into(space: Space, config: dict[str, Any]) -> dict[str, Any]:
+    """What PBT has made of a trial's values, within their ranges again."""
+    values = config["trial"]["values"]
+    inside = {key: clipped(space[key], value) for key, value in values.items()}
+    return config | {"trial": config["trial"] | {"values": inside}}
 
 
 class Population(PopulationBasedTraining):  # type: ignore[misc]  # Ray is untyped here

@@ -1,246 +1,230 @@
-"""``seje-ray tune``: search, then train the best and the run itself again with other seeds."""
+"""Many trainings under Ray Tune, kept so that a killed tuning resumes where it was.
 
-import json
-import os
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from itertools import product
+Tune runs trials and schedulers. What is known of them lies in a folder per trial and not in
+Tune's own snapshots, which come every ten seconds and know neither what a scheduler has decided
+nor what a searcher would suggest: each session is a fresh Tuner that is told of the trials that
+ended, and given those to finish first.
+"""
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-import click
-import yaml
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler, PopulationBasedTraining, TrialScheduler
+from ray.tune.search import ConcurrencyLimiter, Searcher
 
-from seje_ray.artifact import (
-    Artifact,
-    require_equal_hash,
-    write_json,
-    write_text,
-)
-from seje_ray.config import (
-    RECALIBRATED,
-    RunConfig,
-    run_from_json,
-    run_to_dict,
-    with_settings,
-)
-from seje_ray.config.changes import decisive_settings, require_same_settings
-from seje_ray.errors import ConfigError, SejeError
-from seje_ray.features.model import require_features
-from seje_ray.on_ray.connect import connected
-from seje_ray.on_ray.executor import RaySession
-from seje_ray.on_ray.trial_resources import Allotment, allot
+from seje_ray.errors import SejeError
 from seje_ray.on_ray.trial_schedulers import scheduler_of
-from seje_ray.on_ray.trials import Conduct, run_jobs, run_trials
-from seje_ray.pipeline.variants import calibrated_variant
-from seje_ray.report.tuning import SearchPage, common, write_hparams, write_search_report
-from seje_ray.submission.cluster import EMBEDDED, Cluster
-from seje_ray.tuning.space import Space, setting, space_of
-from seje_ray.tuning.suggest import Seen, num_points, suggest
-from seje_ray.tuning.trial_book import TrialBook
-from seje_ray.tuning.trials import Job, Trial, best_trial, write_trials_table
-from seje_ray.workspace import Workspace
-
-MEASURED = ("val", "test")
-DECISIVE = ("seed", "model", "loss", "train", "tune")  # parts of the run
-FREE_TO_CHANGE = ("tune.num_trials", "tune.num_seeds")  # of a tuning that is resumed
-
-DataOf = Callable[[RunConfig], Artifact]  # the calibrated data of a run
+from seje_ray.on_ray.trial_worker import recorded_failure, train_as_driver, train_in_trial
+from seje_ray.training.history import read_history
+from seje_ray.tuning.scheduling import Allotment, Scheduling
+from seje_ray.tuning.trial_book import NextPlan, TrialBook
+from seje_ray.tuning.trial_table import TrialTable
+from seje_ray.tuning.trials import ENDED, Trial, read_failure, read_measured
 
 
-@dataclass(frozen=True, slots=True)
-class Tuned:
-    """What a finished search leaves."""
-
-    folder: Path
-    page: SearchPage  # all about it
-    report: Path
-    workspace: Workspace  # whose calibrated data the best settings are trained on
-
-
-def tune(
-    run: RunConfig,
-    workspace: Workspace,
+def run_trials(
+    book: TrialBook,
+    next_plan: NextPlan,
     *,
-    name: str,
-    num_workers: int = 1,
-    max_concurrent: int | None = None,
-    cluster: Cluster = EMBEDDED,
-) -> Tuned:
-    """Search for better settings of ``run``, as ``workspace/tunes/NAME``.
-
-    The same name again goes on: trials that ended are kept, others go on from their checkpoint.
-
-    Args:
-        run: The run; its ``tune`` section says what and how.
-        workspace: Where the calibrated data lies.
-        name: Of the search.
-        num_workers: Training processes per trial; 1 trains in the trial's own process.
-        max_concurrent: Trials at once; None for as many as the cluster has GPUs, or cores.
-        cluster: Where to compute.
-
-    Raises:
-        ArtifactError: If the data is not calibrated, or the name belongs to another search.
-        ResourceError: If the cluster can never hold what is asked for.
-        SejeError: If every trial failed.
-    """
-    calibrated = workspace.open_calibrated()
-    run = with_settings(run, run.tune.settings)
-    require_features(run, calibrated)
-    space = space_of(run)
-    _require_searchable(run, space, num_workers)
-    folder = workspace.tune(name)
-    _require_same_tuning(folder, run, calibrated)
-    config = run.tune
-    with connected(num_workers * (max_concurrent or os.cpu_count() or 1), cluster, workspace):
-        allotted = allot(num_workers, max_concurrent)
-        book = TrialBook.open(folder / "trials", config.metric, config.mode)
-        write_json(folder / "search.json", _stored(run, calibrated))
-        click.echo(_announcement(run, num_points(run, space), allotted), file=sys.stderr)
-        conduct = Conduct(
-            num_points(run, space),
-            allotted,
-            scheduler_of(run, space),
-            hand_over=config.scheduler == "pbt",
+    total: int,
+    allotted: Allotment,
+    title: str,
+    scheduling: Scheduling | None = None,
+) -> None:
+    """Run trials as ``Session`` says."""
+    ended = [trial for trial in book.trials.values() if trial.state in ENDED]
+    hands_over = scheduling is not None and scheduling.hands_over
+    scheduler = scheduler_of(scheduling)
+    feed = _Feed(book, next_plan)
+    session = book.folder / ".ray"
+    shutil.rmtree(session, ignore_errors=True)
+    with TrialTable(title, total, book.mode, before=len(ended)) as table:
+        given = _given_at_once(book, next_plan) if _is_pbt(scheduler) else None
+        tuner = tune.Tuner(
+            _trainable(book, allotted, hands_over=hands_over),
+            param_space=given,
+            tune_config=tune.TuneConfig(
+                search_alg=None if given else ConcurrencyLimiter(feed, allotted.concurrent),
+                max_concurrent_trials=allotted.concurrent if given else None,
+                scheduler=_told(scheduler, ended, book),
+                num_samples=1 if given else total - len(ended),
+                # A process that has loaded torch trains one trial after another.
+                reuse_actors=allotted.num_workers == 1,
+                trial_dirname_creator=lambda trial: trial.config["trial"]["name"],
+            ),
+            run_config=tune.RunConfig(
+                name="session",
+                storage_path=str(session),
+                verbose=0,
+                callbacks=[_Keeper(book, table, hands_over=hands_over)],
+                failure_config=tune.FailureConfig(max_failures=0),
+            ),
         )
-        data = _data_of(run, space, calibrated, workspace)
-        run_trials(book, _search(run, space, data), conduct)
-        trials = list(book.trials.values())
-        best = best_trial(trials, config.mode)
-        if best is None:
-            reasons = ", ".join(dict.fromkeys(trial.reason for trial in trials))
-            raise SejeError(f"{folder}: every trial failed ({reasons})")
-        best_run = with_settings(run, best.values)
-        write_text(folder / "best.yaml", yaml.safe_dump(run_to_dict(best_run), sort_keys=False))
-        roles = {"default": run, "best": best_run}
-        jobs = _again(roles, data, config.num_seeds)
-        second = TrialBook.open(folder / "again", config.metric, config.mode)
-        run_jobs(second, jobs, Conduct(len(jobs), allotted, title="other seeds"))
-    recipes = workspace.open_recipes().manifest
-    page = SearchPage(
-        name, run, best_run, space, trials, list(second.trials.values()), calibrated,
-        is_made_up=bool(recipes.facts.get("is_made_up", False)),
-    )  # fmt: skip
-    return _write(folder, page, Workspace(data(best_run).folder.parent))
+        tuner.fit()
+    shutil.rmtree(session, ignore_errors=True)
+    if feed.error is not None:
+        raise feed.error
 
 
-def _announcement(run: RunConfig, total: int, allotted: Allotment) -> str:
-    """What is about to happen, in a line."""
-    text = (
-        f"{total} trials of at most {run.train.num_epochs} epochs, {allotted.concurrent} at once"
-        f"{f' of {allotted.num_workers} workers' if allotted.num_workers > 1 else ''}"
-    )
-    return f"{text}; every trial has {common(run)}" if run.tune.settings else text
+def _trainable(book: TrialBook, allotted: Allotment, *, hands_over: bool) -> Any:
+    """Tune's function of a trial, with what it takes of the cluster."""
+    workspace, trials, metric = book.workspace, book.folder, book.metric
+
+    def in_own_process(config: dict[str, Any]) -> None:
+        folder = trials / Path(tune.get_context().get_trial_dir()).name
+        with recorded_failure(folder):
+            train_in_trial(
+                folder,
+                workspace,
+                config["trial"]["values"],
+                metric,
+                num_threads=allotted.num_threads,
+                hands_over=hands_over,
+            )
+
+    def as_driver(config: dict[str, Any]) -> None:
+        folder = trials / Path(tune.get_context().get_trial_dir()).name
+        with recorded_failure(folder):
+            train_as_driver(folder, workspace, metric, allotted.num_workers)
+
+    function = in_own_process if allotted.num_workers == 1 else as_driver
+    return tune.with_resources(function, allotted.per_trial)
 
 
-def _write(folder: Path, page: SearchPage, workspace: Workspace) -> Tuned:
-    """Write the tables and the page."""
-    config = page.run.tune
-    write_trials_table(folder / "trials.parquet", page.trials, config.mode)
-    write_hparams(folder / "tensorboard", page.trials, config.metric, config.mode)
-    write_search_report(folder / "report.html", page)
-    return Tuned(folder, page, folder / "report.html", workspace)
+def _told(scheduler: TrialScheduler, ended: Sequence[Trial], book: TrialBook) -> TrialScheduler:
+    """ASHA, once it has seen what the trials that ended had reported; others keep no results."""
+    if isinstance(scheduler, ASHAScheduler):
+        for trial in ended:
+            stand_in: Any = SimpleNamespace(trial_id=f"ended-{trial.name}")
+            scheduler.on_trial_add(None, stand_in)
+            for epoch, score in enumerate(trial.scores, 1):
+                scheduler.on_trial_result(None, stand_in, {"epoch": epoch, book.metric: score})
+    return scheduler
 
 
-def _data_of(run: RunConfig, space: Space, calibrated: Artifact, workspace: Workspace) -> DataOf:
-    """Calibrate for every value that a search takes of calibration; the workspace's own if none."""
-    keys = [key for key in space if key in RECALIBRATED]
-    if not keys:
-        return lambda _: calibrated
-    points = set(product(*(space[key].choice or () for key in keys)))
-    points.add(tuple(setting(run, key) for key in keys))
-    found = {}
-    for point in sorted(points):
-        changed = with_settings(run, dict(zip(keys, point, strict=True)))
-        found[point] = calibrated_variant(changed, workspace, RaySession())
-    return lambda changed: found[tuple(setting(changed, key) for key in keys)]
+def _is_pbt(scheduler: TrialScheduler) -> bool:
+    return isinstance(scheduler, PopulationBasedTraining)
 
 
-def _job(name: str, run: RunConfig, data: DataOf, *more: Any) -> Job:
-    calibrated = data(run)
-    return Job(name, run, calibrated.folder, calibrated.content_hash, *more)
+def _given_at_once(book: TrialBook, next_plan: NextPlan) -> dict[str, Any]:
+    """All trials of a population as Tune's grid: PBT refuses to run beside a searcher."""
+    while (plan := next_plan(book)) is not None:
+        book.begin(plan)
+    configs = [_config(book, name)["trial"] for name in book.unfinished()]
+    return {"trial": tune.grid_search(configs)}
 
 
-def _search(run: RunConfig, space: Space, data: DataOf) -> Any:
-    """The next trial as a function of the book: the same after a kill as without."""
-    total = num_points(run, space)
+def _config(book: TrialBook, name: str) -> dict[str, Any]:
+    """What Tune hands to a trial; PBT may give it that of another one, with changed values."""
+    return {"trial": {"name": name, "values": dict(book.trials[name].values)}}
 
-    def next_job(book: TrialBook) -> Job | None:
-        while len(book.trials) < total:
-            number = len(book.trials)
-            seen = [_seen(trial) for trial in book.trials.values()]
-            values = suggest(run, space, number, seen)
-            if values is None:
-                return None
-            name = f"{number:04d}"
+
+class _Feed(Searcher):  # type: ignore[misc]  # Ray is untyped here
+    """Tune's searcher: trials to finish first, then what ``next_plan`` gives."""
+
+    def __init__(self, book: TrialBook, next_plan: NextPlan) -> None:
+        super().__init__(metric=book.metric, mode=book.mode)
+        self._book, self._next_plan = book, next_plan
+        self._pending = book.unfinished()
+        self.error: SejeError | None = None
+
+    def suggest(self, trial_id: str) -> Any:
+        """Begin the next trial, or say that there is none."""
+        if self._pending:
+            name = self._pending.pop(0)
+        else:
             try:
-                return _job(name, with_settings(run, values), data, (), values)
-            except ConfigError as error:  # each value alone would do, these together do not
-                book.begin(_job(name, run, data, (), values))
-                book.end(name, state="failed", reason=str(error), ended_s=book.elapsed_s)
-        return None
+                plan = self._next_plan(self._book)
+            except SejeError as error:  # raised again outside of Tune
+                self.error = error
+                plan = None
+            if plan is None:
+                return Searcher.FINISHED
+            self._book.begin(plan)
+            name = plan.name
+        return _config(self._book, name)
 
-    return next_job
+    def on_trial_complete(
+        self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Nothing: the book knows."""
 
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the book is on disk."""
 
-def _seen(trial: Trial) -> Seen:
-    is_running = trial.state in ("waiting", "running")
-    scores = () if is_running or trial.state == "failed" else trial.scores
-    return Seen(trial.values, scores, is_running, trial.state == "stopped")
-
-
-def _again(roles: Mapping[str, RunConfig], data: DataOf, num_seeds: int) -> list[Job]:
-    """Both runs with seeds that the search has not seen; equal runs once."""
-    jobs = []
-    for role, run in roles.items():
-        if role != "default" and run == roles["default"]:
-            continue
-        for seed in range(run.seed + 1, run.seed + 1 + num_seeds):
-            seeded = with_settings(run, {"seed": seed})
-            jobs.append(_job(f"{role}-s{seed}", seeded, data, MEASURED))
-    return jobs
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: a session is never restored."""
 
 
-def _require_searchable(run: RunConfig, space: Space, num_workers: int) -> None:
-    """Refuse what no trial could do, before the first one."""
-    if not space:
-        raise ConfigError("tune.space: expected at least one setting to search, found none")
-    if run.tune.scheduler != "pbt":
-        return
-    if num_workers > 1:
-        raise ConfigError(
-            "tune.scheduler pbt: trials exchange checkpoints in their own process; "
-            "take --workers-per-trial 1, or scheduler asha"
+class _Keeper(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
+    """Writes what Tune tells of each trial into the book, and shows it."""
+
+    def __init__(self, book: TrialBook, table: TrialTable, *, hands_over: bool) -> None:
+        self._book, self._table, self._hands_over = book, table, hands_over
+        self._began = time.monotonic() - book.elapsed_s
+        self._started: dict[str, float] = {}
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Note that it runs."""
+        name = _name(trial)
+        self._started[name] = time.monotonic()
+        self._change(name, state="running", scores=())
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: Mapping[str, Any], **info: Any
+    ) -> None:
+        """Note an epoch; those of an earlier session are told again."""
+        name, book = _name(trial), self._book
+        if "epoch" not in result or book.metric not in result:
+            return
+        done, scores = int(result["epoch"]) - 1, book.trials[name].scores
+        if self._hands_over:  # it may have gone on from another trial's checkpoint
+            scores = tuple(e[book.metric] for e in read_history(book.folder / name))
+        self._change(
+            name,
+            scores=(*scores[:done], float(result[book.metric])),
+            values=dict(trial.config["trial"]["values"]),
         )
-    fixed = [key for key in space if key.startswith(("model.", "calibrate.")) or space[key].when]
-    if fixed:
-        raise ConfigError(
-            f"tune.scheduler pbt: {', '.join(fixed)} cannot change in the middle of "
-            "a training; take scheduler asha, or leave it out of the space"
-        )
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Commit: at its own end, or stopped by the scheduler."""
+        name = _name(trial)
+        measured = read_measured(self._book.folder / name)
+        state = "stopped" if measured is None else "done"
+        self._end(name, state=state, measured=measured or {})
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Commit the reason."""
+        self._end(_name(trial), state="failed", reason=_reason(self._book, trial))
+
+    def _change(self, name: str, **known: Any) -> None:
+        self._book.trials[name] = replace(self._book.trials[name], **known)
+        self._table.show(list(self._book.trials.values()))
+
+    def _end(self, name: str, **known: Any) -> None:
+        now = time.monotonic()
+        seconds = now - self._started.get(name, now)
+        before = self._book.trials[name].seconds
+        self._book.end(name, seconds=before + seconds, ended_s=now - self._began, **known)
+        self._table.show(list(self._book.trials.values()))
 
 
-def _stored(run: RunConfig, calibrated: Artifact) -> dict[str, Any]:
-    """What ``search.json`` holds: everything that decides the trials of a tuning."""
-    sections = run_to_dict(run)
-    return {"calibrated": calibrated.content_hash, **{part: sections[part] for part in DECISIVE}}
+def _name(trial: Any) -> str:
+    """Of its folder, as it was given one: PBT copies configurations from trial to trial."""
+    return Path(trial.local_path).name
 
 
-def _require_same_tuning(folder: Path, run: RunConfig, calibrated: Artifact) -> None:
-    """Refuse to mix trials of other settings or other data under one name."""
-    path = folder / "search.json"
-    if not path.is_file() or not any((folder / "trials").glob("*/job.json")):
-        return
-    known = json.loads(path.read_text(encoding="utf-8"))
-    require_equal_hash(
-        "calibrated artifact",
-        folder,
-        known.pop("calibrated"),
-        calibrated.content_hash,
-        f"seje-ray tune --name ANOTHER_NAME` or delete {folder}, then `seje-ray tune",
-    )
-    # Read as a run, so that settings it did not know yet have their defaults.
-    started = run_from_json(json.dumps(run_to_dict(run) | known), str(path))
-    before, now = (decisive_settings(r, DECISIVE, FREE_TO_CHANGE) for r in (started, run))
-    require_same_settings(folder, "tuning", before, now, "--name")
+def _reason(book: TrialBook, trial: Any) -> str:
+    """What a person needs of a trial's error, in one line."""
+    said = read_failure(book.folder / _name(trial))
+    if said is not None:
+        return said
+    path = Path(trial.error_file or "")  # its process did not come to say anything
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return f"its process died: {lines[1]}" if len(lines) > 1 else "its process died"

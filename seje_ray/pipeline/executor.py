@@ -2,9 +2,14 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Protocol
 
+from seje_ray.artifact import Artifact
+from seje_ray.config import RunConfig
 from seje_ray.pipeline.stage import Fit, ShardStage
+from seje_ray.tuning.scheduling import Allotment, Scheduling
+from seje_ray.tuning.trial_book import NextPlan, TrialBook
 
 
 class Session(Protocol):
@@ -31,6 +36,47 @@ class Session(Protocol):
 
         Raises:
             SejeError: What a fit raised for the user.
+        """
+        ...
+
+    def train(self, run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -> int:
+        """Train to the end, from the last checkpoint in ``folder`` on; give the epochs there are.
+
+        Raises:
+            SejeError: What a worker raised for the user.
+        """
+        ...
+
+    def allot(self, num_workers: int, max_concurrent: int | None) -> Allotment:
+        """Share the machines among trials of ``num_workers`` processes.
+
+        Raises:
+            ResourceError: If they can never hold one such trial, or so many at once.
+        """
+        ...
+
+    def run_trials(
+        self,
+        book: TrialBook,
+        next_plan: NextPlan,
+        *,
+        total: int,
+        allotted: Allotment,
+        title: str,
+        scheduling: Scheduling | None = None,
+    ) -> None:
+        """Run the book's unfinished trials, then new ones until ``total`` have ended.
+
+        Args:
+            book: What is known of the trials; is kept up to date.
+            next_plan: Gives the next trial to begin.
+            total: Trials in all.
+            allotted: What ``allot`` gave.
+            title: What is going on, in a word or two.
+            scheduling: What stops or changes trials; None where each goes to its end.
+
+        Raises:
+            SejeError: What ``next_plan`` raised.
         """
         ...
 

@@ -1,16 +1,28 @@
 """Everything in this very process, one thing after another: no Ray, no scheduler."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 from threadpoolctl import threadpool_limits
 
+from seje_ray.artifact import Artifact
+from seje_ray.config import RunConfig
 from seje_ray.console.progress import Bars
 from seje_ray.distributed.fit_worker import OneFitWorker
-from seje_ray.errors import ResourceError
+from seje_ray.errors import ResourceError, SejeError
 from seje_ray.pipeline.stage import Fit, ShardStage
+from seje_ray.pipeline.trial_training import TrialWorker, train_trial
+from seje_ray.training.history import read_history
+from seje_ray.training.loaders import loaders_of, origin_of
+from seje_ray.training.loop import Trainer
+from seje_ray.training.worker import LocalWorker
+from seje_ray.tuning.scheduling import Allotment, Scheduling
+from seje_ray.tuning.trial_book import NextPlan, TrialBook
+from seje_ray.tuning.trials import ENDED, read_measured
 
 
 class LocalExecutor:
@@ -65,3 +77,53 @@ class LocalSession:
         with Bars() as bars:
             for fit in fits:
                 fit.run(OneFitWorker(device), bars.bar(fit.title, "steps"))
+
+    def train(self, run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -> int:
+        """Train in this process."""
+        worker = LocalWorker(folder)
+        loaders = loaders_of(run, calibrated, worker)
+        return Trainer(run, origin_of(run, calibrated), loaders, worker).fit().num_epochs
+
+    def allot(self, num_workers: int, max_concurrent: int | None) -> Allotment:
+        """One trial at a time."""
+        return Allotment(1, self.num_training_workers(num_workers))
+
+    def run_trials(
+        self,
+        book: TrialBook,
+        next_plan: NextPlan,
+        *,
+        total: int,
+        allotted: Allotment,
+        title: str,
+        scheduling: Scheduling | None = None,
+    ) -> None:
+        """Run one trial after another."""
+        for name in book.unfinished():
+            _run_trial(book, name)
+        while sum(trial.state in ENDED for trial in book.trials.values()) < total:
+            plan = next_plan(book)
+            if plan is None:
+                return
+            book.begin(plan)
+            _run_trial(book, plan.name)
+
+
+def _run_trial(book: TrialBook, name: str) -> None:
+    """Train a trial to its end and commit how it went."""
+    folder, plan, began = book.folder / name, book.plan(name), time.monotonic()
+    before, state, reason = book.elapsed_s, "done", ""
+    try:
+        train_trial(plan, plan.open_calibrated(book.workspace), TrialWorker(folder, book.metric))
+    except SejeError as error:
+        state, reason = "failed", str(error)
+    seconds = time.monotonic() - began
+    book.end(
+        name,
+        state=state,
+        reason=reason,
+        scores=tuple(entry[book.metric] for entry in read_history(folder)),
+        measured=read_measured(folder) or {},
+        seconds=book.trials[name].seconds + seconds,
+        ended_s=before + seconds,
+    )

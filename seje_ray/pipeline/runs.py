@@ -1,11 +1,28 @@
-"""Trainings of a workspace."""
+"""Trainings of a workspace: ``runs/NAME``, resumable until finished."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from seje_ray.artifact import Artifact, require_equal_hash, write_json
+from seje_ray.config import RunConfig, run_from_json, run_to_dict
+from seje_ray.config.changes import decisive_settings, require_same_settings
 from seje_ray.errors import ArtifactError
+from seje_ray.features.checkpoint import read_origin
+from seje_ray.training.checkpoints import checkpoint_name, prune_checkpoints
+from seje_ray.training.history import write_history
+from seje_ray.training.run_manifest import FILE, RunManifest
 from seje_ray.workspace import Workspace
+
+STARTED_WITH = "run.json"
+DECISIVE = ("seed", "model", "loss", "train")  # parts of the run
+FREE_TO_CHANGE = (  # of a run that is resumed
+    "train.num_epochs",
+    "train.checkpoint_steps",
+    "train.hang_minutes",
+    "train.picture_epochs",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +34,17 @@ class TrainedRun:
     best_epoch: int
     metrics: dict[str, float]  # of the best epoch
 
+    @classmethod
+    def read(cls, folder: Path) -> "TrainedRun":
+        """Read the finished training in ``folder``.
+
+        Raises:
+            ArtifactError: If it is none.
+        """
+        known = RunManifest.read(folder)
+        best = folder / known.best_checkpoint
+        return cls(folder, best, known.best_epoch, dict(known.metrics))
+
 
 def open_run(workspace: Workspace, name: str | None) -> TrainedRun:
     """Open the finished training ``name``, or the newest one where it is None.
@@ -24,19 +52,80 @@ def open_run(workspace: Workspace, name: str | None) -> TrainedRun:
     Raises:
         ArtifactError: If there is none.
     """
-    runs = workspace.runs
-    known_runs = sorted(runs.glob("*/manifest.json"), key=lambda path: path.stat().st_mtime)
-    newest = known_runs[-1] if known_runs else runs / "manifest.json"
-    path = newest if name is None else runs / name / "manifest.json"
-    if not path.is_file():
-        others = ", ".join(sorted(p.parent.name for p in known_runs))
-        wanted = f"no finished training named {name!r}" if name else "no finished training"
+    known = sorted(workspace.runs.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime)
+    finished = [path.parent for path in known]
+    wanted = finished[-1:] if name is None else [workspace.run(name)]
+    if not wanted or wanted[0] not in finished:
+        others = ", ".join(sorted(folder.name for folder in finished))
+        missing = f"no finished training named {name!r}" if name else "no finished training"
         raise ArtifactError(
-            f"{runs}: {wanted}; run `seje-ray train{f' --run {name}' if name else ''}` first"
-            + (f", or choose one of {others}" if others else "")
+            f"{workspace.runs}: {missing}; run `seje-ray train{f' --run {name}' if name else ''}` "
+            "first" + (f", or choose one of {others}" if others else "")
         )
+    return TrainedRun.read(wanted[0])
+
+
+def require_same_run(folder: Path, run: RunConfig, calibrated: Artifact) -> None:
+    """Refuse to resume with other settings or other data under the same name.
+
+    Raises:
+        ArtifactError: Naming what changed.
+    """
+    path = folder / STARTED_WITH
+    if not path.is_file() or not any(folder.glob("checkpoint-*")):
+        return  # nothing to resume, so nothing to mix
     known = json.loads(path.read_text(encoding="utf-8"))
-    folder = path.parent
-    return TrainedRun(
-        folder, folder / known["best_checkpoint"], known["best_epoch"], known["metrics"]
+    require_equal_hash(
+        "calibrated artifact",
+        folder,
+        known["calibrated"],
+        calibrated.content_hash,
+        f"seje-ray train --run ANOTHER_NAME` or delete {folder}, then `seje-ray train",
     )
+    # Read as a run, so that settings it did not know yet have their defaults.
+    before = run_from_json(json.dumps(known["run"]), str(path))
+    require_same_settings(folder, "run", _decisive(before), _decisive(run), "--run")
+
+
+def is_complete(folder: Path, run: RunConfig) -> bool:
+    """Whether the finished training in ``folder`` has all epochs that ``run`` asks for."""
+    known = RunManifest.read(folder)
+    return known.stopped_early or known.num_epochs >= run.train.num_epochs
+
+
+def begin_run(folder: Path, run: RunConfig, calibrated: Artifact) -> None:
+    """Note what a training starts with; a finished one that is resumed is finished no more."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stored = {"run": run_to_dict(run), "calibrated": calibrated.content_hash}
+    write_json(folder / STARTED_WITH, stored)
+    # From here on it may name a checkpoint that a better one replaces.
+    (folder / FILE).unlink(missing_ok=True)
+
+
+def close_run(folder: Path, num_epochs: int) -> TrainedRun:
+    """Write the history, and the manifest: the best checkpoint and what that reached on val."""
+    last = folder / checkpoint_name(num_epochs)
+    progress = json.loads((last / "progress.json").read_text(encoding="utf-8"))
+    write_history(folder, progress["history"])
+    best = int(progress["best_epoch"])
+    checkpoint = folder / checkpoint_name(best)
+    prune_checkpoints(folder, {last.name, checkpoint.name})  # what Ray lost count of in a kill
+    _, origin = read_origin(checkpoint)
+    RunManifest(
+        best_checkpoint=checkpoint.name,
+        best_epoch=best,
+        num_epochs=progress["num_epochs"],
+        stopped_early=progress["stopped_early"],
+        metrics=progress["history"][best - 1],
+        calibrated=origin.calibrated_hash,
+        vocabulary_hash=origin.vocabulary_hash,
+    ).write(folder)
+    return TrainedRun.read(folder)
+
+
+def _decisive(run: RunConfig) -> dict[str, Any]:
+    """Dotted settings that decide the numbers of a training."""
+    free: tuple[str, ...] = FREE_TO_CHANGE
+    if run.train.schedule == "cosine":
+        free = tuple(key for key in free if key != "train.num_epochs")
+    return decisive_settings(run, DECISIVE, free)

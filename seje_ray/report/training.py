@@ -1,11 +1,11 @@
 """The table that ``seje-ray train`` ends with."""
 
-import json
 from pathlib import Path
 
 from seje_ray.console.screen import clock
 from seje_ray.console.tables import text_table
 from seje_ray.report.evaluation import DIRECTIONS, METRICS
+from seje_ray.training.run_manifest import RunManifest
 from seje_ray.training.timing import read_timings
 
 
@@ -13,19 +13,19 @@ def as_text(folder: Path, width: int | None = None) -> str:
     """What a finished training reached on val and how long it took; recalls in %.
 
     Args:
-        folder: Of the run, with ``manifest.json``, and ``timings.jsonl`` where time was measured.
+        folder: Of the run, with its manifest, and ``timings.jsonl`` where time was measured.
         width: Columns of the terminal, or None.
     """
-    known = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    metrics = known["metrics"]
-    ended = "stopped early" if known["stopped_early"] else "the last allowed"
+    known = RunManifest.read(folder)
+    metrics = known.metrics
+    ended = "stopped early" if known.stopped_early else "the last allowed"
     rows = []
     for direction, name in DIRECTIONS.items():
         values = {metric: metrics[f"val/{metric}/{direction}"] for metric in METRICS}
         shown = [v if metric == "median_rank" else 100 * v for metric, v in values.items()]
         rows.append([name, *(f"{value:.1f}" for value in shown)])
     lines = [
-        f"best epoch {known['best_epoch']} of {known['num_epochs']} ({ended})",
+        f"best epoch {known.best_epoch} of {known.num_epochs} ({ended})",
         text_table(["val", *METRICS.values()], rows, width=width),
     ]
     return "\n".join([*lines, *_times(folder)])

@@ -1,4 +1,4 @@
-"""The page of a search, its table for a terminal, and its TensorBoard HParams."""
+"""The page of a tuning, its table for a terminal, and its TensorBoard HParams."""
 
 import shutil
 from collections import Counter
@@ -15,7 +15,7 @@ from seje_ray.artifact import Artifact, write_text
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.console.tables import text_table
 from seje_ray.report.page import render
-from seje_ray.report.search_plots import (
+from seje_ray.report.tuning_plots import (
     best_so_far,
     importance_bars,
     learning_curves,
@@ -31,11 +31,11 @@ ROLES = {"default": "the run itself", "best": "best settings"}
 
 
 @dataclass(frozen=True, slots=True)
-class SearchPage:
-    """What the page of a search tells about."""
+class TuningPage:
+    """What the page of a tuning tells about."""
 
     name: str
-    run: RunConfig  # as it was before the search
+    run: RunConfig  # as it was before
     best_run: RunConfig
     space: Space
     trials: Sequence[Trial]
@@ -69,7 +69,7 @@ def rows_of(trials: Sequence[Trial], names: dict[str, str]) -> list[Row]:
     return rows
 
 
-def as_text(page: SearchPage, width: int | None = None) -> str:
+def as_text(page: TuningPage, width: int | None = None) -> str:
     """What ``seje-ray tune`` prints, on a terminal of ``width`` columns or in a file."""
     mode, best = page.run.tune.mode, page.best
     own = page.trials[0].best(mode)
@@ -92,7 +92,7 @@ def as_text(page: SearchPage, width: int | None = None) -> str:
     return "\n".join(lines)
 
 
-def _counts(page: SearchPage) -> str:
+def _counts(page: TuningPage) -> str:
     counts = Counter[str](trial.state for trial in page.trials)
     parts = [f"{counts[state]} {text}" for state, text in _STATES.items() if counts[state]]
     return f"{len(page.trials)} trials: {', '.join(parts)}"
@@ -103,7 +103,7 @@ _STATES = {"done": "to the end", "stopped": "stopped early", "failed": "failed"}
 
 def _seeds(rows: Sequence[Row]) -> str:
     seeds = sorted({seed for row in rows for seed in row.measured})
-    return f"trained again with seeds {', '.join(map(str, seeds))}, which the search never used"
+    return f"trained again with seeds {', '.join(map(str, seeds))}, which the tuning never used"
 
 
 def _best_epoch(trial: Trial, mode: str) -> int:
@@ -118,17 +118,17 @@ def shown(value: object) -> str:
 
 
 def common(run: RunConfig) -> str:
-    """What every trial of a search has beside the run."""
+    """What every trial of a tuning has beside the run."""
     return ", ".join(f"{key}={shown(value)}" for key, value in run.tune.settings.items())
 
 
-def write_search_report(path: Path, page: SearchPage) -> None:
-    """Write the page of a search as one file."""
+def write_tuning_report(path: Path, page: TuningPage) -> None:
+    """Write the page of a tuning as one file."""
     mode, rows = page.run.tune.mode, page.rows
     importance = importance_of(page.space, page.trials, mode)
     before = own_point(page.run, page.space)
     values = {
-        "title": f"seje_ray: search {page.name}",
+        "title": f"seje_ray: tuning {page.name}",
         "subtitle": f"{_counts(page)}; {page.run.tune.searcher} with {page.run.tune.scheduler}; "
         f"seje_ray {__version__}; calibrated data {page.calibrated.content_hash[:12]}",
         "made_up": page.is_made_up,
@@ -139,7 +139,7 @@ def write_search_report(path: Path, page: SearchPage) -> None:
             {"key": key, "before": shown(before.get(key)), "after": shown(value)}
             for key, value in page.best.values.items()
         ],
-        "in_search": {
+        "in_tuning": {
             "best": page.best.best(mode),
             "own": page.trials[0].best(mode),
         },

@@ -1,1 +1,1 @@
-"""Search and comparison of settings, free of Ray: spaces, suggestions, records, statistics."""
+"""Tuning and comparison of settings, free of Ray: spaces, suggestions, records, statistics."""

@@ -29,7 +29,7 @@ def importance_of(
     """What shuffling a setting's column costs the forest, as shares of the whole.
 
     Args:
-        space: What was searched.
+        space: What was tuned.
         trials: Those with a score count, by their best epoch.
         mode: max or min.
         seed: Of the forest and the shuffles.

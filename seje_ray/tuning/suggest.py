@@ -1,11 +1,10 @@
-"""The next point of a search, as a pure function of the trials there are.
+"""The next point of a tuning, as a pure function of the trials there are.
 
-Nothing is remembered between two calls: a search that was killed suggests after its trials are
+Nothing is remembered between two calls: a tuning that was killed suggests after its trials are
 read again what it would have suggested without the kill.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import optuna
@@ -19,35 +18,26 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from seje_ray.config import Dimension, RunConfig
 from seje_ray.tuning.space import Point, Space, contains, drawn_point, grid_points, holds, own_point
+from seje_ray.tuning.trials import Trial
 
 RANDOM_TRIALS = 6  # that TPE starts with, the run's own settings included
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a searcher knows of a trial."""
-
-    values: Point
-    scores: tuple[float, ...]  # by epoch
-    is_running: bool = False
-    is_stopped: bool = False  # by the scheduler, before its last epoch
-
-
 def num_points(run: RunConfig, space: Space) -> int:
-    """Trials of a whole search; the first one is the run itself."""
+    """Trials of a whole tuning; the first one is the run itself."""
     if run.tune.num_trials is not None:
         return run.tune.num_trials
     return len(grid_points(space)) + 1 if run.tune.searcher == "grid" else 20
 
 
-def suggest(run: RunConfig, space: Space, number: int, seen: Sequence[Seen]) -> Point | None:
+def suggest(run: RunConfig, space: Space, number: int, trials: Sequence[Trial]) -> Point | None:
     """Values of trial ``number``, or None where a grid has no more.
 
     Args:
-        run: The run; its ``tune`` section says how to search, its seed which draws to take.
+        run: The run; its ``tune`` section says how to go about it, its seed which draws to take.
         space: What may change.
         number: Of the trial, from 0; 0 is the run's own point.
-        seen: All trials before it, in order of their numbers; TPE alone looks at them.
+        trials: All before it, in order of their numbers; TPE alone looks at them.
     """
     if number == 0:
         return own_point(run, space)
@@ -55,49 +45,52 @@ def suggest(run: RunConfig, space: Space, number: int, seen: Sequence[Seen]) -> 
         points = grid_points(space)
         return points[number - 1] if number <= len(points) else None
     generator = np.random.default_rng((run.seed, 6, number))
-    if run.tune.searcher == "random" or len(seen) < RANDOM_TRIALS:
+    if run.tune.searcher == "random" or len(trials) < RANDOM_TRIALS:
         return drawn_point(space, generator)
-    return _tpe_point(run, space, int(generator.integers(2**31)), seen)
+    return _tpe_point(run, space, int(generator.integers(2**31)), trials)
 
 
-def _tpe_point(run: RunConfig, space: Space, seed: int, seen: Sequence[Seen]) -> Point:
+def _tpe_point(run: RunConfig, space: Space, seed: int, trials: Sequence[Trial]) -> Point:
     """Tree-structured Parzen estimator. Source: Bergstra et al. 2011, as Optuna has it."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         direction="maximize" if run.tune.mode == "max" else "minimize",
         sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=1, constant_liar=True),
     )
-    for known in seen:
-        frozen = _frozen(space, known, run.tune.mode)
+    for trial in trials:
+        frozen = _frozen(space, trial, run.tune.mode)
         if frozen is not None:
             study.add_trial(frozen)
-    trial, values = study.ask(), Point()
+    asked, values = study.ask(), Point()
     for key, dimension in space.items():
         if not holds(dimension, values):
             continue
         if dimension.choice is not None:
-            values[key] = trial.suggest_categorical(key, list(dimension.choice))
+            values[key] = asked.suggest_categorical(key, list(dimension.choice))
         elif dimension.integer is not None:
-            values[key] = trial.suggest_int(key, *dimension.integer)
+            values[key] = asked.suggest_int(key, *dimension.integer)
         else:
             is_log = dimension.log_uniform is not None
-            values[key] = trial.suggest_float(key, *dimension.bounds, log=is_log)
+            values[key] = asked.suggest_float(key, *dimension.bounds, log=is_log)
     return values
 
 
-def _frozen(space: Space, seen: Seen, mode: str) -> FrozenTrial | None:
+def _frozen(space: Space, trial: Trial, mode: str) -> FrozenTrial | None:
     """A trial as Optuna stores it; None where it failed or lies outside the space."""
-    is_inside = all(contains(space[key], value) for key, value in seen.values.items())
-    if not is_inside or not (seen.scores or seen.is_running):
+    if not all(contains(space[key], value) for key, value in trial.values.items()):
         return None
-    state = TrialState.PRUNED if seen.is_stopped else TrialState.COMPLETE
+    is_running = trial.state in ("waiting", "running")  # its scores so far decide nothing
+    if trial.state == "failed" or not (trial.scores or is_running):
+        return None
+    scores = () if is_running else trial.scores
+    state = TrialState.PRUNED if trial.state == "stopped" else TrialState.COMPLETE
     best = max if mode == "max" else min
     return create_trial(
-        state=TrialState.RUNNING if seen.is_running else state,
-        params=dict(seen.values),
-        distributions={key: _distribution(space[key]) for key in seen.values},
-        value=None if seen.is_running else best(seen.scores),
-        intermediate_values=dict(enumerate(seen.scores, 1)),
+        state=TrialState.RUNNING if is_running else state,
+        params=dict(trial.values),
+        distributions={key: _distribution(space[key]) for key in trial.values},
+        value=None if is_running else best(scores),
+        intermediate_values=dict(enumerate(scores, 1)),
     )
 
 

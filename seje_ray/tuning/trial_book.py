@@ -1,32 +1,42 @@
-"""All trials of one search or comparison, as its folder has them."""
+"""All trials of one tuning or comparison, as its folder has them."""
 
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from seje_ray.tuning.trials import ENDED, Job, Trial, drop_checkpoints, read_trial
+from seje_ray.tuning.trial_plan import FILE, TrialPlan, kept
+from seje_ray.tuning.trials import ENDED, Trial, drop_checkpoints, read_trial
+from seje_ray.workspace import Workspace
 
 
 @dataclass(slots=True)
 class TrialBook:
-    """All trials of one search, in order, as its folder has them."""
+    """All trials of one tuning, in order, as its folder has them."""
 
+    workspace: Workspace  # whose data they are trained on
     folder: Path
     metric: str
     mode: str
     trials: dict[str, Trial] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, folder: Path, metric: str, mode: str) -> "TrialBook":
+    def open(cls, workspace: Workspace, folder: Path, metric: str, mode: str) -> "TrialBook":
         """Read every trial that was begun."""
         folder.mkdir(parents=True, exist_ok=True)
-        begun = sorted(path.parent for path in folder.glob("*/job.json"))
-        return cls(folder, metric, mode, {p.name: read_trial(p, metric) for p in begun})
+        begun = sorted(path.parent for path in folder.glob(f"*/{FILE}"))
+        trials = {path.name: read_trial(path, metric) for path in begun}
+        return cls(workspace, folder, metric, mode, trials)
 
-    def begin(self, job: Job) -> None:
+    def plan(self, name: str) -> TrialPlan:
+        """What a trial trains."""
+        return TrialPlan.read(self.folder / name, self.workspace)
+
+    def begin(self, plan: TrialPlan) -> None:
         """Add a trial; from here on it is never begun again."""
-        job.write(self.folder / job.name)
-        self.trials[job.name] = Trial(job.name, job.values)
+        plan.write(self.folder / plan.name)
+        self.trials[plan.name] = Trial(plan.name, plan.values)
 
     def end(self, name: str, **known: Any) -> None:
         """Commit how a trial ended."""
@@ -34,11 +44,27 @@ class TrialBook:
         self.trials[name].write(self.folder / name)
         drop_checkpoints(self.folder / name)
 
+    def keep(self, wanted: Sequence[TrialPlan]) -> None:
+        """Forget all trials but those of these very plans.
+
+        What lies under the name of a wanted one and was begun by another plan is removed; the
+        folders of names that nobody wants stay.
+        """
+        begun = {plan.name: self.plan(plan.name) for plan in wanted if plan.name in self.trials}
+        stay = kept(begun, wanted)
+        for name in begun.keys() - stay:
+            shutil.rmtree(self.folder / name)
+        self.trials = {name: trial for name, trial in self.trials.items() if name in stay}
+
     def unfinished(self) -> list[str]:
         """Trials that were begun and have not ended."""
         return [name for name, trial in self.trials.items() if trial.state not in ENDED]
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds of search up to the last trial that ended."""
+        """Seconds of tuning up to the last trial that ended."""
         return max((trial.ended_s for trial in self.trials.values()), default=0.0)
+
+
+NextPlan = Callable[[TrialBook], TrialPlan | None]
+"""The next trial to begin, a function of the book alone; None where there are no more."""

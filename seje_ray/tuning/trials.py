@@ -1,90 +1,30 @@
-"""What is kept of each training of a search or comparison: one folder, one ``trial.json``.
+"""How each training of a tuning or comparison went: one folder, one ``trial.json``.
 
-The folder also holds ``job.json`` (what to train), ``history.jsonl`` and, until the trial ends,
+The folder also holds what to train (``trial_plan``), ``history.jsonl`` and, until the trial ends,
 its checkpoints; ``measured.json`` appears when a training has come to its own end.
 """
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
 
-from seje_ray.artifact import (
-    Artifact,
-    open_artifact,
-    require_equal_hash,
-    write_json,
-    write_table,
-)
-from seje_ray.config import RunConfig, run_from_json, run_to_dict
-from seje_ray.config.renamed import present_name
+from seje_ray.artifact import write_json, write_table
+from seje_ray.training.history import read_history
 from seje_ray.tuning.space import Point
+from seje_ray.tuning.trial_plan import read_values, under_present_names
 
 State = Literal["waiting", "running", "done", "stopped", "failed"]
 ENDED = ("done", "stopped", "failed")
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One training: its settings, its data, and what is measured when it ends."""
-
-    name: str  # of its folder
-    run: RunConfig
-    calibrated: Path
-    calibrated_hash: str
-    partitions: tuple[str, ...] = ()  # measured with the best checkpoint
-    values: Point = field(default_factory=dict)  # of a search: what differs from its run
-
-    def write(self, folder: Path) -> None:
-        """Store it as the ``job.json`` of a trial."""
-        folder.mkdir(parents=True, exist_ok=True)
-        stored = {
-            "run": run_to_dict(self.run),
-            "calibrated": str(self.calibrated),
-            "calibrated_hash": self.calibrated_hash,
-            "partitions": list(self.partitions),
-            "values": self.values,
-        }
-        write_json(folder / "job.json", stored)
-
-    @classmethod
-    def read(cls, folder: Path) -> "Job":
-        """Read what ``write`` stored."""
-        raw = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-        run = run_from_json(json.dumps(raw["run"]), str(folder / "job.json"))
-        return cls(
-            folder.name,
-            run,
-            Path(raw["calibrated"]),
-            raw["calibrated_hash"],
-            tuple(raw["partitions"]),
-            _under_present_names(raw["values"]),
-        )
-
-    def open_calibrated(self) -> Artifact:
-        """The data to train on.
-
-        Raises:
-            ArtifactError: If it is not what it was when the trial was begun.
-        """
-        found = open_artifact(self.calibrated, "calibrated")
-        require_equal_hash(
-            "calibrated artifact",
-            self.calibrated,
-            found.content_hash,
-            self.calibrated_hash,
-            "seje-ray calibrate",
-        )
-        return found
-
-
-@dataclass(frozen=True, slots=True)
 class Trial:
-    """How one training went; scores are of the search's metric."""
+    """How one training went; scores are of the tuning's metric."""
 
     name: str
     values: Point
@@ -92,7 +32,7 @@ class Trial:
     reason: str = ""  # why it failed
     scores: tuple[float, ...] = ()  # by epoch
     seconds: float = 0.0  # of training, over all its parts
-    ended_s: float = 0.0  # seconds of the search, pauses left out, when it ended
+    ended_s: float = 0.0  # seconds of the tuning, pauses left out, when it ended
     measured: dict[str, float] = field(default_factory=dict)  # with the best checkpoint
 
     def best(self, mode: str) -> float | None:
@@ -111,27 +51,13 @@ def read_trial(folder: Path, metric: str) -> Trial:
     path = folder / "trial.json"
     if path.is_file():
         raw = json.loads(path.read_text(encoding="utf-8"))
-        values = _under_present_names(raw["values"])
+        values = under_present_names(raw["values"])
         trial = Trial(**raw | {"scores": tuple(raw["scores"]), "values": values})
     else:
-        trial = Trial(
-            folder.name, Job.read(folder).values if (folder / "job.json").is_file() else {}
-        )
+        trial = Trial(folder.name, read_values(folder))
     if trial.state in ENDED:
         return trial
     return replace(trial, scores=tuple(entry[metric] for entry in read_history(folder)))
-
-
-def _under_present_names(values: Point) -> Point:
-    return {present_name(key): value for key, value in values.items()}
-
-
-def read_history(folder: Path) -> list[dict[str, float]]:
-    """Metrics of each epoch that is done."""
-    path = folder / "history.jsonl"
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def read_measured(folder: Path) -> dict[str, float] | None:
@@ -143,6 +69,11 @@ def read_measured(folder: Path) -> dict[str, float] | None:
     return known
 
 
+def write_measured(folder: Path, measured: Mapping[str, float]) -> None:
+    """Say that a training has come to its own end, with what its best checkpoint reaches."""
+    write_json(folder / "measured.json", dict(measured))
+
+
 def read_failure(folder: Path) -> str | None:
     """What the trial's process said when it failed, or None where it said nothing."""
     path = folder / "failure.txt"
@@ -150,7 +81,7 @@ def read_failure(folder: Path) -> str | None:
 
 
 def drop_checkpoints(folder: Path) -> None:
-    """Free the space of a trial that ended; its job trains it again."""
+    """Free the space of a trial that ended; its plan trains it again."""
     for path in folder.glob("checkpoint-*"):
         shutil.rmtree(path, ignore_errors=True)
 

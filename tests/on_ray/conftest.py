@@ -2,12 +2,11 @@
 
 import pytest
 
-from seje_ray.on_ray.train import train
 from seje_ray.pipeline.calibrate import Calibrated
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.workspace import Workspace
 from tests.on_ray.tiny import tiny_run
-from tests.on_ray.verbs import calibrate
+from tests.on_ray.verbs import calibrate, train
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,9 @@
 import pytest
 import ray
 
-from seje_ray.on_ray.train import train
-from tests.on_ray.test_train import history_of
 from tests.on_ray.tiny import tiny_run
+from tests.on_ray.verbs import train
+from tests.trainings import history_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

@@ -9,11 +9,11 @@ from itertools import groupby
 import pytest
 
 from seje_ray.on_ray.group import MAX_RESTARTS
-from seje_ray.on_ray.train import train
 from seje_ray.training.checkpoints import newest_checkpoint
 from tests.on_ray.killing import Command, kill
-from tests.on_ray.test_train import assert_equal_weights
 from tests.on_ray.tiny import TINY, tiny_run
+from tests.on_ray.verbs import train
+from tests.trainings import assert_equal_weights
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

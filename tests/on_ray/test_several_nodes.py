@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 from ray.cluster_utils import Cluster as Nodes
 
-from seje_ray.on_ray.train import train
 from seje_ray.submission.cluster import Cluster
 from seje_ray.workspace import Workspace
 from tests.on_ray.tiny import tiny_run
-from tests.on_ray.verbs import calibrate
+from tests.on_ray.verbs import calibrate, train
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

@@ -10,10 +10,9 @@ import pytest
 from seje_ray.calibration.text_model import TextModel
 from seje_ray.config import load_run
 from seje_ray.errors import ArtifactError
-from seje_ray.on_ray.train import train
 from seje_ray.workspace import Workspace
 from tests.on_ray.tiny import tiny_run
-from tests.on_ray.verbs import calibrate, evaluate_run, searcher
+from tests.on_ray.verbs import calibrate, evaluate_run, searcher, train
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

@@ -5,12 +5,10 @@ import os
 import shutil
 
 import pytest
-from safetensors.torch import load_file
 
 from seje_ray.errors import ArtifactError, ResourceError
 from seje_ray.features.encoder import Encoder, QueryError
 from seje_ray.on_ray.group import CHECKPOINT_LIST
-from seje_ray.on_ray.train import train
 from seje_ray.pipeline.runs import open_run
 from seje_ray.report.evaluation import as_text
 from seje_ray.report.training import as_text as training_as_text
@@ -18,25 +16,10 @@ from seje_ray.training.timing import read_timings
 from seje_ray.workspace import Workspace
 from tests.on_ray.killing import run_until
 from tests.on_ray.tiny import TINY, tiny_run
-from tests.on_ray.verbs import embed_partition, evaluate_run, searcher
+from tests.on_ray.verbs import embed_partition, evaluate_run, searcher, train
+from tests.trainings import assert_equal_weights, history_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
-
-
-def history_of(trained):
-    lines = (trained.folder / "history.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
-
-
-def last_weights(trained):
-    return load_file(max(trained.folder.glob("checkpoint-*")) / "model.safetensors")
-
-
-def assert_equal_weights(one, other):
-    first, second = last_weights(one), last_weights(other)
-    assert first.keys() == second.keys()
-    for name, value in first.items():
-        assert value.equal(second[name]), name
 
 
 def test_a_training_leaves_history_checkpoints_and_curves(trained):

@@ -10,17 +10,15 @@ import yaml
 from seje_ray.artifact import open_artifact
 from seje_ray.config import load_run, with_settings
 from seje_ray.errors import ArtifactError, ConfigError, ResourceError, SejeError
-from seje_ray.on_ray.ablate import ablate
-from seje_ray.on_ray.connect import connected
-from seje_ray.on_ray.train import train
-from seje_ray.on_ray.trial_resources import allot
-from seje_ray.on_ray.trials import Conduct, run_jobs
-from seje_ray.on_ray.tune import tune
+from seje_ray.on_ray.executor import RayExecutor
+from seje_ray.pipeline.trials import run_plans
 from seje_ray.report.tuning import as_text
+from seje_ray.training.history import read_history
 from seje_ray.tuning.ablation import Variation
 from seje_ray.tuning.suggest import suggest
 from seje_ray.tuning.trial_book import TrialBook
-from seje_ray.tuning.trials import Job, read_history, read_trial
+from seje_ray.tuning.trial_plan import TrialPlan
+from seje_ray.tuning.trials import read_trial
 from seje_ray.workspace import Workspace
 from tests.on_ray.killed_search import (
     SETTINGS,
@@ -30,6 +28,7 @@ from tests.on_ray.killed_search import (
     searched_in_pieces,
 )
 from tests.on_ray.tiny import tiny_run
+from tests.on_ray.verbs import ablate, train, tune
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -88,16 +87,17 @@ def test_a_search_that_is_killed_again_and_again_ends_as_an_undisturbed_one(work
     assert all(now[name] == time_ns for name, time_ns in ended.items())
 
 
-def test_trials_of_several_workers_are_groups_of_ray_train(calibrated, tmp_path):
+def test_trials_of_several_workers_are_groups_of_ray_train(workspace, calibrated, tmp_path):
     """The driver of each waits for its workers, and the numbers are those of one process."""
     run = with_settings(tiny_run("train.num_epochs=1"), tiny_run().tune.settings)
-    data = calibrated.calibrated.folder, calibrated.calibrated.content_hash
+    plan = TrialPlan.of("one", run, calibrated.calibrated, workspace, ("test",))
     trials = {}
-    with connected(2):
+    with RayExecutor(workspace).session(2) as session:
         for num_workers in (2, 1):
-            book = TrialBook.open(tmp_path / str(num_workers), "val/selection_score", "max")
-            job = Job("one", run, *data, ("test",))
-            run_jobs(book, [job], Conduct(1, allot(num_workers, 1)))
+            folder = tmp_path / str(num_workers)
+            book = TrialBook.open(workspace, folder, "val/selection_score", "max")
+            allotted = session.allot(num_workers, 1)
+            run_plans(session, book, [plan], allotted=allotted, title="one trial")
             trials[num_workers] = book.trials["one"]
 
     two, one = trials[2], trials[1]
@@ -128,7 +128,7 @@ def test_population_based_training_changes_values_on_the_way(workspace, calibrat
         assert [entry["epoch"] for entry in read_history(folder)] == [1, 2, 3, 4]
         assert trial.scores == tuple(e["val/selection_score"] for e in read_history(folder))
         assert 1e-6 <= trial.values[rate] <= 1e-2
-        assert Job.read(folder).values == trial.values  # what a killed one would go on with
+        assert TrialPlan.read(folder, workspace).values == trial.values  # a killed one's too
 
 
 def test_what_no_cluster_can_hold_is_refused_before_the_first_trial(workspace, calibrated):
@@ -157,7 +157,7 @@ def test_an_ablation_trains_every_row_on_its_own_data(workspace, calibrated, tmp
         Variation("negatives both", {"loss.negatives": "both"}),
         Variation("rater textrank", {"calibrate.rater": "textrank"}),
     ]
-    monkeypatch.setattr("seje_ray.on_ray.ablate.variations", lambda run, model: rows)
+    monkeypatch.setattr("seje_ray.pipeline.ablate.variations", lambda run, model: rows)
     for name in ("recipes", "calibrator", "calibrated"):
         shutil.copytree(workspace.folder / name, tmp_path / name)
     before = open_artifact(tmp_path / "calibrated", "calibrated").content_hash
@@ -180,8 +180,9 @@ def test_an_ablation_trains_every_row_on_its_own_data(workspace, calibrated, tmp
         == "textrank"
     )
     assert open_artifact(tmp_path / "calibrated", "calibrated").content_hash == before
-    jobs = [json.loads(p.read_text())["calibrated"] for p in done.folder.glob("trials/*/job.json")]
-    assert jobs.count(str(variant / "calibrated")) == 2
+    plans = [json.loads(path.read_text()) for path in done.folder.glob("trials/*/job.json")]
+    locations = [plan["calibrated"] for plan in plans]
+    assert locations.count(f"variants/{variant.name}/calibrated") == 2
     markdown = (done.folder / "ablation.md").read_text()
     assert "| negatives both (= full model) |" in markdown
     assert "+0.000 ± 0.000 | within noise" in markdown
@@ -194,9 +195,12 @@ def test_an_ablation_trains_every_row_on_its_own_data(workspace, calibrated, tmp
         {"tune.space": raters, "tune.num_trials": 3, "tune.grace_epochs": 1},
     )
     tuned = tune(search, Workspace(tmp_path), name="raters", max_concurrent=2)
-    folders = {
-        trial.values["calibrate.rater"]: Job.read(tuned.folder / "trials" / trial.name).calibrated
+    found = {
+        trial.values["calibrate.rater"]: TrialPlan.read(
+            tuned.folder / "trials" / trial.name, Workspace(tmp_path)
+        ).location
         for trial in tuned.page.trials
     }
-    assert folders == {"tfidf": tmp_path / "calibrated", "textrank": variant / "calibrated"}
-    assert tuned.workspace.folder == folders[tuned.page.best.values["calibrate.rater"]].parent
+    assert found == {"tfidf": "calibrated", "textrank": f"variants/{variant.name}/calibrated"}
+    best = found[tuned.page.best.values["calibrate.rater"]]
+    assert tuned.workspace.calibrated == tmp_path / best

@@ -6,11 +6,16 @@ from typing import Any
 from seje_ray.artifact import Artifact
 from seje_ray.config import RunConfig
 from seje_ray.on_ray.executor import RayExecutor
+from seje_ray.pipeline import ablate as ablation
 from seje_ray.pipeline import calibrate as calibration
 from seje_ray.pipeline import embed, evaluate, search
+from seje_ray.pipeline import train as training
+from seje_ray.pipeline import tune as tuning
+from seje_ray.pipeline.ablate import Ablated
 from seje_ray.pipeline.calibrate import Calibrated
 from seje_ray.pipeline.evaluate import EvaluatedRun
 from seje_ray.pipeline.runs import TrainedRun
+from seje_ray.pipeline.tune import Tuned
 from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.workspace import Workspace
 
@@ -40,3 +45,20 @@ def evaluate_run(trained: TrainedRun, workspace: Workspace, **options: Any) -> E
 def searcher(trained: TrainedRun, workspace: Workspace, partition: str) -> search.Searcher:
     """A ``pipeline.search.Searcher`` that embeds on Ray."""
     return search.Searcher(trained, workspace, RayExecutor(workspace), partition)
+
+
+def train(
+    run: RunConfig, workspace: Workspace, *, cluster: Cluster = EMBEDDED, **options: Any
+) -> TrainedRun:
+    """``pipeline.train.train`` on Ray."""
+    return training.train(run, workspace, RayExecutor(workspace, cluster), **options)
+
+
+def tune(run: RunConfig, workspace: Workspace, **options: Any) -> Tuned:
+    """``pipeline.tune.tune`` on Ray."""
+    return tuning.tune(run, workspace, RayExecutor(workspace), **options)
+
+
+def ablate(run: RunConfig, workspace: Workspace, **options: Any) -> Ablated:
+    """``pipeline.ablate.ablate`` on Ray."""
+    return ablation.ablate(run, workspace, RayExecutor(workspace), **options)

@@ -1,4 +1,4 @@
-"""The page of a search: nothing hidden, nothing fetched, and luck shown as luck."""
+"""The page of a tuning: nothing hidden, nothing fetched, and luck shown as luck."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from seje_ray.artifact import Artifact, Manifest, Plan
 from seje_ray.config import load_run, named_run_file, with_settings
 from seje_ray.report.ablation import AblationPage, as_markdown, write_ablation_report
-from seje_ray.report.tuning import SearchPage, as_text, write_hparams, write_search_report
+from seje_ray.report.tuning import TuningPage, as_text, write_hparams, write_tuning_report
 from seje_ray.tuning.ablation import Variation
 from seje_ray.tuning.comparison import SHOWN
 from seje_ray.tuning.space import drawn_point, own_point, space_of
@@ -44,18 +44,18 @@ def page():
     manifest = Manifest(plan=plan, seje_ray_version="0")
     calibrated = Artifact(Path("calibrated"), manifest, manifest.content_hash)
     best = with_settings(RUN, {"loss.soft_margin.margin": 0.25})
-    return SearchPage("demo", RUN, best, space, trials, again, calibrated, is_made_up=True)
+    return TuningPage("demo", RUN, best, space, trials, again, calibrated, is_made_up=True)
 
 
 def test_the_page_shows_every_trial_and_what_other_seeds_say(page, tmp_path):
     """Four plots, reasons as text and not as markup, the run file, no network."""
-    write_search_report(tmp_path / "report.html", page)
+    write_tuning_report(tmp_path / "report.html", page)
     text = (tmp_path / "report.html").read_text()
 
     assert text.count("<svg") == 4
     assert all(f"<td>{trial.name}</td>" in text for trial in page.trials)
     assert "loss &lt;b&gt;nan&lt;/b&gt;" in text
-    assert "seeds 1, 2, 3, which the search never used" in text
+    assert "seeds 1, 2, 3, which the tuning never used" in text
     assert "+0.100 ± 0.000" in text
     assert "margin: 0.25" in text
     assert "Made-up data" in text
@@ -73,11 +73,11 @@ def test_the_summary_names_the_best_beside_the_run_itself(page):
 
 def test_a_best_that_is_the_run_itself_is_a_page_too(page, tmp_path):
     """One row, no difference."""
-    one = SearchPage(
+    one = TuningPage(
         "demo", RUN, RUN, page.space, page.trials[:1], page.again[:3], page.calibrated,
         is_made_up=False,
     )  # fmt: skip
-    write_search_report(tmp_path / "report.html", one)
+    write_tuning_report(tmp_path / "report.html", one)
     text = (tmp_path / "report.html").read_text()
     assert "Too few trials" in text
     assert "Made-up data" not in text

@@ -6,7 +6,8 @@ import pytest
 
 from seje_ray.config import Dimension, load_run, named_run_file, with_settings
 from seje_ray.tuning.space import contains, grid_points, own_point
-from seje_ray.tuning.suggest import Seen, num_points, suggest
+from seje_ray.tuning.suggest import num_points, suggest
+from seje_ray.tuning.trials import Trial
 
 SPACE = {
     "loss.soft_margin.scale": Dimension(log_uniform=(1.0, 100.0)),
@@ -28,13 +29,19 @@ def score(point):
     return -abs(math.log(scale / 30)) - abs(margin - 0.3)
 
 
-def searched(run, number):
-    seen = []
-    for trial in range(number):
-        point = suggest(run, SPACE, trial, seen)
+def at_scale(scale, state, *scores):
+    values = {"loss.soft_margin.scale": scale, "loss.negatives": "instance"}
+    return Trial("7", values, state, scores=scores)
+
+
+def searched(run, count):
+    trials = []
+    for number in range(count):
+        point = suggest(run, SPACE, number, trials)
         misleading = -20 - score(point)  # an epoch that is not the best says the opposite
-        seen.append(Seen(point, (misleading, score(point)), is_stopped=trial % 3 == 2))
-    return seen
+        state = "stopped" if number % 3 == 2 else "done"
+        trials.append(Trial(str(number), point, state, scores=(misleading, score(point))))
+    return trials
 
 
 @pytest.mark.parametrize("searcher", ["random", "grid", "optuna"])
@@ -86,7 +93,7 @@ def test_tpe_finds_better_points_than_chance():
     seen = []
     for number in range(40):
         point = suggest(run, SPACE, number, seen)
-        seen.append(Seen(point, (-score(point),)))
+        seen.append(Trial(str(number), point, "done", scores=(-score(point),)))
     assert sorted(score(one.values) for one in seen[20:])[10] > random[10]
 
 
@@ -95,10 +102,22 @@ def test_failed_running_and_foreign_trials_do_not_break_a_search():
     run = run_of("optuna")
     seen = [
         *searched(run, 7),
-        Seen({"loss.soft_margin.scale": 2.0, "loss.negatives": "instance"}, ()),
-        Seen({"loss.soft_margin.scale": 3.0, "loss.negatives": "instance"}, (), is_running=True),
-        Seen({"loss.soft_margin.scale": 500.0, "loss.negatives": "instance"}, (9.0,)),
+        at_scale(2.0, "failed", 9.0),
+        at_scale(3.0, "running", 9.0),
+        at_scale(500.0, "done", 9.0),
     ]
     point = suggest(run, SPACE, 10, seen)
     assert point is not None
     assert contains(SPACE["loss.soft_margin.scale"], point["loss.soft_margin.scale"])
+
+
+def test_scores_of_running_and_failed_trials_decide_nothing():
+    """A running trial is a place that is taken; a failed one is no place at all."""
+    run = run_of("optuna")
+    known = searched(run, 7)
+
+    def suggested(state, *scores):
+        return suggest(run, SPACE, 8, [*known, at_scale(2.0, state, *scores)])
+
+    assert suggested("running", 9.0) == suggested("running") == suggested("waiting", -9.0)
+    assert suggested("failed", 9.0) == suggest(run, SPACE, 8, known)

@@ -2,13 +2,10 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from seje_ray.config import load_run, named_run_file
 from seje_ray.tuning.trials import (
-    Job,
     Trial,
     best_trial,
     drop_checkpoints,
@@ -19,20 +16,15 @@ from seje_ray.tuning.trials import (
 METRIC = "val/selection_score"
 
 
-def job(name="0003"):
-    run = load_run(named_run_file("demo"))
-    return Job(name, run, Path("/data/calibrated"), "hash", ("val",), {"loss.hinge.margin": 0.3})
-
-
-def test_a_job_is_read_as_it_was_written(tmp_path):
-    """The complete run, the data and its hash."""
-    job().write(tmp_path / "0003")
-    assert Job.read(tmp_path / "0003") == job()
+def begun(folder, setting="loss.hinge.margin"):
+    """What a trial that was begun leaves."""
+    folder.mkdir()
+    (folder / "job.json").write_text(json.dumps({"values": {setting: 0.3}}))
 
 
 def test_a_trial_that_ran_is_known_by_its_history(tmp_path):
     """Killed before its end: the epochs that it committed, and no state."""
-    job().write(tmp_path / "0003")
+    begun(tmp_path / "0003")
     assert read_trial(tmp_path / "0003", METRIC) == Trial("0003", {"loss.hinge.margin": 0.3})
     lines = [json.dumps({"epoch": n, METRIC: n / 10}) for n in (1, 2)]
     (tmp_path / "0003" / "history.jsonl").write_text("\n".join(lines) + "\n")
@@ -42,7 +34,7 @@ def test_a_trial_that_ran_is_known_by_its_history(tmp_path):
 
 def test_a_trial_that_ended_is_known_by_what_was_committed(tmp_path):
     """Its history is not looked at again: a stopped trial may have trained past its end."""
-    job().write(tmp_path / "0003")
+    begun(tmp_path / "0003")
     ended = Trial(
         "0003", {"loss.hinge.margin": 0.3}, "stopped", "", (0.1, 0.2), 3.5, 9.0, {"test/x": 1.0}
     )
@@ -87,12 +79,9 @@ def test_the_table_has_a_column_per_setting(tmp_path):
 
 
 def test_settings_of_a_trial_have_their_present_names(tmp_path):
-    """A search of the version before is read as one of this."""
-    job("0003").write(tmp_path / "0003")
-    path = tmp_path / "0003" / "job.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"values": {"loss.scale": 3.0}}))
-    assert Job.read(tmp_path / "0003").values == {"loss.soft_margin.scale": 3.0}
-    assert read_trial(tmp_path / "0003", METRIC).values == {"loss.soft_margin.scale": 3.0}
+    """A tuning of an older version is read as one of this."""
+    begun(tmp_path / "0003", "loss.scale")
+    assert read_trial(tmp_path / "0003", METRIC).values == {"loss.soft_margin.scale": 0.3}
 
     Trial("0003", {"loss.margin": 0.3}, "done").write(tmp_path / "0003")
 

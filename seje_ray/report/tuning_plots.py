@@ -1,4 +1,4 @@
-"""Plots of a search as SVG text."""
+"""Plots of a tuning as SVG text."""
 
 from collections.abc import Mapping, Sequence
 

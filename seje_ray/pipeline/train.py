@@ -1,0 +1,51 @@
+"""Phase II: train the joint embedding on calibrated data, as ``runs/NAME``."""
+
+from seje_ray.config import RunConfig
+from seje_ray.features.model import require_features
+from seje_ray.pipeline.executor import Executor
+from seje_ray.pipeline.runs import (
+    TrainedRun,
+    begin_run,
+    close_run,
+    is_complete,
+    require_same_run,
+)
+from seje_ray.training.run_manifest import is_finished
+from seje_ray.workspace import Workspace
+
+
+def train(
+    run: RunConfig,
+    workspace: Workspace,
+    executor: Executor,
+    *,
+    name: str,
+    num_workers: int | None = None,
+) -> TrainedRun:
+    """Train ``run`` on the workspace's calibrated data, as the workspace's run ``name``.
+
+    The same name again resumes from the last checkpoint, or returns at once when it is finished.
+
+    Args:
+        run: The run.
+        workspace: Where the calibrated data lies, and the training will.
+        executor: Where to compute.
+        name: Of the training.
+        num_workers: Training processes; None for what suits the machines.
+
+    Raises:
+        ArtifactError: If the data is not calibrated, or the name belongs to another run.
+        ResourceError: If there can never be ``num_workers``, or not all see the workspace.
+        DivergedError: If the loss is not finite.
+    """
+    calibrated = workspace.open_calibrated()
+    require_features(run, calibrated)
+    folder = workspace.run(name)
+    require_same_run(folder, run, calibrated)
+    if is_finished(folder) and is_complete(folder, run):
+        return TrainedRun.read(folder)
+    with executor.session(num_workers or 1) as session:
+        workers = session.num_training_workers(num_workers)
+        begin_run(folder, run, calibrated)
+        num_epochs = session.train(run, calibrated, folder, workers)
+    return close_run(folder, num_epochs)

@@ -1,0 +1,132 @@
+"""One trial, as a training in a process of its own."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from seje_ray.artifact import Artifact
+from seje_ray.errors import ConfigError
+from seje_ray.features.model import FeatureDims, build_model, pixel_spec
+from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.training.checkpoints import (
+    checkpoint_name,
+    commit_checkpoint,
+    newest_checkpoint,
+    prune_checkpoints,
+)
+from seje_ray.training.history import write_history
+from seje_ray.training.loaders import loader_of, loaders_of, origin_of
+from seje_ray.training.loop import Trainer
+from seje_ray.training.measure import measure_checkpoint
+from seje_ray.training.timing import note_timings
+from seje_ray.training.worker import Process
+from seje_ray.tuning.trial_plan import TrialPlan
+from seje_ray.tuning.trials import write_measured
+
+
+class TrialWorker:
+    """The ``training.worker.Worker`` of a trial: one process, checkpoints in its folder."""
+
+    def __init__(self, folder: Path, metric: str) -> None:
+        self.rank, self.world_size, self.folder = 0, 1, folder
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._metric = metric
+        self._trainer: Trainer | None = None
+
+    def start(self, trainer: Trainer) -> None:
+        """Know the training whose best checkpoint is kept."""
+        self._trainer = trainer
+
+    def wrap(self, module: nn.Module, *, broadcast_buffers: bool) -> nn.Module:
+        """Move ``module`` to the device."""
+        return module.to(self.device)
+
+    def report(
+        self,
+        metrics: Mapping[str, float],
+        timings: Mapping[str, float],
+        checkpoint_dir: Path | None,
+        name: str,
+    ) -> None:
+        """Commit the checkpoint and the history."""
+        assert self._trainer is not None
+        require_metric(self._metric, metrics)
+        self.checkpoint(checkpoint_dir, name)
+        write_history(self.folder, self._trainer.state.progress.history)
+        note_timings(self.folder, int(metrics["epoch"]), timings)
+
+    def checkpoint(self, checkpoint_dir: Path | None, name: str) -> None:
+        """Keep a checkpoint and, of those before it, the best."""
+        assert self._trainer is not None
+        assert checkpoint_dir is not None
+        commit_checkpoint(checkpoint_dir, name)
+        best = checkpoint_name(self._trainer.state.progress.best_epoch)
+        prune_checkpoints(self.folder, {name, best})
+
+    def resume_dir(self) -> Path | None:
+        """Return this trial's last checkpoint."""
+        return newest_checkpoint(self.folder)
+
+    def progress(self, done: int, total: int, text: str) -> None:
+        """Stay silent; the driver shows epochs."""
+
+    def warn(self, text: str) -> None:
+        """Stay silent; the score says it, and ``history.jsonl`` whether the model collapsed."""
+
+    def show(self, images: Tensor, recipes: Tensor, *, epoch: int, is_last: bool) -> None:
+        """Stay silent."""
+
+
+def train_trial(plan: TrialPlan, calibrated: Artifact, worker: TrialWorker) -> None:
+    """Train a trial to its end, from its last checkpoint on, and measure the best checkpoint."""
+    loaders = loaders_of(plan.run, calibrated, worker)
+    trainer = Trainer(plan.run, origin_of(plan.run, calibrated), loaders, worker)
+    worker.start(trainer)
+    progress = trainer.fit()
+    model = trainer.state.model
+    assert isinstance(model, JointEmbedding)
+    best = worker.folder / checkpoint_name(progress.best_epoch)
+    _measure(plan, calibrated, model, best, worker)
+
+
+def measure_trial(plan: TrialPlan, calibrated: Artifact, folder: Path, process: Process) -> None:
+    """Measure the best checkpoint of a trial that was trained elsewhere; every process calls it."""
+    last = newest_checkpoint(folder)
+    assert last is not None
+    progress = json.loads((last / "progress.json").read_text(encoding="utf-8"))
+    best = folder / checkpoint_name(progress["best_epoch"])
+    dims = FeatureDims.of(calibrated.manifest.facts)
+    model = build_model(plan.run, dims, load_weights=False).to(process.device)
+    _measure(plan, calibrated, model, best, process)
+
+
+def require_metric(metric: str, metrics: Mapping[str, float]) -> None:
+    """Refuse a tuning for what no epoch reports.
+
+    Raises:
+        ConfigError: Naming what they report.
+    """
+    if metric not in metrics:
+        known = ", ".join(sorted(key for key in metrics if "/" in key))
+        raise ConfigError(f"tune.metric: expected one of {known}, found {metric!r}")
+
+
+def _measure(
+    plan: TrialPlan,
+    calibrated: Artifact,
+    model: JointEmbedding,
+    checkpoint: Path,
+    process: Process,
+) -> None:
+    """Say that the training has come to its own end, with what its best checkpoint reaches."""
+    folder, run = checkpoint.parent, plan.run
+    measured: dict[str, float] = {}
+    pixels = pixel_spec(run) if plan.partitions else None
+    for partition in plan.partitions:
+        loader = loader_of(run, calibrated.shards(partition), pixels, process)
+        measured |= measure_checkpoint(model, checkpoint, loader, run, process, partition)
+    if process.rank == 0:
+        write_measured(folder, measured)

@@ -1,0 +1,45 @@
+"""What a tuning was started with, so that trials of other settings are never mixed with its own."""
+
+import json
+from pathlib import Path
+
+from seje_ray.artifact import Artifact, require_equal_hash, write_json
+from seje_ray.config import RunConfig, run_from_json, run_to_dict
+from seje_ray.config.changes import decisive_settings, require_same_settings
+from seje_ray.tuning.trial_plan import FILE as PLAN
+
+FILE = "tuning.json"
+OLD_FILE = "search.json"  # of versions before it was called tuning
+DECISIVE = ("seed", "model", "loss", "train", "tune")  # parts of the run
+FREE_TO_CHANGE = ("tune.num_trials", "tune.num_seeds")  # of a tuning that is resumed
+
+
+def require_same_tuning(folder: Path, run: RunConfig, calibrated: Artifact) -> None:
+    """Refuse to resume with other settings or other data under the same name.
+
+    Raises:
+        ArtifactError: Naming what changed.
+    """
+    path = next((p for p in (folder / FILE, folder / OLD_FILE) if p.is_file()), None)
+    if path is None or not any((folder / "trials").glob(f"*/{PLAN}")):
+        return  # nothing to resume, so nothing to mix
+    known = json.loads(path.read_text(encoding="utf-8"))
+    require_equal_hash(
+        "calibrated artifact",
+        folder,
+        known.pop("calibrated"),
+        calibrated.content_hash,
+        f"seje-ray tune --name ANOTHER_NAME` or delete {folder}, then `seje-ray tune",
+    )
+    # Read as a run, so that settings it did not know yet have their defaults.
+    started = run_from_json(json.dumps(run_to_dict(run) | known), str(path))
+    before, now = (decisive_settings(r, DECISIVE, FREE_TO_CHANGE) for r in (started, run))
+    require_same_settings(folder, "tuning", before, now, "--name")
+
+
+def begin_tuning(folder: Path, run: RunConfig, calibrated: Artifact) -> None:
+    """Note what decides the trials of a tuning."""
+    stored = run_to_dict(run)
+    decisive = {part: stored[part] for part in DECISIVE}
+    write_json(folder / FILE, {"calibrated": calibrated.content_hash, **decisive})
+    (folder / OLD_FILE).unlink(missing_ok=True)

@@ -1,0 +1,23 @@
+"""Metrics of a training by epoch: ``history.jsonl`` in its folder."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from seje_ray.artifact import write_text
+
+FILE = "history.jsonl"
+
+
+def write_history(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
+    """One line of metrics per epoch."""
+    lines = [json.dumps(entry) for entry in history]
+    write_text(folder / FILE, "\n".join(lines) + "\n")
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """Metrics of each epoch that is done; none where the training has not come so far."""
+    path = folder / FILE
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

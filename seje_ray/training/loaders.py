@@ -1,0 +1,61 @@
+"""Pairs of a calibrated artifact, as one process of a training reads them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from seje_ray.artifact import Artifact
+from seje_ray.config import RunConfig
+from seje_ray.errors import ArtifactError
+from seje_ray.features.backbones import as_settings
+from seje_ray.features.checkpoint import Origin
+from seje_ray.features.model import photos_of, pixel_spec
+from seje_ray.recipe1m.pixels import PixelSpec
+from seje_ray.training.loop import Loaders
+from seje_ray.training.pairs import PairLoader
+from seje_ray.training.worker import Process
+
+
+def origin_of(run: RunConfig, calibrated: Artifact) -> Origin:
+    """What a checkpoint remembers of its data, and of how its own backbone sees photos."""
+    facts = dict(calibrated.manifest.facts)
+    photos = None
+    if not run.model.freeze_backbone:
+        photos = as_settings(photos_of(run.model.backbone))
+    return Origin(calibrated.content_hash, facts["vocabulary_hash"], facts, photos)
+
+
+def loaders_of(run: RunConfig, calibrated: Artifact, process: Process) -> Loaders:
+    """Train and val pairs of a calibrated artifact.
+
+    Raises:
+        ArtifactError: If a partition holds fewer than two pairs.
+    """
+    for partition in ("train", "val"):
+        if calibrated.num_rows(partition) < 2:
+            raise ArtifactError(
+                f"{calibrated.folder}: expected at least 2 recipes with photos in partition "
+                f"{partition!r}, found {calibrated.num_rows(partition)}; add some and run "
+                "`seje-ray calibrate`"
+            )
+    pixels = pixel_spec(run)
+    loaders = [loader_of(run, calibrated.shards(p), pixels, process) for p in ("train", "val")]
+    return Loaders(*loaders)
+
+
+def loader_of(
+    run: RunConfig, shards: Sequence[Path], pixels: PixelSpec | None, process: Process
+) -> PairLoader:
+    """Pairs of one partition."""
+    return PairLoader(
+        shards,
+        pixels,
+        global_batch_size=run.train.global_batch_size,
+        rank=process.rank,
+        world_size=process.world_size,
+        seed=run.seed,
+        shuffle_window=run.train.shuffle_window,
+        num_threads=max(2, torch.get_num_threads()),
+        use_texts=run.model.recipe_encoder == "transformer",
+    )

@@ -1,0 +1,59 @@
+"""``manifest.json`` of a finished training: its best checkpoint and what that reached on val."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from seje_ray import __version__
+from seje_ray.artifact import command_of, write_json
+from seje_ray.errors import ArtifactError
+from seje_ray.schema import VERSIONS
+
+KIND = "run"
+FILE = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunManifest:
+    """What a finished training leaves, in the folder ``runs/NAME``."""
+
+    best_checkpoint: str  # name of its folder
+    best_epoch: int
+    num_epochs: int  # that were trained
+    stopped_early: bool
+    metrics: Mapping[str, float]  # of the best epoch
+    calibrated: str  # content hash of the data
+    vocabulary_hash: str
+    seje_ray_version: str = __version__
+    kind: str = KIND
+    schema_version: int = VERSIONS[KIND]
+
+    def write(self, folder: Path) -> None:
+        """Commit: from here on the training is finished."""
+        write_json(folder / FILE, asdict(self))
+
+    @classmethod
+    def read(cls, folder: Path) -> "RunManifest":
+        """Read what ``write`` wrote, in this version or an older one, which named no kind.
+
+        Raises:
+            ArtifactError: If it is no manifest of a training, or that of a newer program.
+        """
+        path, again = folder / FILE, f"run `{command_of(KIND)} --run {folder.name}` again"
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            found = cls(**({"schema_version": 1} | raw))
+        except (OSError, ValueError, TypeError) as error:
+            raise ArtifactError(f"{path}: not the manifest of a run ({error}); {again}") from error
+        if found.kind != KIND or found.schema_version > VERSIONS[KIND]:
+            raise ArtifactError(
+                f"{folder}: expected {KIND} of schema {VERSIONS[KIND]} or older, found "
+                f"{found.kind} of schema {found.schema_version}; {again}"
+            )
+        return found
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the training in ``folder`` came to its end and was not resumed since."""
+    return (folder / FILE).is_file()

@@ -1,0 +1,113 @@
+"""What a trial trains: one file, ``job.json``, in its folder."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seje_ray.artifact import Artifact, open_artifact, require_equal_hash, write_json
+from seje_ray.config import RunConfig, run_from_json, run_to_dict
+from seje_ray.config.renamed import present_name
+from seje_ray.tuning.space import Point
+from seje_ray.workspace import Workspace
+
+FILE = "job.json"
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPlan:
+    """One training: its settings, its data, and what is measured when it ends.
+
+    Equal plans train the same. Where the data lies does not count, its content does: a workspace
+    may be moved.
+    """
+
+    name: str  # of the trial's folder
+    run: RunConfig
+    location: str = field(compare=False)  # of the calibrated artifact, within the workspace
+    calibrated_hash: str
+    partitions: tuple[str, ...] = ()  # measured with the best checkpoint
+    values: Point = field(default_factory=dict)  # of a tuning: what differs from its run
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        run: RunConfig,
+        calibrated: Artifact,
+        workspace: Workspace,
+        partitions: tuple[str, ...] = (),
+        values: Point | None = None,
+    ) -> "TrialPlan":
+        """The plan of a training on calibrated data of the workspace."""
+        location = workspace.stored(calibrated.folder)
+        return cls(name, run, location, calibrated.content_hash, partitions, values or {})
+
+    def write(self, folder: Path) -> None:
+        """Store it in the folder of its trial."""
+        folder.mkdir(parents=True, exist_ok=True)
+        stored = {
+            "run": run_to_dict(self.run),
+            "calibrated": self.location,
+            "calibrated_hash": self.calibrated_hash,
+            "partitions": list(self.partitions),
+            "values": self.values,
+        }
+        write_json(folder / FILE, stored)
+
+    @classmethod
+    def read(cls, folder: Path, workspace: Workspace) -> "TrialPlan":
+        """Read what ``write`` stored, in this version or an older one."""
+        raw = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        run = run_from_json(json.dumps(raw["run"]), str(folder / FILE))
+        return cls(
+            folder.name,
+            run,
+            _within(raw["calibrated"], workspace),
+            raw["calibrated_hash"],
+            tuple(raw["partitions"]),
+            under_present_names(raw["values"]),
+        )
+
+    def open_calibrated(self, workspace: Workspace) -> Artifact:
+        """The data to train on.
+
+        Raises:
+            ArtifactError: If it is not what it was when the trial was begun.
+        """
+        found = open_artifact(workspace.resolved(self.location), "calibrated")
+        require_equal_hash(
+            "calibrated artifact",
+            found.folder,
+            found.content_hash,
+            self.calibrated_hash,
+            "seje-ray calibrate",
+        )
+        return found
+
+
+def read_values(folder: Path) -> Point:
+    """Values of the trial in ``folder``; none where it was never begun."""
+    path = folder / FILE
+    if not path.is_file():
+        return {}
+    return under_present_names(json.loads(path.read_text(encoding="utf-8"))["values"])
+
+
+def under_present_names(values: Point) -> Point:
+    """Values as an older version may have stored them, under the names that settings have now."""
+    return {present_name(key): value for key, value in values.items()}
+
+
+def kept(begun: Mapping[str, TrialPlan], wanted: Sequence[TrialPlan]) -> set[str]:
+    """Names of the trials that were begun by the very plan that is wanted now."""
+    return {plan.name for plan in wanted if begun.get(plan.name) == plan}
+
+
+def _within(stored: str, workspace: Workspace) -> str:
+    """A location within the workspace; older versions stored where that lay at the time."""
+    parts = Path(stored).parts
+    if not Path(stored).is_absolute():
+        return stored
+    variant = "/".join(parts[-3:])  # variants/KEY/calibrated
+    return variant if workspace.resolved(variant).exists() else parts[-1]
