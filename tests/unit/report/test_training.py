@@ -1,8 +1,7 @@
 """The table that a training ends with, by hand."""
 
-import json
-
 from seje_ray.report.training import as_text
+from seje_ray.training.run_manifest import RunManifest
 from seje_ray.training.timing import note_timings
 
 METRICS = {
@@ -18,8 +17,10 @@ METRICS = {
 
 
 def written(folder, **known):
-    manifest = {"best_epoch": 2, "num_epochs": 5, "stopped_early": False, "metrics": METRICS}
-    (folder / "manifest.json").write_text(json.dumps(manifest | known))
+    RunManifest(
+        best_checkpoint="checkpoint-00002", best_epoch=2, num_epochs=5, metrics=METRICS,
+        calibrated="data", vocabulary_hash="words", **{"stopped_early": False} | known,
+    ).write(folder)  # fmt: skip
     return folder
 
 
