@@ -67,7 +67,7 @@ def in_a_loop(runs: list[RunConfig], calibrated: Artifact) -> float:
         with tempfile.TemporaryDirectory() as folder:
             worker = LocalWorker(Path(folder))
             loaders = loaders_of(run, calibrated, worker)
-            Trainer(run, origin_of(calibrated), loaders, worker).fit()
+            Trainer(run, origin_of(run, calibrated), loaders, worker).fit()
     return time.perf_counter() - started
 
 
