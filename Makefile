@@ -27,8 +27,9 @@ demo: install ## Run the whole pipeline on the embedded cookbook (minutes on 2 c
 test: install ## Run all tests
 	$(BIN)/python -m pytest
 
-docs: install ## Write the pages that are made from the code
+docs: install ## Write the pages made from the code, and build the site in site/
 	$(BIN)/python -m docs.generate
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 test-quick: install ## Run the tests that start no Ray and take under a minute
 	$(BIN)/python -m pytest -m "not ray and not slow"
@@ -47,4 +48,4 @@ bench: install ## Measure speed against plain loops (prints ratios)
 	$(BIN)/python -m benchmarks.speed
 
 clean: ## Remove the virtual environment and caches; the workspace stays
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -18,8 +18,9 @@ SETTINGS_HEAD = """\
 
 Every setting of a run file, with its default: the paper's run, `seje`. `--set KEY=VALUE` changes
 one, `--config FILE|NAME` many; `seje-ray show-run` prints the complete run with these explanations.
-Files in `seje_ray/runs/` hold only what differs from the defaults. A value outside of its range is
-an error that names it before anything starts.
+Files in `seje_ray/runs/` hold only what differs from the defaults. A value outside its range is
+an error that names it before anything starts. The full name of a setting is that of its section, a
+dot, and its own: `calibrate.word_vectors.dim`.
 
 This page is made by `make docs` from the comments in `seje_ray/config/`.
 """
@@ -54,7 +55,8 @@ def _table(rows: list[Setting]) -> list[str]:
     for row in rows:
         default = f"`{json.dumps(_plain(row.default), ensure_ascii=False)}`"
         default = default.replace('"', "") if isinstance(row.default, str) else default
-        lines.append(f"| `{row.name}` | {_choices(row)} | {default} | {_prose(row.comment)} |")
+        key = row.name.rpartition(".")[2]
+        lines.append(f"| `{key}` | {_choices(row)} | {default} | {_prose(row.comment)} |")
     return lines
 
 
