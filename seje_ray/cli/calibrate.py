@@ -61,6 +61,7 @@ def command(
             "up to some ten thousand real recipes, --config seje for Recipe1M",
             file=sys.stderr,
         )
+    from seje_ray.console.tables import show
     from seje_ray.on_ray.executor import RayExecutor  # not at the top: --help stays fast
     from seje_ray.pipeline.calibrate import calibrate
 
@@ -72,4 +73,4 @@ def command(
         last_stage=stage,
         num_workers=workers,
     )
-    click.echo(summary)
+    show(lambda _: str(summary))
