@@ -15,6 +15,7 @@ from seje_ray.console.screen import REFRESH_HZ, Rest, WithRoom, clock, is_screen
 
 SPEED_S = 300.0  # the time left rests on this much of the past
 FIRST_LINE_S, LONGEST_PAUSE_S = 5.0, 60.0  # between the lines of a log
+NAME = 26  # columns of a part's name, so that parts one after another are aligned
 # Room beside the longest name from which on a bar's parts are shown, in columns of a terminal.
 FOR_COUNT, FOR_BAR, FOR_RATE = 46, 54, 84
 BAR = (10, 24)  # columns of a bar itself, at least and at most
@@ -75,7 +76,7 @@ class Bars:
             name, total=total, completed=done, visible=total != 0, unit=unit, text="", before=done
         )
         longest = max(len(task.description) for task in self._progress.tasks)
-        self._progress.columns = _columns(self._console.width - longest)
+        self._progress.columns = _columns(self._console.width, longest)
         self._due[part] = self._now() + FIRST_LINE_S
 
         def report(done: int, total: int | None = None, text: str = "") -> None:
@@ -104,7 +105,7 @@ class Bars:
 
 def as_line(task: Task) -> str:
     """A part of the work as a line of a log."""
-    parts = [f"{task.description:<26}{_percent(task):>4}", _count(task), _rate(task)]
+    parts = [f"{task.description:<{NAME}}{_percent(task):>4}", _count(task), _rate(task)]
     parts += [_times(task), task.fields["text"]]
     return "  ".join(part for part in parts if part).rstrip()
 
@@ -142,11 +143,18 @@ class _Word(ProgressColumn):
         return Rest(task.fields["text"])
 
 
-def _columns(room: int) -> tuple[ProgressColumn, ...]:
-    """A bar's parts in ``room`` columns beside its name; the word on how it goes is cut first."""
-    shortest, longest = BAR
+def _columns(width: int, longest: int) -> tuple[ProgressColumn, ...]:
+    """A bar's parts on a terminal of ``width`` columns; the word on how it goes is cut first.
+
+    Args:
+        width: Columns of the terminal.
+        longest: Of the longest name of a part.
+    """
+    if width - NAME >= FOR_BAR:
+        longest = max(longest, NAME)
+    room = width - longest
     bar = BarColumn(
-        min(longest, max(shortest, room - FOR_BAR)),
+        min(BAR[1], max(BAR[0], room - FOR_BAR)),
         style="dim",
         complete_style="cyan",
         finished_style="green",
@@ -154,7 +162,7 @@ def _columns(room: int) -> tuple[ProgressColumn, ...]:
         table_column=Column(no_wrap=True),
     )
     return (
-        _Cell(lambda task: task.description),
+        _Cell(lambda task: task.description.ljust(longest)),
         *([bar] if room >= FOR_BAR else []),
         _Cell(_percent, justify="right"),
         *([_Cell(_count, justify="right")] if room >= FOR_COUNT else []),
