@@ -1,7 +1,7 @@
 """What users of the command line and of run files rely on, as text that is kept in git.
 
-After a change that is meant, ``python -m tests.unit.cli.surface`` writes the files anew; tell of the
-change in CHANGELOG.md.
+After a change that is meant, ``python -m tests.unit.cli.surface`` writes the files anew; tell of
+it in CHANGELOG.md.
 """
 
 import json
