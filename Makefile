@@ -5,7 +5,7 @@ WORKSPACE ?= workspace
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs test test-quick check format bench clean
+.PHONY: help install demo docs test test-all test-quick check format bench clean
 
 help: ## List what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,15 +24,18 @@ demo: install ## Run the whole pipeline on the embedded cookbook (minutes on 2 c
 	$(BIN)/seje-ray evaluate --workspace $(WORKSPACE) --run demo
 	$(BIN)/seje-ray search --workspace $(WORKSPACE) --run demo
 
-test: install ## Run all tests
+test: install ## Run the tests of what a user relies on (10 minutes on 2 cores)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: install ## Run all tests, kills, several nodes and big networks too (40 minutes)
 	$(BIN)/python -m pytest
+
+test-quick: install ## Run the tests of `make test` that start no Ray
+	$(BIN)/python -m pytest -m "not slow and not ray"
 
 docs: install ## Write the pages made from the code, and build the site in site/
 	$(BIN)/python -m docs.generate
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
-
-test-quick: install ## Run the tests that start no Ray and take under a minute
-	$(BIN)/python -m pytest -m "not ray and not slow"
 
 check: install ## Check format, lint, types and the layers
 	$(BIN)/ruff format --check .

@@ -2,7 +2,7 @@
 
 import pytest
 
-from seje_ray.config import LossConfig
+from seje_ray.config import TrainConfig
 from tests.unit.cli.surface import FILES, path_of
 
 HOW_TO_CHANGE = (
@@ -24,4 +24,4 @@ def test_each_kind_of_fact_is_in_the_files():
     assert any(line.startswith("seje-ray data synth: ") for line in commands)
     assert any("[1, None]" in line for line in commands)
     assert any("(repeatable)" in line for line in commands)
-    assert f"loss.margin = {LossConfig().margin}" in settings
+    assert f"train.num_epochs = {TrainConfig().num_epochs}" in settings
