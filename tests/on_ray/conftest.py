@@ -1,12 +1,57 @@
-"""One small workspace, calibrated and trained once for all tests on Ray."""
+"""One Ray for all tests that can share it, and one small workspace, calibrated and trained."""
+
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from seje_ray.on_ray.connect import connected
 from seje_ray.pipeline.calibrate import Calibrated
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.workspace import Workspace
 from tests.on_ray.tiny import tiny_run
 from tests.on_ray.verbs import calibrate, train
+
+MOST_WORKERS = 4
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without Ray, on the shared Ray, on one of their own: so that each starts once."""
+    items.sort(
+        key=lambda item: (
+            "own_ray" in item.fixturenames,
+            item.get_closest_marker("ray") is not None,
+        )
+    )
+
+
+@pytest.fixture(scope="session")
+def shared_ray() -> Iterator[None]:
+    """The embedded Ray, which every ``connected()`` of this process then uses."""
+    with connected(MOST_WORKERS):
+        yield
+
+
+@pytest.fixture
+def own_ray() -> Iterator[Callable[[int, int], None]]:
+    """The shared Ray ends; ``own_ray(CPUS, GPUS)`` starts one that is told it has so many.
+
+    Torch sees none of the GPUs. A test that starts its Ray by other means calls nothing.
+    """
+    import ray  # not before seje_ray.on_ray, which prepares the environment for it
+
+    def start(num_cpus: int, num_gpus: int) -> None:
+        ray.init(
+            address="local",
+            num_cpus=num_cpus,
+            num_gpus=num_gpus,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+        )
+
+    ray.shutdown()
+    yield start
+    ray.shutdown()
 
 
 @pytest.fixture(scope="session")
@@ -16,12 +61,12 @@ def workspace(tmp_path_factory) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def calibrated(workspace) -> Calibrated:
+def calibrated(shared_ray, workspace) -> Calibrated:
     """The small cookbook, calibrated."""
     return calibrate(tiny_run(), None, workspace)
 
 
 @pytest.fixture(scope="session")
-def trained(workspace, calibrated) -> TrainedRun:
+def trained(shared_ray, workspace, calibrated) -> TrainedRun:
     """Two epochs on one worker."""
     return train(tiny_run(), workspace, name="one", num_workers=1)

@@ -30,7 +30,7 @@ from tests.on_ray.killing import run_until
 from tests.on_ray.tiny import TINY, tiny_run
 from tests.on_ray.verbs import calibrate
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("shared_ray")]
 
 
 def rows_of(artifact):
@@ -240,33 +240,35 @@ def test_other_back_ends_are_one_setting_away(tmp_path, calibrated, workspace):
             assert filled == (row["category_id"] > 0)
 
 
-@pytest.mark.parametrize(
-    "stage",
-    ["cookbook-120-0/images", "recipes.partial", "calibrator", "calibrated.partial"],
-)
-def test_a_killed_driver_is_continued_to_the_same_result(tmp_path, calibrated, stage):
-    """SIGKILL in any stage, the same command again: the bytes of an undisturbed run."""
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_ray")
+def test_a_driver_killed_in_every_stage_ends_with_the_same_result(tmp_path, calibrated):
+    """SIGKILL, and the same command again until it is killed in the next stage.
+
+    At the end there are the bytes of an undisturbed run, and nothing committed was made again.
+    """
     options = [word for override in TINY for word in ("--set", override)]
     arguments = ["calibrate", "--workspace", str(tmp_path), *options]
-
-    def is_reached() -> bool:
-        folder = tmp_path / stage
-        if stage == "calibrator":
-            return any(folder.glob("*/manifest.json"))
-        if stage.endswith("partial"):
-            return any(folder.glob("t*-*.parquet"))
-        return folder.exists()
-
-    run_until(arguments, is_reached)
-    committed = {p: p.stat().st_mtime_ns for p in tmp_path.glob("*.partial/*-*.parquet")}
+    committed: dict[Path, int] = {}
+    for sign_of_life in (
+        "cookbook-120-0/images",
+        "recipes.partial/t*-*.parquet",
+        "calibrator/*/manifest.json",
+        "calibrated.partial/t*-*.parquet",
+    ):
+        run_until(arguments, lambda sign=sign_of_life: any(tmp_path.glob(sign)))
+        for pattern in ("*.partial/*-*.parquet", "calibrator/*/manifest.json"):
+            for path in tmp_path.glob(pattern):
+                finished = Path(str(path).replace(".partial", ""))
+                committed.setdefault(finished, path.stat().st_mtime_ns)
 
     again = calibrate(tiny_run(), None, Workspace(tmp_path))
 
     assert again.calibrated is not None
     assert again.calibrated.content_hash == calibrated.calibrated.content_hash
+    assert {path.parent.name for path in committed} >= {"recipes", "calibrated"}
     for path, modified in committed.items():
-        finished = Path(str(path).replace(".partial", ""))
-        assert finished.stat().st_mtime_ns == modified, "a committed shard was made again"
+        assert path.stat().st_mtime_ns == modified, f"{path} was made again"
 
 
 def test_a_forgotten_data_option_never_replaces_real_recipes(tmp_path):

@@ -15,7 +15,7 @@ from tests.on_ray.tiny import TINY, tiny_run
 from tests.on_ray.verbs import train
 from tests.trainings import assert_equal_weights
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("own_ray")]
 
 NUM_KILLS = int(os.environ.get("SEJE_RAY_KILLS", "3"))  # ten take some minutes
 NUM_WORKERS = 2

@@ -6,7 +6,7 @@ import ray
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.progress import drawn, new_board, reporter
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("shared_ray")]
 
 
 @ray.remote(num_cpus=0)

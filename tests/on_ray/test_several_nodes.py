@@ -22,7 +22,7 @@ CORES = os.cpu_count() or 1
 
 
 @pytest.fixture
-def nodes():
+def nodes(own_ray):
     """A head without CPUs, so that all work is elsewhere, and two nodes of half the cores each.
 
     Together they have what the local run has, so parts are fitted with as many threads.

@@ -19,7 +19,8 @@ from tests.on_ray.tiny import tiny_run
 from tests.on_ray.verbs import calibrate, train
 from tests.trainings import history_of
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = pytest.mark.ray
+slow = pytest.mark.slow
 
 NUM_SHARDS, ROWS = 7, 5
 
@@ -54,19 +55,16 @@ def stage_of(steps, commit=summary, num_shards=NUM_SHARDS, read=read):
     return ShardStage("testing", items, read, commit, steps)
 
 
-@pytest.fixture(params=[0, 1, 3])
-def cluster(request):
-    """A local Ray that is told it has so many GPUs; torch sees none."""
-    ray.init(
-        "local", num_cpus=4, num_gpus=request.param, include_dashboard=False, log_to_driver=False,
-        logging_level="ERROR",
-    )  # fmt: skip
-    yield request.param
-    ray.shutdown()
+@pytest.fixture
+def two_gpus(own_ray):
+    """Where Ray counts two GPUs."""
+    own_ray(4, 2)
 
 
-def test_each_shard_passes_alone_and_networks_hold_a_gpu_where_there_is_one(cluster):
+@pytest.mark.parametrize("num_gpus", [pytest.param(0, marks=slow), 1, pytest.param(3, marks=slow)])
+def test_each_shard_passes_alone_and_networks_hold_a_gpu_where_there_is_one(own_ray, num_gpus):
     """With GPUs, Ray Data bundles small blocks for an actor: no shard may swallow another."""
+    own_ray(4, num_gpus)
     stage = stage_of(
         [
             Step(partial(AddDevice, "cpu")),
@@ -77,7 +75,7 @@ def test_each_shard_passes_alone_and_networks_hold_a_gpu_where_there_is_one(clus
     with connected():
         found = run_stage(stage)
 
-    held = min(1, cluster)
+    held = min(1, num_gpus)
     assert sorted(found, key=lambda row: row["shard"]) == [
         {"shard": name, "rows": ROWS, "of": [name], "gpus": [held, held]}
         for name in (item["shard"] for item in stage.items)
@@ -105,6 +103,7 @@ def number_met(item, table):
     return {"met": table["met"][0].as_py()}
 
 
+@pytest.mark.usefixtures("shared_ray")
 @pytest.mark.parametrize("others", [(), (Step(partial(AddDevice, "other")),)])
 def test_texts_are_worked_on_by_an_actor_per_core(tmp_path, others):
     """The first shards wait for each other: one actor alone would wait in vain."""
@@ -119,6 +118,7 @@ def odd_ones(item):
     return read(item) if int(item["shard"][-1]) % 2 else None
 
 
+@pytest.mark.usefixtures("shared_ray")
 @pytest.mark.parametrize("num_steps", [0, 1, 2])
 def test_a_shard_without_a_table_is_left_out(num_steps):
     """However many steps there are: a lone one reads and commits in its own process."""
@@ -131,29 +131,24 @@ def test_a_shard_without_a_table_is_left_out(num_steps):
     ]
 
 
-@pytest.mark.parametrize("cpus", [1, 2])
-def test_the_longest_pipeline_fits_on_a_small_cluster(cpus):
+@pytest.mark.parametrize("cpus", [1, pytest.param(2, marks=slow)])
+def test_the_longest_pipeline_fits_on_a_small_cluster(own_ray, cpus):
     """Four pools of actors leave room for the tasks that read and write, or all would wait."""
-    ray.init(
-        address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False,
-        logging_level="ERROR",
-    )  # fmt: skip
-    try:
-        with connected():
-            steps = [
-                Step(partial(AddDevice, "first")),
-                Step(partial(AddDevice, "second"), gpu_share=0.25),
-                Step(partial(AddDevice, "third"), gpu_share=0.5),
-                Step(partial(AddDevice, "fourth")),
-            ]
-            ray.data.DataContext.get_current().execution_no_progress_timeout_s = 300
-            assert len(run_stage(stage_of(steps))) == NUM_SHARDS
-    finally:
-        ray.shutdown()
+    own_ray(cpus, 0)
+    with connected():
+        steps = [
+            Step(partial(AddDevice, "first")),
+            Step(partial(AddDevice, "second"), gpu_share=0.25),
+            Step(partial(AddDevice, "third"), gpu_share=0.5),
+            Step(partial(AddDevice, "fourth")),
+        ]
+        ray.data.DataContext.get_current().execution_no_progress_timeout_s = 300
+        assert len(run_stage(stage_of(steps))) == NUM_SHARDS
 
 
-@pytest.mark.parametrize("cluster", [2], indirect=True)
-def test_a_cluster_with_gpus_calibrates_the_same(cluster, tmp_path, calibrated):
+@slow
+@pytest.mark.usefixtures("two_gpus")
+def test_a_cluster_with_gpus_calibrates_the_same(tmp_path, calibrated):
     """The whole of phase I where Ray schedules by GPU: the same bytes in every artifact."""
     found = calibrate(tiny_run(), None, Workspace(tmp_path), num_workers=1)
 
@@ -163,9 +158,10 @@ def test_a_cluster_with_gpus_calibrates_the_same(cluster, tmp_path, calibrated):
     assert found.calibrated.content_hash == calibrated.calibrated.content_hash
 
 
-@pytest.mark.parametrize("cluster", [2], indirect=True)
+@slow
+@pytest.mark.usefixtures("two_gpus")
 def test_two_workers_with_a_gpu_each_fit_the_networks_that_one_fits(
-    cluster, tmp_path, calibrated, workspace
+    tmp_path, calibrated, workspace
 ):
     """Ray Train's group gives the same sentence encoder and categorizer up to rounding."""
     calibrate(tiny_run(), None, Workspace(tmp_path), last_stage="fit")
@@ -190,8 +186,9 @@ def test_two_workers_with_a_gpu_each_fit_the_networks_that_one_fits(
     assert left == {path.name for path in (workspace.folder / "calibrator").iterdir()}
 
 
-@pytest.mark.parametrize("cluster", [2], indirect=True)
-def test_two_workers_with_a_gpu_each_train_what_one_trains(cluster, workspace, calibrated, trained):
+@slow
+@pytest.mark.usefixtures("two_gpus")
+def test_two_workers_with_a_gpu_each_train_what_one_trains(workspace, calibrated, trained):
     """Where Ray counts GPUs and torch sees none, training runs on the CPU."""
     found = train(tiny_run(), workspace, name="on-gpus", num_workers=None)
 

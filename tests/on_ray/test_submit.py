@@ -15,7 +15,7 @@ from tests.on_ray.heads import ray_head
 from tests.on_ray.tiny import TINY
 
 pytest.importorskip("aiohttp", reason="needs the extra jobs")
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("own_ray")]
 
 TINY_OPTIONS = [word for override in TINY for word in ("--set", override)]
 TOKEN = "a-token-of-the-tests-with-more-than-32-characters"

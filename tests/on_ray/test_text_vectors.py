@@ -14,7 +14,7 @@ from seje_ray.workspace import Workspace
 from tests.on_ray.tiny import tiny_run
 from tests.on_ray.verbs import calibrate, evaluate_run, searcher, train
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("shared_ray")]
 
 STORED = ("calibrate.text_vectors=true", "calibrate.sentence_encoder.max_sentences=3")
 

@@ -30,7 +30,7 @@ from tests.on_ray.killed_search import (
 from tests.on_ray.tiny import tiny_run
 from tests.on_ray.verbs import ablate, train, tune
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("shared_ray")]
 
 RATES = {"train.learning_rate": {"choice": [0.002, 1e30, 0.01]}}
 
@@ -70,6 +70,8 @@ def test_a_search_ends_in_a_run_file_that_train_takes(workspace, calibrated):
         tune(with_settings(run, {"loss.soft_margin.scale": 3.0}), workspace, name="rates")
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_ray")
 def test_a_search_that_is_killed_again_and_again_ends_as_an_undisturbed_one(workspace, calibrated):
     """SIGKILL at random moments: no trial twice, the same decisions and numbers."""
     settings = [*SETTINGS, "tune.searcher=random", "tune.num_trials=6"]
