@@ -9,12 +9,12 @@ from hypothesis import settings
 settings.register_profile("machine", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("machine")
 
-SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+SHARED_DATA = Path(os.environ.get("SEJE_RAY_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Real recipes and photos beside the project; a user's machine has none."""
+    """Real recipes and photos beside the project, or in ``SEJE_RAY_DATA``; a user has none."""
     if not SHARED_DATA.is_dir():
-        pytest.skip(f"needs the real data in {SHARED_DATA}")
+        pytest.skip(f"needs real data in {SHARED_DATA}, or in the folder SEJE_RAY_DATA")
     return SHARED_DATA

@@ -11,7 +11,7 @@ from seje_ray.calibration.categorizer_accuracy import categorizer_accuracy, conf
 from seje_ray.calibration.image_categorizer import ImageCategorizer, fit_image_categorizer
 from seje_ray.calibration.photos import PhotoBatches
 from seje_ray.recipe1m.pixels import PixelSpec
-from tests.unit.calibration.test_image_categorizer import Scaled, TinyBackbone
+from tests.unit.calibration.tiny_networks import Scaled, TinyBackbone
 
 PIXELS = PixelSpec(resize=18, crop=16)
 NAMES = ("background", "tomato soup", "plum cake")

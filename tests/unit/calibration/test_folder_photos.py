@@ -14,7 +14,7 @@ from seje_ray.recipe1m.labelled_photos import read_labelled_folder
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.recipe1m.records import DataError
 from tests.unit.calibration.conftest import noisy_jpeg
-from tests.unit.calibration.test_image_categorizer import TinyBackbone, accuracy
+from tests.unit.calibration.tiny_networks import TinyBackbone, accuracy
 
 PIXELS = PixelSpec(resize=18, crop=16)
 COLOURS = {"plum_cake": (30, 30, 200), "tomato_soup": (200, 30, 30)}

@@ -17,35 +17,12 @@ from seje_ray.calibration.image_categorizer import (
 from seje_ray.calibration.photos import PhotoBatches
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.recipe1m.pixels import PixelSpec
+from tests.unit.calibration.tiny_networks import Scaled, TinyBackbone, accuracy
 
 NAMES = ("background", "tomato soup", "plum cake")
 IDS = {"Tomato Soup": 1, "Plum Cake": 2}
 PIXELS = PixelSpec(resize=18, crop=16)
 SETTINGS = {"epochs": 3, "learning_rate": 0.02, "seed": 0}
-
-
-class Scaled(nn.Module):
-    """Pixels as numbers from -1 to 1, as an image network expects them."""
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        return pixels.float() / 127.5 - 1
-
-
-class TinyBackbone(nn.Module):
-    """A convolution with batch norm and dropout, pooled: all that can go wrong on resume."""
-
-    feature_dim = 4
-
-    def __init__(self) -> None:
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(5)
-            self.layers = nn.Sequential(
-                Scaled(), nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.1)
-            )
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        return self.layers(pixels).mean(dim=(2, 3))
 
 
 @pytest.fixture
@@ -57,14 +34,6 @@ def photos(photo_shards):
 
 def weights(model):
     return {name: value.numpy().tobytes() for name, value in model.state_dict().items()}
-
-
-def accuracy(categorizer, photos):
-    pairs = [
-        (categorizer.predict(torch.from_numpy(batch.pixels)).argmax(dim=1).numpy(), batch)
-        for batch in photos.in_order()
-    ]
-    return np.mean(np.concatenate([found == batch.category_ids for found, batch in pairs]))
 
 
 @pytest.mark.parametrize("freeze_backbone", [False, True])

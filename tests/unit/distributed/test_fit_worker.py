@@ -21,7 +21,7 @@ from seje_ray.distributed.batch_norm import count_rows, use_global_batch_norm
 from seje_ray.distributed.collectives import gather_objects
 from seje_ray.distributed.fit_worker import OneFitWorker, own_rows
 from seje_ray.recipe1m.pixels import PixelSpec
-from tests.unit.calibration.test_image_categorizer import Scaled
+from tests.unit.calibration.tiny_networks import Scaled
 
 NUM_WORKERS = 3
 NAMES = ("background", "soup", "cake", "bread")
