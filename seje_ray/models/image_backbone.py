@@ -3,6 +3,7 @@
 Letters: B photos, F pooled features.
 """
 
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import torch
@@ -20,6 +21,7 @@ from seje_ray.models.libraries import (
     resolve,
     timm_network,
 )
+from seje_ray.models.needless_bias import biases_before_batch_norm, fold_biases
 
 MIN_SIDE = 32  # pixels; the total stride of these networks, whose last maps else are empty
 HEADS = ("fc", "classifier", "heads", "head")  # where torchvision keeps the classifier
@@ -99,6 +101,9 @@ def create_backbone(
         fill(built.network, read_weights(weights), built.head, name=name, source=weights)
     mean, std, _ = photos or published(name)
     backbone = ImageBackbone(built.network, built.feature_dim, mean, std, built.min_side)
+    with suppress(RuntimeError):  # of a network that looks at numbers: it keeps its biases
+        example = torch.empty(2, 3, image_size, image_size, device="meta")
+        fold_biases(backbone, biases_before_batch_norm(backbone, example))
     return backbone.to(memory_format=torch.channels_last)  # 1.3 times as fast, also on CPUs
 
 

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seje_ray.models.needless_bias import BiasAndNorm, accept_biases
+
 SLOPE = 0.02  # of LeakyReLU: docs/method.md, rules 4.1 and 4.2
 MIN_NORM = 1e-6  # a shorter row is divided by this: a zero row stays zero
 
@@ -22,8 +24,9 @@ class Projection(nn.Module):
     def __init__(self, input_dim: int, embedding_dim: int, *, dropout: float) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(input_dim, embedding_dim)
+        self.linear = nn.Linear(input_dim, embedding_dim, bias=False)  # the norm's own is enough
         self.norm = nn.BatchNorm1d(embedding_dim)
+        accept_biases(self, [BiasAndNorm("linear", "norm")])  # of older checkpoints
 
     def forward(self, features: Tensor) -> Tensor:
         """Turn features (B, input_dim) into unit rows (B, D), of float32 or more."""

@@ -4,10 +4,13 @@ Letters: B recipes, L lines of a part, T = L + 1 of them with the summary, H dim
 vector, W width of the transformers, D joint dimensions.
 """
 
+from collections.abc import MutableMapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seje_ray.models.needless_bias import shift_running_mean
 from seje_ray.models.projection import Projection
 
 MLP_FACTOR = 4  # width of a block's hidden layer over W
@@ -53,6 +56,7 @@ class RecipeTransformer(nn.Module):
         self.ingredients = part(is_ordered=False)
         self.steps = part(is_ordered=True)
         self.projection = Projection(3 * dim, embedding_dim, dropout=dropout)
+        self.register_load_state_dict_pre_hook(_fold_biases_of_parts)  # type: ignore[no-untyped-call]
 
     def forward(
         self,
@@ -84,6 +88,17 @@ class RecipeTransformer(nn.Module):
         return embeddings
 
 
+def _fold_biases_of_parts(
+    module: nn.Module, state: MutableMapping[str, Tensor], prefix: str, *_: object
+) -> None:
+    """Fold the biases that the parts' last norms once had, as ``needless_bias`` says."""
+    parts = (f"{prefix}{part}.norm.bias" for part in ("title", "ingredients", "steps"))
+    biases = [state.pop(name) for name in parts if name in state]
+    if biases:
+        shift = state[f"{prefix}projection.linear.weight"] @ torch.cat(biases)
+        shift_running_mean(state, f"{prefix}projection.norm", shift)
+
+
 class _PartEncoder(nn.Module):
     """Lines of one part -> what its learnt summary row has gathered from them, (B, W)."""
 
@@ -94,7 +109,7 @@ class _PartEncoder(nn.Module):
         self.summary = nn.Parameter(0.02 * torch.randn(dim))
         self.linear = nn.Linear(text_dim, dim)
         self.blocks = nn.ModuleList(_Block(dim, num_heads) for _ in range(num_layers))
-        self.norm = nn.LayerNorm(dim)
+        self.norm = nn.LayerNorm(dim, bias=False)  # the projection's BatchNorm would take it away
         self._is_ordered = is_ordered
 
     def forward(self, vectors: Tensor, counts: Tensor) -> Tensor:

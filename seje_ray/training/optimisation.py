@@ -1,10 +1,11 @@
 """Optimisers of a training and their learning rates."""
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
@@ -61,6 +62,39 @@ def load_optimizer_state(optimizer: Optimizer, state: dict[str, Any]) -> None:
         for name, value in moments.items():
             if parameter.ndim > 1 and value.shape == parameter.shape:
                 moments[name] = torch.empty_like(parameter).copy_(value)
+
+
+def without_biases_gone(
+    state: dict[str, Any], optimizer: Optimizer, module: nn.Module, stored: Collection[str]
+) -> dict[str, Any]:
+    """Drop from a stored optimiser's state what it holds of biases that ``module`` is without.
+
+    Args:
+        state: ``state_dict`` of the stored optimiser; it numbers its parameters.
+        optimizer: That of ``module``.
+        module: Its layers once had more biases, each right after its layer's weight.
+        stored: Names in the stored state of the module.
+
+    Returns:
+        A state for ``optimizer``; the very one where no bias is gone.
+    """
+    names = {id(parameter): name for name, parameter in module.named_parameters()}
+    gone = set(stored) - set(module.state_dict())
+    kept: list[bool] = []  # of each stored parameter, in the order of their numbers
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            name = names[id(parameter)]
+            has_lost = name.endswith(".weight") and name.removesuffix("weight") + "bias" in gone
+            kept += [True, False] if has_lost else [True]
+    if all(kept):
+        return state
+    numbers = {old: new for new, old in enumerate(n for n, is_kept in enumerate(kept) if is_kept)}
+    groups = [
+        {**group, "params": [numbers[n] for n in group["params"] if n in numbers]}
+        for group in state["param_groups"]
+    ]
+    moments = {numbers[n]: found for n, found in state["state"].items() if n in numbers}
+    return {"state": moments, "param_groups": groups}
 
 
 def set_learning_rates(

@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 from seje_ray.artifact import write_json
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.features.checkpoint import Origin
-from seje_ray.training.optimisation import load_optimizer_state
+from seje_ray.training.optimisation import load_optimizer_state, without_biases_gone
 
 
 @dataclass(slots=True)
@@ -84,11 +84,13 @@ class TrainingState:
 
     def load(self, folder: Path, device: torch.device) -> None:
         """Read a checkpoint into the modules, optimisers and progress of this state."""
-        self.model.load_state_dict(load_file(folder / "model.safetensors", device=str(device)))
+        weights = load_file(folder / "model.safetensors", device=str(device))
+        optimizers = torch.load(folder / "optimizers.pt", map_location=device, weights_only=True)
+        moments = without_biases_gone(optimizers[0], self.optimizer, self.model, weights.keys())
+        self.model.load_state_dict(weights)
+        load_optimizer_state(self.optimizer, moments)
         weights = load_file(folder / "discriminator.safetensors", device=str(device))
         self.discriminator.load_state_dict(weights)
-        optimizers = torch.load(folder / "optimizers.pt", map_location=device, weights_only=True)
-        load_optimizer_state(self.optimizer, optimizers[0])
         load_optimizer_state(self.discriminator_optimizer, optimizers[1])
         known = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
         for name, value in known.items():

@@ -35,7 +35,7 @@ def last_lstm_state(steps, weights, prefix):
 
 def project(rows, weights, prefix):
     """Linear, BatchNorm over the batch, LeakyReLU 0.02, unit length."""
-    rows = rows @ weights[prefix + "linear.weight"].T + weights[prefix + "linear.bias"]
+    rows = rows @ weights[prefix + "linear.weight"].T
     rows = (rows - rows.mean(0)) / np.sqrt(rows.var(0) + 1e-5)
     rows = rows * weights[prefix + "norm.weight"] + weights[prefix + "norm.bias"]
     rows = leaky(rows, 0.02)

@@ -10,7 +10,6 @@ def identity_projection(dim, **changes):
     """A projection whose linear layer and BatchNorm (in evaluation) change next to nothing."""
     projection = Projection(dim, dim, **{"dropout": 0.0, **changes})
     torch.nn.init.eye_(projection.linear.weight)
-    torch.nn.init.zeros_(projection.linear.bias)
     return projection
 
 

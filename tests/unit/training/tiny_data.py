@@ -29,7 +29,7 @@ def origin() -> Origin:
     return Origin("calibrated", "vocabulary", facts)
 
 
-def tiny_run(*, recipe_encoder: str = "lstm", **train: object) -> RunConfig:
+def tiny_run(*, recipe_encoder: str = "lstm", dropout: float = 0.0, **train: object) -> RunConfig:
     """A run on stored features that takes a moment."""
     settings = {"num_epochs": 3, "global_batch_size": 8, "learning_rate": 0.01} | train
     raw = {
@@ -38,6 +38,7 @@ def tiny_run(*, recipe_encoder: str = "lstm", **train: object) -> RunConfig:
             "freeze_backbone": True,
             "embedding_dim": 6,
             "lstm_dim": 4,
+            "dropout": dropout,
             "recipe_encoder": recipe_encoder,
             "recipe_transformer": {"dim": 8, "num_layers": 1, "num_heads": 2},
         },
