@@ -1,4 +1,4 @@
-"""What to do about each reason for which a record or photo cannot be used, and what pieces cost."""
+"""Advice for each reason to reject a record or photo, and the cost of missing files."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ ADVICE = {
 
 
 def missing_pieces(path: Path) -> tuple[Piece, ...]:
-    """What a Recipe1M folder lacks, and what that costs; nothing for a file of own recipes."""
+    """Files that a Recipe1M folder lacks, and the cost; nothing for a file of your own recipes."""
     if not path.is_dir():
         return ()
     pieces = [*_photo_pieces(path)]

@@ -1,4 +1,4 @@
-"""What a calibration will take, from what was measured while checking."""
+"""Estimate of a calibration's disk and time, from measurements of the check."""
 
 from collections.abc import Sequence
 from dataclasses import asdict

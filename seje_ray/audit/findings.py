@@ -1,4 +1,4 @@
-"""What an audit found: plain data, the same for the table, JSON and the page."""
+"""Findings of an audit: plain data, the same for the table, JSON and the page."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -91,7 +91,7 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """What is the same, or looks alike, by one measure."""
+    """Recipes or photos that are the same, or look alike, by one measure."""
 
     measure: str
     compared: int  # recipes or photos
@@ -107,7 +107,7 @@ class Duplicates:
 
 @dataclass(frozen=True, slots=True)
 class PhotoReading:
-    """What reading a sample of the photos gave."""
+    """Result of reading a sample of the photos."""
 
     available: int  # photos that are there
     read: int
@@ -119,7 +119,7 @@ class PhotoReading:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a calibration will take, as far as it was measured here; bytes and seconds."""
+    """Estimate of a calibration's bytes and seconds, as far as measured here."""
 
     photos: int  # expected to be usable
     recipes_with_photos: int

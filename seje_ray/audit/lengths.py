@@ -1,4 +1,4 @@
-"""How long recipes are: counted by length, so that memory does not grow with the data set."""
+"""Lengths of recipes, as counts per length: memory does not grow with the data set."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Photos that look alike: two 64-bit difference hashes, and a search by bands of their bits.
+"""Photos that look alike: two 64-bit difference hashes, compared by bands of their bits.
 
 Letters: U different hashes.
 """
@@ -19,7 +19,7 @@ _COLUMN_WEIGHTS = np.uint64(1) << np.arange(64, dtype=np.uint64)
 
 
 def difference_hashes(image: Image.Image) -> tuple[int, int]:
-    """Where brightness rises from left to right, and from top to bottom, on an 8 x 8 grid.
+    """Bits of an 8 x 8 grid: whether brightness rises to the right, and downwards.
 
     Returns:
         (rows, columns), 64 bits each. They depend on the picture, hardly on its size or format.

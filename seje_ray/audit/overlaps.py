@@ -21,7 +21,7 @@ MAX_MEMBERS = 64  # of a group, looked at for an example
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """What is compared."""
+    """The recipes or photos to compare."""
 
     partitions: np.ndarray  # (N,) position in PARTITIONS
     recipes: np.ndarray  # (N,) number of the recipe; ascending

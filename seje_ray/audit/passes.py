@@ -1,4 +1,4 @@
-"""What the two passes of an audit found, put together."""
+"""Findings of an audit's two passes, combined."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -99,7 +99,7 @@ class Passes:
         )
 
     def reading(self, num_threads: int) -> PhotoReading:
-        """What reading the sample gave."""
+        """Result of reading the sample."""
         num_usable = len(self.sample.usable)
         return PhotoReading(
             available=int(self.is_there.sum()),

@@ -36,7 +36,7 @@ RECORD = np.dtype(
 
 @dataclass(slots=True)
 class Sample:
-    """What reading some photos gave; n of them are usable."""
+    """Result of reading some photos, n of which are usable."""
 
     usable: np.ndarray = field(default_factory=lambda: np.empty(0, RECORD))  # (n,), by ``photo``
     read: int = 0
@@ -49,7 +49,7 @@ class Sample:
 def found_photos(
     photos: Spool, *, num_threads: int, progress: NamedReport
 ) -> tuple[np.ndarray, tuple[int, str] | None]:
-    """Which photos have a file.
+    """Photos that have a file.
 
     Returns:
         bool (N,), and the first missing one as (number, location).
@@ -74,7 +74,7 @@ def _are_there(locations: Sequence[str]) -> list[bool]:
 
 
 def _is_there(location: str) -> bool:
-    """False where ingest says missing_file; what else is wrong shows when the photo is read."""
+    """False where ingest says missing_file; other faults show when the photo is read."""
     try:
         os.stat(location)
     except FileNotFoundError:
@@ -108,7 +108,7 @@ def read_photos(
         numbers: Which to read, ascending.
         shorter_side: Pixels that ingest stores.
         num_threads: Pillow lets other threads work while it decodes.
-        progress: Told how many were read.
+        progress: Called with the number read.
     """
     sample = Sample()
     usable: list[np.ndarray] = []

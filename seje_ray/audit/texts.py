@@ -46,7 +46,7 @@ class Samples:
 
 @dataclass(slots=True)
 class Texts:
-    """What the first pass counted. Letters: R usable recipes, N photos taken of them."""
+    """Counts of the first pass. Letters: R usable recipes, N photos taken of them."""
 
     records: int = 0
     seconds: float = 0.0  # spent in the reader
@@ -93,7 +93,7 @@ def read_texts(
         max_images: Photos taken per recipe.
         max_sentences: Instructions that calibrate encodes per recipe.
         seed: Of the draws of photos and recipes.
-        progress: Told how many records were read.
+        progress: Called with the number of records read.
     """
     texts, report = Texts(), progress("reading texts", "records")
     for record in _timed(records, texts):

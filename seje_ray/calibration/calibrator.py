@@ -24,7 +24,7 @@ LexiconOf = Callable[[Iterable[RecipeText]], EntityLexicon]
 
 @dataclass(frozen=True)
 class FittedText:
-    """What counting the train texts gives."""
+    """Results of counting the train texts."""
 
     lexicon: EntityLexicon
     tfidf: TfidfRater

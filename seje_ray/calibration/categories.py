@@ -125,7 +125,7 @@ def food101_names() -> list[str]:
 
 
 def phrase_of(name: str, source: str) -> Phrase:
-    """What a title is searched for, to belong to category ``name``."""
+    """The words that a title must contain to belong to category ``name``."""
     words = title_words(name)
     return source, tuple(words if source == "bigram" else map(_singular, words))
 

@@ -1,4 +1,4 @@
-"""How often an image categorizer is right, and what it takes for what.
+"""Accuracy and confusion matrix of an image categorizer.
 
 Letters: B photos, C categories with background.
 """

@@ -33,7 +33,7 @@ class CategoryBackoff:
             background.
         threshold: Cosine in [-1, 1], or infinity: nothing is near enough.
         min_vote: In (0, 1].
-        facts: What is told of the fit.
+        facts: Description of the fit, for the manifest and the report.
 
     Source: docs/method.md, rule 3.2 (c), (d). The thresholds and the order are ours.
     """
@@ -193,7 +193,7 @@ def image_votes(
     category_of_class: np.ndarray,
     num_categories: int,
 ) -> np.ndarray:
-    """What the photos of each recipe see, as categories of recipes.
+    """Votes of each recipe's photos, as categories of recipes.
 
     Args:
         probabilities: Of the categorizer's classes, (P, K), the photos of a recipe together.

@@ -33,7 +33,7 @@ class Recipes(Protocol):
 
 
 class TextCorpus:
-    """Texts of ``recipes/`` shards; every pass reads the files anew, one row group at a time."""
+    """Texts of ``recipes/`` shards; each pass reads the files again, one row group at a time."""
 
     def __init__(self, shards: Sequence[Path]) -> None:
         self._shards = list(shards)

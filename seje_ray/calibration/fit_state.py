@@ -1,4 +1,4 @@
-"""What a network's fitting needs to go on after an interruption: the last finished epoch."""
+"""State from which an interrupted fit resumes: the last finished epoch."""
 
 import os
 from pathlib import Path

@@ -96,7 +96,7 @@ class ContentWords:
 class RecipeWords:
     """For each recipe its entities, title and instructions as one list of tokens.
 
-    Every pass reads and tags the corpus anew; word vectors are fitted on it.
+    Each pass reads and tags the corpus again; word vectors are fitted on it.
     """
 
     corpus: Recipes

@@ -1,4 +1,4 @@
-"""What the line tagger sees of an ingredient line: hashed pieces of words, and punctuation.
+"""Features of an ingredient line for the line tagger: hashed pieces of words, punctuation.
 
 Letters: B lines, T tokens, W different words, F flags.
 """

@@ -1,4 +1,4 @@
-"""Where the entities of ingredient lines come from."""
+"""Taggers: sources of the entities of ingredient lines."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -83,13 +83,13 @@ class TextModel:
 
     @property
     def _max_tokens(self) -> int:
-        """What the network has positions for; a tokenizer may know no limit."""
+        """Number of positions that the network has; a tokenizer may know no limit."""
         known = getattr(self._model.config, "max_position_embeddings", 512)
         return int(min(self._tokenizer.model_max_length, known))
 
 
 def text_model_hash(name: str) -> str:
-    """What identifies a text model: the hash of a folder's files, or the hub name itself."""
+    """Identity of a text model: the hash of a folder's files, or the hub name itself."""
     folder = Path(name)
     if not folder.is_dir():
         return name

@@ -1,4 +1,4 @@
-"""What lies under sauce and toppings: rice, noodles, soup, cake ... with the method's browning."""
+"""Bases below sauce and toppings: rice, noodles, soup, cake, browned as the method has it."""
 
 import math
 from collections.abc import Callable

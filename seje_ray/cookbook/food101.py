@@ -26,7 +26,7 @@ Drawing = tuple[str, int]  # a photo's name, "class/number", and the recipe that
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledSummary:
-    """What a folder of labelled photos holds."""
+    """Contents of a folder of labelled photos."""
 
     num_classes: int
     num_train: int

@@ -1,4 +1,4 @@
-"""What the cookbook is made of: ``pantry.yaml`` as frozen dataclasses."""
+"""The cookbook's ingredients, tableware and words: ``pantry.yaml`` as frozen dataclasses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Dish:
 
 @dataclass(frozen=True, slots=True)
 class Sauce:
-    """What is poured over the base."""
+    """A sauce poured over the base."""
 
     name: str
     group: str
@@ -47,7 +47,7 @@ class Sauce:
 
 @dataclass(frozen=True, slots=True)
 class Topping:
-    """What lies on the base in pieces."""
+    """A topping: pieces on the base."""
 
     name: str
     group: str
@@ -59,7 +59,7 @@ class Topping:
 
 @dataclass(frozen=True, slots=True)
 class Garnish:
-    """What is scattered over everything at the end."""
+    """A garnish scattered over everything at the end."""
 
     name: str
     group: str
@@ -70,7 +70,7 @@ class Garnish:
 
 @dataclass(frozen=True, slots=True)
 class Vessel:
-    """What the food is served in."""
+    """A plate, bowl or pan that the food is served in."""
 
     name: str
     shape: str
@@ -79,7 +79,7 @@ class Vessel:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What the vessel stands on."""
+    """The surface that the vessel stands on."""
 
     name: str
     texture: str

@@ -1,4 +1,4 @@
-"""What a recipe is, before it is written or drawn."""
+"""The plan of a recipe, before it is written or drawn."""
 
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache

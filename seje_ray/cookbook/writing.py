@@ -29,7 +29,7 @@ BATCH_WITH_IMAGES, BATCH_WITHOUT_IMAGES = 16, 500  # recipes per task, about a s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CookbookSummary:
-    """What a cookbook holds."""
+    """Contents of a cookbook."""
 
     num_recipes: int
     num_train: int

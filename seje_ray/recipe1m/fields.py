@@ -1,4 +1,4 @@
-"""Checked fields of raw records, which nobody here wrote."""
+"""Checked fields of raw records, whose origin cannot be trusted."""
 
 import hashlib
 from collections.abc import Mapping

@@ -31,7 +31,7 @@ class Broken:
 def json_records(path: Path, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Any | Broken]:
     """Elements of a JSON list, or of JSON lines, in file order; memory holds a few of them.
 
-    After a record that is not JSON, reading goes on at the next line of JSON lines; in a list, at
+    After a record that is not JSON, reading continues at the next line of JSON lines; in a list, at
     the next object with an ``id``, which the objects inside a record do not have.
 
     Raises:

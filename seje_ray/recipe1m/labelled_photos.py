@@ -38,7 +38,7 @@ class LabelledFolder:
 
     @property
     def rejected(self) -> dict[str, int]:
-        """What cannot be used, counted by reason."""
+        """Number of unusable photos, by reason."""
         return dict(sorted(Counter(reject.reason for reject in self.rejects).items()))
 
     @cached_property

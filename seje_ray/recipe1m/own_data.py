@@ -34,7 +34,7 @@ class OwnData:
         return [self._path]
 
     def describe(self) -> str:
-        """What and where it is."""
+        """Kind and location of the data set, for messages."""
         return f"own recipes in {self._path}"
 
     def read(self) -> Iterator[Recipe | Reject]:
@@ -98,7 +98,7 @@ def _rows(batch: pa.RecordBatch) -> Iterator[Any]:
 
 
 def _recipe(record: Any, recipe_id: str, folder: Path) -> Iterator[Recipe | Reject]:
-    """The recipe, after what of it cannot be used."""
+    """Rejects of the recipe's unusable parts, then the recipe."""
     ingredients = lines_of(record.get("ingredients"), "ingredients")
     instructions = without_blanks(lines_of(record.get("instructions"), "instructions"))
     if not without_blanks(ingredients) and not instructions:

@@ -1,4 +1,4 @@
-"""Which recipes the field's protocol keeps, by their text."""
+"""The field's filter: recipes that its protocol keeps, by their text."""
 
 from enum import StrEnum
 

@@ -64,7 +64,7 @@ class Recipe1M:
         return [path for path in files if path is not None]
 
     def describe(self) -> str:
-        """What and where it is."""
+        """Kind and location of the data set, for messages."""
         return f"Recipe1M in {self._folder}"
 
     def read(self) -> Iterator[Recipe | Reject]:

@@ -1,4 +1,4 @@
-"""What every reader of recipes gives: one ``Recipe``, or one ``Reject`` with its reason."""
+"""Output of every reader of recipes: a ``Recipe``, or a ``Reject`` with its reason."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class DataError(SejeError):
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """What a detector found in one ingredient line."""
+    """A detector's finding in one ingredient line."""
 
     text: str  # the ingredient's name where valid, else the raw line
     valid: bool
@@ -21,7 +21,7 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """Where one photo lies."""
+    """Location of one photo."""
 
     id: str
     location: str  # absolute path

@@ -1,4 +1,4 @@
-"""Which reader a data set needs."""
+"""The reader that a data set needs."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ class DataSource(Protocol):
         """Files that decide the texts; part of what identifies the data set."""
 
     def describe(self) -> str:
-        """What and where it is, for messages."""
+        """Kind and location of the data set, for messages."""
 
     def read(self) -> Iterator[Recipe | Reject]:
         """Every record, either usable or rejected by reason."""

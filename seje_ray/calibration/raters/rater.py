@@ -1,4 +1,4 @@
-"""What a rater does."""
+"""The interface of a rater."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -38,7 +38,7 @@ class TextRankRater:
         return [self.rate(key_terms, document_tokens) for key_terms, document_tokens in recipes]
 
     def _weights(self, key_terms: Sequence[str], document_tokens: Sequence[str]) -> np.ndarray:
-        """How often two terms stand in one window, (K, K), symmetric, zeros on the diagonal."""
+        """Number of windows that hold both terms, (K, K), symmetric, zeros on the diagonal."""
         numbers = {term: number for number, term in enumerate(key_terms)}
         places = [(p, numbers[t]) for p, t in enumerate(document_tokens) if t in numbers]
         counts: dict[tuple[int, int], int] = defaultdict(int)

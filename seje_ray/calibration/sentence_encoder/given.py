@@ -52,7 +52,7 @@ class GivenSentences:
     def _find(
         self, ids: Sequence[str | None], steps: Sequence[int]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Which steps have a vector, and the rows of these."""
+        """Mask of the steps that have a vector, and the rows of these vectors."""
         keys = step_keys([id_ or "" for id_ in ids], np.array(steps, np.int64))
         places = np.searchsorted(self._keys, keys)
         places[places == len(self)] = 0
@@ -67,7 +67,7 @@ class GivenSentences:
 
 
 def step_keys(ids: Sequence[str], steps: np.ndarray) -> np.ndarray:
-    """What a step of a recipe is found by, (N,) uint64.
+    """Keys by which steps of recipes are found, (N,) uint64.
 
     Two different steps among ten million have the same key once in 370,000 data sets.
 
@@ -82,7 +82,7 @@ def step_keys(ids: Sequence[str], steps: np.ndarray) -> np.ndarray:
 
 
 class Agreement(NamedTuple):
-    """How vectors and recipes fit; recipes without instructions do not count."""
+    """Agreement of vectors and recipes; recipes without instructions do not count."""
 
     num_recipes: int
     num_known: int  # recipes whose first step has a vector

@@ -1,4 +1,4 @@
-"""How much a sentence's vector says of the sentence that follows it.
+"""Measures how much a sentence's vector tells about the next sentence.
 
 Letters: P pairs of consecutive sentences, H dimensions.
 """
