@@ -35,7 +35,7 @@ def audit(
     num_threads: int = 1,
     progress: NamedReport = silent,
 ) -> Audit:
-    """Look through a data set before a long job; nothing is written there.
+    """Check a data set before a long job; write nothing there.
 
     Memory grows by some 25 bytes per recipe, 20 per photo, and 300 per photo that is read; names
     lie in a temporary folder.
@@ -51,7 +51,7 @@ def audit(
         removed: How remove1M.txt is read.
         seed: Of the draws.
         num_threads: Threads that read photos.
-        progress: Gives what each part of the work calls.
+        progress: Gives each part of the work its callback.
 
     Raises:
         DataError: If the data set cannot be read at all.
@@ -111,6 +111,6 @@ def audit(
 
 
 def _drawn(texts: Texts) -> tuple[Recipe, ...]:
-    """Recipes drawn for show, those that name a photo first."""
+    """Random recipes to show, those that name a photo first."""
     recipes = sorted(texts.samples.recipes(), key=lambda recipe: not recipe.images)
     return tuple(recipes[:NUM_DRAWN])

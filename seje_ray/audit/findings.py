@@ -34,7 +34,7 @@ class Rejected:
     reason: str
     number: int
     kind: str  # record, filter, or photo
-    id: str  # of the first example, "" where it has none
+    id: str  # of the first example, "" if it has none
     detail: str
     advice: str
 
@@ -127,13 +127,13 @@ class Cost:
     calibrated_bytes: int  # of calibrated/, without pooled image features
     reading_seconds: float  # the texts, measured
     reading_rate: float  # records per second
-    photo_seconds: float | None  # all photos at the sample's rate; None where none was read
+    photo_seconds: float | None  # all photos at the sample's rate; None if none was read
     photo_rate: float | None  # photos per second
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """Everything an audit tells."""
+    """Everything an audit reports."""
 
     source: str
     shorter_side: int  # pixels
@@ -161,12 +161,12 @@ class Audit:
         return sum(counts.recipes for counts in self.partitions)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON, without the recipes that are there to be looked at."""
+        """Plain data for JSON, without the recipes that are only to look at."""
         found = asdict(self)
         del found["drawn"]
         return found
 
 
 def printable(text: str) -> str:
-    """Text of a record as one line that any terminal and any UTF-8 file takes."""
+    """Text of a record as one line that any terminal and any UTF-8 file can show."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -8,7 +8,7 @@ MAX_BINS = 24
 
 
 def distribution(name: str, counts: Counter[int]) -> Distribution | None:
-    """Order statistics and a histogram of the lengths in ``counts``; None where there are none.
+    """Order statistics and a histogram of the lengths in ``counts``; None if there are none.
 
     Args:
         name: What was counted.

@@ -1,4 +1,4 @@
-"""The second pass of an audit: which photos are there, and what a sample of them holds."""
+"""The second pass of an audit: which photos exist, and what a sample of them shows."""
 
 import hashlib
 import os

@@ -36,7 +36,7 @@ class Categories:
             raise ValueError(f"categories need a source each and {BACKGROUND!r} first")
 
     def of(self, title: str, recipe_id: str = "") -> tuple[int, str]:
-        """Category id of a recipe and its source; 0 and background where it has none."""
+        """Category id of a recipe and its source; 0 and background if it has none."""
         if self.given is not None:
             number = self.given.get(recipe_id, 0)
             return number, self.sources[number]

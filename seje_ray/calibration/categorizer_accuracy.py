@@ -56,7 +56,7 @@ class Confusion:
 
     @property
     def top_1(self) -> float:
-        """Share of the photos whose likeliest category is their own; NaN where there are none."""
+        """Share of the photos whose likeliest category is their own; NaN if there are none."""
         return float(np.trace(self.counts)) / self.num_photos if self.num_photos else float("nan")
 
     @property

@@ -25,11 +25,11 @@ class CategoryBackoff:
 
     A recipe takes the category whose mean f_term has the highest cosine with its own f_term, if
     that cosine reaches ``threshold``; else the category that its photos see, if their mean
-    probability of it reaches ``min_vote``; else it stays background. A recipe without a known
+    probability of it reaches ``min_vote``; otherwise it stays background. A recipe without a known
     term (zeros) has no nearest category.
 
     Args:
-        means: Mean f_term of each category, (C, E) float32; zeros where there is none, and for
+        means: Mean f_term of each category, (C, E) float32; zeros if there is none, and for
             background.
         threshold: Cosine in [-1, 1], or infinity: nothing is near enough.
         min_vote: In (0, 1].
@@ -61,7 +61,7 @@ class CategoryBackoff:
         Args:
             key_term_vectors: f_term, (B, E) float.
             image_probabilities: Of each category by a recipe's photos, (B, C), of
-                ``image_votes``; zeros where it has none. None: photos have no vote.
+                ``image_votes``; zeros if it has none. None: photos have no vote.
 
         Returns:
             Category ids (B,) int32, 0 where it stays background, and the source of each.
@@ -177,7 +177,7 @@ def fit_category_backoff(
 def lowest_threshold(values: np.ndarray, is_right: np.ndarray, precision: float) -> float:
     """The lowest value such that of all not below it a share of ``precision`` is right.
 
-    Infinity where there is none.
+    Infinity if there is none.
     """
     order = np.argsort(-values, kind="stable")
     ranked = values[order]
@@ -215,7 +215,7 @@ def image_votes(
 
 
 def categories_of_classes(class_names: Sequence[str], category_names: Sequence[str]) -> np.ndarray:
-    """Category id of the same name for each class, (K,) int64; 0 where there is none."""
+    """Category id of the same name for each class, (K,) int64; 0 if there is none."""
     ids = {name: id_ for id_, name in enumerate(category_names) if id_ > 0}
     return np.asarray([ids.get(name, 0) for name in class_names], np.int64)
 
@@ -259,7 +259,7 @@ def _left_out(
 def _nearest(
     units: np.ndarray, has_term: np.ndarray, directions: np.ndarray, has_mean: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Category of the nearest mean of each row, 0 where there is none, and the cosine."""
+    """Category of the nearest mean of each row, 0 if there is none, and the cosine."""
     if not has_mean.any() or not len(units):
         return np.zeros(len(units), np.int64), np.full(len(units), -np.inf)
     similarity = np.where(has_mean, units @ directions.T, -np.inf)

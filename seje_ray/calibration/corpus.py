@@ -15,7 +15,7 @@ TEXT_COLUMNS = ["id", "title", "ingredients", "instructions", "entities"]
 
 @dataclass(frozen=True, slots=True)
 class RecipeText:
-    """The texts of one recipe; ``entities`` is None where its source has no det_ingrs."""
+    """The texts of one recipe; ``entities`` is None if its source has no det_ingrs."""
 
     id: str
     title: str

@@ -98,7 +98,7 @@ class Reexaminer:
 
 @dataclass(frozen=True, slots=True)
 class TaggedLines:
-    """The entity of each ingredient line, None where there is none."""
+    """The entity of each ingredient line, None if there is none."""
 
     entities: tuple[str | None, ...]
     num_rescued_lines: int  # lines that only re-examination understood

@@ -13,7 +13,7 @@ History = list[dict[str, float]]  # one entry per finished epoch
 def save_fit_state(
     folder: Path | None, model: nn.Module, optimizer: Optimizer, history: History
 ) -> None:
-    """Keep weights, optimiser and history in ``folder``; nothing where it is None."""
+    """Keep weights, optimiser and history in ``folder``; nothing if it is None."""
     if folder is None:
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -28,7 +28,7 @@ def save_fit_state(
 
 
 def load_fit_state(folder: Path | None, model: nn.Module, optimizer: Optimizer) -> History:
-    """Put the kept state into ``model`` and ``optimizer``; empty where nothing is kept."""
+    """Put the kept state into ``model`` and ``optimizer``; empty if nothing is kept."""
     path = None if folder is None else folder / "state.pt"
     if path is None or not path.is_file():
         return []

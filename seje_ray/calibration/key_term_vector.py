@@ -30,7 +30,7 @@ def key_term_vector(
             length.
 
     Returns:
-        The vector, (E,) float32, zeros where every term is missing or every score is 0; and the
+        The vector, (E,) float32, zeros if every term is missing or every score is 0; and the
         number of terms without a word vector, which carry no weight.
 
     Source: docs/method.md, rule 1.6.

@@ -82,7 +82,7 @@ def _in_order(words: Sequence[str], tokens: Sequence[str], start: int) -> tuple[
 
 
 def label_line(line: str, entity: str) -> LabelledLine | None:
-    """The label of a raw line that is known to name ``entity``, or None where it is not there.
+    """The label of a raw line that is known to name ``entity``, or None if it is not there.
 
     Args:
         line: A raw ingredient line.

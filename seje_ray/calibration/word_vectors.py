@@ -50,7 +50,7 @@ class WordVectors:
         """Vector of a word or phrase, (E,) float32.
 
         A phrase that is no word of the vocabulary has the mean of its words' vectors; words
-        that are unknown do not count. None where no vector can be given: the term is missing.
+        that are unknown do not count. None if no vector can be given: the term is missing.
 
         Args:
             term: A word, or words joined by ``_`` or spaces.
@@ -65,7 +65,7 @@ class WordVectors:
         return self.mean(parts) if any(part in self._rows for part in parts) else None
 
     def mean(self, tokens: Iterable[str]) -> np.ndarray:
-        """Mean vector of the tokens that are known, (E,) float32; zeros where none is."""
+        """Mean vector of the tokens that are known, (E,) float32; zeros if none is."""
         rows = [self._rows[token] for token in tokens if token in self._rows]
         if not rows:
             return np.zeros(self.dim, np.float32)

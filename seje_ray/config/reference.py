@@ -63,7 +63,7 @@ def summary(section: type) -> str:
 
 
 def field_comments(section: type) -> Mapping[str, str]:
-    """Comment of each field of a dataclass, "" where it has none.
+    """Comment of each field of a dataclass, "" if it has none.
 
     Lines of comment right above a field come before the one behind it.
     """

@@ -66,7 +66,7 @@ class Bars:
         Args:
             name: What is being done.
             unit: What is counted.
-            total: Units in all, or None where that is not known yet.
+            total: Units in all, or None if that is not known yet.
             done: Units that were finished before; the time left does not rest on them.
         """
         # Not before: the terminal's cursor is hidden from then on.

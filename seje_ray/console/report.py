@@ -11,7 +11,7 @@ class Report(Protocol):
 
         Args:
             done: Units finished.
-            total: Units in all; None where that is not known, or has been said.
+            total: Units in all; None if that is not known, or has been said.
             text: A word on how it goes, such as the loss.
         """
         ...

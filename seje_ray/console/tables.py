@@ -126,7 +126,7 @@ def fitted(text: str, width: int | None) -> str:
 
 
 def stdout_width() -> int | None:
-    """Columns of the terminal behind stdout, or None where it is a file or a pipe."""
+    """Columns of the terminal behind stdout, or None if it is a file or a pipe."""
     return Console().width if sys.stdout.isatty() else None
 
 

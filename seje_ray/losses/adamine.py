@@ -4,7 +4,7 @@ A triplet costs :math:`\max(0, d(a, p) - d(a, n) + m)`, d the cosine distance. A
 triplets* are its own pair with every other candidate. Its *semantic triplets* are every other
 candidate of its category with every candidate of another category; background (category 0) has no
 category and takes no part in them. Each of the two terms is the sum over the global batch divided
-by the number of triplets that are not 0, and is 0 where there is none.
+by the number of triplets that are not 0, and is 0 if there is none.
 
 Source: Carvalho et al. 2018 (arXiv:1804.11146), the losses and the adaptive mining. Their code
 takes one semantic positive for each anchor, and equally many negatives for all; here every one is

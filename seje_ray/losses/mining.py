@@ -36,7 +36,7 @@ def excluded_candidates(
         excluded: Shape (B, L), bool; what is never a negative, as the anchor's own pair.
         is_same_category: Shape (B, L), bool.
         negatives: "instance" for all others; "category" for those of another category, and for
-            all others where there is none; "both" for the one and the other.
+            all others if there is none; "both" for the one and the other.
 
     Raises:
         ValueError: If ``negatives`` is unknown.

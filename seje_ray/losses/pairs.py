@@ -69,7 +69,7 @@ class GlobalPairs:
         Args:
             images: Unit rows, shape (M, D).
             recipes: Unit rows, shape (M, D); row i is the pair of image i.
-            categories: Ids, shape (M,), 0 is background; None where no pair has a category.
+            categories: Ids, shape (M,), 0 is background; None if no pair has a category.
         """
         if categories is None:
             categories = torch.full((len(images),), BACKGROUND, device=images.device)

@@ -99,7 +99,7 @@ def active_triplet_share(
         pairs: What is compared; categories play no part.
         margin: m >= 0.
         measure: From Euclidean distances to those that ``margin`` is one of, in the same order;
-            None where it is a Euclidean one.
+            None if it is a Euclidean one.
         mining_pool: Most candidates of an anchor, >= 3; None for the global batch.
 
     Returns:

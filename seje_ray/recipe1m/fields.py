@@ -94,7 +94,7 @@ def _line(value: Any, name: str) -> str:
 
 
 def partition_of(value: Any, recipe_id: str) -> str:
-    """The record's partition; where it has none, drawn by a hash of the id.
+    """The record's partition; if it has none, drawn by a hash of the id.
 
     Raises:
         FieldError: unknown_partition.

@@ -90,7 +90,7 @@ def _absurd(size: tuple[int, int]) -> str | None:
 
 
 def _upright_rgb(image: Image.Image, shorter_side: int) -> Image.Image | None:
-    """The picture on white, turned as its EXIF says; None where nothing of it can be seen."""
+    """The picture on white, turned as its EXIF says; None if nothing of it can be seen."""
     image.draft("RGB", (shorter_side, shorter_side))  # JPEG: decode no finer than needed
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I;16") or upright.mode in ("I", "F"):

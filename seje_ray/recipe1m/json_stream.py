@@ -61,7 +61,7 @@ class _Window:
         self._before = 0  # characters of the file before the text
 
     def start(self) -> bool:
-        """Go behind the opening bracket of a list; False where the file has JSON lines."""
+        """Move past the opening bracket of a list; False if the file has JSON lines."""
         self._read()
         if self._text.startswith("\ufeff"):
             self._at = 1
@@ -82,7 +82,7 @@ class _Window:
         return self._text.rstrip().endswith(character)
 
     def skip(self, pattern: re.Pattern[str]) -> bool:
-        """Go behind ``pattern``; False at the end of the file."""
+        """Move past ``pattern``; False at the end of the file."""
         while True:
             match = pattern.match(self._text, self._at)
             self._at = match.end() if match else self._at
@@ -110,7 +110,7 @@ class _Window:
         return value
 
     def _decoded(self) -> Any | Broken:
-        """The value that starts here, and go behind it; stay where it is broken."""
+        """The value that starts here; move past it, or stay if it is broken."""
         if self._text[self._at] == "[":  # read as one value, it could be the rest of the file
             return Broken("not_an_object", self._where("found a list"))
         while True:
@@ -136,7 +136,7 @@ class _Window:
         return f"{self._path.name}: character {self._before + self._at:,}: {what}"[:200]
 
     def _resume(self) -> None:
-        """Go to the next start of a record, or to the end of the file."""
+        """Move to the next start of a record, or to the end of the file."""
         pattern = _NEXT_OBJECT if self._is_list else _NEXT_LINE
         while self._search(pattern):
             if not self._is_list:
@@ -148,7 +148,7 @@ class _Window:
                 return
 
     def _search(self, pattern: re.Pattern[str]) -> bool:
-        """Go behind the next match of ``pattern``; False, and to the end, where there is none."""
+        """Move past the next match of ``pattern``; without one to the end, and False."""
         while True:
             match = pattern.search(self._text, self._at)
             if match is not None:
@@ -160,7 +160,7 @@ class _Window:
                 return False
 
     def _read(self) -> bool:
-        """Add a chunk to the text, drop what is behind; False at the end of the file."""
+        """Add a chunk to the text and drop what was read; False at the end of the file."""
         if self._is_whole:
             return False
         data = self._file.read(self._chunk_bytes)

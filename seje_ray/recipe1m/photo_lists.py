@@ -13,7 +13,7 @@ Listed = dict[str, dict[str, list[str]]]  # class folder -> split -> file names
 
 
 def lists_of(folder: Path) -> dict[str, Path] | None:
-    """The list of each split; None where the folder has none.
+    """The list of each split; None if the folder has none.
 
     Raises:
         DataError: If there is a list of one split and none of the other.

@@ -9,7 +9,7 @@ MAX_LINES = 20  # instructions, and detected ingredients, must be fewer
 
 
 class ProtocolRejection(StrEnum):
-    """Why the protocol leaves a recipe out."""
+    """Reason for which the protocol leaves a recipe out."""
 
     TOO_MANY_INSTRUCTIONS = "too_many_instructions"
     TOO_MANY_INGREDIENTS = "too_many_ingredients"

@@ -32,7 +32,7 @@ class Recipe1M:
     """A folder in Recipe1M's layout."""
 
     def __init__(self, folder: Path, *, removed: Removed = "public") -> None:
-        """Look which files there are.
+        """Find the files of the folder.
 
         Args:
             folder: Holds layer1.json; optional are layer2+.json or layer2.json, det_ingrs.json,

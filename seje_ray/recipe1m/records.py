@@ -36,7 +36,7 @@ class Recipe:
     title: str
     ingredients: tuple[str, ...]
     instructions: tuple[str, ...]
-    entities: tuple[Entity, ...] | None  # one per ingredient line; None where there are none
+    entities: tuple[Entity, ...] | None  # one per ingredient line; None if there are none
     images: tuple[ImageFile, ...]
 
 

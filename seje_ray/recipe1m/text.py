@@ -67,7 +67,7 @@ def title_words(title: str) -> list[str]:
 def ingredient_tokens(line: str) -> list[str]:
     """Tokens of an ingredient line without quantities, units, punctuation and parentheses.
 
-    A word such as "cloves" is a unit only after a quantity; it stays where nothing else would.
+    A word such as "cloves" is a unit only after a quantity; it stays if nothing else would.
     Where all words stand in parentheses these count.
 
     Source: docs/method.md, rule 1.2.

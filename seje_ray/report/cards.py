@@ -16,7 +16,7 @@ class Card:
     """One pair as a page shows it."""
 
     title: str
-    photo: str  # data URI, "" where there is none
+    photo: str  # data URI, "" if there is none
     ingredients: tuple[str, ...]
     note: str = ""
     is_match: bool = False  # the query's own pair

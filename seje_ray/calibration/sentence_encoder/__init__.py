@@ -22,7 +22,7 @@ class SentenceEncoder(Protocol):
 class Steps:
     """Instructions of one recipe that get a vector each: its first ones, in order."""
 
-    recipe_id: str | None  # None where the recipe is none of the data set
+    recipe_id: str | None  # None if the recipe is none of the data set
     sentences: Sequence[str]
 
 
