@@ -49,7 +49,7 @@ def command(
 
     The rows of the paper's comparisons: key terms, sentences, image category, both alignments,
     negatives, raters, hard and soft categories. Ends in a table with mean, spread and the paired
-    difference to the full model. The same name again goes on.
+    difference to the full model. The same name resumes.
     """
     run = read_run(config, overrides, workspace)
     from seje_ray.console.tables import show

@@ -65,7 +65,7 @@ def status(job: str, address: str, as_json: bool) -> None:
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job ends, and end as it does.")
 @click.pass_context
 def logs(ctx: click.Context, job: str, address: str, follow: bool) -> None:
-    """Print what a job printed: its results on stdout, all else on stderr."""
+    """Print what a job printed: its results on stdout, everything else on stderr."""
     from seje_ray.submission.job_log import LogView
 
     server = _server(address)
@@ -81,7 +81,7 @@ def logs(ctx: click.Context, job: str, address: str, follow: bool) -> None:
 @job_argument
 @server_option
 def stop(job: str, address: str) -> None:
-    """End a job; submit the same command again to go on from what it finished."""
+    """End a job; submit the same command again to resume from what it finished."""
     server = _server(address)
     found = server.job(job)
     if found.is_active:

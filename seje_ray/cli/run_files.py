@@ -1,4 +1,4 @@
-"""Which run a command is about."""
+"""The run that a command is about."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -63,7 +63,7 @@ def _text(value: Any) -> str:
 
 
 def _name(params: dict[str, Any]) -> str:
-    """What tells two jobs of one command and workspace apart."""
+    """Name that tells two jobs of one command and workspace apart."""
     parts = []
     if "name" in params:
         name = params["name"]

@@ -35,7 +35,7 @@ def command(
     """Train the joint embedding (phase II) with Ray Train; print what it reached on val.
 
     The number of workers changes the speed and no number: the global batch is shared among
-    them. The same run name again goes on from its last checkpoint.
+    them. The same run name resumes from its last checkpoint.
     """
     run = read_run(config, overrides, workspace)
     from seje_ray.console.tables import show

@@ -53,11 +53,11 @@ def command(
     overrides: tuple[str, ...],
     cluster: "Cluster",
 ) -> None:
-    """Search for better loss weights, margins and learning rates with Ray Tune.
+    """Look for better loss weights, margins and learning rates with Ray Tune.
 
     Writes best.yaml, a run file for `seje-ray train --config`, and a page. The best settings and
     the run's own are then trained with other seeds, which shows how much of the gain was luck.
-    The same name again goes on: trials that ended are not repeated.
+    The same name resumes: trials that ended are not repeated.
     """
     from seje_ray.config import with_settings, with_space
 

@@ -1,4 +1,4 @@
-"""What decides a result, as dotted settings, and what has changed of it since."""
+"""Settings that decide a result, by dotted name, and those that have changed since."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path

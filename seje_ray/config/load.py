@@ -160,9 +160,9 @@ def _validated(raw: dict[str, Any], source: str) -> RunConfig:
 
 
 def _space_faults(run: RunConfig) -> list[str]:
-    """What is wrong with ``tune.settings`` and each dimension of ``tune.space``, in their run.
+    """Faults of ``tune.settings`` and of each dimension of ``tune.space``, in their run.
 
-    Whether the run takes the settings together is for a search to say: others can do without.
+    Whether the run takes the settings together is checked by a tuning: others can do without.
     """
     plain = run_to_dict(run)
     del plain["tune"]

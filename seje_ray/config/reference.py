@@ -92,7 +92,7 @@ def choices_of(kind: Any) -> tuple[str, ...]:
 
 
 def values_of(kind: Any) -> str:
-    """What a setting of a type takes, in words: ``a, b or c``, ``number or null``, ..."""
+    """Values of a type of setting, in words: ``a, b or c``, ``number or null``, ..."""
     origin, inside = typing.get_origin(kind), typing.get_args(kind)
     if origin is Literal:
         return _either(choices_of(kind))
@@ -137,7 +137,7 @@ def _plain_yaml(key: str, value: Any) -> str:
 
 
 def _commented(line: str, comment: str, indent: str) -> Iterator[str]:
-    """``line`` with its comment behind it where both fit, and else above it."""
+    """``line`` with its comment behind it if both fit, and otherwise above it."""
     comment = comment.replace("``", "")
     if not comment:
         yield line

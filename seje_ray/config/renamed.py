@@ -11,7 +11,7 @@ RENAMED: Mapping[str, str] = {  # old dotted name -> what it is called now
 
 
 def present_name(dotted: str) -> str:
-    """What a dotted setting is called now."""
+    """Present name of a dotted setting."""
     return RENAMED.get(dotted, dotted)
 
 

@@ -1,4 +1,4 @@
-"""What all sections of a run file have in common."""
+"""Rules that all sections of a run file share."""
 
 from pydantic import ConfigDict
 

@@ -52,13 +52,13 @@ class Dimension:
 
     @property
     def corners(self) -> tuple[Scalar, ...]:
-        """What a run must accept: the bounds of a range, or every choice."""
+        """Values that a run must accept: the bounds of a range, or every choice."""
         return self.choice if self.choice is not None else self.bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuneConfig:
-    """``seje-ray tune``, a search for better settings; nothing else reads this section."""
+    """``seje-ray tune``, which looks for better settings; nothing else reads this section."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 

@@ -1,4 +1,4 @@
-"""How far work is, on stderr: bars that move on a terminal, a line now and then in a log."""
+"""Progress on stderr: bars that move on a terminal, an occasional line in a log."""
 
 import time
 from collections.abc import Callable
@@ -114,7 +114,7 @@ class _Drawing(Progress):
     """Rich's bars, with room beside them."""
 
     def get_renderable(self) -> RenderableType:
-        """What is drawn now."""
+        """The present drawing."""
         return WithRoom(super().get_renderable())
 
 

@@ -1,10 +1,10 @@
-"""What a long piece of work calls to tell how far it is; loads no library that draws."""
+"""Callbacks by which a long piece of work reports progress; loads no library that draws."""
 
 from typing import Protocol
 
 
 class Report(Protocol):
-    """Told now and then how far a piece of work is."""
+    """Called from time to time with the progress of a piece of work."""
 
     def __call__(self, done: int, total: int | None = None, text: str = "") -> None:
         """Say that ``done`` of ``total`` units are finished, and how it goes.
@@ -26,9 +26,9 @@ class NamedReport(Protocol):
 
 
 def silent(name: str, unit: str, total: int | None = None, done: int = 0) -> Report:
-    """A ``NamedReport`` that nobody reads."""
+    """A ``NamedReport`` that does nothing."""
     return _ignore
 
 
 def _ignore(done: int, total: int | None = None, text: str = "") -> None:
-    """Tell nobody."""
+    """Do nothing."""

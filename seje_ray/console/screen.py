@@ -28,7 +28,7 @@ def is_screen(console: Console) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class WithRoom:
-    """A drawing with room at its right for the ``^C`` of a terminal, which else breaks a line."""
+    """A drawing with room at its right for the ``^C`` of a terminal, which would break a line."""
 
     drawing: RenderableType
 

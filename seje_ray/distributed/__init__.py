@@ -1,1 +1,1 @@
-"""What several processes that compute one thing share: collectives, statistics, random draws."""
+"""Several processes that compute one thing: collectives, statistics, random draws."""

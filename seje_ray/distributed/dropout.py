@@ -53,7 +53,7 @@ def use_global_dropout(module: nn.Module) -> None:
 def begin_dropout_step(
     module: nn.Module, *, first: int, num_rows: int, seed: int, device: torch.device
 ) -> None:
-    """Let every ``GlobalDropout`` in ``module`` draw anew from ``seed``, equal on all workers.
+    """Let every ``GlobalDropout`` in ``module`` draw again from ``seed``, equal on all workers.
 
     Args:
         module: The model.

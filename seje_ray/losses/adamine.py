@@ -1,6 +1,6 @@
-r"""AdaMine: triplets of pairs and triplets of categories, averaged over those that still cost.
+"""AdaMine: triplets of pairs and triplets of categories, averaged over those that still cost.
 
-A triplet costs :math:`\max(0, d(a, p) - d(a, n) + m)`, d the cosine distance. An anchor's *instance
+A triplet costs ``max(0, d(a, p) - d(a, n) + m)``, d the cosine distance. An anchor's *instance
 triplets* are its own pair with every other candidate. Its *semantic triplets* are every other
 candidate of its category with every candidate of another category; background (category 0) has no
 category and takes no part in them. Each of the two terms is the sum over the global batch divided
@@ -65,7 +65,7 @@ def adamine(
 
 
 def _semantic_roles(pairs: GlobalPairs, pools: MiningPools) -> tuple[Tensor, Tensor]:
-    """Who is a semantic positive, and who a semantic negative, of each anchor, (B, L) bool."""
+    """Masks of each anchor's semantic positives and semantic negatives, (B, L) bool."""
     is_same = same_category(pairs, pools)
     has_category = (pairs.categories != BACKGROUND)[:, None]
     has_category = has_category & (pools.values(pairs.candidate_categories) != BACKGROUND)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 
 def wgan_alignment(recipe_scores: Tensor) -> Tensor:
-    """What the recipe side minimises against a Wasserstein discriminator.
+    """Loss of the recipe side against a Wasserstein discriminator.
 
     Args:
         recipe_scores: Scores of recipe embeddings, shape (B,), unbounded.
@@ -33,7 +33,7 @@ def wgan_discriminator_loss(
     mix: Tensor,
     penalty_weight: float,
 ) -> Tensor:
-    """What a Wasserstein discriminator minimises, gradient penalty included.
+    """Loss of a Wasserstein discriminator, gradient penalty included.
 
     The penalty is the mean of (norm of the score's gradient - 1) squared, at one point on the
     line between each image and its recipe.
@@ -59,7 +59,7 @@ def wgan_discriminator_loss(
 
 
 def bce_alignment(recipe_scores: Tensor) -> Tensor:
-    """What the recipe side minimises against a classifier: to be taken for images.
+    """Loss of the recipe side against a classifier: it should be taken for images.
 
     Args:
         recipe_scores: Logits of recipe embeddings, shape (B,), unbounded.
@@ -71,7 +71,7 @@ def bce_alignment(recipe_scores: Tensor) -> Tensor:
 
 
 def bce_discriminator_loss(image_scores: Tensor, recipe_scores: Tensor) -> Tensor:
-    """What a classifying discriminator minimises: the cross entropies of both sides, added.
+    """Loss of a classifying discriminator: the cross entropies of both sides, added.
 
     Args:
         image_scores: Logits of image embeddings, shape (B,), unbounded.

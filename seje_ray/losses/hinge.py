@@ -1,6 +1,6 @@
-r"""Hinge triplet loss over a global batch, with three ways to mine. Letters: ``pairs``.
+"""Hinge triplet loss over a global batch, with three ways to mine. Letters: ``pairs``.
 
-With :math:`h(n) = \max(0, d(a, p) - d(a, n) + m)` an anchor's loss is
+With ``h(n) = max(0, d(a, p) - d(a, n) + m)`` an anchor's loss is
 
 - ``average``: the mean of h over the negatives that violate the margin, h > 0; 0 if none;
 - ``hardest``: h of the nearest negative;

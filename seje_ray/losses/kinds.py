@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepInputs:
-    """What a loss may ask of a training step besides the pairs."""
+    """Inputs from a training step that a loss may need beside the pairs."""
 
     logit_scale: Tensor | None = None  # scalar, with gradient
     logit_bias: Tensor | None = None  # scalar, with gradient
@@ -35,7 +35,7 @@ class StepInputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearntLogits:
-    """Where the numbers begin that make a similarity a logit; ``models.logit_scale`` owns them."""
+    """Start values of the numbers that make a similarity a logit; see ``models.logit_scale``."""
 
     scale: float  # > 0
     max_scale: float | None = None  # None for any
@@ -188,7 +188,7 @@ def _sigmoid(config: LossConfig) -> RetrievalLoss:
 
 
 def _search_of_negatives(config: LossConfig) -> dict[str, Dimension]:
-    """What losses that mine negatives have besides their constants."""
+    """Dimensions that losses with mined negatives add to their constants."""
     if config.negatives != "both":
         return {}
     return {"loss.category_share": Dimension(uniform=(0.0, 1.0))}

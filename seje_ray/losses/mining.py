@@ -1,4 +1,4 @@
-"""Which candidate is an anchor's negative. Letters: ``pairs``."""
+"""Choice of an anchor's negative among its candidates. Letters: ``pairs``."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal, get_args
@@ -30,7 +30,7 @@ def same_category(pairs: GlobalPairs, pools: MiningPools) -> Tensor:
 def excluded_candidates(
     excluded: Tensor, is_same_category: Tensor, negatives: Negatives
 ) -> list[Tensor]:
-    """Who is no negative, (B, L) bool, once for each set of negatives that a loss is taken over.
+    """Masks of candidates that are no negatives, (B, L) bool, one per set of negatives.
 
     Args:
         excluded: Shape (B, L), bool; what is never a negative, as the anchor's own pair.

@@ -1,4 +1,4 @@
-"""What every retrieval loss compares: this worker's pairs with those of the global batch.
+"""Input of every retrieval loss: this worker's pairs and those of the global batch.
 
 Letters, here and in the losses: B pairs of this worker, M pairs of the global batch, D dimensions,
 L candidates of an anchor. Each of a worker's 2B rows is an anchor; its candidates are rows of the
@@ -81,7 +81,7 @@ class GlobalPairs:
         return (self.images, self.recipe_candidates), (self.recipes, self.image_candidates)
 
     def pools(self, mining_pool: int | None = None) -> MiningPools:
-        """Which candidates each anchor sees.
+        """Candidates that each anchor sees.
 
         Args:
             mining_pool: Most of them, >= 3; None for the whole global batch.

@@ -11,7 +11,7 @@ from seje_ray.losses.pairs import GlobalPairs
 
 
 def draw_partners(num_pairs: int, positive_share: float, generator: torch.Generator) -> Tensor:
-    """Which pair of the global batch each pair is compared with, (M,) int64.
+    """The pair of the global batch that each pair is compared with, (M,) int64.
 
     Args:
         num_pairs: M >= 2.
@@ -36,8 +36,8 @@ def pairwise_cosine(
     r"""Cosine embedding loss of images and recipes with their partners.
 
     Image i is compared with recipe ``partners[i]`` and recipe i with image ``partners[i]``; a
-    comparison costs :math:`1 - \cos` where the two are one pair, else
-    :math:`\max(0, \cos - m)`.
+    comparison costs ``1 - cos`` if the two are one pair, and otherwise
+    ``max(0, cos - m)``.
 
     Args:
         pairs: What is compared.

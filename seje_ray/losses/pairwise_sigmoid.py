@@ -22,7 +22,7 @@ def pairwise_sigmoid(
 
     .. math:: \operatorname{mean}_a \sum_c \log(1 + e^{-z_{ac} (s \cos(a, c) + b)})
 
-    with z = 1 where c is the pair of a, else -1.
+    with z = 1 if c is the pair of a, otherwise -1.
 
     Args:
         pairs: What is compared.

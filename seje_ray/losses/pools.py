@@ -19,7 +19,7 @@ SMALLEST_POOL = 3  # below, an odd batch would be cut into pools one of which ha
 
 
 def pool_bounds(num_candidates: int, mining_pool: int | None) -> list[int]:
-    """Where pools begin, and the end of the last: as few as keep to ``mining_pool`` rows each.
+    """Starts of the pools and the end of the last: as few as have ``mining_pool`` rows at most.
 
     Args:
         num_candidates: M >= 2.

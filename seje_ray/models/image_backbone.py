@@ -74,7 +74,7 @@ def create_backbone(
     """Build an image backbone.
 
     Args:
-        name: ``torchvision/NAME``, ``timm/NAME``, or NAME (torchvision's, else timm's).
+        name: ``torchvision/NAME``, ``timm/NAME``, or NAME (torchvision's, or else timm's).
         weights: None for random ones from torch's generator, ``"download"`` for the library's,
             or the path of a .safetensors file with the library's key names; its classifier is
             ignored.

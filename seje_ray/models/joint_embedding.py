@@ -16,7 +16,7 @@ from seje_ray.models.recipe_transformer import RecipeTransformer
 
 
 class JointOutput(NamedTuple):
-    """What the model says of B pairs."""
+    """Output of the model for B pairs."""
 
     image_embeddings: Tensor  # (B, D), unit rows, float32
     recipe_embeddings: Tensor  # (B, D), unit rows, float32
@@ -43,7 +43,7 @@ class JointEmbedding(nn.Module):
         image_head: From pooled features to image embeddings.
         recipe_encoder: To recipe embeddings.
         category_head: From either embedding to category logits.
-        logit_scale: Of a loss that classifies similarities, else None.
+        logit_scale: Of a loss that classifies similarities; otherwise None.
 
     Source: docs/method.md, rules 4.1 to 4.4.
     """
@@ -89,7 +89,7 @@ class JointEmbedding(nn.Module):
     def embed_features(
         self, features: Tensor, image_category_vectors: Tensor, *recipe_inputs: Tensor
     ) -> JointOutput:
-        """Embed B pairs whose pooled image features (B, F) are there; else as ``forward``."""
+        """Embed B pairs whose pooled image features (B, F) are given; otherwise as ``forward``."""
         image_embeddings = self.image_head(features, image_category_vectors)
         recipe_embeddings = self.recipe_encoder(*recipe_inputs)
         scale, bias = (None, None) if self.logit_scale is None else self.logit_scale()

@@ -21,7 +21,7 @@ class BackboneError(SejeError):
 
 
 class Published(NamedTuple):
-    """How photos were prepared for the training of a network's published weights."""
+    """Preparation of photos for the training of a network's published weights."""
 
     mean: Channels  # of pixels in [0, 1]
     std: Channels
@@ -29,7 +29,7 @@ class Published(NamedTuple):
 
 
 def published(name: str) -> Published:
-    """What the library publishes about the network ``name``.
+    """The library's published configuration of the network ``name``.
 
     Raises:
         BackboneError: If the name is unknown, or photos were scaled in a way that is not here.
@@ -52,7 +52,7 @@ def published(name: str) -> Published:
 
 
 def published_before(name: str) -> Published:
-    """What versions that did not store it took for the network ``name``."""
+    """The configuration that older versions, which did not store it, used for ``name``."""
     library, _ = resolve(name)
     if library == "torchvision":
         return Published(IMAGENET_MEAN, IMAGENET_STD, "bilinear")

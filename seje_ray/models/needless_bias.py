@@ -37,7 +37,7 @@ def biases_before_batch_norm(module: nn.Module, example: Tensor) -> list[BiasAnd
         example: Input on the meta device, at least two rows.
 
     Returns:
-        Layers with a bias whose output goes into a BatchNorm and nowhere else.
+        Layers with a bias whose output goes only into a BatchNorm.
 
     Raises:
         RuntimeError: If the module cannot be run without numbers.

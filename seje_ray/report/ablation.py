@@ -22,7 +22,7 @@ PARTITIONS = ("test", "val")
 
 @dataclass(frozen=True, slots=True)
 class AblationPage:
-    """What the tables tell about."""
+    """Contents of the tables."""
 
     name: str
     run: RunConfig
@@ -50,7 +50,7 @@ class AblationPage:
 
     @property
     def notes(self) -> list[str]:
-        """What failed, and what has no row."""
+        """Trainings that failed, and rows that are missing."""
         notes = [f"{row.name}: {row.note}" for row in self.rows if row.note]
         if not any("bert" in variation.name for variation in self.variations):
             notes.append("rater bert: no row, since no --text-model was given")
@@ -78,7 +78,7 @@ def as_markdown(page: AblationPage) -> str:
 
 
 def as_text(page: AblationPage, width: int | None = None) -> str:
-    """What ``seje-ray ablate`` prints, on a terminal of ``width`` columns or in a file."""
+    """Output of ``seje-ray ablate``, on a terminal of ``width`` columns or in a file."""
     rows = page.rows
     text = comparison.as_text(rows, "test", rows[0], width)
     return "\n".join([f"test partition, seeds {page.seeds}:", text, *page.notes])

@@ -1,4 +1,4 @@
-"""What ``seje-ray data check`` shows: a table for the terminal."""
+"""Output of ``seje-ray data check``: tables for the terminal."""
 
 from collections.abc import Iterable, Sequence
 
@@ -22,7 +22,7 @@ ON_TOP = (
 
 
 def as_text(audit: Audit, width: int | None = None) -> str:
-    """What ``seje-ray data check`` prints, on a terminal of ``width`` columns or in a file."""
+    """Output of ``seje-ray data check``, on a terminal of ``width`` columns or in a file."""
     blocks = [
         [printable(audit.source), f"{audit.records:,} records read, {audit.usable:,} usable"],
         ["missing", *(f"  {p.name}: {p.cost}" for p in audit.pieces)] if audit.pieces else [],
@@ -75,7 +75,7 @@ def _photo_lines(audit: Audit) -> list[str]:
 
 
 def reading_text(audit: Audit) -> str:
-    """Which photos were read, and how many of them can be used."""
+    """Photos that were read, and how many of them can be used."""
     reading = audit.reading
     if not reading.read:
         return "none was read"
@@ -96,7 +96,7 @@ def _duplicate_lines(title: str, unit: str, measures: Sequence[Duplicates]) -> l
 
 
 def overlap_rows(measure: Duplicates, unit: str) -> list[str]:
-    """What was found, in words; across partitions first."""
+    """Findings in words, across partitions first."""
     rows = []
     for found in measure.overlaps:
         if not found.pairs:

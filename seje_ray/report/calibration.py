@@ -44,7 +44,7 @@ SENTENCE_COLUMNS = ("instructions", "sentence_vectors")
 
 @dataclass(frozen=True, slots=True)
 class CalibrationArtifacts:
-    """What the page tells about."""
+    """Contents of the page."""
 
     recipes: Artifact
     calibrator: Artifact
@@ -274,7 +274,7 @@ def _confusion(calibrator: Path, names: Sequence[str]) -> str:
 
 
 def _histories(calibrator: Path) -> dict[str, list[dict[str, float]]]:
-    """What fitting the networks reported, epoch by epoch."""
+    """Reports of fitting the networks, epoch by epoch."""
     files = {
         "sentence encoder": calibrator / "sentence_encoder" / "skip_instructions.json",
         "line tagger": calibrator / "line_tagger" / "line_tagger.json",

@@ -1,4 +1,4 @@
-"""How many recipes have a category, where it came from, and what the categories hold."""
+"""Counts of recipes per category and source, and samples of each category."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -97,7 +97,7 @@ def _shares(columns: CategoryColumns) -> dict[str, Any]:
 def _drawn_members(
     partitions: Mapping[str, CategoryColumns], category_id: int, seed: int
 ) -> list[dict[str, str]]:
-    """Members drawn by seed and category, whatever else is shown."""
+    """Members drawn by seed and category, independent of everything else on the page."""
     members = [
         (part, int(row))
         for part, columns in partitions.items()

@@ -1,4 +1,4 @@
-"""What an image categorizer takes for what, as a picture."""
+"""Confusion matrix of an image categorizer, as a picture."""
 
 from collections.abc import Sequence
 

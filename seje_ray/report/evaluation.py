@@ -1,4 +1,4 @@
-"""What embeddings are worth, beside what models that saw nothing or only classes would get."""
+"""Evaluation of embeddings beside controls that saw nothing, or only categories."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

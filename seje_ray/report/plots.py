@@ -42,7 +42,7 @@ def category_terms(terms: Mapping[str, Mapping[str, float]], num_columns: int = 
 
 
 def fitting_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
-    """What each network's fit reported by epoch: one plot per network and number."""
+    """Curves of fitting each network: one plot per network and number."""
     curves = [
         (f"{network}: {number}", [entry[number] for entry in history])
         for network, history in histories.items()
@@ -64,7 +64,7 @@ def _short(text: str, num: int = 18) -> str:
 
 
 def rank_histogram(ranks: dict[str, np.ndarray]) -> str:
-    """How many queries find their match at which rank, by direction."""
+    """Number of queries by the rank of their true match, in both directions."""
     figure = Figure(figsize=(9, 2.6), layout="constrained")
     axes = figure.subplots()
     top = max(float(values.max()) for values in ranks.values())

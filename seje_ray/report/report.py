@@ -23,7 +23,7 @@ NUM_EXAMPLES = 6  # per direction
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """What a report tells about."""
+    """Contents of a report."""
 
     name: str  # of the training
     partition: str

@@ -1,10 +1,10 @@
-"""How the sentence vectors that a user gave fit the recipes, in words."""
+"""Agreement of a user's sentence vectors with the recipes, in words."""
 
 from collections.abc import Mapping
 
 
 def given_sentence_facts(given: Mapping[str, int], counts: Mapping[str, int]) -> str:
-    """What is missing, over all recipes with photos; and what tells that steps are misaligned.
+    """Vectors that are missing over all recipes with photos, and signs of misaligned steps.
 
     Args:
         given: Vectors of the file, and how they fit train recipes (``sentence_encoder.given``).

@@ -1,4 +1,4 @@
-"""What a training shows in TensorBoard: curves, hardest pairs, the embeddings in space."""
+"""A training in TensorBoard: curves, hardest pairs, the embeddings in space."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -10,7 +10,7 @@ from seje_ray.training.timing import read_timings
 
 
 def as_text(folder: Path, width: int | None = None) -> str:
-    """What a finished training reached on val and how long it took; recalls in %.
+    """Result of a finished training on val, and its times; recalls in %.
 
     Args:
         folder: Of the run, with its manifest, and ``timings.jsonl`` where time was measured.

@@ -32,7 +32,7 @@ ROLES = {"default": "the run itself", "best": "best settings"}
 
 @dataclass(frozen=True, slots=True)
 class TuningPage:
-    """What the page of a tuning tells about."""
+    """Contents of a tuning's page."""
 
     name: str
     run: RunConfig  # as it was before
@@ -70,7 +70,7 @@ def rows_of(trials: Sequence[Trial], names: dict[str, str]) -> list[Row]:
 
 
 def as_text(page: TuningPage, width: int | None = None) -> str:
-    """What ``seje-ray tune`` prints, on a terminal of ``width`` columns or in a file."""
+    """Output of ``seje-ray tune``, on a terminal of ``width`` columns or in a file."""
     mode, best = page.run.tune.mode, page.best
     own = page.trials[0].best(mode)
     lines = [_counts(page), ""]
@@ -118,7 +118,7 @@ def shown(value: object) -> str:
 
 
 def common(run: RunConfig) -> str:
-    """What every trial of a tuning has beside the run."""
+    """Settings of every trial of a tuning beside the run's."""
     return ", ".join(f"{key}={shown(value)}" for key, value in run.tune.settings.items())
 
 

@@ -1,4 +1,4 @@
-"""What a result must be compared with: chance, a category oracle, shuffled pairs."""
+"""Controls that a result is compared with: chance, a category oracle, shuffled pairs."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ from seje_ray.retrieval.ranking import Ranks, Rows
 
 
 def chance(gallery_size: int) -> RetrievalResult:
-    """What random embeddings get on average: MedR (N + 1) / 2, Recall@K = K / N.
+    """Average result of random embeddings: MedR (N + 1) / 2, Recall@K = K / N.
 
     Args:
         gallery_size: N >= 1.
@@ -41,7 +41,7 @@ def category_oracle(
     num_repeats: int,
     seed: int,
 ) -> RetrievalResult:
-    """What a model that knows each pair's true category, and nothing else, gets.
+    """Result of a model that knows each pair's true category, and nothing else.
 
     A query ranks the gallery items of its category first, in random order: the true match ties
     with all of them. Background (0) is taken as one more category, so the oracle also knows that
@@ -79,7 +79,7 @@ def shuffled_pairs(
     num_repeats: int,
     seed: int,
 ) -> RetrievalResult:
-    """What the same embeddings get when each recipe is given a random image.
+    """Result of the same embeddings if each recipe is given a random image.
 
     A sound evaluation puts it at chance. The permutation is uniform, fixed points included: its
     expected Recall@K is then K / N whatever the model; without them a perfect model would score

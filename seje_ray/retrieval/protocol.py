@@ -125,9 +125,9 @@ def draw_galleries(
 
 
 def selection_score(result: RetrievalResult) -> float:
-    """What checkpoints are chosen by, in [0, 2.4]: R@1 + 0.8 R@5 + 0.6 R@10, both directions' mean.
+    """Score by which checkpoints are chosen: R@1 + 0.8 R@5 + 0.6 R@10, both directions' mean.
 
-    Source: docs/method.md, rule 6.2; the authors take image to recipe alone.
+    In [0, 2.4]. Source: docs/method.md, rule 6.2; the authors take image to recipe alone.
     """
     means = result.means()
     weights = {"recall_at_1": 1.0, "recall_at_5": 0.8, "recall_at_10": 0.6}

@@ -1,4 +1,4 @@
-"""Where the true match of each query ranks. Shapes: N pairs, D dimensions."""
+"""Ranks of the true matches of queries. Shapes: N pairs, D dimensions."""
 
 from dataclasses import dataclass
 

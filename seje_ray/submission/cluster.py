@@ -1,4 +1,4 @@
-"""Where a command runs: an embedded local Ray, a cluster that it drives, or a job that it submits.
+"""Where a command runs: an embedded Ray, a cluster that it drives, or a job that it submits.
 
 Loads no Ray, so that the command line can ask it.
 """

@@ -39,7 +39,7 @@ class Job:
 
 
 def job_key(command: str, name: str, workspace: str) -> str:
-    """What all submissions of one run have in common; a submission adds its number to it."""
+    """The part of a job's id that all submissions of one run share; each adds its number."""
     digest = hashlib.sha256("\0".join((command, name, workspace)).encode()).hexdigest()[:8]
     words = [re.sub(r"[^A-Za-z0-9_.]+", "-", word).strip("-") for word in (command, name) if word]
     return "-".join([*words, digest])

@@ -11,7 +11,7 @@ NUM_TALK_LINES = 5  # at the start of a log, that may be Ray's own
 
 
 class LogView:
-    """Prints the log of a job: its results on stdout, all else on stderr.
+    """Prints the log of a job: its results on stdout, everything else on stderr.
 
     A log that is read again from its start, after a lost connection, is shown on from where it was.
     """

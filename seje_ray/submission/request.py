@@ -16,5 +16,5 @@ class Request:
     files: dict[str, Path] = field(default_factory=dict)  # what travels: its name there, and it
 
     def __str__(self) -> str:
-        """What a person would type."""
+        """The command as a person would type it."""
         return shlex.join(["seje-ray", self.command, *self.arguments])

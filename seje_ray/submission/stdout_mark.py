@@ -1,4 +1,4 @@
-"""A mark before each line of a job's stdout: its log is one stream, results and all else."""
+"""A mark before each line of a job's stdout, whose log also holds everything else."""
 
 import io
 import sys
