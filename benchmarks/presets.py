@@ -1,7 +1,7 @@
 """Every preset on one calibrated workspace, over several seeds: the table of ``docs/results.md``.
 
 Run: ``python -m benchmarks.presets --workspace W --seeds 3 --out TABLE.md``. Trainings that are
-finished are not repeated, so an interrupted run goes on.
+finished are not repeated, so an interrupted run resumes.
 """
 
 import json

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A Ray cluster for as long as a Slurm job runs, and one command on it:
 #   sbatch cluster/slurm.sh train --workspace /shared/seje --config seje --workers 8
-# The same job again goes on where it was: no result of a finished step is lost.
+# The same job resumes where it was: no result of a finished step is lost.
 #SBATCH --job-name=seje
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1

@@ -1,7 +1,7 @@
 """Driver of a Ray job: ``python -m jobs.pipeline`` is calibrate, train and evaluate in a row.
 
 Each command takes those of the options that it knows. A step that fails ends the job; the same
-line again goes on there.
+line resumes there.
 """
 
 import sys

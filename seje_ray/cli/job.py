@@ -62,7 +62,9 @@ def status(job: str, address: str, as_json: bool) -> None:
 @command.command("logs", epilog="Example: seje-ray job logs -f train-demo")
 @job_argument
 @server_option
-@click.option("-f", "--follow", is_flag=True, help="Go on until the job ends, and end as it does.")
+@click.option(
+    "-f", "--follow", is_flag=True, help="Keep following until the job ends, and exit as it does."
+)
 @click.pass_context
 def logs(ctx: click.Context, job: str, address: str, follow: bool) -> None:
     """Print what a job printed: its results on stdout, everything else on stderr."""

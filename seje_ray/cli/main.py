@@ -28,7 +28,7 @@ class Interrupted(click.ClickException):
     exit_code = 130
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Say how to go on."""
+        """Say how to resume."""
         click.echo(f"\n{self.format_message()}", file=file, err=file is None)
 
 
@@ -61,7 +61,7 @@ class SejeGroup(click.Group):
         except KeyboardInterrupt as error:
             own = str(error)  # what was interrupted may say how to come back
             raise Interrupted(
-                own or "Interrupted. What is finished is kept: repeat the command to go on."
+                own or "Interrupted. What is finished is kept: repeat the command to resume."
             ) from error
 
 

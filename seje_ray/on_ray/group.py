@@ -45,7 +45,7 @@ class GroupMember:
     def wrap(self, module: nn.Module, *, broadcast_buffers: bool = True) -> nn.Module:
         """Move to the device and wrap in DistributedDataParallel.
 
-        With ``find_unused_parameters`` it keeps its first buckets, as a process that goes on from
+        With ``find_unused_parameters`` it keeps its first buckets, as a process that resumes from
         a checkpoint has them, and so the order in which gradients are summed.
         """
         wrapped = ray.train.torch.prepare_model(

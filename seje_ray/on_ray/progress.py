@@ -84,7 +84,7 @@ def _draw(board: Any, bars: Bars, reports: dict[str, Report], unit: str) -> None
     """Show the board's latest words."""
     try:
         latest, warnings = ray.get([board.latest.remote(), board.new_warnings.remote()])
-    except RayError:  # the board's node is lost, or Ray is stopping; the work goes on
+    except RayError:  # the board's node is lost, or Ray is stopping; the work continues
         return
     for line in warnings:
         bars.say(f"warning: {line}")

@@ -131,7 +131,7 @@ class JobServer:
         return fitting[-1]
 
     def stop(self, job: str) -> None:
-        """Ask a job to end; what it finished stays, and the same command goes on from there."""
+        """Ask a job to end; what it finished stays, and the same command resumes from there."""
         self._ask(lambda: self._client.stop_job(job))
 
     def logs(self, job: str) -> str:
@@ -142,7 +142,7 @@ class JobServer:
         """Show a job's log until it ends; return its exit code.
 
         Raises:
-            Detached: At Ctrl-C; the job goes on.
+            Detached: At Ctrl-C; the job continues.
         """
         view = LogView()
         try:
@@ -209,8 +209,9 @@ class Detached(KeyboardInterrupt):
 
     def __init__(self, job: str, address: str) -> None:
         super().__init__(
-            f"Detached; the job goes on. Come back: seje-ray job logs -f {job} --address {address}"
-            f"; end it: seje-ray job stop {job} --address {address}"
+            "Detached; the job continues. "
+            f"Follow it: seje-ray job logs -f {job} --address {address}; "
+            f"end it: seje-ray job stop {job} --address {address}"
         )
 
 

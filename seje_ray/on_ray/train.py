@@ -118,7 +118,7 @@ class RayWorker(GroupMember):
             self._curves.close()
 
     def start(self, trainer: Trainer) -> None:
-        """Open TensorBoard on rank 0, going on after the epochs that are done."""
+        """Open TensorBoard on rank 0, after the epochs that are done."""
         self._trainer = trainer
         if self.rank == 0:
             done = trainer.state.progress.num_epochs
@@ -169,7 +169,7 @@ class RayWorker(GroupMember):
         return progress.num_epochs if progress.best_epoch == progress.num_epochs else 0
 
     def resume_dir(self) -> Path | None:
-        """Folder of the checkpoint to go on from; a local path on a shared or local disk.
+        """Folder of the checkpoint to resume from; a local path on a shared or local disk.
 
         Where a kill has cost Ray its list, it is the newest there is.
         """

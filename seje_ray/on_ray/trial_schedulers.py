@@ -57,8 +57,8 @@ def _clipped_into(space: Space, config: dict[str, Any]) -> dict[str, Any]:
 class Population(PopulationBasedTraining):  # type: ignore[misc]  # Ray is untyped here
     """PBT that leaves trials alone after their last epoch.
 
-    Otherwise a weak one would go on from a strong one's last checkpoint, that is end at once, with
-    the strong one's scores beside changed values that nothing was ever trained with.
+    Otherwise a weak one would continue from a strong one's last checkpoint, that is end at once,
+    with the strong one's scores beside changed values that nothing was ever trained with.
     """
 
     def __init__(self, num_epochs: int, **options: Any) -> None:
@@ -66,7 +66,7 @@ class Population(PopulationBasedTraining):  # type: ignore[misc]  # Ray is untyp
         self._num_epochs = num_epochs
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> str:
-        """Decide how a trial goes on."""
+        """Decide how a trial continues."""
         if result.get("epoch", 0) >= self._num_epochs:
             return str(TrialScheduler.CONTINUE)
         return str(super().on_trial_result(tune_controller, trial, result))

@@ -63,7 +63,7 @@ def train_in_trial(
         values: Of settings; where a scheduler has changed them, the plan is written anew.
         metric: What the tuning is after.
         num_threads: Of torch.
-        hands_over: Whether other trials may go on from this one's checkpoints.
+        hands_over: Whether other trials may continue from this one's checkpoints.
     """
     torch.set_num_threads(num_threads)
     plan = TrialPlan.read(folder, workspace)

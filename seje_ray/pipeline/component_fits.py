@@ -63,7 +63,7 @@ class FitInputs:
     run: RunConfig
     recipes: Artifact
     workspace: Workspace  # with the components that are fitted
-    state: Path  # folder of what goes on after an interruption
+    state: Path  # folder of what an interrupted fit resumes from
     worker: FitWorker
     progress: Report | None  # of rank 0
 

@@ -72,7 +72,7 @@ class Session(Protocol):
             next_plan: Gives the next trial to begin.
             total: Trials in all.
             allotted: What ``allot`` gave.
-            title: What is going on, in a word or two.
+            title: Name of the work, a word or two.
             scheduling: What stops or changes trials; None where each goes to its end.
 
         Raises:

@@ -29,7 +29,7 @@ class ShardStage:
 
     title: str  # what is going on
     items: Sequence[Item]  # one per shard that is still to be made
-    read: Callable[[Item], pa.Table | None]  # None where a shard has nothing to go on with
+    read: Callable[[Item], pa.Table | None]  # None if a shard holds nothing for the stage
     commit: Callable[[Item, pa.Table], dict[str, Any]]  # writes it; gives a row about it
     steps: Sequence[Step] = ()
     num_done: int = 0  # shards that an interrupted run committed before

@@ -17,7 +17,7 @@ def given_sentence_facts(given: Mapping[str, int], counts: Mapping[str, int]) ->
     )
     if given["num_longer"]:
         text += (
-            f"; the file goes on after the last instruction of {given['num_longer']:,} of "
+            f"; the file continues after the last instruction of {given['num_longer']:,} of "
             f"{given['num_recipes']:,} train recipes, so its steps may be other ones"
         )
     return text

@@ -24,7 +24,7 @@ def begin_epoch(model: JointEmbedding, config: TrainConfig, epoch: int) -> None:
     """Set the modes of ``model`` for training in an epoch, 0 for the first.
 
     A frozen backbone is as in evaluation, BatchNorm statistics included. BatchNorm of frozen
-    heads goes on with the batch's statistics: features change beneath it. Without a backbone, on
+    heads continues with the batch's statistics: features change beneath it. Without a backbone, on
     stored features, there is nothing to take turns with.
     """
     trains_backbone, trains_heads = trained_parts(config, epoch)

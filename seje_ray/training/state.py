@@ -1,4 +1,4 @@
-"""A checkpoint: everything a training needs to go on as if it had never stopped.
+"""A checkpoint: everything a training needs to resume as if it had never stopped.
 
 One folder: ``model.safetensors`` and ``discriminator.safetensors`` (weights), ``optimizers.pt``
 (read with ``weights_only=True``), ``progress.json`` (epoch, step, sums of the epoch's metrics,

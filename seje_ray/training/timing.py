@@ -41,7 +41,7 @@ class EpochClock:
         """The measured times, means over the workers; every worker calls it, at the epoch's end.
 
         Returns:
-            ``steps`` measured (fewer than the epoch's where it was gone on with), ``train_s`` and
+            ``steps`` measured (fewer than the epoch's if it was resumed), ``train_s`` and
             ``val_s`` seconds, ``pairs_per_s`` and ``pairs_per_s_per_worker`` while training, and
             ``data_wait_share`` of the training time in [0, 1].
         """

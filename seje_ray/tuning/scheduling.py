@@ -25,5 +25,5 @@ class Scheduling:
 
     @property
     def hands_over(self) -> bool:
-        """Whether trials go on from each other's checkpoints."""
+        """Whether trials continue from each other's checkpoints."""
         return self.run.tune.scheduler == "pbt"

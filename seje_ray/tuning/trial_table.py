@@ -99,7 +99,7 @@ def status_of(
     """One line: counts by state, the best so far, time gone and left.
 
     Args:
-        title: What is going on.
+        title: Name of the work.
         trials: All that were begun.
         total: Trials in all.
         mode: max or min.

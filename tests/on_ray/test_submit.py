@@ -105,7 +105,7 @@ def test_a_job_outlives_its_client_and_is_found_again(cluster, workspace, calibr
     client.send_signal(signal.SIGINT)
     shown = client.communicate(timeout=60)[1]
     assert f"{job} is active already; attached to it" in shown
-    assert f"Come back: seje-ray job logs -f {job}" in shown
+    assert f"Follow it: seje-ray job logs -f {job}" in shown
     assert client.returncode == 130
 
     other = seje_ray(*endless, "--set", "loss.soft_margin.margin=0.5")

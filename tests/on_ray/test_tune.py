@@ -109,7 +109,7 @@ def test_trials_of_several_workers_are_groups_of_ray_train(workspace, calibrated
 
 
 def test_population_based_training_changes_values_on_the_way(workspace, calibrated):
-    """The weak trial goes on from the strong one's checkpoint, as itself and within the range."""
+    """The weak trial continues from the strong one's checkpoint, as itself and within the range."""
     run = with_settings(
         tiny_run(
             "tune.scheduler=pbt", "tune.searcher=random", "tune.num_trials=3",

@@ -131,7 +131,7 @@ def test_an_interrupted_command_says_how_to_go_on(tmp_path):
 
     assert started.returncode == 130, error
     assert "Traceback" not in error
-    assert error.splitlines()[-1].endswith("repeat the command to go on.")
+    assert error.splitlines()[-1].endswith("repeat the command to resume.")
 
 
 def test_synth_writes_the_layout_and_refuses_a_used_folder(tmp_path):

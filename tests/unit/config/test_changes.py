@@ -1,4 +1,4 @@
-"""Settings that decide a result, and the refusal to go on with others."""
+"""Settings that decide a result, and the refusal to resume with others."""
 
 from pathlib import Path
 

@@ -145,7 +145,7 @@ def test_what_is_no_json_at_all_is_one_error(tmp_path, text):
 
 
 def test_a_record_without_end_does_not_fill_the_memory(tmp_path, monkeypatch):
-    """A string that is never closed is given up, and reading goes on behind it."""
+    """A string that is never closed is given up, and reading continues behind it."""
     monkeypatch.setattr("seje_ray.recipe1m.json_stream.MAX_RECORD_CHARS", 1000)
     path = written(tmp_path, '[{"id": "' + "x" * 5000 + '"},\n{"id": "next"}]')
 

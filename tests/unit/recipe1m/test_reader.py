@@ -120,7 +120,7 @@ def test_a_broken_record_is_rejected_by_its_reason(tmp_path, reason):
     ],
 )
 def test_broken_entities_cost_the_entities_and_not_the_recipe(tmp_path, entities, reason):
-    """The recipe goes on without them, or with the first."""
+    """The recipe stays without them, or with the first."""
     recipes, reasons = read(folder_of(tmp_path, [RECIPE], [IMAGES], entities))
 
     assert [recipe.id for recipe in recipes] == ["a1"]

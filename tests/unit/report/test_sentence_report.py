@@ -18,6 +18,6 @@ def test_a_file_with_more_steps_than_recipes_have_is_told():
     text = given_sentence_facts(GIVEN | {"num_longer": 7}, COUNTS)
 
     assert text.endswith(
-        "the file goes on after the last instruction of 7 of 90 train recipes, so its steps may "
+        "the file continues after the last instruction of 7 of 90 train recipes, so its steps may "
         "be other ones"
     )

@@ -321,7 +321,7 @@ class SlowWorker(LocalWorker):
 
 
 def test_a_step_that_hangs_leaves_the_stacks_of_all_threads(loaders, tmp_path):
-    """And the training goes on."""
+    """And the training continues."""
     worker = SlowWorker(tmp_path)
     run = tiny_run(num_epochs=1, hang_minutes=0.1 / 60)
     Trainer(run, origin(), loaders, worker).fit()

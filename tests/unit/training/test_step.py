@@ -296,7 +296,7 @@ def test_an_unknown_discriminator_is_never_the_other_one():
 
 @pytest.mark.parametrize("side", [0, 1])
 def test_nan_embedding_never_gives_a_finite_total(side):
-    """In the released code the loss is NaN, its gradient finite, and training goes on."""
+    """In the released code the loss is NaN, its gradient finite, and training continues."""
     rows = torch.nn.functional.normalize(torch.randn(2, 3, 4), dim=2)
     rows[side, 1, 0] = torch.nan
     output = JointOutput(*rows, torch.zeros(3, 2), torch.zeros(3, 2))

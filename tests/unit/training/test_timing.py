@@ -36,7 +36,7 @@ def test_the_share_of_waiting_is_what_the_loader_takes():
 
 
 def test_an_epoch_of_which_no_step_is_left_has_no_speed():
-    """Gone on with after its last checkpoint: nothing to divide by."""
+    """Resumed after its last checkpoint: nothing to divide by."""
     clock = EpochClock()
     assert list(clock.waiting([])) == []
     found = clock.timings(global_batch_size=8, num_workers=1, device=CPU)

@@ -1,4 +1,4 @@
-"""The next point is a function of the trials: what makes a killed search go on as it was."""
+"""The next point is a function of the trials: what makes a killed tuning resume as it was."""
 
 import math
 
