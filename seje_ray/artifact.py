@@ -1,4 +1,4 @@
-"""A stage's result on disk: a folder that is either finished or resumable.
+"""A stage's result on disk: a folder that is either finished or can be resumed.
 
 A stage builds in ``NAME.partial/``, commits shard by shard (written beside, then renamed), writes
 ``manifest.json`` last and renames the folder to ``NAME/``. A killed stage finds its shards again;
@@ -128,7 +128,7 @@ def open_artifact(folder: Path, kind: str) -> Artifact:
 
 
 def read_manifest(folder: Path, kind: str) -> Manifest | None:
-    """The manifest in ``folder`` as it is stored, of whatever version; None where there is none.
+    """The manifest in ``folder`` as it is stored, of whatever version; None if there is none.
 
     Raises:
         ArtifactError: If the file is no manifest.

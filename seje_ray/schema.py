@@ -44,7 +44,7 @@ _TEXT = [
     ("title", pa.string()),
     ("ingredients", pa.list_(pa.string())),
     ("instructions", pa.list_(pa.string())),
-    ("entities", pa.list_(ENTITY)),  # null where the source has none for this recipe
+    ("entities", pa.list_(ENTITY)),  # null if the source has none for this recipe
 ]
 
 REJECTS = pa.schema([("id", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
@@ -57,7 +57,7 @@ RECIPES = pa.schema([*_TEXT, ("images", pa.list_(IMAGE))])
 
 
 def upgraded(kind: str, version: int, facts: Facts) -> Facts | None:
-    """Facts of an artifact as this version has them; None where it can no longer be read."""
+    """Facts of an artifact as this version has them; None if it can no longer be read."""
     while version < VERSIONS[kind]:
         upgrade = UPGRADES.get((kind, version))
         if upgrade is None:
@@ -79,8 +79,8 @@ def calibrated(
     Args:
         word_dim: E, dimensions of ``key_term_vector`` and of each image's category vector.
         sentence_dim: Dimensions of each sentence vector.
-        feature_dim: F, or None where the image backbone is trained and stores no features.
-        text_dim: H, or None where no text vectors are stored.
+        feature_dim: F, or None if the image backbone is trained and stores no features.
+        text_dim: H, or None if no text vectors are stored.
     """
     columns = [
         *RECIPES,
@@ -93,7 +93,7 @@ def calibrated(
         pa.field("category_id", pa.int32()),  # 0 is background
         pa.field("category_source", pa.string()),
         pa.field("sentence_vectors", pa.list_(vector(sentence_dim))),
-        pa.field("num_missing_sentences", pa.int32()),  # of them, zeros where none was given
+        pa.field("num_missing_sentences", pa.int32()),  # of them, zeros if none was given
         pa.field("image_category_ids", pa.list_(pa.int32())),  # one per photo
         pa.field("image_category_vectors", pa.list_(vector(word_dim))),  # one per photo
     ]

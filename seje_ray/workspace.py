@@ -1,4 +1,4 @@
-"""Where everything lies: the one place that knows the layout of a workspace.
+"""Layout of a workspace: the one place that knows where everything lies.
 
 Local folders today. A file system of another kind begins here: nothing else turns a location that
 a person typed into a path, or joins the name of a part to it.

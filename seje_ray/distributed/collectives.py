@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def world_size() -> int:
-    """Workers of the process group; 1 where there is none."""
+    """Workers of the process group; 1 if there is none."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 

@@ -1,6 +1,6 @@
-"""What a stored feature's network is: its weights, and how it sees a photo.
+"""Identity of a stored feature's network: its weights, and how it sees a photo.
 
-A stored feature is used again as long as this stays the same, and computed anew where it does not.
+A stored feature is used again as long as this stays the same, and computed again if it does not.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from seje_ray.schema import COMPONENT
 
 
 def network_settings(run: RunConfig, config: BackboneConfig) -> dict[str, Any]:
-    """What a plan says of a network of ``run`` beside its weights: how it sees a photo."""
+    """Entry of a plan for a network of ``run`` beside its weights: how it sees a photo."""
     return asdict(config) | as_settings(photos_of(weights_source(run, config)))
 
 
@@ -34,12 +34,12 @@ def network_weights(config: BackboneConfig) -> dict[str, str]:
 
 
 def as_settings(photos: Published) -> dict[str, Any]:
-    """How a network sees a photo, as plans, facts and checkpoints store it."""
+    """A network's view of a photo, as plans, facts and checkpoints store it."""
     return {name: list(v) if isinstance(v, tuple) else v for name, v in photos._asdict().items()}
 
 
 def photos_as_stored(settings: Mapping[str, Any], name: str) -> Published:
-    """How the network ``name`` saw photos by what is stored of it, perhaps by an older version."""
+    """A network's view of photos from what is stored of it, perhaps by an older version."""
     if "interpolation" not in settings:
         return published_before(name)
     mean, std, interpolation = (settings[key] for key in Published._fields)
@@ -47,7 +47,7 @@ def photos_as_stored(settings: Mapping[str, Any], name: str) -> Published:
 
 
 def calibrated_photos(run: RunConfig, calibrator: Path, calibrated: Artifact) -> SeenPhotos:
-    """How the networks of a calibration saw photos, by what it left.
+    """Views of photos by the networks of a calibration, from what it stored.
 
     Args:
         run: Of the calibration.
@@ -73,7 +73,7 @@ def plan_before(plan: Plan, key: str, config: BackboneConfig) -> Plan | None:
         config: Of the network.
 
     Returns:
-        None where that version saw photos in another way.
+        None if that version saw photos in another way.
     """
     if photos_as_stored(plan.section[key], config.name) != published_before(config.name):
         return None
@@ -84,9 +84,9 @@ def plan_before(plan: Plan, key: str, config: BackboneConfig) -> Plan | None:
 
 
 def changed_network(known: Plan, plan: Plan, key: str) -> str | None:
-    """How the network of an artifact that is there differs from that of ``plan``, for a person.
+    """Difference of an existing artifact's network from that of ``plan``, for a person.
 
-    None where it does not, or where another network was named.
+    None if it does not, or where another network was named.
     """
     old, new = known.section.get(key), plan.section.get(key)
     if not old or not new or any(old[name] != new[name] for name in ("name", "weights")):

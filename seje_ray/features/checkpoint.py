@@ -1,4 +1,4 @@
-"""What a checkpoint says of its model: the run that made it, its data, its weights."""
+"""Contents of a checkpoint: the run that made it, its data, its model's weights."""
 
 import json
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from seje_ray.recipe1m.pixels import PixelSpec
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a model was trained on; a mismatch is refused."""
+    """Data that a model was trained on; a mismatch is refused."""
 
     calibrated_hash: str
     vocabulary_hash: str
@@ -34,7 +34,7 @@ class TrainedModel:
     run: RunConfig
     origin: Origin
     model: JointEmbedding  # in evaluation, on ``device``
-    pixels: PixelSpec | None  # that its backbone sees; None where it takes stored features
+    pixels: PixelSpec | None  # that its backbone sees; None if it takes stored features
     device: torch.device
 
 

@@ -66,7 +66,7 @@ class Encoder:
         Args:
             checkpoint: Folder of a checkpoint, such as ``open_run(...).best_checkpoint``.
             workspace: Where it was calibrated.
-            device: Where to compute; None for CUDA where there is one, else the CPU.
+            device: Where to compute; None for CUDA if there is one, otherwise the CPU.
 
         Raises:
             ArtifactError: If the folder is no checkpoint, or the workspace's calibrator is not the

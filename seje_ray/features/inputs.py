@@ -26,7 +26,7 @@ class TextBatch(NamedTuple):
 
 
 class LstmFeatures(NamedTuple):
-    """What the paper's recipe encoder reads; zero beyond ``num_sentences``."""
+    """Inputs of the paper's recipe encoder; zero beyond ``num_sentences``."""
 
     sentence_vectors: Tensor  # f_sent, (B, S, sentence dimensions)
     num_sentences: Tensor  # (B,) int64
@@ -41,7 +41,7 @@ def image_category_input(model: ModelConfig, vectors: Tensor) -> Tensor:
 def recipe_inputs(
     model: ModelConfig, features: LstmFeatures | None, texts: TextBatch | None
 ) -> tuple[Tensor, ...]:
-    """What the recipe encoder takes: the features of its kind, zero where an ablation says so.
+    """Inputs of the recipe encoder: the features of its kind, zero if an ablation says so.
 
     Args:
         model: Says which recipe encoder there is.

@@ -47,7 +47,7 @@ class FeatureDims:
 
 
 def stored_backbone(run: RunConfig) -> BackboneConfig | None:
-    """The network whose pooled features calibration stores, or None where it stores none."""
+    """The network whose pooled features calibration stores, or None if it stores none."""
     if run.model.freeze_backbone:
         return run.model.backbone
     categorizer = run.calibrate.image_categorizer
@@ -94,7 +94,7 @@ def build_model(
     Args:
         run: The run.
         dims: Sizes of the calibrated features.
-        load_weights: False where a checkpoint's weights are loaded right after.
+        load_weights: False if a checkpoint's weights are loaded right after.
         photos: How its backbone sees photos; None for what the library publishes.
     """
     torch.manual_seed(run.seed)
@@ -152,7 +152,7 @@ def build_discriminator(run: RunConfig) -> Discriminator:
 
 
 def pixel_spec(run: RunConfig) -> PixelSpec | None:
-    """Pixels of the run's backbone; None where it is frozen and features are read."""
+    """Pixels of the run's backbone; None if it is frozen and features are read."""
     return None if run.model.freeze_backbone else pixels_of(run.model.backbone)
 
 
@@ -170,7 +170,7 @@ def pixels_of(config: BackboneConfig, photos: Published | None = None) -> PixelS
 
 
 def photos_of(config: BackboneConfig) -> Published:
-    """How a backbone sees photos: as its library publishes; a random one has no wish to scale."""
+    """A backbone's view of photos, as its library publishes it; bilinear if weights are random."""
     assert config.weights != CATEGORIZER, "see weights_source"
     found = published(config.name)
     return found if config.weights is not None else found._replace(interpolation="bilinear")

@@ -40,7 +40,7 @@ CPU_BATCH_SIZE = 8  # there few photos are quicker: what layers hand on stays in
 
 @dataclass(frozen=True, slots=True)
 class PhotoFeatures:
-    """What is stored of n photos."""
+    """Stored features of n photos."""
 
     probabilities: np.ndarray  # (n, K) float32, of the categorizer's classes
     category_ids: np.ndarray  # (n,) int32, the categorizer's likeliest class
@@ -49,7 +49,7 @@ class PhotoFeatures:
 
 
 class SeenPhotos(NamedTuple):
-    """How the networks of a calibration see photos."""
+    """Views of photos by the networks of a calibration."""
 
     categorizer: Published
     stored: Published | None  # the one whose features are stored, where one is
@@ -142,7 +142,7 @@ class PhotoExtractor:
 
 
 def seen_photos(run: RunConfig) -> SeenPhotos:
-    """How the networks of ``run`` see photos by what their libraries publish today."""
+    """Views of photos by the networks of ``run``, as their libraries publish them today."""
     stored = stored_backbone(run)
     return SeenPhotos(
         photos_of(run.calibrate.image_categorizer.backbone),

@@ -44,7 +44,7 @@ def term_tagger_of(
     reexaminer: Reexaminer,
     device: torch.device | str = "cpu",
 ) -> TermTagger:
-    """What gives the entities of ingredient lines."""
+    """The tagger that gives the entities of ingredient lines."""
     match config.tagger:
         case "det_ingrs":
             return DetIngrsTagger(reexaminer)
@@ -57,7 +57,7 @@ def term_tagger_of(
 def sentence_vectors_of(
     config: CalibrateConfig, calibrator: Path, device: torch.device | str = "cpu"
 ) -> SentenceVectors:
-    """What gives f_sent: the fitted sentence encoder, or the vectors that a file gave."""
+    """The source of f_sent: the fitted sentence encoder, or the vectors of a file."""
     folder, backend = calibrator / "sentence_encoder", config.sentence_encoder.backend
     match backend:
         case "skip_instructions":

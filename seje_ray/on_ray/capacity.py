@@ -1,4 +1,4 @@
-"""What a cluster can hold: refuse what it never can, wait for what its autoscaler can bring."""
+"""Capacity of a cluster: refuse what never fits, wait for what its autoscaler can bring."""
 
 import json
 import math
@@ -28,7 +28,7 @@ PATIENCE_S = 1800.0  # with an autoscaler that brings no node
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What one machine offers."""
+    """Resources of one machine."""
 
     cpus: float
     gpus: float = 0.0
@@ -37,7 +37,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What one worker takes of one machine."""
+    """Resources that one worker takes of one machine."""
 
     cpus: float
     gpus: float = 0.0
@@ -51,7 +51,7 @@ class Bundle:
 
 
 def num_fitting(bundle: Bundle, nodes: Iterable[Node]) -> int:
-    """How many bundles ``nodes`` hold at once; a bundle never spans two machines."""
+    """Number of bundles that fit on ``nodes`` at once; a bundle never spans two machines."""
     return sum(
         min(
             math.floor(have / want + 1e-9)
@@ -63,7 +63,7 @@ def num_fitting(bundle: Bundle, nodes: Iterable[Node]) -> int:
 
 
 def worker_bundle(num_workers: int, nodes: Iterable[Node], *, shares_gpus: bool) -> Bundle:
-    """What each of ``num_workers`` is to take.
+    """Bundle of each of ``num_workers``.
 
     One CPU, and one GPU where the cluster has any. Where CPUs are too few, workers share them;
     GPUs are shared only on an embedded Ray (``shares_gpus``), since two processes of one
@@ -152,10 +152,10 @@ def require_shared_path(
 
 
 def reserve_room(num: int, bundle: Bundle, asked: str = "--workers") -> None:
-    """Wait, with a word now and then, until ``num`` bundles fit; nobody says if they never can.
+    """Wait, with an occasional message, until ``num`` bundles fit, which may be never.
 
     Raises:
-        ResourceError: With the figures; at once without an autoscaler, and else when it has
+        ResourceError: With the figures; at once without an autoscaler, otherwise when it has
             brought no node for long.
     """
     nodes = current_nodes()
@@ -183,5 +183,5 @@ def reserve_room(num: int, bundle: Bundle, asked: str = "--workers") -> None:
 
 
 def release_room() -> None:
-    """Let the autoscaler take away what nobody uses."""
+    """Let the autoscaler take away unused nodes."""
     ray.autoscaler.sdk.request_resources(bundles=[])

@@ -111,7 +111,7 @@ def num_cpus() -> int:
 
 
 def cores_per_network() -> int:
-    """Cores for a network on this node: its share beside a GPU, one where there is none."""
+    """Cores for a network on this node: its share beside a GPU, one if there is none."""
     here = ray.get_runtime_context().get_node_id()
     gpus = sum(int(n["Resources"].get("GPU", 0)) for n in ray.nodes() if n["NodeID"] == here)
     return max(1, (os.cpu_count() or 1) // gpus) if gpus else 1
@@ -123,7 +123,7 @@ def package_folders() -> list[str]:
 
 
 def auth_advice(address: str) -> str:
-    """What to do where a cluster takes no request without its token, or not with ours."""
+    """Advice for a cluster that refuses a request without its token, or with ours."""
     mode = os.environ.get("RAY_AUTH_MODE", "unset")
     return (
         f"{address}: the cluster wants its token, and RAY_AUTH_MODE is {mode} here; export "
@@ -133,7 +133,7 @@ def auth_advice(address: str) -> str:
 
 
 def _note(told: dict[str, Any], ignore_prefix: bool) -> None:
-    """What Ray's own processes tell a driver: for the log."""
+    """Log what Ray's own processes report to a driver."""
     event("ray", text="\n".join(told["lines"]))
 
 

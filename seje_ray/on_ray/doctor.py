@@ -120,7 +120,7 @@ def _all_nodes(workspace: Workspace, marker: Path | None) -> list[NodeFacts]:
 def judge_nodes(
     nodes: Sequence[NodeFacts], workspace: Workspace, *, expects_marker: bool
 ) -> list[Finding]:
-    """What the facts of all nodes mean."""
+    """Findings from the facts of all nodes."""
     return [
         _judge_versions(nodes),
         _judge_gpus(nodes),

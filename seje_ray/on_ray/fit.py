@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 def run_fits(fits: Sequence[Fit], num_workers: int) -> None:
-    """Fit networks of several workers one after the other, and beside them all else in tasks."""
+    """Fit networks of several workers one after the other, and everything else in tasks."""
     board = new_board()
     in_groups = [fit for fit in fits if fit.in_group and num_workers > 1]
     alone = [fit for fit in fits if fit not in in_groups]
@@ -42,7 +42,7 @@ def run_fits(fits: Sequence[Fit], num_workers: int) -> None:
 
 
 def _gpu_share(gpus: int, num_tasks: int) -> float:
-    """A whole GPU each where they suffice, else an equal part of one."""
+    """A whole GPU each if there are enough, otherwise an equal part of one."""
     return 1.0 if gpus >= num_tasks else gpus / num_tasks
 
 

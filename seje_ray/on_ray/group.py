@@ -109,7 +109,7 @@ def run_group(
 
 
 def _run_config(folder: Path, callbacks: Sequence[ray.train.UserCallback]) -> ray.train.RunConfig:
-    """Where a run lies, what is kept of it, and how often it may begin again."""
+    """Ray's configuration of a run: its folder, its checkpoints, its restarts."""
     return ray.train.RunConfig(
         name=folder.name,
         storage_path=str(folder.parent),
@@ -165,7 +165,7 @@ def _sees_cuda() -> bool:
 
 
 def require_resources(num_workers: int) -> Bundle:
-    """What each worker is to take; refuse what the cluster can never give.
+    """Bundle of each worker; refuse what the cluster can never give.
 
     Raises:
         ResourceError: With the figures, before anything starts.

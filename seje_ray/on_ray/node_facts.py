@@ -1,4 +1,4 @@
-"""What one machine tells about itself; gathered where it runs, judged by ``doctor``."""
+"""Facts about one machine; gathered there, judged by ``doctor``."""
 
 import importlib.metadata
 import os
@@ -22,7 +22,7 @@ RAY_PROCESSES = ("raylet", "gcs_server", "ray::")
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """What one machine tells about itself."""
+    """Facts about one machine."""
 
     host: str
     python: str
@@ -35,7 +35,7 @@ class NodeFacts:
     disk_gib: float  # free where the workspace is, or would be
     memory_gib: float  # available
     store_gib: float | None  # object store; None before one is there
-    workspace_error: str  # empty where it can be written
+    workspace_error: str  # empty if it can be written
     sees_marker: bool  # the driver's file in the workspace
 
 

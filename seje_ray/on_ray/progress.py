@@ -28,7 +28,7 @@ class ProgressBoard:
         self._latest[name] = (done, total, text)
 
     def latest(self) -> dict[str, tuple[int, int | None, str]]:
-        """Everything told so far."""
+        """All that was reported so far."""
         return self._latest
 
     def warn(self, text: str) -> None:

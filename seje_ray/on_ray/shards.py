@@ -61,7 +61,7 @@ def _in_tasks(
 
 
 def _task_cpus() -> float:
-    """What Ray counts for a task: 1, or less where actors may leave less on every node.
+    """CPUs that Ray counts for a task: 1, or less if actors may leave less on every node.
 
     A task that finds no room makes its pipeline wait for ever (ray issue 44687).
     """
@@ -73,7 +73,7 @@ def _task_cpus() -> float:
 def _in_actors(
     dataset: "ray.data.Dataset", operator: type, gpu_share: float, **arguments: Any
 ) -> "ray.data.Dataset":
-    """Run what is costly to build: in up to an actor per GPU for a network, else per core."""
+    """Run a step that is costly to build: up to an actor per GPU for a network, or per core."""
     gpus = num_gpus() if gpu_share else 0
     return dataset.map_batches(
         operator,
@@ -87,7 +87,7 @@ def _in_actors(
 
 
 def read_shards(rows: pa.Table, read: Callable[[Item], pa.Table | None]) -> pa.Table:
-    """Ray Data stage: each item with its table; no row where it has none."""
+    """Ray Data stage: each item with its table; no row if it has none."""
     tables = [read(item) for item in rows.to_pylist()]
     is_there = pa.array([table is not None for table in tables])
     return with_tables(rows.filter(is_there), [table for table in tables if table is not None])
@@ -162,5 +162,5 @@ def packed(table: pa.Table) -> bytes:
 
 
 def unpacked(cell: pa.Scalar) -> pa.Table:
-    """What ``packed`` gave, without a copy."""
+    """The table that ``packed`` packed, without a copy."""
     return pa.ipc.open_stream(cell.as_buffer()).read_all()

@@ -55,7 +55,7 @@ class JobServer:
         """Connect.
 
         Raises:
-            JobError: If nobody answers there, or not to us.
+            JobError: If the server does not answer, or not to us.
         """
         self.address = address
         self._client = _asked(address, lambda: _client(address))

@@ -30,7 +30,7 @@ from seje_ray.training.timing import note_timings
 
 @dataclass(frozen=True, slots=True)
 class GroupTraining:
-    """What each process of a training is told."""
+    """Task of each process of a training."""
 
     run: RunConfig
     calibrated: Artifact
@@ -125,7 +125,7 @@ class RayWorker(GroupMember):
             self._curves = TrainingCurves(self.folder, self._calibrated, num_epochs=done)
 
     def show(self, images: Tensor, recipes: Tensor, *, epoch: int, is_last: bool) -> None:
-        """Draw the hardest pairs now and then; at the end, give TensorBoard the embeddings."""
+        """Draw the hardest pairs of some epochs; at the end, give TensorBoard the embeddings."""
         assert self._curves is not None
         every = self._config.picture_epochs
         if every is not None and (epoch == 1 or epoch % every == 0 or is_last):

@@ -1,4 +1,4 @@
-"""What a cluster gives each trial, decided before the first one starts."""
+"""Resources of each trial on a cluster, decided before the first one starts."""
 
 import math
 from typing import Any

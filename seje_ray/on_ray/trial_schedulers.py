@@ -18,7 +18,7 @@ from seje_ray.tuning.space import Space, clipped
 
 
 def scheduler_of(scheduling: Scheduling | None) -> TrialScheduler:
-    """What stops or changes trials; where nothing does, they run in the order they came."""
+    """Ray's scheduler of trials; without one they run in the order they came."""
     if scheduling is None:
         return FIFOScheduler()
     config, num_epochs = scheduling.run.tune, scheduling.run.train.num_epochs
@@ -48,7 +48,7 @@ def scheduler_of(scheduling: Scheduling | None) -> TrialScheduler:
 
 
 def _clipped_into(space: Space, config: dict[str, Any]) -> dict[str, Any]:
-    """What PBT has made of a trial's values, within their ranges again."""
+    """PBT's change of a trial's values, cut to their ranges."""
     values = config["trial"]["values"]
     inside = {key: clipped(space[key], value) for key, value in values.items()}
     return config | {"trial": config["trial"] | {"values": inside}}

@@ -60,7 +60,7 @@ def train_in_trial(
     Args:
         folder: Of the trial.
         workspace: Where its data lies.
-        values: Of settings; where a scheduler has changed them, the plan is written anew.
+        values: Of settings; where a scheduler has changed them, the plan is written again.
         metric: What the tuning is after.
         num_threads: Of torch.
         hands_over: Whether other trials may continue from this one's checkpoints.

@@ -121,7 +121,7 @@ def _given_at_once(book: TrialBook, next_plan: NextPlan) -> dict[str, Any]:
 
 
 def _config(book: TrialBook, name: str) -> dict[str, Any]:
-    """What Tune hands to a trial; PBT may give it that of another one, with changed values."""
+    """Configuration that Tune hands to a trial; PBT may give it another's, changed."""
     return {"trial": {"name": name, "values": dict(book.trials[name].values)}}
 
 
@@ -179,7 +179,7 @@ class _Keeper(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: Mapping[str, Any], **info: Any
     ) -> None:
-        """Note an epoch; those of an earlier session are told again."""
+        """Note an epoch; those of an earlier session are reported again."""
         name, book = _name(trial), self._book
         if "epoch" not in result or book.metric not in result:
             return
@@ -221,7 +221,7 @@ def _name(trial: Any) -> str:
 
 
 def _reason(book: TrialBook, trial: Any) -> str:
-    """What a person needs of a trial's error, in one line."""
+    """A trial's error in one line, for a person."""
     said = read_failure(book.folder / _name(trial))
     if said is not None:
         return said

@@ -1,1 +1,1 @@
-"""What the commands do, as plain Python: where it is computed is for an executor to say."""
+"""The commands as plain Python; an executor decides where they are computed."""

@@ -27,7 +27,7 @@ STAGES = ("ingest", "fit", "transform")
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """What a calibration left; its text is what the command prints."""
+    """Result of a calibration; its text is what the command prints."""
 
     recipes: Artifact
     calibrator: Artifact | None
@@ -75,7 +75,7 @@ def calibrate(
         executor: Where to compute.
         last_stage: ingest, fit or transform; None for all.
         num_workers: Processes that train a network of the calibrator together; None for one per
-            GPU, and one where there is none.
+            GPU, and one if there is none.
 
     Raises:
         ResourceError: If the cluster can never hold ``num_workers``, or not see the workspace.

@@ -20,7 +20,7 @@ def ragged_array(rows: np.ndarray, counts: Sequence[int]) -> pa.ListArray:
 
 
 def offsets_of(counts: Sequence[int]) -> pa.Array:
-    """Where each list of a column begins, and where the last one ends."""
+    """Starts of the lists of a column, and the end of the last one."""
     return pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())
 
 
@@ -31,7 +31,7 @@ def matrix(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def vector_dim(schema: pa.Schema, column: str) -> int | None:
-    """Dimensions of the vectors of a column of lists; None where there is no such column."""
+    """Dimensions of the vectors of a column of lists; None if there is no such column."""
     if column not in schema.names:
         return None
     dim: int = schema.field(column).type.value_type.list_size

@@ -1,4 +1,4 @@
-"""How each component of the calibrator is fitted from train recipes."""
+"""Fitting of each component of the calibrator on train recipes."""
 
 import functools
 import math
@@ -50,7 +50,7 @@ MAX_BACKOFF_RECIPES = 50_000  # labelled train recipes that means are taken over
 
 
 class Fitted(Protocol):
-    """What a fit gives."""
+    """Result of a fit."""
 
     def save(self, folder: Path) -> None:
         """Write the fitted state into an existing folder."""
@@ -58,7 +58,7 @@ class Fitted(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FitInputs:
-    """What a component is fitted from."""
+    """Inputs of fitting a component."""
 
     run: RunConfig
     recipes: Artifact

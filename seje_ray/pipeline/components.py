@@ -51,7 +51,7 @@ class Component:
         return COMPONENT + self.name
 
     def plan(self, run: RunConfig, recipes: Artifact, workspace: Workspace) -> Plan:
-        """What decides the fitted component."""
+        """Plan of the component: all that decides it."""
         inputs = {"recipes": recipes.content_hash}
         for need in self.needs:
             name, _, file = need.partition("/")
@@ -80,7 +80,7 @@ class Component:
         return finished(folder or workspace.component(self.name), plan, before)
 
     def changed(self, run: RunConfig, recipes: Artifact, workspace: Workspace) -> str | None:
-        """What is new about its network since it was fitted, for a person; None for nothing."""
+        """Changes of its network since it was fitted, for a person; None if there are none."""
         known = None
         if self.backbone is not None:
             known = read_manifest(workspace.component(self.name), self.kind)
@@ -107,7 +107,7 @@ def _text_settings(run: RunConfig) -> dict[str, Any]:
 
 
 def text_section(run: RunConfig) -> dict[str, Any]:
-    """What decides f_term beside the fitted parts."""
+    """Settings that decide f_term beside the fitted parts."""
     config = run.calibrate
     names = ("actions", "rater", "key_term_vector")
     return {name: getattr(config, name) for name in names}

@@ -96,7 +96,7 @@ def _require_calibrated(trained: TrainedRun, workspace: Workspace, partition: st
 
 
 def read_pairs(item: Item) -> pa.Table:
-    """What is told of each pair of a calibrated shard: a recipe with its first photo."""
+    """Facts about each pair of a calibrated shard: a recipe with its first photo."""
     columns = ["id", "images.list.element.id", "title", "category_id"]
     table = read_shard(Path(item["source"]), columns)
     first = [images[0]["id"] for images in table["images"].to_pylist()]

@@ -1,4 +1,4 @@
-"""What the verbs need of where they compute; Ray's is in ``on_ray``, one process's in ``local``."""
+"""Interface of the place where commands compute: ``on_ray``'s, or one process, ``local``."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -73,7 +73,7 @@ class Session(Protocol):
             total: Trials in all.
             allotted: What ``allot`` gave.
             title: Name of the work, a word or two.
-            scheduling: What stops or changes trials; None where each goes to its end.
+            scheduling: What stops or changes trials; None if each goes to its end.
 
         Raises:
             SejeError: What ``next_plan`` raised.
@@ -82,7 +82,7 @@ class Session(Protocol):
 
 
 class Executor(Protocol):
-    """Where to compute: this process, this machine, or a cluster."""
+    """A place to compute: this process, this machine, or a cluster."""
 
     def session(self, num_workers: int) -> AbstractContextManager[Session]:
         """Hold a connection in which ``num_workers`` training processes run at once.

@@ -27,7 +27,7 @@ FREE_TO_CHANGE = (  # of a run that is resumed
 
 @dataclass(frozen=True, slots=True)
 class TrainedRun:
-    """What a finished training leaves."""
+    """A finished training."""
 
     folder: Path
     best_checkpoint: Path

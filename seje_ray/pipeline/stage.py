@@ -1,4 +1,4 @@
-"""What a stage is: shards that pass through steps, or parts that are fitted side by side."""
+"""Stages: shards that pass through steps, or parts that are fitted side by side."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

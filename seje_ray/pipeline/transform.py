@@ -203,13 +203,13 @@ def _feature_dim(run: RunConfig) -> int | None:
 
 
 def _text_dim(folder: Path) -> int | None:
-    """H of the stored text vectors; None where there are none."""
+    """H of the stored text vectors; None if there are none."""
     schema = pq.read_schema(next(iter(folder.glob("*-*.parquet"))))
     return vector_dim(schema, TEXT_COLUMNS[0])
 
 
 def _counts(folder: Path, max_sentences: int) -> dict[str, int]:
-    """What the report tells about the text features."""
+    """Counts of the text features, for the report."""
     counts: Counter[str] = Counter()
     columns = [
         "ingredients", "key_terms", "num_missing_terms", "num_rescued_lines",

@@ -42,7 +42,7 @@ VOTES = "image_votes"  # column that only ``FillCategories`` reads
 
 
 def read_texts(item: Item) -> pa.Table | None:
-    """The recipes of a shard that have a photo, without it; None where there is none."""
+    """The recipes of a shard that have a photo, without it; None if there is none."""
     table = _with_photo(item, TEXTS)
     return table if table.num_rows else None
 

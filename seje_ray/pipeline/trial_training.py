@@ -121,7 +121,7 @@ def _measure(
     checkpoint: Path,
     process: Process,
 ) -> None:
-    """Say that the training has come to its own end, with what its best checkpoint reaches."""
+    """Record that the training has ended by itself, with the result of its best checkpoint."""
     folder, run = checkpoint.parent, plan.run
     measured: dict[str, float] = {}
     pixels = pixel_spec(run) if plan.partitions else None

@@ -1,4 +1,4 @@
-"""What a tuning was started with, so that trials of other settings are never mixed with its own."""
+"""Settings that a tuning was started with: trials of others are never mixed in."""
 
 import json
 from pathlib import Path

@@ -24,7 +24,7 @@ from seje_ray.workspace import Workspace
 
 
 def calibrated_variant(run: RunConfig, workspace: Workspace, session: Session) -> Artifact:
-    """The calibrated data of ``run``: the workspace's own where that fits, else a variant's.
+    """The calibrated data of ``run``: the workspace's own if that fits, otherwise a variant's.
 
     Resumes as ``seje-ray calibrate`` does.
 

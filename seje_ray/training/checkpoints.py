@@ -18,7 +18,7 @@ def newest_checkpoint(folder: Path) -> Path | None:
 def begin_checkpoint(folder: Path, name: str) -> Path:
     """Make an empty folder beside where checkpoint ``name`` will be; one writer at a time.
 
-    What a killed writer left goes.
+    Leftovers of a killed writer are removed.
     """
     for left in folder.glob(".checkpoint-*.partial"):
         shutil.rmtree(left)

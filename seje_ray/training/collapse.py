@@ -53,7 +53,7 @@ def effective_rank(rows: Tensor) -> float:
 def discriminator_accuracy(
     image_scores: Tensor, recipe_scores: Tensor, *, has_threshold: bool
 ) -> float:
-    """How well a discriminator tells images from recipes, in [0, 1]; 0.5 where it cannot.
+    """Share of images and recipes that a discriminator tells apart, in [0, 1]; 0.5 is chance.
 
     A classifier's logits have a threshold, 0: the share of rows on the right side of it, a logit
     of exactly 0 counts half. A Wasserstein critic's scores have none: the share of all (image,
@@ -85,13 +85,13 @@ def spread(images: Tensor, recipes: Tensor) -> dict[str, float]:
 def signs_of_collapse(
     metrics: Mapping[str, float], *, num_pairs: int, embedding_dim: int, best_score: float
 ) -> list[str]:
-    """What is wrong with an epoch's model in words; nothing where it is fine.
+    """Signs of collapse in an epoch's model, in words; empty if it is fine.
 
     Args:
         metrics: Of ``validate``, keys with ``val/``.
         num_pairs: N of the val embeddings.
         embedding_dim: D.
-        best_score: Highest selection score of the epochs before; negative where there is none.
+        best_score: Highest selection score of the epochs before; negative if there is none.
     """
     full = min(num_pairs, embedding_dim)
     least = max(min(MIN_EFFECTIVE_RANK, full / 2), MIN_EFFECTIVE_RANK_SHARE * full)

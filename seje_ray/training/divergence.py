@@ -1,4 +1,4 @@
-"""What happens where a number of the training is no longer finite."""
+"""Handling of a number of the training that is no longer finite."""
 
 import math
 from collections.abc import Mapping

@@ -20,12 +20,12 @@ def forward(model: nn.Module, batch: PairBatch, run: RunConfig) -> JointOutput:
 def forward_features(
     model: JointEmbedding, features: Tensor, batch: PairBatch, run: RunConfig
 ) -> JointOutput:
-    """Embed a batch whose pooled image features (B, F) are there; else as ``forward``."""
+    """Embed a batch whose pooled image features (B, F) are given; otherwise as ``forward``."""
     return model.embed_features(features, *_other_inputs(batch, run))
 
 
 def _other_inputs(batch: PairBatch, run: RunConfig) -> tuple[Tensor, ...]:
-    """What the model takes besides photos: f_cat, and what its recipe encoder takes."""
+    """Inputs of the model beside the photos: f_cat, and those of its recipe encoder."""
     features = LstmFeatures(batch.sentence_vectors, batch.num_sentences, batch.key_term_vectors)
     return (
         image_category_input(run.model, batch.image_category_vectors),

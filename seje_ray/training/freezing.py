@@ -1,4 +1,4 @@
-"""Which parts of the model a training changes, and when."""
+"""Parts of the model that a training changes, and when."""
 
 from torch import nn
 

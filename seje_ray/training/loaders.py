@@ -18,7 +18,7 @@ from seje_ray.training.worker import Process
 
 
 def origin_of(run: RunConfig, calibrated: Artifact) -> Origin:
-    """What a checkpoint remembers of its data, and of how its own backbone sees photos."""
+    """Origin of a checkpoint: its data, and how its own backbone sees photos."""
     facts = dict(calibrated.manifest.facts)
     photos = None
     if not run.model.freeze_backbone:

@@ -1,4 +1,4 @@
-"""What the best checkpoint of a training reaches on a partition."""
+"""Result of a training's best checkpoint on a partition."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def measure_checkpoint(
     """Load a checkpoint's weights into ``model`` and measure retrieval on ``loader``'s pairs.
 
     Returns:
-        The protocol of validation, whatever the partition; keys with ``partition/`` in front.
+        The protocol of validation, for any partition; keys with ``partition/`` in front.
     """
     device = next(model.parameters()).device
     model.load_state_dict(load_file(checkpoint / "model.safetensors", device=str(device)))

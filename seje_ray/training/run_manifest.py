@@ -16,7 +16,7 @@ FILE = "manifest.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunManifest:
-    """What a finished training leaves, in the folder ``runs/NAME``."""
+    """Manifest of a finished training in the folder ``runs/NAME``."""
 
     best_checkpoint: str  # name of its folder
     best_epoch: int

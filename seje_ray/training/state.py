@@ -23,7 +23,7 @@ from seje_ray.training.optimisation import load_optimizer_state, without_biases_
 
 @dataclass(slots=True)
 class Progress:
-    """How far a training is, and what its decisions rest on."""
+    """Progress of a training, and the numbers that its decisions rest on."""
 
     num_epochs: int = 0  # finished ones
     step: int = 0  # finished steps of the epoch after these; 0 between epochs

@@ -1,4 +1,4 @@
-"""Where the time of an epoch goes; apart from the history, which the same seed repeats."""
+"""Times within an epoch; apart from the history, which the same seed repeats."""
 
 import json
 import time
@@ -69,7 +69,7 @@ def note_timings(folder: Path, epoch: int, timings: Mapping[str, float]) -> None
 
 
 def read_timings(folder: Path) -> list[dict[str, float]]:
-    """Lines of the run's folder, one per epoch; empty where there are none."""
+    """Lines of the run's folder, one per epoch; empty if there are none."""
     path = folder / FILE
     if not path.is_file():
         return []

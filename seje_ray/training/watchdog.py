@@ -73,7 +73,7 @@ class Watchdog:
 def watched(
     path: Path, minutes: float | None, tell: Callable[[str], None]
 ) -> Iterator[Callable[[str], None]]:
-    """Within: a ``Watchdog``, whose ``beat`` is given; where ``minutes`` is None nobody watches."""
+    """Within: a ``Watchdog``, whose ``beat`` is given; None as ``minutes`` turns it off."""
     if minutes is None:
         yield unwatched
         return
@@ -82,4 +82,4 @@ def watched(
 
 
 def unwatched(where: str) -> None:
-    """Take a sign of life that nobody waits for."""
+    """Ignore a sign of life."""

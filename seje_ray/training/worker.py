@@ -1,4 +1,4 @@
-"""What a training loop needs of the process it runs in."""
+"""The process that a training loop runs in, as the loop needs it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from seje_ray.training.timing import note_timings
 
 
 class Process(Protocol):
-    """Where a process stands among those that compute one thing, and where it computes."""
+    """Rank and device of a process among those that compute one thing together."""
 
     rank: int
     world_size: int

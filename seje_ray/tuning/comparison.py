@@ -58,7 +58,7 @@ class Gain:
 
 
 def spread(row: Row, metric: str) -> Spread | None:
-    """Mean and deviation of a row, or None where nothing was measured."""
+    """Mean and deviation of a row, or None if nothing was measured."""
     values = list(row.values(metric).values())
     if not values:
         return None
@@ -67,7 +67,7 @@ def spread(row: Row, metric: str) -> Spread | None:
 
 
 def gain(row: Row, base: Row, metric: str) -> Gain | None:
-    """How much ``row`` is above ``base`` on the seeds they share, or None where they share none."""
+    """Mean gain of ``row`` over ``base`` on the seeds they share; None if they share none."""
     own, other = row.values(metric), base.values(metric)
     differences = [own[seed] - other[seed] for seed in own if seed in other]
     if not differences:

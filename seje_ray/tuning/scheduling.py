@@ -1,4 +1,4 @@
-"""How trials run: how many at once on what, and what stops or changes them on the way."""
+"""Scheduling of trials: how many at once, on what, and what stops or changes them."""
 
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ class Allotment:
 
 @dataclass(frozen=True, slots=True)
 class Scheduling:
-    """What stops trials or changes their values on the way: a run's ``tune`` section."""
+    """Rules that stop running trials or change their values: a run's ``tune`` section."""
 
     run: RunConfig
     space: Space

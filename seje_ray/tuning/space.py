@@ -30,7 +30,7 @@ def space_of(run: RunConfig) -> Space:
 
 
 def own_point(run: RunConfig, space: Space) -> Point:
-    """What ``run`` itself has in place of each dimension."""
+    """Values of ``run`` itself for each dimension."""
     values: Point = {}
     for key, dimension in space.items():
         if holds(dimension, values):
@@ -73,7 +73,7 @@ def contains(dimension: Dimension, value: Scalar) -> bool:
 
 
 def position(dimension: Dimension, value: Scalar) -> float:
-    """Where a value lies in its dimension, in [0, 1] for values within it; for plots and models."""
+    """Position of a value in its dimension, in [0, 1] if it is within; for plots and models."""
     if dimension.choice is not None:
         return dimension.choice.index(value) / max(1, len(dimension.choice) - 1)
     low, high = dimension.bounds

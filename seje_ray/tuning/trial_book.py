@@ -30,7 +30,7 @@ class TrialBook:
         return cls(workspace, folder, metric, mode, trials)
 
     def plan(self, name: str) -> TrialPlan:
-        """What a trial trains."""
+        """Plan of a trial."""
         return TrialPlan.read(self.folder / name, self.workspace)
 
     def begin(self, plan: TrialPlan) -> None:
@@ -47,8 +47,8 @@ class TrialBook:
     def keep(self, wanted: Sequence[TrialPlan]) -> None:
         """Forget all trials but those of these very plans.
 
-        What lies under the name of a wanted one and was begun by another plan is removed; the
-        folders of names that nobody wants stay.
+        A folder of a wanted name that was begun by another plan is removed; the
+        folders of names that are not wanted stay.
         """
         begun = {plan.name: self.plan(plan.name) for plan in wanted if plan.name in self.trials}
         stay = kept(begun, wanted)

@@ -1,4 +1,4 @@
-"""What a trial trains: one file, ``job.json``, in its folder."""
+"""Plan of a trial: one file, ``job.json``, in its folder."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
-"""How each training of a tuning or comparison went: one folder, one ``trial.json``.
+"""Outcome of each training of a tuning or comparison: one folder, one ``trial.json``.
 
 The folder also holds what to train (``trial_plan``), ``history.jsonl`` and, until the trial ends,
-its checkpoints; ``measured.json`` appears when a training has come to its own end.
+its checkpoints; ``measured.json`` appears when a training has ended by itself.
 """
 
 import json
@@ -24,7 +24,7 @@ ENDED = ("done", "stopped", "failed")
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How one training went; scores are of the tuning's metric."""
+    """Outcome of one training; scores are of the tuning's metric."""
 
     name: str
     values: Point
@@ -47,7 +47,7 @@ class Trial:
 
 
 def read_trial(folder: Path, metric: str) -> Trial:
-    """What is known of the trial in ``folder``, from what was committed of it."""
+    """The trial in ``folder``, as far as it was committed."""
     path = folder / "trial.json"
     if path.is_file():
         raw = json.loads(path.read_text(encoding="utf-8"))
@@ -61,7 +61,7 @@ def read_trial(folder: Path, metric: str) -> Trial:
 
 
 def read_measured(folder: Path) -> dict[str, float] | None:
-    """What was measured at the training's own end, or None where it has not come to it."""
+    """Measurements at the training's own end; None if it has not ended by itself."""
     path = folder / "measured.json"
     if not path.is_file():
         return None
@@ -70,12 +70,12 @@ def read_measured(folder: Path) -> dict[str, float] | None:
 
 
 def write_measured(folder: Path, measured: Mapping[str, float]) -> None:
-    """Say that a training has come to its own end, with what its best checkpoint reaches."""
+    """Record that a training has ended by itself, with the result of its best checkpoint."""
     write_json(folder / "measured.json", dict(measured))
 
 
 def read_failure(folder: Path) -> str | None:
-    """What the trial's process said when it failed, or None where it said nothing."""
+    """Message of the trial's process when it failed; None if it left none."""
     path = folder / "failure.txt"
     return path.read_text(encoding="utf-8").strip() if path.is_file() else None
 
