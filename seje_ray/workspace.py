@@ -78,7 +78,7 @@ class Workspace:
         return self.runs / name
 
     def tune(self, name: str) -> Path:
-        """One search for settings."""
+        """One tuning."""
         return self.folder / "tunes" / name
 
     def ablation(self, name: str) -> Path:

@@ -11,7 +11,7 @@ from seje_ray.errors import SejeError
 COMMANDS = {  # name -> module and attribute, in the order of use
     "calibrate": ("calibrate", "Phase I: raw recipes and photos -> calibrated features."),
     "train": ("train", "Phase II: train the joint embedding on calibrated features."),
-    "tune": ("tune", "Search for better loss weights, margins and rates; writes best.yaml."),
+    "tune": ("tune", "Look for better loss weights, margins and rates; write best.yaml."),
     "ablate": ("ablate", "Train without each part and with each alternative; a table with seeds."),
     "evaluate": ("evaluate", "Embed a partition; print MedR and Recall@K; write a report."),
     "search": ("search", "Find recipes for a photo, or photos for a recipe."),

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.option(
     "--space",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="YAML file of settings to search, in place of the run's tune.space: docs/tune.md.",
+    help="YAML file of settings to tune, in place of the run's tune.space: docs/tune.md.",
 )
 @workspace_option
 @run_options

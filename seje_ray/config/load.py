@@ -176,7 +176,7 @@ def _space_faults(run: RunConfig) -> list[str]:
         above = dict(list(space.items())[:position])
         if not key.startswith((*SEARCHABLE, *RECALIBRATED)) or key.startswith(NOT_SEARCHABLE):
             faults.append(
-                f"{key}: a search changes loss.*, model.* and train.* but no backbone and no "
+                f"{key}: tuning changes loss.*, model.* and train.* but no backbone and no "
                 f"length, and of calibration {', '.join(RECALIBRATED)}"
             )
             continue

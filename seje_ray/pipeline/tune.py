@@ -1,4 +1,4 @@
-"""Tuning: search for settings, then train the best and the run itself again with other seeds."""
+"""Tuning: train many settings, then train the best and the run itself again with other seeds."""
 
 import os
 import sys
