@@ -190,7 +190,7 @@ def _given_sentences(inputs: FitInputs, path: Path) -> tuple[Fitted, Facts]:
 
 
 def image_categorizer_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
-    """A classifier of photos, on all workers together, and what it takes for what held out."""
+    """A classifier of photos, on all workers together, and its confusion on held-out photos."""
     config, seed = inputs.run.calibrate.image_categorizer, inputs.run.seed
     torch.manual_seed(seed)
     backbone = backbone_of(config.backbone)

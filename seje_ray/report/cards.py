@@ -51,7 +51,7 @@ def examples(
             card(book, found, note=f"{similarity:.2f}", is_match=found == row)
             for found, similarity in nearest(queries[row], gallery, num)
         )
-        query = card(book, row, note=f"its own {'recipe' if from_photo else 'photo'} is {rank}.")
+        query = card(book, row, note=f"its own {'recipe' if from_photo else 'photo'} ranks {rank}.")
         shown.append(Example(query, from_photo, results))
     return shown
 
