@@ -1,1 +1,1 @@
-"""Recipes and photos: readers, filter, pixels, and the embedded cookbook."""
+"""Recipes and photos: readers of every format, the filter, pixels."""

@@ -17,7 +17,7 @@ SOURCES = sorted(
     if path.suffix in {".py", ".yaml", ".html"}
 )
 RULES = re.compile(r"docs/method\.md, rules? ((?:\d+\.\d+(?:,? and |, | to )?)+)")
-FILE = re.compile(r"`([\w./+-]+/[\w./+-]*|[\w-]+\.(?:py|md|toml))`")
+FILE = re.compile(r"(?<![\w./-])([\w./-]+\.py)\b")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -66,6 +66,15 @@ def test_every_rule_of_phases_one_and_two_has_code_and_a_test():
         for folder, names in (("seje_ray", code), ("tests", tests)):
             for name in re.findall(r"`([^`]+)`", names):
                 assert (ROOT / folder / name).exists(), f"docs/method.md: {folder}/{name}"
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=spelled)
+def test_every_source_file_that_a_page_names_is_there(page):
+    """By its path from the root, the package, the tests or the page; NEW stands for a new one."""
+    places = (ROOT, ROOT / "seje_ray", ROOT / "tests", page.parent)
+    named = {name for name in FILE.findall(page.read_text()) if not re.search("[A-Z]{3}", name)}
+
+    assert [n for n in sorted(named) if not any((p / n).is_file() for p in places)] == []
 
 
 @pytest.mark.parametrize("page", DOCUMENTS, ids=spelled)
