@@ -7,14 +7,16 @@ SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",  # ours say what a person needs
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # ends a training 4 s sooner
-    "RAY_BACKEND_LOG_LEVEL": "fatal",  # its C++ core prints harmless ERROR lines to the terminal
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # tunes/NAME holds what people read
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # the end of a trial's function has no metric
     "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints boxes whatever it is told
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C ends the command, not one part of it
     "TUNE_WARN_THRESHOLD_S": "60",  # a suggestion of TPE may take a second
     "RAY_DATA_USE_DATASOURCE_V2": "0",  # V2 packs small inputs into one block: one busy actor
+}
+EMBEDDED_SETTINGS = {  # of a Ray that we start; a cluster's are for those who run it
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # ends a training 4 s sooner
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # its C++ core prints harmless ERROR lines to the terminal
 }
 TOKEN_FILE = Path.home() / ".ray" / "auth_token"
 TOKEN_VARIABLES = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")

@@ -1,6 +1,5 @@
 """Capacity of a cluster: refuse what never fits, wait for what its autoscaler can bring."""
 
-import json
 import math
 import sys
 import time
@@ -11,12 +10,9 @@ from typing import Any
 import click
 import ray
 import ray.autoscaler.sdk
-from ray._private.ray_constants import DEBUG_AUTOSCALING_STATUS
-from ray._raylet import GcsClient  # type: ignore[attr-defined]
-from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
-from ray.experimental.internal_kv import _internal_kv_get
 
 from seje_ray.errors import ResourceError
+from seje_ray.on_ray.ray_internals import has_autoscaler
 from seje_ray.submission.cluster import Cluster
 from seje_ray.workspace import Workspace
 
@@ -110,22 +106,6 @@ def described(nodes: Iterable[Node]) -> str:
 def current_nodes() -> list[Node]:
     """The machines that are there."""
     return [_node(n["Resources"], n["NodeManagerAddress"]) for n in ray.nodes() if n["Alive"]]
-
-
-def has_autoscaler() -> bool:
-    """Whether somebody brings the nodes that are asked for.
-
-    Ray 2.60 says neither this nor how many there can be in public: the new autoscaler leaves a
-    version with the head, the old one node types of its own.
-    """
-    client = GcsClient(address=ray.get_runtime_context().gcs_address)
-    status = GetClusterStatusReply.FromString(client.get_cluster_status())
-    if status.autoscaling_state.autoscaler_state_version:
-        return True
-    told = _internal_kv_get(DEBUG_AUTOSCALING_STATUS)
-    report = (json.loads(told).get("autoscaler_report") or {}) if told else {}
-    types = report.get("node_type_mapping") or {}
-    return any(name != f"node_{node}" for node, name in types.items())
 
 
 def _node(resources: Mapping[str, Any], host: str) -> Node:

@@ -22,14 +22,20 @@ from ray.exceptions import AuthenticationError, RayError, RayTaskError
 import seje_ray
 from seje_ray.errors import ResourceError, SejeError
 from seje_ray.log import event
-from seje_ray.on_ray import TOKEN_FILE
+from seje_ray.on_ray import EMBEDDED_SETTINGS, TOKEN_FILE
 from seje_ray.on_ray.capacity import (
     Bundle,
     current_nodes,
-    has_autoscaler,
     release_room,
     require_shared_path,
     reserve_room,
+)
+from seje_ray.on_ray.ray_internals import (
+    IN_A_JOB,
+    hand_printed_lines_to,
+    has_autoscaler,
+    quieten_ray_data,
+    session_folder,
 )
 from seje_ray.submission.cluster import EMBEDDED, Cluster, mode_of
 from seje_ray.workspace import Workspace
@@ -92,12 +98,6 @@ def user_error(error: BaseException) -> SejeError | None:
     return None
 
 
-def is_embedded() -> bool:
-    """Whether this very process started the Ray that it talks to."""
-    node = ray._private.worker._global_node
-    return node is not None and bool(node.head)
-
-
 def num_gpus() -> int:
     """GPUs of the cluster, logical ones included."""
     return int(ray.cluster_resources().get("GPU", 0))
@@ -138,10 +138,11 @@ def _note(told: dict[str, Any], ignore_prefix: bool) -> None:
 
 
 def _start(num_workers: int, cluster: Cluster) -> None:
-    # Ray would print it among our results on stdout, whatever log_to_driver says (ray 2.60).
-    ray._private.worker.print_to_stdstream = _note
+    hand_printed_lines_to(_note)
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if mode_of(cluster.address) == "embedded":
+        for name, value in EMBEDDED_SETTINGS.items():  # Ray reads them from now on
+            os.environ.setdefault(name, value)
         with without_core_lines():
             ray.init(
                 address="local",  # not a cluster that somebody else has started here
@@ -153,7 +154,7 @@ def _start(num_workers: int, cluster: Cluster) -> None:
         return
     assert cluster.address is not None
     _require_reachable(cluster.address)
-    if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:  # a job brought the package already
+    if IN_A_JOB not in os.environ:  # a job brought the package already
         settings["runtime_env"] = {"py_modules": package_folders(), "excludes": ["__pycache__"]}
     try:
         with without_core_lines():
@@ -172,8 +173,8 @@ def _start(num_workers: int, cluster: Cluster) -> None:
 def _require_own_cluster() -> None:
     """A job is told to connect to whichever Ray of the machine was started last (ray 2.60)."""
     own = re.match(r"(.*/session_[^/]+)/runtime_resources/", seje_ray.__file__)
-    found = ray._private.worker._global_node.get_session_dir_path()
-    if own is not None and Path(own[1]) != Path(found):
+    found = session_folder()
+    if own is not None and Path(own[1]) != found:
         ray.shutdown()
         raise ResourceError(
             f"this job belongs to the Ray of {own[1]} and was led to that of {found}; two clusters "
@@ -229,6 +230,4 @@ def _configure_data() -> None:
     context.raise_original_map_exception = True
     context.execution_no_progress_timeout_s = NO_PROGRESS_TIMEOUT_S
     context.enable_progress_bars = False
-    for handler in logging.getLogger("ray.data").handlers:
-        if type(handler).__name__ == "PlainRayHandler":
-            handler.setLevel(logging.ERROR)
+    quieten_ray_data()

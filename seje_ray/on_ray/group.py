@@ -15,13 +15,13 @@ from seje_ray.errors import ResourceError
 from seje_ray.on_ray.capacity import (
     Bundle,
     current_nodes,
-    has_autoscaler,
     num_fitting,
     refusal,
     reserve_room,
     worker_bundle,
 )
-from seje_ray.on_ray.connect import is_embedded, num_gpus, user_error
+from seje_ray.on_ray.connect import num_gpus, user_error
+from seje_ray.on_ray.ray_internals import has_autoscaler, is_embedded
 
 MAX_RESTARTS = 3  # of the group, after a worker or its node died
 COLLECTIVE_TIMEOUT_S = 1800.0  # after which a worker gives up on the others

@@ -5,7 +5,6 @@ It brings this package and its run file, never data or a workspace.
 """
 
 import asyncio
-import logging
 import shutil
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import click
 from seje_ray import __version__
 from seje_ray.errors import SejeError
 from seje_ray.on_ray.connect import auth_advice, package_folders
+from seje_ray.on_ray.ray_internals import NOT_READY, quieten_submission
 from seje_ray.submission.job import (
     Job,
     entrypoint,
@@ -34,13 +34,6 @@ from seje_ray.submission.stdout_mark import MARKED
 
 POLL_S = 1.0
 START_TIMEOUT_S = 120.0  # until a cluster takes jobs
-NOT_READY = "No available agent"
-TALKATIVE = (
-    "ray.client_builder",
-    "ray.dashboard.modules.dashboard_sdk",
-    "ray.dashboard.modules.job.sdk",
-    "ray._private.runtime_env.packaging",
-)
 END_TIMEOUT_S = 60.0  # from the end of the log to the status that says so
 
 
@@ -218,8 +211,7 @@ class Detached(KeyboardInterrupt):
 def _client(address: str) -> Any:
     from ray.job_submission import JobSubmissionClient
 
-    for name in TALKATIVE:  # they tell of each package and connection
-        logging.getLogger(name).setLevel(logging.WARNING)
+    quieten_submission()
     return JobSubmissionClient(address)
 
 

@@ -16,10 +16,10 @@ from seje_ray.config import RunConfig
 from seje_ray.errors import SejeError
 from seje_ray.log import event, logged
 from seje_ray.models.libraries import BackboneError
-from seje_ray.on_ray.capacity import has_autoscaler
 from seje_ray.on_ray.connect import num_cpus, num_gpus
 from seje_ray.on_ray.group import COLLECTIVE_TIMEOUT_S, KEEP, GroupMember, run_group
 from seje_ray.on_ray.progress import drawn, new_board, reporter
+from seje_ray.on_ray.ray_internals import has_autoscaler
 from seje_ray.report.tensorboard import TrainingCurves
 from seje_ray.training.checkpoints import commit_checkpoint, newest_checkpoint
 from seje_ray.training.history import write_history

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -12,17 +12,18 @@ from seje_ray.artifact import Artifact, read_manifest, write_text
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.console.progress import Bars
 from seje_ray.cookbook import write_cookbook
-from seje_ray.pipeline.executor import Executor
-from seje_ray.pipeline.fit import fit
-from seje_ray.pipeline.ingest import ingest
-from seje_ray.pipeline.transform import transform
+from seje_ray.pipeline.executor import Executor, Session
+from seje_ray.pipeline.fit import finished_calibrator, fit
+from seje_ray.pipeline.ingest import finished_recipes, ingest
+from seje_ray.pipeline.transform import finished_calibrated, transform
 from seje_ray.recipe1m.records import DataError
-from seje_ray.recipe1m.source import open_source
+from seje_ray.recipe1m.source import DataSource, open_source
 from seje_ray.report.calibration import CalibrationArtifacts, write_calibration_report
 from seje_ray.report.sentence_report import given_sentence_facts
 from seje_ray.workspace import Workspace
 
 STAGES = ("ingest", "fit", "transform")
+FIT, TRANSFORM = 1, 2  # their places
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +88,59 @@ def calibrate(
         _require_no_real_data(workspace)
     folder = data if data is not None else _cookbook(run, workspace)
     source = open_source(folder, removed=run.data.removed)
-    with executor.session(num_workers or 1) as session:
-        workers = session.num_training_workers(num_workers)
-        recipes = ingest(run, source, workspace, session, is_made_up=data is None)
-        if last < STAGES.index("fit"):
-            return Calibrated(recipes, None, None)
-        calibrator = fit(run, recipes, workspace, session, workers)
-        if last < STAGES.index("transform"):
-            return Calibrated(recipes, calibrator, None)
-        calibrated = transform(run, recipes, calibrator, workspace, session)
-    return _reported(run, workspace, CalibrationArtifacts(recipes, calibrator, calibrated))
+    known = _finished(run, source, workspace, last, is_made_up=data is None)
+    if known is None:
+        with executor.session(num_workers or 1) as session:
+            workers = session.num_training_workers(num_workers)
+            known = _made(run, source, workspace, last, session, workers, is_made_up=data is None)
+    return known if known.calibrated is None else _reported(run, workspace, known)
 
 
-def _reported(run: RunConfig, workspace: Workspace, made: CalibrationArtifacts) -> Calibrated:
+def _finished(
+    run: RunConfig, source: DataSource, workspace: Workspace, last: int, *, is_made_up: bool
+) -> Calibrated | None:
+    """What is there, if that is all that is asked for: nothing has to be started then."""
+    recipes = finished_recipes(run, source, workspace, is_made_up=is_made_up)
+    if recipes is None or last < FIT:
+        return None if recipes is None else Calibrated(recipes, None, None)
+    calibrator = finished_calibrator(run, recipes, workspace)
+    if calibrator is None or last < TRANSFORM:
+        return None if calibrator is None else Calibrated(recipes, calibrator, None)
+    calibrated = finished_calibrated(run, recipes, calibrator, workspace)
+    return None if calibrated is None else Calibrated(recipes, calibrator, calibrated)
+
+
+def _made(
+    run: RunConfig,
+    source: DataSource,
+    workspace: Workspace,
+    last: int,
+    session: Session,
+    num_workers: int,
+    *,
+    is_made_up: bool,
+) -> Calibrated:
+    """Run the stages up to ``last``; each returns what it has made before."""
+    recipes = ingest(run, source, workspace, session, is_made_up=is_made_up)
+    if last < FIT:
+        return Calibrated(recipes, None, None)
+    calibrator = fit(run, recipes, workspace, session, num_workers)
+    if last < TRANSFORM:
+        return Calibrated(recipes, calibrator, None)
+    calibrated = transform(run, recipes, calibrator, workspace, session)
+    return Calibrated(recipes, calibrator, calibrated)
+
+
+def _reported(run: RunConfig, workspace: Workspace, made: Calibrated) -> Calibrated:
     """Keep the run beside the result, and write the report."""
+    assert made.calibrator is not None
+    assert made.calibrated is not None
     # Later commands take their defaults from it; no part of the artifact's content.
     stored = yaml.safe_dump(run_to_dict(run), sort_keys=False)
     write_text(workspace.calibrated_run, stored)
-    report = write_calibration_report(workspace.report("calibration"), run, made)
-    return Calibrated(made.recipes, made.calibrator, made.calibrated, report)
+    artifacts = CalibrationArtifacts(made.recipes, made.calibrator, made.calibrated)
+    report = write_calibration_report(workspace.report("calibration"), run, artifacts)
+    return replace(made, report=report)
 
 
 def _require_no_real_data(workspace: Workspace) -> None:

@@ -23,6 +23,7 @@ from seje_ray.artifact import (
 from seje_ray.config import RunConfig
 from seje_ray.console.report import Report
 from seje_ray.distributed.fit_worker import FitWorker
+from seje_ray.errors import ArtifactError
 from seje_ray.log import logged
 from seje_ray.pipeline.component_fits import FitInputs
 from seje_ray.pipeline.components import Component, generations
@@ -60,6 +61,20 @@ def fit(
             fits = [_begun(component, run, recipes, workspace) for component in todo]
             session.fit(fits, num_workers)
     return _close(run, workspace)
+
+
+def finished_calibrator(run: RunConfig, recipes: Artifact, workspace: Workspace) -> Artifact | None:
+    """The calibrator, if every component of it is as ``run`` and ``recipes`` want it."""
+    try:
+        known = workspace.open_calibrator()
+        components = [component for generation in generations(run) for component in generation]
+        if {c.name for c in components} != known.manifest.plan.inputs.keys():
+            return None
+        parts = {c.name: c.finished(run, recipes, workspace) for c in components}
+    except ArtifactError:  # of the calibrator, or of a component that another one needs
+        return None
+    hashes = {name: part.content_hash for name, part in parts.items() if part is not None}
+    return known if hashes == known.manifest.plan.inputs else None
 
 
 def _begun(component: Component, run: RunConfig, recipes: Artifact, workspace: Workspace) -> Fit:

@@ -63,19 +63,10 @@ def ingest(
     Raises:
         DataError: If the data set cannot be read or holds no usable recipe.
     """
-    plan = Plan(
-        kind="recipes",
-        section={
-            "data": {**asdict(run.data), "cookbook_recipes": None},
-            "is_made_up": is_made_up,
-        },
-        inputs={path.name: file_hash(path) for path in source.files()},
-        seed=run.seed,
-    )
-    folder = workspace.recipes
-    known = finished(folder, plan)
-    if known is not None and not _has_new_photos(known):
+    known = finished_recipes(run, source, workspace, is_made_up=is_made_up)
+    if known is not None:
         return known
+    folder, plan = workspace.recipes, _plan(run, source, is_made_up=is_made_up)
     partial = begin(folder, plan)
     if not (partial / "texts.json").is_file():
         _spool_texts(source, partial, run)
@@ -100,6 +91,26 @@ def ingest(
         )
     )
     return _close(folder, partial, plan)
+
+
+def finished_recipes(
+    run: RunConfig, source: DataSource, workspace: Workspace, *, is_made_up: bool
+) -> Artifact | None:
+    """The recipes, if they are those of ``run`` and ``source`` and no missing photo has come."""
+    known = finished(workspace.recipes, _plan(run, source, is_made_up=is_made_up))
+    return None if known is None or _has_new_photos(known) else known
+
+
+def _plan(run: RunConfig, source: DataSource, *, is_made_up: bool) -> Plan:
+    return Plan(
+        kind="recipes",
+        section={
+            "data": {**asdict(run.data), "cookbook_recipes": None},
+            "is_made_up": is_made_up,
+        },
+        inputs={path.name: file_hash(path) for path in source.files()},
+        seed=run.seed,
+    )
 
 
 def _has_new_photos(recipes: Artifact) -> bool:

@@ -63,13 +63,10 @@ def transform(
         ArtifactError: If a row is missing in the result.
     """
     _require_pairs(recipes)
-    plan = _plan(run, recipes, calibrator)
-    folder = workspace.calibrated
-    stored = stored_backbone(run)
-    before = None if stored is None else plan_before(plan, "frozen", stored)
-    known = finished(folder, plan, before)
+    known = finished_calibrated(run, recipes, calibrator, workspace)
     if known is not None:
         return known
+    folder, plan = workspace.calibrated, _plan(run, recipes, calibrator)
     replaced = read_manifest(folder, "calibrated")
     if replaced is not None and (change := changed_network(replaced.plan, plan, "frozen")):
         click.echo(f"photos are calibrated again, since {change}", err=True)
@@ -87,6 +84,15 @@ def transform(
         )
     )
     return _close(workspace, building, plan, run, recipes, calibrator)
+
+
+def finished_calibrated(
+    run: RunConfig, recipes: Artifact, calibrator: Artifact, workspace: Workspace
+) -> Artifact | None:
+    """The calibrated recipes, if nothing that decides them has changed."""
+    plan, stored = _plan(run, recipes, calibrator), stored_backbone(run)
+    before = None if stored is None else plan_before(plan, "frozen", stored)
+    return finished(workspace.calibrated, plan, before)
 
 
 def _steps(run: RunConfig, workspace: Workspace) -> list[Step]:

@@ -1,0 +1,101 @@
+"""What we use of Ray beyond its public API: all of it stands here, each with what it is for.
+
+A new version of Ray may change any of it without a word, so pyproject.toml bounds the version, and
+``tests/unit/on_ray/test_ray_internals.py`` says which part a version has lost. To raise the bound:
+run that test, then the tests on Ray.
+"""
+
+import importlib
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray._private.ray_constants import DEBUG_AUTOSCALING_STATUS
+from ray._raylet import GcsClient  # type: ignore[attr-defined]
+from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
+from ray.experimental.internal_kv import _internal_kv_get
+
+USED = {  # module, name -> what for
+    ("ray._private.worker", "_global_node"): "is this process the head of the Ray it talks to, and "
+    "which session is that: without it --address cannot be told from an embedded Ray",
+    ("ray._private.worker", "print_to_stdstream"): "what Ray's processes print goes to the log, "
+    "and not among our results on stdout",
+    ("ray._private.ray_constants", "DEBUG_AUTOSCALING_STATUS"): "whether the old autoscaler runs",
+    ("ray.experimental.internal_kv", "_internal_kv_get"): "whether the old autoscaler runs",
+    ("ray._raylet", "GcsClient"): "whether the new autoscaler runs",
+    ("ray.core.generated.autoscaler_pb2", "GetClusterStatusReply"): "whether the new autoscaler "
+    "runs",
+    ("ray._private.log", "PlainRayHandler"): "Ray Data keeps from our screen what is no error",
+    ("ray._private.runtime_env.packaging", "logger"): "a submission tells nothing of its packages",
+    ("ray.dashboard.modules.job.sdk", "logger"): "a submission tells nothing of its connection",
+}
+TALKATIVE = (  # loggers of a job's submission
+    "ray.client_builder",
+    "ray.dashboard.modules.dashboard_sdk",
+    "ray.dashboard.modules.job.sdk",
+    "ray._private.runtime_env.packaging",
+)
+NOT_READY = "No available agent"  # said by a job server whose head node has just started
+IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # environment variable of a job's driver
+
+
+def lost() -> list[str]:
+    """What this version of Ray lacks of what is used, in words."""
+    found = []
+    for (module, name), purpose in USED.items():
+        try:
+            getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError):
+            found.append(f"ray {ray.__version__} has no {module}.{name}, which says: {purpose}")
+    return found
+
+
+def is_embedded() -> bool:
+    """Whether this very process started the Ray that it talks to."""
+    node = ray._private.worker._global_node
+    return node is not None and bool(node.head)
+
+
+def session_folder() -> Path:
+    """Folder of the session of the Ray that this process talks to."""
+    return Path(ray._private.worker._global_node.get_session_dir_path())
+
+
+def hand_printed_lines_to(note: Callable[[dict[str, Any], bool], None]) -> None:
+    """Give ``note`` what Ray's own processes tell a driver.
+
+    Ray would print it among our results on stdout, whatever ``log_to_driver`` says (ray 2.60).
+    """
+    ray._private.worker.print_to_stdstream = note
+
+
+def quieten_ray_data() -> None:
+    """Let Ray Data write errors alone to the screen."""
+    for handler in logging.getLogger("ray.data").handlers:
+        if type(handler).__name__ == "PlainRayHandler":
+            handler.setLevel(logging.ERROR)
+
+
+def quieten_submission() -> None:
+    """Let a submission not tell of each package and connection."""
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def has_autoscaler() -> bool:
+    """Whether somebody brings the nodes that are asked for.
+
+    Ray 2.60 says neither this nor how many there can be in public: the new autoscaler leaves a
+    version with the head, the old one node types of its own.
+    """
+    client = GcsClient(address=ray.get_runtime_context().gcs_address)
+    status = GetClusterStatusReply.FromString(client.get_cluster_status())
+    if status.autoscaling_state.autoscaler_state_version:
+        return True
+    told = _internal_kv_get(DEBUG_AUTOSCALING_STATUS)
+    report = (json.loads(told).get("autoscaler_report") or {}) if told else {}
+    types = report.get("node_type_mapping") or {}
+    return any(name != f"node_{node}" for node, name in types.items())
