@@ -1,4 +1,4 @@
-"""Driver of a Ray job: ``python -m jobs.pipeline`` is calibrate, train and evaluate in a row.
+"""Driver of a Ray job: ``python jobs/pipeline.py`` is calibrate, train and evaluate in a row.
 
 Each command takes those of the options that it knows. A step that fails ends the job; the same
 line resumes there.

@@ -29,7 +29,10 @@ USED = {  # module, name -> what for
     ("ray.core.generated.autoscaler_pb2", "GetClusterStatusReply"): "whether the new autoscaler "
     "runs",
     ("ray._private.log", "PlainRayHandler"): "Ray Data keeps from our screen what is no error",
-    ("ray._private.runtime_env.packaging", "logger"): "a submission tells nothing of its packages",
+    (
+        "ray._private.runtime_env.packaging",
+        "default_logger",
+    ): "a submission tells nothing of its packages",
     ("ray.dashboard.modules.job.sdk", "logger"): "a submission tells nothing of its connection",
 }
 TALKATIVE = (  # loggers of a job's submission
