@@ -20,7 +20,7 @@ from seje_ray.recipe1m.records import ImageFile, Reject
 
 SequenceT = TypeVar("SequenceT", bound=Sequence[Any])
 
-PHOTOS_PER_STEP = 256  # looked up or read before progress is told
+PHOTOS_PER_STEP = 256  # looked up or read between two reports of progress
 BAD_PHOTOS_PER_REASON = 6  # kept to be looked at
 RECORD = np.dtype(
     [

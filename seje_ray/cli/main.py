@@ -59,7 +59,7 @@ class SejeGroup(click.Group):
         except SejeError as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt as error:
-            own = str(error)  # what was interrupted may say how to come back
+            own = str(error)  # an interrupted command may have its own words
             raise Interrupted(
                 own or "Interrupted. What is finished is kept: repeat the command to resume."
             ) from error

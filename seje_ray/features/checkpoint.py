@@ -24,7 +24,7 @@ class Origin:
     calibrated_hash: str
     vocabulary_hash: str
     facts: dict[str, Any]  # of the calibrated artifact: dimensions, category names
-    photos: dict[str, Any] | None = None  # how its own backbone sees them; older ones tell nothing
+    photos: dict[str, Any] | None = None  # how its own backbone sees them; older ones lack it
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class RecipeExtractor:
         Raises:
             QueryError: If instructions have no vectors, since calibration was given these.
         """
-        # Whatever their ids: texts of a user's own need not be those of recipes of these ids.
+        # Ids are ignored: a user's own text need not be that of the recipe with its id.
         steps = [Steps(None, recipe.instructions[: self._max_steps]) for recipe in recipes]
         vectors, is_missing = self._sentence_vectors.of(steps)
         ends = np.cumsum([len(recipe.sentences) for recipe in steps])[:-1]

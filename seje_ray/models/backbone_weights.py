@@ -153,4 +153,4 @@ def _require_hub(model: str) -> None:
     try:
         urllib.request.urlopen(request).close()
     except urllib.error.HTTPError as answer:
-        answer.close()  # the hub is there; what it says about this file, timm will tell
+        answer.close()  # the hub answers; timm will report what it says about this file

@@ -23,7 +23,7 @@ from seje_ray.models.libraries import (
 )
 from seje_ray.models.needless_bias import biases_before_batch_norm, fold_biases
 
-MIN_SIDE = 32  # pixels; the total stride of these networks, whose last maps else are empty
+MIN_SIDE = 32  # pixels; the total stride of these networks, whose last maps would be empty
 HEADS = ("fc", "classifier", "heads", "head")  # where torchvision keeps the classifier
 
 

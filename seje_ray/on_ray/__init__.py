@@ -9,7 +9,7 @@ SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # tunes/NAME holds what people read
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # the end of a trial's function has no metric
-    "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints boxes whatever it is told
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints boxes in any case
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C ends the command, not one part of it
     "TUNE_WARN_THRESHOLD_S": "60",  # a suggestion of TPE may take a second
     "RAY_DATA_USE_DATASOURCE_V2": "0",  # V2 packs small inputs into one block: one busy actor

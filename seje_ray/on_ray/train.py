@@ -43,7 +43,7 @@ class GroupTraining:
         Raises:
             SejeError: What a worker raised for the user.
         """
-        # After the watchdog has told of it.
+        # After the watchdog has reported it.
         timeout_s = max(COLLECTIVE_TIMEOUT_S, 2 * 60 * (self.run.train.hang_minutes or 0))
         outcome: dict[str, Any] = run_group(
             train_on_worker,

@@ -184,7 +184,7 @@ class _Keeper(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
         if "epoch" not in result or book.metric not in result:
             return
         done, scores = int(result["epoch"]) - 1, book.trials[name].scores
-        if self._hands_over:  # it may have gone on from another trial's checkpoint
+        if self._hands_over:  # it may have continued from another trial's checkpoint
             scores = tuple(e[book.metric] for e in read_history(book.folder / name))
         self._change(
             name,

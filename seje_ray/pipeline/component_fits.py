@@ -68,7 +68,7 @@ class FitInputs:
     progress: Report | None  # of rank 0
 
 
-Facts = dict[str, Any]  # what the calibrator's manifest tells about a component
+Facts = dict[str, Any]  # the calibrator's manifest's entry for a component
 
 
 def line_tagger_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:

@@ -40,8 +40,8 @@ class Component:
     fit: Fit
     settings: Callable[[RunConfig], dict[str, Any]]
     needs: tuple[str, ...] = ()  # components fitted before, or the one file of theirs it reads
-    is_network: bool = False  # trained on a GPU where there is one
-    in_group: bool = False  # trained by several workers together where there are several
+    is_network: bool = False  # trained on a GPU if there is one
+    in_group: bool = False  # trained by all workers together, if there are several
     files: Callable[[RunConfig], dict[str, str]] = lambda run: {}  # hashes of files it reads
     backbone: Callable[[RunConfig], BackboneConfig] | None = None  # its image network's
 

@@ -41,7 +41,7 @@ class Found:
     """A query and what was found for it, nearest first."""
 
     query: str
-    is_photo: bool  # a photo that looks for recipes; else a recipe that looks for photos
+    is_photo: bool  # a photo that looks for recipes; otherwise a recipe that looks for photos
     results: tuple[Result, ...]
 
 

@@ -20,14 +20,14 @@ class Step:
     """One change of every shard's table, by an object that each process builds once."""
 
     build: Callable[[], ChangeTable]
-    gpu_share: float = 0.0  # of a GPU where there is one, at most 1 over a stage; 0: CPUs alone
+    gpu_share: float = 0.0  # of a GPU if there is one, at most 1 over a stage; 0: CPUs alone
 
 
 @dataclass(frozen=True, slots=True)
 class ShardStage:
     """Work that is committed shard by shard; what an interruption left undone is its items."""
 
-    title: str  # what is going on
+    title: str  # name of the work
     items: Sequence[Item]  # one per shard that is still to be made
     read: Callable[[Item], pa.Table | None]  # None if a shard holds nothing for the stage
     commit: Callable[[Item, pa.Table], dict[str, Any]]  # writes it; gives a row about it
@@ -39,11 +39,11 @@ class ShardStage:
 class Fit:
     """One part that is to be fitted; parts that are given together wait for none of each other."""
 
-    title: str  # what is going on
+    title: str  # name of the work
     folder: Path  # of what it makes
     run: Callable[[FitWorker, Report | None], None]  # in each process; rank 0 reports and commits
-    is_network: bool = False  # trained on a GPU where there is one
-    in_group: bool = False  # trained by several workers together where there are several
+    is_network: bool = False  # trained on a GPU if there is one
+    in_group: bool = False  # trained by all workers together, if there are several
 
 
 def shard_items(artifact: Artifact, names: Iterable[str], partial: Path) -> list[dict[str, str]]:

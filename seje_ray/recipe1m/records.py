@@ -15,7 +15,7 @@ class DataError(SejeError):
 class Entity:
     """A detector's finding in one ingredient line."""
 
-    text: str  # the ingredient's name where valid, else the raw line
+    text: str  # the ingredient's name if valid, otherwise the raw line
     valid: bool
 
 

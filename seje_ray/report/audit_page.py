@@ -120,7 +120,7 @@ def preview(path: Path) -> str:
         picture.save(buffer, "JPEG", quality=85)
         return photo_uri(buffer.getvalue())
     except (OSError, *DECODER_ERRORS, Image.DecompressionBombError, Warning):
-        return ""  # what it is says the reason beside it
+        return ""  # the reason beside it says what it is
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = strict
 

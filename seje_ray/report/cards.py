@@ -27,7 +27,7 @@ class Example:
     """A query and its results, best first."""
 
     query: Card
-    shows_photo: bool  # the query is the photo; else the text
+    shows_photo: bool  # the query is the photo; otherwise the text
     results: tuple[Card, ...]
 
 

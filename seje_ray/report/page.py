@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("seje_ray.report"),
-        autoescape=True,  # titles come from data that nobody here wrote
+        autoescape=True,  # titles come from data of unknown origin
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -35,7 +35,7 @@ def photo_uri(jpeg: bytes) -> str:
 def svg_text(figure: Figure) -> str:
     """The ``<svg>`` element of a figure; equal figures give equal text."""
     buffer = io.StringIO()
-    with rc_context({"svg.hashsalt": "seje-ray"}):  # else ids are random
+    with rc_context({"svg.hashsalt": "seje-ray"}):  # otherwise ids are random
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# What is run with: the first Python on the head node that has what we need.
+# Python of a job: the first one on the head node that has what we need.
 FIND_PYTHON = (
     "for p in python {own} python3; do "
     '"$p" -c \'import importlib.util as u; raise SystemExit(not (u.find_spec("ray") '
