@@ -61,7 +61,7 @@ class Distribution:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedItem:
     """One recipe or photo of an example."""
 
     recipe_id: str
@@ -74,8 +74,8 @@ class Named:
 class Match:
     """Two recipes or photos that are the same or look alike."""
 
-    first: Named
-    second: Named
+    first: NamedItem
+    second: NamedItem
     distance: int  # bits; 0 where they are the same
 
 

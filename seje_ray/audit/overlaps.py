@@ -36,7 +36,7 @@ class Items:
 
 
 @dataclass(slots=True)
-class Found:
+class OverlapFindings:
     """Counts, and the positions of a few pairs."""
 
     overlaps: tuple[Overlap, ...]
@@ -44,7 +44,7 @@ class Found:
     examples: list[tuple[int, int, int]]  # (distance, i, j)
 
 
-def equal_items(items: Items, keys: np.ndarray, *, num_examples: int) -> Found:
+def equal_items(items: Items, keys: np.ndarray, *, num_examples: int) -> OverlapFindings:
     """Pairs of items with the same key.
 
     Args:
@@ -61,7 +61,7 @@ def equal_items(items: Items, keys: np.ndarray, *, num_examples: int) -> Found:
 
 def similar_items(
     items: Items, rows: np.ndarray, columns: np.ndarray, max_distance: int, *, num_examples: int
-) -> Found:
+) -> OverlapFindings:
     """Pairs of photos whose two hashes both differ by at most ``max_distance`` bits.
 
     Args:
@@ -128,7 +128,7 @@ class _Tally:
                 best = best[np.argsort(apart[best], kind="stable")][: self._num_examples]
                 self._keep((p, q), zip(apart[best], i[best], j[best], strict=True))
 
-    def found(self) -> Found:
+    def found(self) -> OverlapFindings:
         """The result."""
         overlaps = []
         for p, q in SIDES:
@@ -139,7 +139,7 @@ class _Tally:
                 concerned = int(self._counts[self._has_near[:, p], q].sum())
             overlaps.append(Overlap(PARTITIONS[p], PARTITIONS[q], pairs, concerned))
         examples = [one for side in SIDES for one in self._examples.get(side, [])]
-        return Found(tuple(overlaps), int(self._same_recipe.sum()), examples)
+        return OverlapFindings(tuple(overlaps), int(self._same_recipe.sum()), examples)
 
     def _add_equal_examples(self) -> None:
         sizes = self._counts.sum(axis=1)

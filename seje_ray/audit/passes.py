@@ -10,14 +10,14 @@ from seje_ray.audit.findings import (
     BadPhoto,
     Duplicates,
     Match,
-    Named,
+    NamedItem,
     PartitionCounts,
     PhotoReading,
     Rejected,
     printable,
 )
 from seje_ray.audit.near import MAX_DISTANCE
-from seje_ray.audit.overlaps import Found, Items, equal_items, similar_items
+from seje_ray.audit.overlaps import Items, OverlapFindings, equal_items, similar_items
 from seje_ray.audit.photos import Sample, any_usable
 from seje_ray.audit.spool import Spool
 from seje_ray.audit.texts import Texts
@@ -190,12 +190,12 @@ class Passes:
             "Recipe1M folder names them in layer2.json and holds them in images/"
         )
 
-    def _recipe(self, number: int, location: str = "") -> Named:
+    def _recipe(self, number: int, location: str = "") -> NamedItem:
         id_, title = self.names.row(number)
         partition = PARTITIONS[self.texts.partitions[number]]
-        return Named(printable(id_), printable(title), partition, location)
+        return NamedItem(printable(id_), printable(title), partition, location)
 
-    def _named(self, photo: int) -> Named:
+    def _named(self, photo: int) -> NamedItem:
         number, _, location = self.photos.row(photo)
         return self._recipe(number, location)
 
@@ -211,6 +211,6 @@ def _rejected(reason: str, number: int, kind: str, id_: str, detail: str) -> Rej
 
 
 def _duplicates(
-    measure: str, compared: int, found: Found, matches: tuple[Match, ...]
+    measure: str, compared: int, found: OverlapFindings, matches: tuple[Match, ...]
 ) -> Duplicates:
     return Duplicates(measure, compared, found.overlaps, found.same_recipe, matches)

@@ -26,7 +26,7 @@ _DIGIT = re.compile(r"\d")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class IngredientLine:
     """Tokens of an ingredient line, at most ``MAX_TOKENS``, and bits that say more of each."""
 
     words: tuple[str, ...]  # as ``tokenize`` gives them
@@ -43,7 +43,7 @@ class LineBatch:
     flags: np.ndarray  # (B, T, F) float32, 0 or 1
 
 
-def read_line(line: str) -> Line:
+def read_line(line: str) -> IngredientLine:
     """Tokens of ``line`` with the punctuation before each and the kind of word it is."""
     words = tuple(tokenize(line)[:MAX_TOKENS])
     plain = unicodedata.normalize("NFKC", line).replace("\u2044", "/").replace("\u2019", "'")
@@ -54,10 +54,10 @@ def read_line(line: str) -> Line:
         start = max(position, plain.find(word, position))
         flags.append(_marks(plain[position:start]) | _kind(word) << len(MARKS))
         position = start + len(word)
-    return Line(words, tuple(flags))
+    return IngredientLine(words, tuple(flags))
 
 
-def line_batch(lines: Sequence[Line]) -> LineBatch:
+def line_batch(lines: Sequence[IngredientLine]) -> LineBatch:
     """Arrays of at least one line; all have the same number of tokens, at least one."""
     numbers: dict[str, int] = {}
     rows = [[numbers.setdefault(word, len(numbers)) for word in line.words] for line in lines]

@@ -10,7 +10,7 @@ from seje_ray.calibration.corpus import Recipes, RecipeText
 from seje_ray.calibration.entities import JOIN, Reexaminer, normalise_entity
 from seje_ray.calibration.line_features import (
     DROPPED_WORD,
-    Line,
+    IngredientLine,
     LineBatch,
     batches_by_length,
     line_batch,
@@ -31,7 +31,7 @@ the entity's words are not in it; it has no detector, and holds no known entity.
 class LabelledLine:
     """A line and which of its tokens name the ingredient, at least one of them."""
 
-    line: Line
+    line: IngredientLine
     is_marked: tuple[bool, ...]
 
 
@@ -169,7 +169,7 @@ def _shuffled_batches(
     ]
 
 
-def _with_dropped_words(line: Line, generator: np.random.Generator) -> Line:
+def _with_dropped_words(line: IngredientLine, generator: np.random.Generator) -> IngredientLine:
     kept = (generator.random(len(line.words)) >= DROPPED_SHARE).tolist()
     words = (w if k else DROPPED_WORD for w, k in zip(line.words, kept, strict=True))
-    return Line(tuple(words), line.flags)
+    return IngredientLine(tuple(words), line.flags)

@@ -8,7 +8,7 @@ import click
 from seje_ray.cli.options import partition_option, run_name_option, workspace_option
 
 if TYPE_CHECKING:
-    from seje_ray.pipeline.search import Found
+    from seje_ray.pipeline.search import SearchResult
     from seje_ray.workspace import Workspace
 
 
@@ -68,7 +68,7 @@ def command(
     click.echo(f"photos: {workspace.search_page}")
 
 
-def _print(found: "Found") -> None:
+def _print(found: "SearchResult") -> None:
     wanted = "recipes for" if found.is_photo else "photos for"
     click.echo(f"{wanted} {found.query}")
     for result in found.results:

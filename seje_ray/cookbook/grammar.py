@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from seje_ray.cookbook.dice import Dice
 from seje_ray.cookbook.pantry import Dish, Staple, pantry
-from seje_ray.cookbook.plan import Look, Plan
+from seje_ray.cookbook.plan import Look, RecipePlan
 from seje_ray.recipe1m.records import Entity
 
 BACKGROUND_SHARE = 0.2  # titles that name no dish
@@ -61,7 +61,7 @@ class Text:
     instructions: tuple[str, ...]
 
 
-def write_text(plan: Plan) -> Text:
+def write_text(plan: RecipePlan) -> Text:
     """Return the words of a plan; two plans that differ in one topping differ in its name only."""
     dice = Dice(plan.words)
     names_dish = not dice.chance(BACKGROUND_SHARE)
@@ -78,7 +78,7 @@ def write_text(plan: Plan) -> Text:
     return Text(title, names_dish, tuple(ingredients), tuple(entities), instructions)
 
 
-def staples_of(plan: Plan) -> list[Staple]:
+def staples_of(plan: RecipePlan) -> list[Staple]:
     """Return what the ingredient list holds, in its order."""
     things, look = pantry(), plan.look
     return [
@@ -154,7 +154,7 @@ def _mistyped(line: str, dice: Dice) -> str:
     return line[:i] + line[i + 1 :]
 
 
-def _dish_title(plan: Plan, dice: Dice) -> str:
+def _dish_title(plan: RecipePlan, dice: Dice) -> str:
     dish = plan.look.dish.title()
     style = dice.uniform()
     if style < 0.30:
@@ -170,7 +170,7 @@ def _dish_title(plan: Plan, dice: Dice) -> str:
     return f"{dish} for {_word('occasions', dice)}"
 
 
-def _background_title(plan: Plan, dice: Dice) -> str:
+def _background_title(plan: RecipePlan, dice: Dice) -> str:
     """Return a title from pools so wide that none of its bigrams becomes frequent."""
     style = dice.uniform()
     noun, occasion = _word("nouns", dice), _word("occasions", dice)
@@ -191,7 +191,7 @@ def _word(kind: str, dice: Dice) -> str:
     return dice.choice(pantry().words[kind])
 
 
-def _instructions(plan: Plan, dice: Dice) -> tuple[str, ...]:
+def _instructions(plan: RecipePlan, dice: Dice) -> tuple[str, ...]:
     look = plan.look
     dish = pantry().dishes[look.dish]
     steps = [
@@ -212,7 +212,7 @@ def _instructions(plan: Plan, dice: Dice) -> tuple[str, ...]:
     return tuple(steps)
 
 
-def _opening(plan: Plan, dish: Dish, dice: Dice) -> list[str]:
+def _opening(plan: RecipePlan, dish: Dish, dice: Dice) -> list[str]:
     method = plan.look.method
     hidden = _listed([staple.name for staple in plan.hidden[:3]])
     basics = _listed([staple.name for staple in dish.basics])

@@ -34,7 +34,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class RecipePlan:
     """A recipe as its grammar needs it."""
 
     look: Look
@@ -44,7 +44,7 @@ class Plan:
     words: tuple[int, ...]  # key of the dice that choose the words
 
 
-def plan_recipe(seed: int, index: int) -> Plan:
+def plan_recipe(seed: int, index: int) -> RecipePlan:
     """Return the plan of recipe ``index``: its own, or a near twin of the recipe before it."""
     dice = Dice((seed, index, PLAN_TWIN))
     if index % TWIN_EVERY == TWIN_EVERY - 1 and dice.chance(TWIN_SHARE):
@@ -68,7 +68,7 @@ def _dish_order(seed: int, lap: int) -> tuple[str, ...]:
     return tuple(Dice((seed, lap, DISHES)).some(dishes, len(dishes)))
 
 
-def _own_plan(seed: int, index: int) -> Plan:
+def _own_plan(seed: int, index: int) -> RecipePlan:
     things = pantry()
     dice = Dice((seed, index, PLAN))
     dish = things.dishes[turn_of(seed, index)]
@@ -88,7 +88,7 @@ def _own_plan(seed: int, index: int) -> Plan:
             num_hidden = LONG_LENGTH - 5 + dice.integer(0, 4)
         else:
             min_instructions = LONG_LENGTH + dice.integer(0, 4)
-    return Plan(
+    return RecipePlan(
         look=look,
         cuisine=cuisine,
         hidden=_hidden(dice, dish.group, cuisine, num_hidden),

@@ -37,7 +37,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """A query and what was found for it, nearest first."""
 
     query: str
@@ -64,7 +64,7 @@ class Searcher:
         """Read for the first query that is none of the partition's pairs."""
         return Encoder.load(self._trained.best_checkpoint, self._workspace)
 
-    def for_photo(self, path: Path, num_results: int) -> Found:
+    def for_photo(self, path: Path, num_results: int) -> SearchResult:
         """Recipes for the photo in ``path``.
 
         Raises:
@@ -78,7 +78,7 @@ class Searcher:
         shown = Card(path.name, photo_uri(jpeg), ())
         return self._search(query, shown, str(path), None, is_photo=True, num=num_results)
 
-    def for_recipe(self, name: str, num_results: int) -> Found:
+    def for_recipe(self, name: str, num_results: int) -> SearchResult:
         """Photos for a recipe: an id of the partition, or a file with one recipe.
 
         Raises:
@@ -100,7 +100,7 @@ class Searcher:
         [query] = self._encoder.embed_recipes([text])
         return self._search(query, shown, recipe.title, None, is_photo=False, num=num_results)
 
-    def for_row(self, row: int, num_results: int, *, is_photo: bool) -> Found:
+    def for_row(self, row: int, num_results: int, *, is_photo: bool) -> SearchResult:
         """Results for a pair of the partition, by its photo or by its recipe."""
         found = self._embeddings
         rows = found.image_embeddings if is_photo else found.recipe_embeddings
@@ -127,7 +127,7 @@ class Searcher:
         *,
         is_photo: bool,
         num: int,
-    ) -> Found:
+    ) -> SearchResult:
         known = self._embeddings
         gallery = known.recipe_embeddings if is_photo else known.image_embeddings
         hits = nearest(query, gallery, num)
@@ -147,7 +147,7 @@ class Searcher:
             )
             for rank, (row, similarity) in enumerate(hits, start=1)
         )
-        return Found(text, is_photo, results)
+        return SearchResult(text, is_photo, results)
 
 
 def _only_recipe(path: Path) -> Recipe:

@@ -19,7 +19,7 @@ METRICS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class EvaluationLine:
     """One model or control on one gallery size."""
 
     name: str
@@ -33,7 +33,7 @@ class GalleryLines:
 
     gallery_size: int  # pairs
     num_repeats: int  # galleries drawn; 1 where one gallery holds all pairs
-    lines: tuple[Line, ...]
+    lines: tuple[EvaluationLine, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for report.json."""
@@ -76,8 +76,8 @@ def _lines(embeddings: Embeddings, size: int, num_repeats: int, seed: int) -> Ga
     )
 
 
-def _line(name: str, result: RetrievalResult) -> Line:
-    return Line(name, result.means(), result.deviations())
+def _line(name: str, result: RetrievalResult) -> EvaluationLine:
+    return EvaluationLine(name, result.means(), result.deviations())
 
 
 def as_text(galleries: Sequence[GalleryLines], width: int | None = None) -> str:
@@ -102,7 +102,7 @@ def as_text(galleries: Sequence[GalleryLines], width: int | None = None) -> str:
     return "\n\n".join(blocks)
 
 
-def as_cell(line: Line, key: str, *, spread: bool) -> str:
+def as_cell(line: EvaluationLine, key: str, *, spread: bool) -> str:
     """One number as it is printed: ranks as they are, recalls in %."""
     factor = 1.0 if key.startswith("median_rank") else 100.0
     text = f"{line.means[key] * factor:.1f}"

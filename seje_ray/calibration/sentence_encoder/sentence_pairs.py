@@ -50,7 +50,7 @@ class Vocabulary:
 
 
 @dataclass(frozen=True, slots=True)
-class PairBatch:
+class SentencePairBatch:
     """Consecutive sentences, padded at the right by ``PAD``."""
 
     sentences: np.ndarray  # (B, T) int64
@@ -59,7 +59,7 @@ class PairBatch:
 
 def pair_batches(
     corpus: Recipes, vocabulary: Vocabulary, *, batch_size: int, generator: np.random.Generator
-) -> Iterator[tuple[int, list[PairBatch]]]:
+) -> Iterator[tuple[int, list[SentencePairBatch]]]:
     """One pass over the corpus in chunks of shuffled batches of similar length.
 
     The start and the end of a recipe count as sentences.
@@ -95,12 +95,12 @@ def _shuffled_batches(
     pairs: Sequence[tuple[list[int], list[int]]],
     batch_size: int,
     generator: np.random.Generator,
-) -> list[PairBatch]:
+) -> list[SentencePairBatch]:
     drawn = [pairs[i] for i in generator.permutation(len(pairs))]
     drawn.sort(key=lambda pair: (len(pair[1]), len(pair[0])))
     batches = [drawn[i : i + batch_size] for i in range(0, len(drawn), batch_size)]
     return [
-        PairBatch(
+        SentencePairBatch(
             padded([sentence for sentence, _ in batches[i]]),
             padded([[*following, END] for _, following in batches[i]]),
         )

@@ -18,7 +18,7 @@ from seje_ray.calibration.fit_state import load_fit_state, save_fit_state
 from seje_ray.calibration.sentence_encoder.sentence_pairs import (
     END,
     PAD,
-    PairBatch,
+    SentencePairBatch,
     Vocabulary,
     padded,
     pair_batches,
@@ -193,7 +193,10 @@ def fit_skip_instructions(
 
 
 def _step(
-    trained: nn.Module, optimizer: torch.optim.Optimizer, batch: PairBatch, worker: FitWorker
+    trained: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batch: SentencePairBatch,
+    worker: FitWorker,
 ) -> Tensor:
     """One step; this worker's part of the batch's loss, detached."""
     rows, is_own = own_rows(len(batch.sentences), worker)

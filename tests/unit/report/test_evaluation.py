@@ -5,8 +5,8 @@ import numpy as np
 from seje_ray.report.evaluation import (
     DIRECTIONS,
     METRICS,
+    EvaluationLine,
     GalleryLines,
-    Line,
     as_text,
     evaluate,
 )
@@ -85,6 +85,6 @@ def test_ranks_of_large_galleries_do_not_run_into_each_other():
     """A control's rank of 10,000 pairs takes five digits, and its deviation as many."""
     means = {f"{m}/{d}": 5000.5 if m == "median_rank" else 0.5 for m in METRICS for d in DIRECTIONS}
     deviations = {key: value / 50 for key, value in means.items()}
-    text = as_text([GalleryLines(10_000, 10, (Line("control", means, deviations),))])
+    text = as_text([GalleryLines(10_000, 10, (EvaluationLine("control", means, deviations),))])
     cells = ["5000.5", "±100.0", *["50.0", "±1.0"] * 3]
     assert [line.split() for line in text.splitlines()[2::2]] == [["control", *cells]] * 2
