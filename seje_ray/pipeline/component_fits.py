@@ -243,7 +243,7 @@ def _labelled_photos(
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """A categorizer, and what it took for what on held-out photos."""
+    """A categorizer, and its confusion matrix on held-out photos."""
 
     categorizer: ImageCategorizer
     confusion: Confusion

@@ -40,7 +40,7 @@ class Session(Protocol):
         ...
 
     def train(self, run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -> int:
-        """Train to the end, from the last checkpoint in ``folder`` on; give the epochs there are.
+        """Train to the end, from the last checkpoint in ``folder``; return the number of epochs.
 
         Raises:
             SejeError: What a worker raised for the user.

@@ -94,7 +94,7 @@ def is_complete(folder: Path, run: RunConfig) -> bool:
 
 
 def begin_run(folder: Path, run: RunConfig, calibrated: Artifact) -> None:
-    """Note what a training starts with; a finished one that is resumed is finished no more."""
+    """Note what a training starts with; a finished one that is resumed is unfinished again."""
     folder.mkdir(parents=True, exist_ok=True)
     stored = {"run": run_to_dict(run), "calibrated": calibrated.content_hash}
     write_json(folder / STARTED_WITH, stored)

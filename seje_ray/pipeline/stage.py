@@ -25,7 +25,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ShardStage:
-    """Work that is committed shard by shard; what an interruption left undone is its items."""
+    """Work that is committed shard by shard; its items are the shards still to be made."""
 
     title: str  # name of the work
     items: Sequence[Item]  # one per shard that is still to be made

@@ -96,7 +96,7 @@ def finished_calibrated(
 
 
 def _steps(run: RunConfig, workspace: Workspace) -> list[Step]:
-    """Texts on CPUs, networks on a GPU where there is one; all of them share a single GPU."""
+    """Texts on CPUs, networks on a GPU if there is one; all of them share a single GPU."""
     fills = run.calibrate.categories.backoff != "none"
     return [
         Step(partial(AddTextFeatures, run, workspace), gpu_share=_rater_share(run)),
@@ -107,7 +107,7 @@ def _steps(run: RunConfig, workspace: Workspace) -> list[Step]:
 
 
 def _rater_share(run: RunConfig) -> float:
-    """Of a GPU, for the text model that rates key terms."""
+    """Share of a GPU for the text model that rates key terms."""
     match run.calibrate.rater:
         case "bert":
             return 0.25
@@ -117,7 +117,7 @@ def _rater_share(run: RunConfig) -> float:
 
 
 def _sentences_share(run: RunConfig) -> float:
-    """Of a GPU, for what encodes sentences, and for the text model where its vectors are stored."""
+    """Share of a GPU for the sentence encoder, and the text model if its vectors are stored."""
     if run.calibrate.text_vectors:
         return 0.25
     backend = run.calibrate.sentence_encoder.backend

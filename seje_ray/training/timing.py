@@ -62,7 +62,7 @@ class EpochClock:
 
 
 def note_timings(folder: Path, epoch: int, timings: Mapping[str, float]) -> None:
-    """Write an epoch's line into the run's folder; what is known of it or later ones goes."""
+    """Write an epoch's line into the run's folder, in place of its own and later ones."""
     lines = [entry for entry in read_timings(folder) if entry["epoch"] < epoch]
     lines.append({"epoch": float(epoch), **timings})
     write_text(folder / FILE, "".join(f"{json.dumps(entry)}\n" for entry in lines))
