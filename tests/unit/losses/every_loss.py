@@ -6,7 +6,15 @@ from typing import assert_never, get_args
 import torch
 from torch import Tensor
 
-from seje_ray.config.loss import LossKind
+from seje_ray.config.loss import (
+    AdaMineConfig,
+    HingeConfig,
+    InfoNceConfig,
+    LossKind,
+    PairwiseCosineConfig,
+    SigmoidConfig,
+    SoftMarginConfig,
+)
 from seje_ray.losses.adamine import adamine
 from seje_ray.losses.hinge import hinge_triplet
 from seje_ray.losses.info_nce import info_nce
@@ -20,6 +28,15 @@ SCALE = 7.0  # of the soft margin
 SHARE = 0.7  # of category negatives
 LOGIT_SCALE, LOGIT_BIAS = 3.0, -1.5
 SEMANTIC_WEIGHT = 0.6
+POSITIVE_SHARE = 0.8  # of the draw of pairwise_cosine; here its partners are given
+SECTIONS = {  # the same constants as sections of a run file
+    "soft_margin": SoftMarginConfig(scale=SCALE, margin=MARGIN),
+    "hinge": HingeConfig(margin=MARGIN),
+    "adamine": AdaMineConfig(margin=MARGIN, semantic_weight=SEMANTIC_WEIGHT),
+    "pairwise_cosine": PairwiseCosineConfig(margin=MARGIN, positive_share=POSITIVE_SHARE),
+    "info_nce": InfoNceConfig(logit_scale=LOGIT_SCALE, max_logit_scale=40.0),
+    "sigmoid": SigmoidConfig(logit_scale=LOGIT_SCALE, logit_bias=LOGIT_BIAS),
+}
 KINDS: tuple[LossKind, ...] = get_args(LossKind)
 POOLED = tuple(kind for kind in KINDS if kind != "pairwise_cosine")
 

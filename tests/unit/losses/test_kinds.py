@@ -4,37 +4,20 @@ import pytest
 import torch
 
 from seje_ray.config import LossConfig
-from seje_ray.config.loss import (
-    AdaMineConfig,
-    HingeConfig,
-    InfoNceConfig,
-    PairwiseCosineConfig,
-    SigmoidConfig,
-    SoftMarginConfig,
-)
 from seje_ray.losses.kinds import LearntLogits, StepInputs, retrieval_loss
 from seje_ray.losses.pairwise_cosine import draw_partners
 from tests.unit.losses.every_loss import (
     KINDS,
     LOGIT_BIAS,
     LOGIT_SCALE,
-    MARGIN,
-    SCALE,
-    SEMANTIC_WEIGHT,
+    POSITIVE_SHARE,
+    SECTIONS,
     SHARE,
     loss_of,
     unit_pairs,
 )
 from tests.unit.losses.worker_pairs import pairs_of
 
-OWN = {  # constants of a kind; those of the others are their defaults
-    "soft_margin": SoftMarginConfig(scale=SCALE, margin=MARGIN),
-    "hinge": HingeConfig(margin=MARGIN),
-    "adamine": AdaMineConfig(margin=MARGIN, semantic_weight=SEMANTIC_WEIGHT),
-    "pairwise_cosine": PairwiseCosineConfig(margin=MARGIN, positive_share=0.8),
-    "info_nce": InfoNceConfig(logit_scale=4.0, max_logit_scale=40.0),
-    "sigmoid": SigmoidConfig(logit_scale=5.0, logit_bias=-3.0),
-}
 IDS = torch.tensor([1, 1, 2, 0, 2, 1, 2, 0])
 SEED = (5, 6, 7)
 
@@ -45,7 +28,9 @@ def section_of(kind):
 
 
 def config_of(kind, **changed):
-    own = {section_of(kind): OWN[section_of(kind)]}
+    """A run whose other kinds have their defaults for constants."""
+    section = section_of(kind)
+    own = {section: SECTIONS[section]}
     return LossConfig(kind=kind, category_share=SHARE, **own, **changed)
 
 
@@ -68,7 +53,7 @@ def loss_by(config, pairs=None, **changed):
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_constant_reaches_its_loss(kind, negatives, pool):
     generator = torch.Generator().manual_seed(hash(SEED) % 2**63)
-    partners = draw_partners(8, 0.8, generator)
+    partners = draw_partners(8, POSITIVE_SHARE, generator)
 
     found = loss_by(config_of(kind, negatives=negatives, mining_pool=pool))
 
@@ -135,8 +120,8 @@ def test_a_search_changes_what_the_kind_reads(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_numbers_that_are_learnt_begin_at_the_constants(kind):
     starts = {
-        "info_nce": LearntLogits(scale=4.0, max_scale=40.0),
-        "sigmoid": LearntLogits(scale=5.0, bias=-3.0),
+        "info_nce": LearntLogits(scale=LOGIT_SCALE, max_scale=40.0),
+        "sigmoid": LearntLogits(scale=LOGIT_SCALE, bias=LOGIT_BIAS),
     }
 
     assert retrieval_loss(config_of(kind)).logits == starts.get(kind)
