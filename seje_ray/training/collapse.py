@@ -56,7 +56,7 @@ def discriminator_accuracy(
     """Share of images and recipes that a discriminator tells apart, in [0, 1]; 0.5 is chance.
 
     A classifier's logits have a threshold, 0: the share of rows on the right side of it, a logit
-    of exactly 0 counts half. A Wasserstein critic's scores have none: the share of all (image,
+    of exactly 0 counts half. Wasserstein scores have none: the share of all (image,
     recipe) pairs in which the image scores higher, a tie counts half.
 
     Args:
