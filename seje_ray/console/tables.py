@@ -45,7 +45,7 @@ def text_table(
         _TextColumn(tuple(cells), is_left=number in left, can_break=number in left and number > 0)
         for number, cells in enumerate(zip(*shown, strict=True))
     ]
-    room = None if width is None else width - indent
+    room = None if width is None else max(width - indent, 1)
     bold = {*range(len(above)), *(len(above) + number for number in headings)}
     blocks = [_drawn(part, room, bold) for part in _parts(columns, room)]
     return textwrap.indent("\n\n".join(blocks), " " * indent)
@@ -67,9 +67,16 @@ class _TextColumn:
 
 
 def _parts(columns: list[_TextColumn], room: int | None) -> list[list[_TextColumn]]:
-    """Columns of the tables that fit one by one, each with the first column."""
+    """Columns of the tables that fit one by one, about equally wide, each with the first column."""
     if room is None:
         return [columns]
+    number = len(_filled(columns, room))
+    tries = (_filled(columns, smaller) for smaller in range(1, room + 1))
+    return next(parts for parts in tries if len(parts) == number)
+
+
+def _filled(columns: list[_TextColumn], room: int) -> list[list[_TextColumn]]:
+    """As many columns in each table as it has room for, but two at least."""
     first, *others = columns
     parts = [[first]]
     for column in others:

@@ -114,7 +114,7 @@ def status_of(
     if best is not None:
         parts.append(f"best {best.best(mode):.4f} ({best.name})")
     parts.append(clock(elapsed_s))
-    if num_ended > before:
+    if before < num_ended < total:
         left_s = elapsed_s / (num_ended - before) * (total - num_ended)
         parts.append(f"{clock(left_s)} left")
     return ", ".join(parts)

@@ -126,3 +126,12 @@ def test_a_table_depends_on_the_width_it_is_given_alone(monkeypatch, width):
     """And not on the terminal where it is made."""
     monkeypatch.setenv("COLUMNS", "20")
     assert len(plain(text_table(HEADER, ROWS, left=(0, 3), width=width)).split("\n")) == 3
+
+
+def test_tables_below_each_other_share_the_columns_evenly():
+    """Five numbers of 7 columns behind a name of 4: 31 hold four, but three and two look better."""
+    text = plain(text_table(["name", *"abcde"], [["one", *["1234567"] * 5]], width=40))
+    assert [part.split("\n")[0].split() for part in text.split("\n\n")] == [
+        ["name", "a", "b", "c"],
+        ["name", "d", "e"],
+    ]
