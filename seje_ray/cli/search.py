@@ -46,7 +46,9 @@ def command(
     """
     import json
     from dataclasses import asdict
+    from functools import partial
 
+    from seje_ray.console.tables import show
     from seje_ray.on_ray.executor import RayExecutor
     from seje_ray.pipeline.runs import open_run
     from seje_ray.pipeline.search import Searcher
@@ -64,15 +66,19 @@ def command(
         click.echo(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=1))
         return
     for one in found:
-        _print(one)
+        show(partial(_as_text, one))
     click.echo(f"photos: {workspace.search_page}")
 
 
-def _print(found: "SearchResult") -> None:
-    wanted = "recipes for" if found.is_photo else "photos for"
-    click.echo(f"{wanted} {found.query}")
-    for result in found.results:
-        photo = "" if found.is_photo else f"  photo {result.image_id}"
-        match = "  <- its own" if result.is_match else ""
-        place = f"  {result.rank:2d}  {result.similarity:5.2f}  {result.id}"
-        click.echo(f"{place}  {result.title}{photo}{match}")
+def _as_text(found: "SearchResult", width: int | None) -> str:
+    """The results by rank, with their cosine similarity."""
+    from seje_ray.console.tables import text_table
+
+    rows = []
+    for one in found.results:
+        photo = "" if found.is_photo else f"photo {one.image_id}"
+        notes = "  ".join(part for part in (photo, "<- its own" if one.is_match else "") if part)
+        rows.append([str(one.rank), f"{one.similarity:.2f}", one.id, one.title, notes])
+    kind = "recipes" if found.is_photo else "photos"
+    table = text_table(None, rows, left=(2, 3, 4), width=width)
+    return f"{kind} for {found.query}\n{table}"
