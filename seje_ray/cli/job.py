@@ -16,7 +16,7 @@ DEFAULT_ADDRESS = "http://127.0.0.1:8265"
 
 
 def server_option(function: Function) -> Function:
-    """``--address``: which job server."""
+    """``--address``: the job server."""
     return click.option(
         "--address",
         envvar="RAY_ADDRESS",

@@ -29,7 +29,7 @@ def workspace_option(function: Function) -> Function:
 
 
 def run_options(function: Function) -> Function:
-    """``--config`` and ``--set``: which run."""
+    """``--config`` and ``--set``: the run."""
     function = click.option(
         "--set",
         "overrides",
@@ -47,14 +47,14 @@ def run_options(function: Function) -> Function:
 
 
 def run_name_option(function: Function) -> Function:
-    """``--run``: which training."""
+    """``--run``: the training."""
     return click.option(
         "--run", "name", metavar="NAME", help="Name of the training.  [default: the newest]"
     )(function)
 
 
 def partition_option(function: Function) -> Function:
-    """``--partition``: which recipes."""
+    """``--partition``: the recipes."""
     return click.option(
         "--partition",
         type=click.Choice(["train", "val", "test"]),

@@ -61,7 +61,7 @@ class Bars:
                 self._write(task)
 
     def bar(self, name: str, unit: str, total: int | None = None, done: int = 0) -> Report:
-        """Begin a part; tell what it returns how far it is.
+        """Begin a part; the function that it returns is called with the progress.
 
         Args:
             name: What is being done.
@@ -136,7 +136,7 @@ class _Cell(ProgressColumn):
 
 
 class _Word(ProgressColumn):
-    """The word on how it goes."""
+    """The status of a part, such as its loss."""
 
     def render(self, task: Task) -> Rest:
         """Return the text."""
@@ -144,7 +144,7 @@ class _Word(ProgressColumn):
 
 
 def _columns(width: int, longest: int) -> tuple[ProgressColumn, ...]:
-    """A bar's parts on a terminal of ``width`` columns; the word on how it goes is cut first.
+    """A bar's parts on a terminal of ``width`` columns; its status is cut first.
 
     Args:
         width: Columns of the terminal.

@@ -7,12 +7,12 @@ class Report(Protocol):
     """Called from time to time with the progress of a piece of work."""
 
     def __call__(self, done: int, total: int | None = None, text: str = "") -> None:
-        """Say that ``done`` of ``total`` units are finished, and how it goes.
+        """Report that ``done`` of ``total`` units are finished, and a status.
 
         Args:
             done: Units finished.
             total: Units in all; None if that is not known, or has been said.
-            text: A word on how it goes, such as the loss.
+            text: A short status, such as the loss.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Look over this machine or every node of a cluster, and say what to do about what is wrong."""
+"""Checks of this machine, or of every node of a cluster, with advice on each fault."""
 
 import uuid
 from collections.abc import Iterable, Sequence

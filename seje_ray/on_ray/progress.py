@@ -1,4 +1,4 @@
-"""Progress of work that runs elsewhere: an actor that workers tell, and the driver asks."""
+"""Progress of work that runs elsewhere: an actor that workers report to and the driver asks."""
 
 import threading
 import time
@@ -17,14 +17,14 @@ POLL_S = 0.3
 
 @ray.remote(num_cpus=0)
 class ProgressBoard:
-    """Keeps the latest word of every reporter."""
+    """Keeps the latest report of every reporter."""
 
     def __init__(self) -> None:
         self._latest: dict[str, tuple[int, int | None, str]] = {}
         self._warnings: list[str] = []
 
     def tell(self, name: str, done: int, total: int | None, text: str) -> None:
-        """Note how far ``name`` is."""
+        """Note the progress of ``name``."""
         self._latest[name] = (done, total, text)
 
     def latest(self) -> dict[str, tuple[int, int | None, str]]:
@@ -47,7 +47,7 @@ def new_board() -> Any:
 
 
 def reporter(board: Any, name: str) -> Report:
-    """Return a function that tells ``board``, at most every ``POLL_S`` seconds."""
+    """Return a function that reports to ``board``, at most every ``POLL_S`` seconds."""
     last = 0.0
 
     def report(done: int, total: int | None = None, text: str = "") -> None:
@@ -81,7 +81,7 @@ def drawn(board: Any, unit: str) -> Iterator[None]:
 
 
 def _draw(board: Any, bars: Bars, reports: dict[str, Report], unit: str) -> None:
-    """Show the board's latest words."""
+    """Show the board's latest reports."""
     try:
         latest, warnings = ray.get([board.latest.remote(), board.new_warnings.remote()])
     except RayError:  # the board's node is lost, or Ray is stopping; the work continues

@@ -1,4 +1,4 @@
-"""What we use of Ray beyond its public API: all of it stands here, each with what it is for.
+"""Private APIs of Ray: all that we use stand here, each with its purpose.
 
 A new version of Ray may change any of it without a word, so pyproject.toml bounds the version, and
 ``tests/unit/on_ray/test_ray_internals.py`` says which part a version has lost. To raise the bound:
@@ -46,7 +46,7 @@ IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # environment variable of a job's driv
 
 
 def lost() -> list[str]:
-    """What this version of Ray lacks of what is used, in words."""
+    """Private parts that this version of Ray lacks, in words."""
     found = []
     for (module, name), purpose in USED.items():
         try:
@@ -68,7 +68,7 @@ def session_folder() -> Path:
 
 
 def hand_printed_lines_to(note: Callable[[dict[str, Any], bool], None]) -> None:
-    """Give ``note`` what Ray's own processes tell a driver.
+    """Give ``note`` what Ray's own processes report to a driver.
 
     Ray would print it among our results on stdout, whatever ``log_to_driver`` says (ray 2.60).
     """
@@ -83,7 +83,7 @@ def quieten_ray_data() -> None:
 
 
 def quieten_submission() -> None:
-    """Let a submission not tell of each package and connection."""
+    """Keep a submission from reporting each package and connection."""
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
 

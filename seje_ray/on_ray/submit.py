@@ -216,7 +216,7 @@ def _client(address: str) -> Any:
 
 
 def _asked(address: str, question: Callable[[], Any]) -> Any:
-    """Ask the server; say what a person can do where it does not answer.
+    """Ask the server; say what a person can do if it does not answer.
 
     Raises:
         JobError: If it does not.

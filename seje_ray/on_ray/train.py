@@ -182,7 +182,7 @@ class RayWorker(GroupMember):
         self._board.warn.remote(text)
 
     def progress(self, done: int, total: int, text: str) -> None:
-        """Tell the driver's bar, in steps."""
+        """Report to the driver's bar, in steps."""
         assert self._trainer is not None
         progress = self._trainer.state.progress
         if progress.history:

@@ -25,7 +25,7 @@ EMBEDDED = Cluster()
 
 
 def mode_of(address: str | None) -> Mode:
-    """Tell what an ``--address`` asks for.
+    """Read what an ``--address`` asks for.
 
     ``ray://`` is submitted like ``http://``: Ray Data does not run through a Ray Client (ray
     2.60), so the driver has to be on the cluster.

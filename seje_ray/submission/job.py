@@ -1,4 +1,4 @@
-"""A job of a cluster: its name, its shell line, and what its server tells of it."""
+"""A job of a cluster: its name, its shell line, and its server's record of it."""
 
 import hashlib
 import re
