@@ -107,12 +107,15 @@ def open_artifact(folder: Path, kind: str) -> Artifact:
         ArtifactError: If it is missing, unfinished, of another kind, or of a version that this
             program does not read; says which stage has to run, and the command for it.
     """
-    stored = read_manifest(folder, kind)
-    if stored is None:
+    path = folder / "manifest.json"
+    if not path.is_file():
         state = "unfinished" if partial_folder(folder).exists() else "not there"
         raise ArtifactError(
             f"{folder}: this {kind} artifact is {state}; run `{command_of(kind)}` first"
         )
+    stored = manifest_in(folder)
+    if stored is None:
+        raise ArtifactError(f"{path}: not a manifest; run `{command_of(kind)}` again")
     found, version = stored.plan.kind, stored.plan.schema_version
     if found != kind:
         raise ArtifactError(
@@ -127,22 +130,30 @@ def open_artifact(folder: Path, kind: str) -> Artifact:
     return Artifact(folder, replace(stored, facts=facts), stored.content_hash)
 
 
-def read_manifest(folder: Path, kind: str) -> Manifest | None:
-    """The manifest in ``folder`` as it is stored, of whatever version; None if there is none.
-
-    Raises:
-        ArtifactError: If the file is no manifest.
-    """
-    path = folder / "manifest.json"
-    if not path.is_file():
-        return None
+def manifest_in(folder: Path) -> Manifest | None:
+    """The manifest in ``folder`` as it is stored, of whatever version; None if there is none."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         return Manifest(**{**raw, "plan": Plan(**raw["plan"])})
-    except (ValueError, TypeError, KeyError) as error:
-        raise ArtifactError(
-            f"{path}: not a manifest ({error}); run `{command_of(kind)}` again"
-        ) from error
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def outdated(folder: Path, kind: str) -> str | None:
+    """Which stage has to run again since another version of this program made its artifact.
+
+    None if there is no such artifact, or if it can be read.
+    """
+    stored = manifest_in(folder)
+    if stored is None or stored.plan.kind != kind:
+        return None
+    version = stored.plan.schema_version
+    if upgraded(kind, version, stored.facts) is not None:
+        return None
+    return (
+        f"stage {stage_of(kind)} runs again, since {folder} has schema {version} and this program "
+        f"makes schema {VERSIONS[kind]}"
+    )
 
 
 def require_equal_hash(what: str, folder: Path, found: str, expected: str, command: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import yaml
 
-from seje_ray.artifact import Artifact, read_manifest, write_text
+from seje_ray.artifact import Artifact, manifest_in, write_text
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.console.progress import Bars
 from seje_ray.cookbook import write_cookbook
@@ -145,7 +145,7 @@ def _reported(run: RunConfig, workspace: Workspace, made: Calibrated) -> Calibra
 
 def _require_no_real_data(workspace: Workspace) -> None:
     """The embedded cookbook never takes the place of a user's recipes by a forgotten option."""
-    recipes = read_manifest(workspace.recipes, "recipes")  # of any version
+    recipes = manifest_in(workspace.recipes)  # of any version
     if recipes is not None and not recipes.facts["is_made_up"]:
         raise DataError(
             f"{workspace}: expected --data PATH, since {sum(recipes.rows.values()):,} recipes of a "

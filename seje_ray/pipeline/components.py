@@ -5,7 +5,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from seje_ray.artifact import Artifact, Plan, file_hash, finished, open_artifact, read_manifest
+from seje_ray.artifact import (
+    Artifact,
+    Plan,
+    file_hash,
+    finished,
+    manifest_in,
+    open_artifact,
+    outdated,
+)
 from seje_ray.calibration.text_model import text_model_hash
 from seje_ray.config import BackboneConfig, RunConfig
 from seje_ray.features.backbones import (
@@ -80,13 +88,15 @@ class Component:
         return finished(folder or workspace.component(self.name), plan, before)
 
     def changed(self, run: RunConfig, recipes: Artifact, workspace: Workspace) -> str | None:
-        """Changes of its network since it was fitted, for a person; None if there are none."""
-        known = None
-        if self.backbone is not None:
-            known = read_manifest(workspace.component(self.name), self.kind)
+        """Why it is fitted again, for a person, if its network or its schema has changed."""
+        folder = workspace.component(self.name)
+        known = manifest_in(folder)
         if known is None:
             return None
-        return changed_network(known.plan, self.plan(run, recipes, workspace), "backbone")
+        if (version := outdated(folder, self.kind)) is not None or self.backbone is None:
+            return version
+        change = changed_network(known.plan, self.plan(run, recipes, workspace), "backbone")
+        return change and f"{self.name} is fitted again, since {change}"
 
 
 def file_hashes(**paths: str | None) -> dict[str, str]:

@@ -54,7 +54,7 @@ def fit(
         todo = [c for c in generation if c.finished(run, recipes, workspace) is None]
         for component in todo:
             if (change := component.changed(run, recipes, workspace)) is not None:
-                click.echo(f"{component.name} is fitted again, since {change}", err=True)
+                click.echo(change, err=True)
         if todo:
             # It no longer describes what is there.
             (workspace.calibrator / "manifest.json").unlink(missing_ok=True)

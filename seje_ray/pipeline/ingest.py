@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import click
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -22,6 +23,7 @@ from seje_ray.artifact import (
     file_hash,
     finish,
     finished,
+    outdated,
     read_shard,
     shard_name,
     write_json,
@@ -67,6 +69,8 @@ def ingest(
     if known is not None:
         return known
     folder, plan = workspace.recipes, _plan(run, source, is_made_up=is_made_up)
+    if (change := outdated(folder, plan.kind)) is not None:
+        click.echo(change, err=True)
     partial = begin(folder, plan)
     if not (partial / "texts.json").is_file():
         _spool_texts(source, partial, run)

@@ -19,7 +19,8 @@ from seje_ray.artifact import (
     build_manifest,
     finish,
     finished,
-    read_manifest,
+    manifest_in,
+    outdated,
 )
 from seje_ray.calibration.categories import Categories
 from seje_ray.calibration.recipe_parts import COLUMNS as TEXT_COLUMNS
@@ -67,7 +68,9 @@ def transform(
     if known is not None:
         return known
     folder, plan = workspace.calibrated, _plan(run, recipes, calibrator)
-    replaced = read_manifest(folder, "calibrated")
+    if (change := outdated(folder, plan.kind)) is not None:
+        click.echo(change, err=True)
+    replaced = manifest_in(folder)
     if replaced is not None and (change := changed_network(replaced.plan, plan, "frozen")):
         click.echo(f"photos are calibrated again, since {change}", err=True)
     building = begin(folder, plan)

@@ -118,7 +118,7 @@ def test_a_second_run_changes_nothing_and_a_setting_refits_only_its_part(tmp_pat
 
 
 def test_a_newer_version_of_the_calibrated_data_redoes_transform_alone(
-    tmp_path, calibrated, cookbook, monkeypatch
+    tmp_path, calibrated, cookbook, monkeypatch, capfd
 ):
     """Recipes and components stay what they are; the older data says which stage has to run."""
     own = copied(cookbook, tmp_path, "recipes", "calibrator", "calibrated", "cookbook-120-0")
@@ -130,6 +130,7 @@ def test_a_newer_version_of_the_calibrated_data_redoes_transform_alone(
 
     again = calibrated_locally(tiny_run(), None, own)
 
+    assert "stage transform runs again, since" in capfd.readouterr().err
     redone = {p.parent.name for p, time in made.items() if p.stat().st_mtime_ns != time}
     assert redone - {"calibrator"} == {"calibrated"}
     assert again.calibrated.manifest.shards == calibrated.calibrated.manifest.shards
