@@ -8,8 +8,8 @@ from seje_ray.on_ray.connect import connected
 from seje_ray.pipeline.calibrate import Calibrated
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.workspace import Workspace
-from tests.on_ray.tiny import tiny_run
 from tests.on_ray.verbs import calibrate, train
+from tests.tiny import tiny_run
 
 MOST_WORKERS = 4
 

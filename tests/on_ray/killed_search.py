@@ -16,8 +16,8 @@ import click
 from seje_ray.tuning.trials import Trial
 from seje_ray.workspace import Workspace
 from tests.on_ray.killing import run_until
-from tests.on_ray.tiny import TINY, tiny_run
 from tests.on_ray.verbs import calibrate, tune
+from tests.tiny import TINY, tiny_run
 
 SETTINGS = ["tune.grace_epochs=1", "tune.num_seeds=1", "train.num_epochs=3"]
 ORPHANS_S = 5.0  # of Ray, where its driver alone is killed

@@ -6,8 +6,8 @@ import pytest
 
 from seje_ray.workspace import Workspace
 from tests.on_ray.killing import run_until
-from tests.on_ray.tiny import TINY, tiny_run
 from tests.on_ray.verbs import calibrate
+from tests.tiny import TINY, tiny_run
 from tests.unit.pipeline.locally import calibrated_locally
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("shared_ray")]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.on_ray.tiny import tiny_run
 from tests.on_ray.verbs import train
+from tests.tiny import tiny_run
 from tests.trainings import history_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]

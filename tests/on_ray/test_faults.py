@@ -11,8 +11,8 @@ import pytest
 from seje_ray.on_ray.group import MAX_RESTARTS
 from seje_ray.training.checkpoints import newest_checkpoint
 from tests.on_ray.killing import Command, kill
-from tests.on_ray.tiny import TINY, tiny_run
 from tests.on_ray.verbs import train
+from tests.tiny import TINY, tiny_run
 from tests.trainings import assert_equal_weights
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("own_ray")]

@@ -11,8 +11,8 @@ from ray.cluster_utils import Cluster as Nodes
 
 from seje_ray.submission.cluster import Cluster
 from seje_ray.workspace import Workspace
-from tests.on_ray.tiny import tiny_run
 from tests.on_ray.verbs import calibrate, train
+from tests.tiny import tiny_run
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

@@ -15,8 +15,8 @@ from seje_ray.on_ray.connect import connected, num_cpus
 from seje_ray.on_ray.shards import run_stage
 from seje_ray.pipeline.stage import ShardStage, Step
 from seje_ray.workspace import Workspace
-from tests.on_ray.tiny import tiny_run
 from tests.on_ray.verbs import calibrate, train
+from tests.tiny import tiny_run
 from tests.trainings import history_of
 
 pytestmark = pytest.mark.ray

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from tests.on_ray.heads import ray_head
-from tests.on_ray.tiny import TINY
+from tests.tiny import TINY
 
 pytest.importorskip("aiohttp", reason="needs the extra jobs")
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("own_ray")]

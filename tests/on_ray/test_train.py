@@ -15,8 +15,8 @@ from seje_ray.report.training import as_text as training_as_text
 from seje_ray.training.timing import read_timings
 from seje_ray.workspace import Workspace
 from tests.on_ray.killing import run_until
-from tests.on_ray.tiny import TINY, tiny_run
 from tests.on_ray.verbs import embed_partition, evaluate_run, searcher, train
+from tests.tiny import TINY, tiny_run
 from tests.trainings import assert_equal_weights, history_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("shared_ray")]

@@ -27,8 +27,8 @@ from tests.on_ray.killed_search import (
     random_kills,
     searched_in_pieces,
 )
-from tests.on_ray.tiny import tiny_run
 from tests.on_ray.verbs import ablate, train, tune
+from tests.tiny import tiny_run
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("shared_ray")]
 

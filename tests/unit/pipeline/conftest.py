@@ -7,7 +7,7 @@ from seje_ray.pipeline.local import LocalExecutor
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.pipeline.train import train
 from seje_ray.workspace import Workspace
-from tests.on_ray.tiny import tiny_run
+from tests.tiny import tiny_run
 from tests.unit.pipeline.calibrated import calibrated_workspace
 from tests.unit.pipeline.locally import EXECUTOR, calibrated_locally
 

@@ -12,7 +12,7 @@ from seje_ray.calibration.sentence_encoder.vector_file import SentenceVectorFile
 from seje_ray.cookbook import write_food101
 from seje_ray.features.encoder import Encoder, QueryError
 from seje_ray.workspace import Workspace
-from tests.on_ray.tiny import tiny_run
+from tests.tiny import tiny_run
 from tests.unit.pipeline.locally import calibrated_locally, copied, rows_of
 
 

@@ -17,7 +17,7 @@ from seje_ray.features.texts import text_calibrator_of
 from seje_ray.schema import VERSIONS
 from seje_ray.schema import calibrated as calibrated_schema
 from seje_ray.workspace import Workspace
-from tests.on_ray.tiny import tiny_run
+from tests.tiny import tiny_run
 from tests.unit.pipeline.locally import calibrated_locally, copied, rows_of
 
 

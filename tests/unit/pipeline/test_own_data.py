@@ -12,7 +12,7 @@ from seje_ray.calibration.corpus import recipe_text
 from seje_ray.features.texts import text_calibrator_of
 from seje_ray.recipe1m.records import DataError
 from seje_ray.workspace import Workspace
-from tests.on_ray.tiny import tiny_run
+from tests.tiny import tiny_run
 from tests.unit.pipeline.locally import calibrated_locally, rows_of
 
 

@@ -10,7 +10,7 @@ from seje_ray.cookbook import write_food101
 from seje_ray.distributed.fit_worker import OneFitWorker
 from seje_ray.features.model import backbone_of
 from seje_ray.pipeline.component_fits import FitInputs, image_categorizer_fit
-from tests.on_ray.tiny import tiny_run
+from tests.tiny import tiny_run
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The run that the tests on Ray share."""
+"""A small run that many tests share."""
 
 from seje_ray.config import RunConfig, load_run, named_run_file
 
