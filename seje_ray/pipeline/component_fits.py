@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 
 import numpy as np
 import torch
@@ -93,13 +93,7 @@ def line_tagger_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
 def text_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
     """Known entities, idf and categories."""
     config = inputs.run.calibrate
-    tagger_of: TaggerOf = DetIngrsTagger
-    lexicon_of: LexiconOf = EntityLexicon.fit
-    if config.tagger == "bilstm":
-        network = LineTagger.load(inputs.workspace.component("line_tagger"))
-        threshold = config.line_tagger.threshold
-        tagger_of = functools.partial(BilstmTagger, network, threshold=threshold)
-        lexicon_of = functools.partial(understood_entities, network, threshold=threshold)
+    tagger_of, lexicon_of = _tagging(inputs)
     everything = TextCorpus(inputs.recipes.shards()) if config.known_entities == "corpus" else None
     table = None
     if config.categories.table is not None:
@@ -118,6 +112,22 @@ def text_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
     )
     facts: Facts = {"num_categories": len(fitted.categories.names)}
     return fitted, facts | ({"category_rows_rejected": table.rejected} if table else {})
+
+
+def _tagging(inputs: FitInputs) -> tuple[TaggerOf, LexiconOf]:
+    """What finds entities in lines, and the entities that are known."""
+    config = inputs.run.calibrate
+    match config.tagger:
+        case "det_ingrs":
+            return DetIngrsTagger, EntityLexicon.fit
+        case "bilstm":
+            network = LineTagger.load(inputs.workspace.component("line_tagger"))
+            threshold = config.line_tagger.threshold
+            return (
+                functools.partial(BilstmTagger, network, threshold=threshold),
+                functools.partial(understood_entities, network, threshold=threshold),
+            )
+    assert_never(config.tagger)
 
 
 def word_vectors_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
@@ -153,12 +163,21 @@ def _vocabulary(vectors: WordVectors) -> Facts:
 
 def sentence_encoder_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
     """Skip-instructions, on all workers together; a text model as it is; or vectors of a file."""
+    backend = inputs.run.calibrate.sentence_encoder.backend
+    match backend:
+        case "skip_instructions":
+            return _skip_instructions(inputs)
+        case "transformer":
+            model = TextModel(str(inputs.run.calibrate.text_model), inputs.worker.device)
+            return TransformerEncoder(model), {"sentence_dim": model.dim}
+        case "file":
+            return _given_sentences(inputs)
+    assert_never(backend)
+
+
+def _skip_instructions(inputs: FitInputs) -> tuple[Fitted, Facts]:
+    """Fitted on the train recipes' instructions."""
     config = inputs.run.calibrate.sentence_encoder
-    if config.file is not None:
-        return _given_sentences(inputs, Path(config.file))
-    if config.backend == "transformer":
-        model = TextModel(str(inputs.run.calibrate.text_model), inputs.worker.device)
-        return TransformerEncoder(model), {"sentence_dim": model.dim}
     encoder = fit_skip_instructions(
         TextCorpus(inputs.recipes.shards("train")),
         dim=config.dim,
@@ -174,8 +193,9 @@ def sentence_encoder_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
     return encoder, {"sentence_dim": encoder.dim}
 
 
-def _given_sentences(inputs: FitInputs, path: Path) -> tuple[Fitted, Facts]:
+def _given_sentences(inputs: FitInputs) -> tuple[Fitted, Facts]:
     """Vectors of a file, and how many train recipes it knows."""
+    path = Path(str(inputs.run.calibrate.sentence_encoder.file))
     imported = import_sentence_vectors(path, inputs.state, inputs.progress)
     given, train = GivenSentences.load(imported.folder), inputs.recipes.shards("train")
     found = agreement(given, train)

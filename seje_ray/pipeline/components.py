@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from seje_ray.artifact import (
     Artifact,
@@ -126,7 +126,12 @@ def text_section(run: RunConfig) -> dict[str, Any]:
 def text_files(run: RunConfig) -> dict[str, str]:
     """Hash of the text model, where it rates."""
     config = run.calibrate
-    return {"text_model": text_model_hash(str(config.text_model))} if config.rater == "bert" else {}
+    match config.rater:
+        case "bert":
+            return {"text_model": text_model_hash(str(config.text_model))}
+        case "tfidf" | "textrank":
+            return {}
+    assert_never(config.rater)
 
 
 def _categorizer_settings(run: RunConfig) -> dict[str, Any]:
@@ -145,11 +150,14 @@ def _photos_hash(run: RunConfig) -> dict[str, str]:
 
 def _sentence_settings(run: RunConfig) -> dict[str, Any]:
     config = run.calibrate.sentence_encoder
-    if config.backend == "transformer":
-        return {"text_model": text_model_hash(str(run.calibrate.text_model))}
-    if config.backend == "file":
-        return {"backend": config.backend}
-    return _without(asdict(config), "max_sentences", "file")
+    match config.backend:
+        case "skip_instructions":
+            return _without(asdict(config), "max_sentences", "file")
+        case "transformer":
+            return {"text_model": text_model_hash(str(run.calibrate.text_model))}
+        case "file":
+            return {"backend": config.backend}
+    assert_never(config.backend)
 
 
 def _without(section: dict[str, Any], *used_elsewhere: str) -> dict[str, Any]:
