@@ -135,7 +135,7 @@ def check(
 ) -> None:
     """Check a data set before a long job; nothing is written into it.
 
-    PATH is a Recipe1M folder, or own recipes as .jsonl or .parquet. Tells what is rejected and
+    PATH is a Recipe1M folder, or own recipes as .jsonl or .parquet. Reports what is rejected and
     what to do about it, recipes and photos that partitions share, and what a calibration will
     take. Ends with an error if calibrate would refuse the data set.
     """

@@ -41,16 +41,16 @@ class WithRoom:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """A text in a table that takes what room the other columns leave."""
+    """A text in a table that takes the room that other columns leave."""
 
     text: str
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        """Nothing at least."""
+        """From no column to the length of the text."""
         return Measurement(0, len(self.text))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Cut off what is too much."""
+        """The text, cut to the room there is."""
         yield Text(self.text, no_wrap=True, overflow="ellipsis")
 
 
