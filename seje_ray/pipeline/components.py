@@ -165,40 +165,54 @@ def _without(section: dict[str, Any], *used_elsewhere: str) -> dict[str, Any]:
     return {key: value for key, value in section.items() if key not in used_elsewhere}
 
 
-def generations(run: RunConfig) -> tuple[tuple[Component, ...], ...]:
-    """Components by what they wait for; those of one generation are fitted side by side."""
-    tags, fills = run.calibrate.tagger == "bilstm", run.calibrate.categories.backoff != "none"
-    encodes = run.calibrate.sentence_encoder.backend == "skip_instructions"
-    has_own_photos = run.calibrate.image_categorizer.photos is not None
-    line_tagger = Component(
-        "line_tagger",
-        line_tagger_fit,
-        lambda run: _without(asdict(run.calibrate.line_tagger), "threshold"),
-        is_network=True,
-    )
-    text = Component(
+LINE_TAGGER = Component(
+    "line_tagger",
+    line_tagger_fit,
+    lambda run: _without(asdict(run.calibrate.line_tagger), "threshold"),
+    is_network=True,
+)
+WORD_VECTORS = Component(
+    "word_vectors",
+    word_vectors_fit,
+    lambda run: asdict(run.calibrate.word_vectors),
+    needs=("text/entities.json",),
+    files=lambda run: file_hashes(word_vectors=run.calibrate.word_vectors.file),
+)
+CATEGORY_BACKOFF = Component(
+    "category_backoff",
+    category_backoff_fit,
+    lambda run: {
+        **text_section(run),
+        "precision": run.calibrate.categories.backoff_precision,
+    },
+    needs=("text", "word_vectors"),
+    files=text_files,
+)
+
+
+def _text(*, tags: bool) -> Component:
+    return Component(
         "text",
         text_fit,
         _text_settings,
         needs=("line_tagger",) if tags else (),
         files=lambda run: file_hashes(category_table=run.calibrate.categories.table),
     )
-    word_vectors = Component(
-        "word_vectors",
-        word_vectors_fit,
-        lambda run: asdict(run.calibrate.word_vectors),
-        needs=("text/entities.json",),
-        files=lambda run: file_hashes(word_vectors=run.calibrate.word_vectors.file),
-    )
-    sentence_encoder = Component(
+
+
+def _sentence_encoder(*, is_fitted: bool) -> Component:
+    return Component(
         "sentence_encoder",
         sentence_encoder_fit,
         _sentence_settings,
-        is_network=encodes,
-        in_group=encodes,
+        is_network=is_fitted,
+        in_group=is_fitted,
         files=lambda run: file_hashes(sentence_vectors=run.calibrate.sentence_encoder.file),
     )
-    image_categorizer = Component(
+
+
+def _image_categorizer(*, has_own_photos: bool) -> Component:
+    return Component(
         "image_categorizer",
         image_categorizer_fit,
         _categorizer_settings,
@@ -208,19 +222,21 @@ def generations(run: RunConfig) -> tuple[tuple[Component, ...], ...]:
         files=_photos_hash,
         backbone=lambda run: run.calibrate.image_categorizer.backbone,
     )
-    category_backoff = Component(
-        "category_backoff",
-        category_backoff_fit,
-        lambda run: {
-            **text_section(run),
-            "precision": run.calibrate.categories.backoff_precision,
-        },
-        needs=("text", "word_vectors"),
-        files=text_files,
-    )
+
+
+def generations(run: RunConfig) -> tuple[tuple[Component, ...], ...]:
+    """Components by what they wait for; those of one generation are fitted side by side."""
+    config = run.calibrate
+    tags, fills = config.tagger == "bilstm", config.categories.backoff != "none"
+    is_fitted = config.sentence_encoder.backend == "skip_instructions"
+    has_own_photos = config.image_categorizer.photos is not None
     return (
-        (line_tagger,) if tags else (),
-        (text,),
-        (word_vectors, sentence_encoder, image_categorizer),
-        (category_backoff,) if fills else (),
+        (LINE_TAGGER,) if tags else (),
+        (_text(tags=tags),),
+        (
+            WORD_VECTORS,
+            _sentence_encoder(is_fitted=is_fitted),
+            _image_categorizer(has_own_photos=has_own_photos),
+        ),
+        (CATEGORY_BACKOFF,) if fills else (),
     )

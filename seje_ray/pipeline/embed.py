@@ -59,16 +59,7 @@ def embed_partition(
     if known is not None:
         return known
     building = begin(folder, plan)
-    names = [path.name for path in calibrated.shards(partition)]
-    items = shard_items(calibrated, names, building)
-    stage = ShardStage(
-        f"embedding {partition}",
-        items,
-        read_pairs,
-        commit_embeddings,
-        [Step(partial(EmbedPairs, trained.best_checkpoint), gpu_share=1.0)],
-        num_done=len(names) - len(items),
-    )
+    stage = _stage(trained, calibrated, partition, building)
     with executor.session(1) as session:
         session.run_shards(stage)
     manifest = build_manifest(plan, building)
@@ -78,6 +69,19 @@ def embed_partition(
             f"{manifest.rows.get(partition, 0)}; run `seje-ray evaluate` again"
         )
     return finish(folder, plan, manifest)
+
+
+def _stage(trained: TrainedRun, calibrated: Artifact, partition: str, building: Path) -> ShardStage:
+    names = [path.name for path in calibrated.shards(partition)]
+    items = shard_items(calibrated, names, building)
+    return ShardStage(
+        f"embedding {partition}",
+        items,
+        read_pairs,
+        commit_embeddings,
+        [Step(partial(EmbedPairs, trained.best_checkpoint), gpu_share=1.0)],
+        num_done=len(names) - len(items),
+    )
 
 
 def _require_calibrated(trained: TrainedRun, workspace: Workspace, partition: str) -> Artifact:

@@ -74,8 +74,14 @@ def ingest(
     partial = begin(folder, plan)
     if not (partial / "texts.json").is_file():
         _spool_texts(source, partial, run)
-    texts = sorted(path.name for path in (partial / "texts").glob("*.parquet"))
     (partial / "rejects").mkdir(exist_ok=True)
+    session.run_shards(_stage(run, partial))
+    return _close(folder, partial, plan)
+
+
+def _stage(run: RunConfig, partial: Path) -> ShardStage:
+    """What is left to do of the texts that were spooled: their photos."""
+    texts = sorted(path.name for path in (partial / "texts").glob("*.parquet"))
     items = [
         {
             "folder": str(partial),
@@ -85,16 +91,8 @@ def ingest(
         }
         for name in missing_shards(partial, texts)
     ]
-    session.run_shards(
-        ShardStage(
-            "reading photos",
-            items,
-            read_texts,
-            commit_with_photos,
-            num_done=len(texts) - len(items),
-        )
-    )
-    return _close(folder, partial, plan)
+    num_done = len(texts) - len(items)
+    return ShardStage("reading photos", items, read_texts, commit_with_photos, num_done=num_done)
 
 
 def finished_recipes(

@@ -12,12 +12,14 @@ from seje_ray.artifact import (
     Plan,
     begin,
     build_manifest,
+    command_of,
     finish,
     finished,
     open_artifact,
     partial_folder,
     require_equal_hash,
     shard_name,
+    stage_of,
     write_rejects,
     write_table,
 )
@@ -148,6 +150,13 @@ def test_an_older_version_that_is_still_read_stays_what_it_is(tmp_path, monkeypa
     assert found.manifest.facts == {"three": 3, "four": 3}
     assert found.content_hash == made.content_hash, "what was made from it would be made again"
     assert finished(tmp_path / "recipes", replace(now, seed=5)) is None
+
+
+@pytest.mark.parametrize("kind", VERSIONS)
+def test_every_kind_says_which_stage_and_command_make_it(kind):
+    """A kind without them would end in a traceback where it is missing."""
+    assert stage_of(kind)
+    assert command_of(kind).startswith("seje-ray ")
 
 
 def test_two_hashes_that_differ_are_both_shown(tmp_path):
