@@ -21,7 +21,10 @@ class BackboneError(SejeError):
 
 
 class Published(NamedTuple):
-    """Preparation of photos for the training of a network's published weights."""
+    """Preparation of photos for the training of a network's published weights.
+
+    Source: docs/method.md, rule 6.3.
+    """
 
     mean: Channels  # of pixels in [0, 1]
     std: Channels

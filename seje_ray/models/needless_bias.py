@@ -3,7 +3,7 @@
 The gradient of such a bias is only rounding. Adam makes steps of full size of it, and the running
 mean, which evaluation uses, lags behind: evaluation would hang on the order of sums, and so on the
 number of workers. Layers do without; a state that still has such a bias is folded into the running
-mean when it is loaded, which changes no evaluation.
+mean when it is loaded, which changes no evaluation. Source: docs/method.md, rule 4.5.
 """
 
 from collections import Counter
