@@ -21,7 +21,7 @@ class RecipeText:
     title: str
     ingredients: tuple[str, ...]
     instructions: tuple[str, ...]
-    entities: tuple[Entity, ...] | None
+    entities: tuple[Entity, ...] | None = None
 
 
 class Recipes(Protocol):

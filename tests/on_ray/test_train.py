@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from seje_ray.errors import ArtifactError, ResourceError
-from seje_ray.features.encoder import Encoder, QueryError
+from seje_ray.features.encoder import QueryError
 from seje_ray.on_ray.group import CHECKPOINT_LIST
 from seje_ray.pipeline.runs import open_run
 from seje_ray.report.evaluation import as_text
@@ -186,15 +186,3 @@ def test_evaluation_refuses_data_that_was_calibrated_anew(workspace, trained, tm
 
     with pytest.raises(ArtifactError, match="made with another calibrated artifact"):
         embed_partition(trained, Workspace(tmp_path), "test")
-
-
-def test_search_refuses_a_calibrator_that_is_not_the_recipes_own(workspace, trained, tmp_path):
-    """After `calibrate --stage fit` with other settings a query would have other features."""
-    for name in ("calibrated", "calibrator"):
-        shutil.copytree(workspace.folder / name, tmp_path / name)
-    calibrator = tmp_path / "calibrator" / "manifest.json"
-    manifest = json.loads(calibrator.read_text())
-    manifest["facts"]["num_words"] += 1
-    calibrator.write_text(json.dumps(manifest))
-    with pytest.raises(ArtifactError, match=r"made with another calibrator: expected .* found"):
-        Encoder.load(trained.best_checkpoint, Workspace(tmp_path))
