@@ -12,13 +12,10 @@ from seje_ray.distributed.batch_norm import use_global_batch_norm
 from seje_ray.distributed.dropout import use_global_dropout
 from seje_ray.errors import ArtifactError
 from seje_ray.losses.kinds import retrieval_loss
-from seje_ray.models.category_head import CategoryHead
-from seje_ray.models.discriminator import Discriminator
+from seje_ray.models.heads import CategoryHead, Discriminator, ImageHead, LogitScale
 from seje_ray.models.image_backbone import ImageBackbone, create_backbone
-from seje_ray.models.image_head import ImageHead
 from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.models.libraries import Published, published
-from seje_ray.models.logit_scale import LogitScale
 from seje_ray.models.recipe_encoder import RecipeEncoder
 from seje_ray.models.recipe_transformer import RecipeTransformer
 from seje_ray.recipe1m.pixels import PixelSpec

@@ -7,10 +7,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from seje_ray.models.category_head import CategoryHead
+from seje_ray.models.heads import CategoryHead, ImageHead, LogitScale
 from seje_ray.models.image_backbone import ImageBackbone
-from seje_ray.models.image_head import ImageHead
-from seje_ray.models.logit_scale import LogitScale
 from seje_ray.models.recipe_encoder import RecipeEncoder
 from seje_ray.models.recipe_transformer import RecipeTransformer
 

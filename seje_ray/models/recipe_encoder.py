@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seje_ray.models.projection import SLOPE, Projection
+from seje_ray.models.heads import SLOPE, Projection
 
 
 class RecipeEncoder(nn.Module):

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seje_ray.models.heads import Projection
 from seje_ray.models.needless_bias import shift_running_mean
-from seje_ray.models.projection import Projection
 
 MLP_FACTOR = 4  # width of a block's hidden layer over W
 LONGEST_WAVE = 10_000.0  # of the position waves, in 2 pi lines

@@ -10,7 +10,7 @@ from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
 from seje_ray.config import LossConfig, RunConfig, TrainConfig
-from seje_ray.models.discriminator import Discriminator
+from seje_ray.models.heads import Discriminator
 from seje_ray.models.joint_embedding import JointEmbedding
 
 

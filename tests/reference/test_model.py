@@ -6,9 +6,7 @@ One recipe and one step at a time.
 import numpy as np
 import torch
 
-from seje_ray.models.category_head import CategoryHead
-from seje_ray.models.discriminator import Discriminator
-from seje_ray.models.image_head import ImageHead
+from seje_ray.models.heads import CategoryHead, Discriminator, ImageHead
 from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.models.recipe_encoder import RecipeEncoder
 

@@ -1,8 +1,7 @@
 import torch
 
-from seje_ray.models.category_head import CategoryHead
+from seje_ray.models.heads import CategoryHead, ImageHead
 from seje_ray.models.image_backbone import ImageBackbone
-from seje_ray.models.image_head import ImageHead
 from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.models.recipe_encoder import RecipeEncoder
 

@@ -18,8 +18,7 @@ from seje_ray.config.loss import (
     SoftMarginConfig,
 )
 from seje_ray.features.model import build_logit_scale
-from seje_ray.models.category_head import CategoryHead
-from seje_ray.models.discriminator import Discriminator
+from seje_ray.models.heads import CategoryHead, Discriminator
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.training.step import GlobalRows, active_share, global_pairs, objective
 from tests.unit.training.workers_equal_one import assert_workers_equal_one

@@ -8,9 +8,7 @@ from seje_ray.config import LossConfig
 from seje_ray.config.loss import AdaMineConfig, HingeConfig, SoftMarginConfig
 from seje_ray.distributed.batch_norm import use_global_batch_norm
 from seje_ray.distributed.dropout import begin_dropout_step, use_global_dropout
-from seje_ray.models.category_head import CategoryHead
-from seje_ray.models.discriminator import Discriminator
-from seje_ray.models.image_head import ImageHead
+from seje_ray.models.heads import CategoryHead, Discriminator, ImageHead
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.models.recipe_encoder import RecipeEncoder
 from seje_ray.models.recipe_transformer import RecipeTransformer

@@ -1,0 +1,142 @@
+"""The small parts above the networks: into the joint space, and what is told of its points.
+
+Letters: B rows, F pooled features, E word-vector dimensions, D joint dimensions, C categories.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seje_ray.models.needless_bias import BiasAndNorm, accept_biases
+
+SLOPE = 0.02  # of LeakyReLU in both branches: docs/method.md, rules 4.1 and 4.2
+MIN_NORM = 1e-6  # a shorter row is divided by this: a zero row stays zero
+DISCRIMINATOR_SLOPE = 0.2  # of its LeakyReLU: docs/method.md, rule 5.5
+
+
+class Projection(nn.Module):
+    """Linear -> BatchNorm -> LeakyReLU -> unit rows.
+
+    Args:
+        input_dim: Features per row.
+        embedding_dim: D.
+        dropout: In [0, 1), of the features.
+
+    Source: docs/method.md, rules 4.1 and 4.2.
+    """
+
+    def __init__(self, input_dim: int, embedding_dim: int, *, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(input_dim, embedding_dim, bias=False)  # the norm's own is enough
+        self.norm = nn.BatchNorm1d(embedding_dim)
+        accept_biases(self, [BiasAndNorm("linear", "norm")])  # of older checkpoints
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Turn features (B, input_dim) into unit rows (B, D), of float32 or more."""
+        rows = F.leaky_relu(self.norm(self.linear(self.dropout(features))), SLOPE)
+        rows = rows.to(torch.promote_types(rows.dtype, torch.float32))
+        return F.normalize(rows, dim=1, eps=MIN_NORM)
+
+
+class ImageHead(nn.Module):
+    """Pooled features ++ f_cat -> image embedding.
+
+    Args:
+        feature_dim: F, of the pooled features.
+        word_dim: E, of the image's category vector f_cat.
+        embedding_dim: D.
+        dropout: In [0, 1), before the linear layer.
+
+    Source: docs/method.md, rule 4.1.
+    """
+
+    def __init__(
+        self, feature_dim: int, word_dim: int, embedding_dim: int, *, dropout: float
+    ) -> None:
+        super().__init__()
+        self.projection = Projection(feature_dim + word_dim, embedding_dim, dropout=dropout)
+
+    def forward(self, features: Tensor, image_category_vectors: Tensor) -> Tensor:
+        """Embed features (B, F) and category vectors (B, E) as unit rows (B, D)."""
+        both = torch.cat([features, image_category_vectors.to(features)], dim=1)
+        embeddings: Tensor = self.projection(both)
+        return embeddings
+
+
+class CategoryHead(nn.Module):
+    """Linear layer from an embedding to category logits.
+
+    Args:
+        embedding_dim: D.
+        num_categories: C, background included.
+
+    Source: docs/method.md, rule 4.3.
+    """
+
+    def __init__(self, embedding_dim: int, num_categories: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(embedding_dim, num_categories)
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Logits (B, C) of embeddings (B, D)."""
+        logits: Tensor = self.linear(embeddings)
+        return logits
+
+
+class LogitScale(nn.Module):
+    """Owns the numbers that turn a cosine similarity into a logit, ``scale * cos + bias``.
+
+    The scale is learnt as its logarithm, so it stays positive. It is cut to ``max_scale`` where
+    it is kept, not where it is used: a cut use would have no gradient, and could never fall.
+
+    Args:
+        scale: Start of the scale, one over the temperature, > 0.
+        max_scale: Largest scale, or None for any.
+        bias: Start of the bias, or None for a loss without one.
+
+    Source: Radford et al. 2021 (CLIP, arXiv:2103.00020), section 2.5; Zhai et al. 2023 (SigLIP,
+    arXiv:2303.15343), section 3.2.
+    """
+
+    def __init__(
+        self, scale: float, *, max_scale: float | None = None, bias: float | None = None
+    ) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
+        self.bias = None if bias is None else nn.Parameter(torch.tensor(bias))
+        self._max_log_scale = None if max_scale is None else math.log(max_scale)
+
+    def forward(self) -> tuple[Tensor, Tensor | None]:
+        """Scale, and bias where there is one; scalar tensors with gradient."""
+        if self._max_log_scale is not None:
+            with torch.no_grad():
+                self.log_scale.clamp_(max=self._max_log_scale)
+        return self.log_scale.exp(), self.bias
+
+
+class Discriminator(nn.Module):
+    """D -> 512 -> 256 -> 1 with LeakyReLU between; the score is unbounded.
+
+    Args:
+        embedding_dim: D.
+
+    Source: docs/method.md, rule 5.5.
+    """
+
+    def __init__(self, embedding_dim: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(embedding_dim, 512),
+            nn.LeakyReLU(DISCRIMINATOR_SLOPE),
+            nn.Linear(512, 256),
+            nn.LeakyReLU(DISCRIMINATOR_SLOPE),
+            nn.Linear(256, 1),
+        )
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Scores (B,) of embeddings (B, D); higher for what looks like an image's."""
+        scores: Tensor = self.layers(embeddings)
+        return scores.squeeze(1)
