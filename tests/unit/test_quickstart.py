@@ -7,18 +7,17 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from tests.unit.pipeline.locally import copied
+
 PAGE = Path(__file__).parents[2] / "docs" / "quickstart.md"
 
 
-def test_the_quick_start_compares_a_photo_with_a_recipe(
-    workspace, trainings, tmp_path, monkeypatch
-):
+def test_the_quick_start_compares_a_photo_with_a_recipe(cookbook, trained, tmp_path, monkeypatch):
     """Run as it is printed, where its words ``workspace``, ``demo`` and ``photo.jpg`` mean ours."""
     [code] = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    for part in ("calibrator", "calibrated"):
-        shutil.copytree(workspace.folder / part, tmp_path / "workspace" / part)
-    shutil.copytree(trainings["own"].folder, tmp_path / "workspace" / "runs" / "demo")
-    shard = workspace.open_calibrated().shards("test")[0]
+    copy = copied(cookbook, tmp_path / "workspace", "calibrator", "calibrated")
+    shutil.copytree(trained.folder, copy.run("demo"))
+    shard = cookbook.open_calibrated().shards("test")[0]
     jpeg = pq.read_table(shard).to_pylist()[0]["images"][0]["jpeg"]
     (tmp_path / "photo.jpg").write_bytes(jpeg)
     monkeypatch.chdir(tmp_path)

@@ -13,35 +13,40 @@ from seje_ray.errors import ArtifactError
 from seje_ray.features.encoder import BATCH_SIZE, Encoder, QueryError
 from seje_ray.pipeline.embed import embed_partition
 from seje_ray.retrieval.embeddings import load_embeddings
-from seje_ray.workspace import Workspace
-from tests.unit.trained import LOCAL
+from tests.unit.pipeline.locally import EXECUTOR, copied
 
 
 @pytest.fixture(scope="module")
-def encoders(workspace, trainings):
-    return {n: Encoder.load(t.best_checkpoint, workspace, "cpu") for n, t in trainings.items()}
+def trainings(trained, trained_heads):
+    """With an image network of its own, and on stored features."""
+    return {"own": trained, "frozen": trained_heads}
 
 
 @pytest.fixture(scope="module")
-def test_rows(workspace):
+def encoders(cookbook, trainings):
+    return {n: Encoder.load(t.best_checkpoint, cookbook, "cpu") for n, t in trainings.items()}
+
+
+@pytest.fixture(scope="module")
+def test_rows(calibrated):
     """The test pairs as they are stored."""
-    paths = workspace.open_calibrated().shards("test")
+    paths = calibrated.calibrated.shards("test")
     return [row for path in paths for row in pq.read_table(path).to_pylist()]
 
 
 @pytest.fixture(scope="module")
-def files(workspace, test_rows):
+def files(cookbook, test_rows):
     """The file of the first photo of each test pair, as a user has it."""
-    found = {path.stem: path for path in (workspace.cookbook(60, 0) / "images").rglob("*.jpg")}
+    found = {path.stem: path for path in (cookbook.cookbook(120, 0) / "images").rglob("*.jpg")}
     return [found[row["images"][0]["id"].removesuffix(".jpg")].read_bytes() for row in test_rows]
 
 
 @pytest.mark.parametrize("name", ["own", "frozen"])
 def test_a_file_of_the_gallery_is_embedded_as_the_gallery_was(
-    name, workspace, trainings, encoders, test_rows, files
+    name, cookbook, trainings, encoders, test_rows, files
 ):
     """Both branches, from the original file and the recipe's texts, against evaluation's rows."""
-    embedded = embed_partition(trainings[name], workspace, LOCAL, "test")
+    embedded = embed_partition(trainings[name], cookbook, EXECUTOR, "test")
     gallery = load_embeddings(embedded.shards("test"))
     assert list(gallery.ids) == [row["id"] for row in test_rows]
 
@@ -86,12 +91,11 @@ def test_rows_are_unit_float32_and_nothing_gives_none(encoders, files):
     assert encoder.embed_photos([]).shape == encoder.embed_recipes([]).shape == (0, 16)
 
 
-def test_everything_is_read_once(workspace, trainings, test_rows, files, tmp_path):
+def test_everything_is_read_once(cookbook, trainings, test_rows, files, tmp_path):
     """What the first photo and recipe needed may then be gone."""
     parts = ("calibrator", "calibrated")
-    for part in parts:
-        shutil.copytree(workspace.folder / part, tmp_path / part)
-    encoder = Encoder.load(trainings["own"].best_checkpoint, Workspace(tmp_path), "cpu")
+    copy = copied(cookbook, tmp_path, *parts)
+    encoder = Encoder.load(trainings["own"].best_checkpoint, copy, "cpu")
     recipe = recipe_text(test_rows[0])
     first = encoder.embed_photos(files[:1]), encoder.embed_recipes([recipe])
     for part in parts:
@@ -118,7 +122,7 @@ def test_what_is_no_photo_is_told_with_its_number(encoders, files):
         encoders["own"].embed_photos([files[0], b"a text"])
 
 
-def test_photos_are_seen_as_in_the_training(workspace, trainings, files, tmp_path):
+def test_photos_are_seen_as_in_the_training(cookbook, trainings, files, tmp_path):
     """By what the checkpoint says; one of the version before says nothing and means bilinear."""
 
     def embedded(change):
@@ -127,7 +131,7 @@ def test_photos_are_seen_as_in_the_training(workspace, trainings, files, tmp_pat
         stored = json.loads((folder / "run.json").read_text())
         change(stored["origin"])
         (folder / "run.json").write_text(json.dumps(stored))
-        return Encoder.load(folder, workspace, "cpu").embed_photos(files)
+        return Encoder.load(folder, cookbook, "cpu").embed_photos(files)
 
     today = embedded(lambda origin: None)
     older = embedded(lambda origin: origin.pop("photos"))
@@ -139,14 +143,13 @@ def test_photos_are_seen_as_in_the_training(workspace, trainings, files, tmp_pat
     assert np.abs(today - darker).max() > 1e-3
 
 
-def test_a_calibrator_that_is_not_the_recipes_own_is_refused(workspace, trainings, tmp_path):
+def test_a_calibrator_that_is_not_the_recipes_own_is_refused(cookbook, trainings, tmp_path):
     """After `calibrate --stage fit` with other settings a query would have other features."""
-    for part in ("calibrator", "calibrated"):
-        shutil.copytree(workspace.folder / part, tmp_path / part)
+    copy = copied(cookbook, tmp_path, "calibrator", "calibrated")
     path = tmp_path / "calibrator" / "manifest.json"
     manifest = json.loads(path.read_text())
     manifest["facts"]["num_words"] += 1
     path.write_text(json.dumps(manifest))
 
     with pytest.raises(ArtifactError, match=r"made with another calibrator: expected .* found"):
-        Encoder.load(trainings["own"].best_checkpoint, Workspace(tmp_path))
+        Encoder.load(trainings["own"].best_checkpoint, copy)
