@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch.nn.modules.module import register_module_forward_hook
 
 from seje_ray.calibration.categories import Categories
 from seje_ray.calibration.image_categorizer import ImageCategorizer
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import load_run, named_run_file, with_settings
+from seje_ray.errors import ArtifactError
 from seje_ray.features.model import backbone_of, pixels_of
-from seje_ray.features.photos import CPU_BATCH_SIZE, PhotoExtractor
+from seje_ray.features.photos import CPU_BATCH_SIZE, PhotoExtractor, seen_photos
+from seje_ray.models.backbone_weights import weights_hash
 from seje_ray.models.image_backbone import ImageBackbone
 
 NAMES = ["background", "tomato soup", "plum cake"]
@@ -151,3 +154,56 @@ def test_the_categorizers_own_features_are_stored_where_they_are_wanted(run, cal
     np.testing.assert_array_equal(pooled(stores), pooled(frozen))
     assert pooled(silent) is None
     assert not np.allclose(pooled(replace(run, seed=5)), expected)  # a frozen one of its own
+
+
+def test_a_query_is_refused_where_the_stored_features_are_of_other_weights(
+    run, calibrator, tmp_path
+):
+    """The file under the same name has changed since calibration."""
+    config = run.model.backbone
+    path = tmp_path / "weights.safetensors"
+
+    def save(seed):
+        torch.manual_seed(seed)
+        network = backbone_of(config).network
+        state = {name: value.contiguous() for name, value in network.state_dict().items()}
+        save_file(state, path)
+        return weights_hash(network)
+
+    run = with_settings(run, {"model.backbone.weights": str(path)})
+    published = seen_photos(run)
+
+    def extractor(stored_hash):
+        seen = published._replace(weights_hash=stored_hash)
+        return PhotoExtractor(run, calibrator, torch.device("cpu"), seen=seen)
+
+    stored = save(1)
+    assert extractor(stored).extract([photo(1)]).pooled.shape == (1, 96)
+    save(2)
+    with pytest.raises(ArtifactError, match=r"weights of backbone.weights .*weights.safetensors"):
+        extractor(stored)
+
+
+def test_photos_are_seen_as_calibration_saw_them(run, calibrator):
+    """Normalisation and interpolation of both networks are what is asked for."""
+    today = seen_photos(run)
+    other = today.stored._replace(mean=(0.3, 0.4, 0.5))
+    sharper = today.stored._replace(interpolation="bicubic")
+
+    def pooled(stored):
+        seen = today._replace(stored=stored)
+        extractor = PhotoExtractor(run, calibrator, torch.device("cpu"), seen=seen)
+        return extractor.extract([stripes()]).pooled
+
+    plain = pooled(today.stored)
+    assert np.abs(pooled(other) - plain).max() > 1e-3
+    assert np.abs(pooled(sharper) - plain).max() > 1e-4
+    np.testing.assert_array_equal(pooled(today.stored), plain)
+
+
+def stripes():
+    """A photo that its interpolation changes."""
+    buffer = io.BytesIO()
+    values = np.random.default_rng(0).integers(0, 255, (20, 24, 3), dtype=np.uint8)
+    Image.fromarray(values).save(buffer, "JPEG")
+    return buffer.getvalue()
