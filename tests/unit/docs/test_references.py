@@ -68,7 +68,7 @@ def test_every_rule_of_phases_one_and_two_has_code_and_a_test():
                 assert (ROOT / folder / name).exists(), f"docs/method.md: {folder}/{name}"
 
 
-@pytest.mark.parametrize("page", DOCUMENTS, ids=spelled)
+@pytest.mark.parametrize("page", [p for p in DOCUMENTS if p.name != "CHANGELOG.md"], ids=spelled)
 def test_every_source_file_that_a_page_names_is_there(page):
     """By its path from the root, the package, the tests or the page; NEW stands for a new one."""
     places = (ROOT, ROOT / "seje_ray", ROOT / "tests", page.parent)
