@@ -71,13 +71,13 @@ class GlobalBatchNormAct(GlobalBatchNorm):
 
 
 class _Normalise(torch.autograd.Function):
-    r"""Normalise by given statistics that are those of the inputs of all workers.
+    """Normalise by given statistics that are those of the inputs of all workers.
 
     By the kernels of the built-in layer, in its evaluation mode, which take the statistics for
     constants; the backward pass adds what went into the loss through them. With g the gradient of
     the output, x' the normalised input and c the scale, the input's is
 
-    .. math:: c (g - \bar{g} - x' \overline{g x'})
+    ``c (g - mean(g) - x' mean(g x'))``
 
     with means over all values of a channel. All workers call both passes together.
     """

@@ -14,9 +14,9 @@ def info_nce(
     logit_scale: Tensor,
     mining_pool: int | None = None,
 ) -> Tensor:
-    r"""Symmetric cross entropy of the own pair among the cross-modal candidates.
+    """Symmetric cross entropy of the own pair among the cross-modal candidates.
 
-    .. math:: \operatorname{mean}_a -\log \frac{e^{s \cos(a, p)}}{\sum_c e^{s \cos(a, c)}}
+    ``mean_a -log(exp(s cos(a, p)) / sum_c exp(s cos(a, c)))``
 
     Args:
         pairs: What is compared.

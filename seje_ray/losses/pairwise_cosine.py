@@ -33,7 +33,7 @@ def pairwise_cosine(
     partners: Tensor,
     margin: float,
 ) -> Tensor:
-    r"""Cosine embedding loss of images and recipes with their partners.
+    """Cosine embedding loss of images and recipes with their partners.
 
     Image i is compared with recipe ``partners[i]`` and recipe i with image ``partners[i]``; a
     comparison costs ``1 - cos`` if the two are one pair, and otherwise

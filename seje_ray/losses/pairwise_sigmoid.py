@@ -18,9 +18,9 @@ def pairwise_sigmoid(
     logit_bias: Tensor,
     mining_pool: int | None = None,
 ) -> Tensor:
-    r"""Sum over the candidates of an anchor of a logistic loss, pair or no pair.
+    """Sum over the candidates of an anchor of a logistic loss, pair or no pair.
 
-    .. math:: \operatorname{mean}_a \sum_c \log(1 + e^{-z_{ac} (s \cos(a, c) + b)})
+    ``mean_a sum_c log(1 + exp(-z_ac (s cos(a, c) + b)))``
 
     with z = 1 if c is the pair of a, otherwise -1.
 

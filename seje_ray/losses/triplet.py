@@ -19,9 +19,9 @@ from seje_ray.losses.pairs import GlobalPairs
 def soft_margin_triplet(
     positive_distances: Tensor, negative_distances: Tensor, *, scale: float, margin: float
 ) -> Tensor:
-    r"""Mean soft-margin triplet loss of given distances.
+    """Mean soft-margin triplet loss of given distances.
 
-    .. math:: \operatorname{mean}_a \log(1 + e^{\gamma (d(a, p) - d(a, n) + m)})
+    ``mean_a log(1 + exp(gamma (d(a, p) - d(a, n) + m)))``
 
     Args:
         positive_distances: d(a, p) >= 0, any shape.
