@@ -1,4 +1,4 @@
-"""What the fitting of a network needs of the process it runs in."""
+"""The process that fits a network, as the fit needs it."""
 
 from typing import Protocol, TypeVar
 

@@ -1,4 +1,4 @@
-"""Pairwise sigmoid loss: say of each two on their own whether they are a pair.
+"""Pairwise sigmoid loss: decide for each two on their own whether they are a pair.
 
 Letters: ``pairs``.
 """

@@ -1,4 +1,4 @@
-"""Mining pools: which candidates of a large global batch an anchor is compared with.
+"""Mining pools: the candidates of a large global batch that an anchor is compared with.
 
 The M rows of the global batch are cut, in order, into pools of nearly equal size, and an anchor
 sees the candidates of the pool that its own row lies in. So the negatives stay as hard as those

@@ -96,7 +96,7 @@ def bars(found: Distribution) -> list[Bar]:
 
 
 def thumbnail(location: str) -> str:
-    """A usable photo as a data URI, small; "" where it cannot be read any more."""
+    """A usable photo as a data URI, small; "" if it can no longer be read."""
     jpeg = load_image(records.ImageFile("", location), shorter_side=THUMBNAIL_SIDE)
     return photo_uri(jpeg) if isinstance(jpeg, bytes) else ""
 

@@ -1,4 +1,4 @@
-"""The photos whose recipe a model misses most, beside what it takes for it.
+"""The photos whose recipe a model misses by most, beside the recipe it ranks first.
 
 Letters: N pairs, D dimensions.
 """

@@ -1,4 +1,4 @@
-"""report.json and report.html of one evaluation."""
+"""Writes report.json and report.html of one evaluation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
