@@ -20,7 +20,7 @@ from seje_ray.artifact import Artifact
 from seje_ray.cli.options import workspace_option
 from seje_ray.models.image_backbone import ImageBackbone, create_backbone
 from seje_ray.recipe1m.pixels import PixelSpec
-from seje_ray.report.evaluation import GalleryLines, Line, as_text
+from seje_ray.report.evaluation import EvaluationLine, GalleryLines, as_text
 from seje_ray.retrieval.controls import chance
 from seje_ray.retrieval.protocol import RetrievalResult, evaluate_retrieval, selection_score
 from seje_ray.workspace import Workspace
@@ -59,7 +59,7 @@ def main(workspace: Workspace, backbone: str, weights: str | None, crop: int, se
     result = score(dim, penalty, "test")
     print(f"ridge regression, {dim} SVD dimensions, penalty {penalty} (both chosen on val)")
     lines = [("ridge regression", result), ("chance", chance(result.gallery_size))]
-    shown = tuple(Line(name, r.means(), r.deviations()) for name, r in lines)
+    shown = tuple(EvaluationLine(name, r.means(), r.deviations()) for name, r in lines)
     print(as_text([GalleryLines(result.gallery_size, result.num_repeats, shown)]))
 
 
