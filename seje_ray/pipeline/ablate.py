@@ -65,8 +65,7 @@ def ablate(
         ]
         book = TrialBook.open(workspace, folder / "trials", config.metric, config.mode)
         allotted = session.allot(1, max_concurrent)
-        run_plans(session, book, plans, allotted=allotted, title="ablations")
-    trials = [book.trials[plan.name] for plan in plans]
+        trials = run_plans(session, book, plans, allotted=allotted, title="ablations")
     facts = workspace.open_recipes().manifest.facts
     page = AblationPage(name, run, rows, trials, is_made_up=facts.get("is_made_up", False))
     write_trials_table(folder / "trials.parquet", trials, config.mode)

@@ -7,7 +7,7 @@ from seje_ray.pipeline.executor import Session
 from seje_ray.tuning.scheduling import Allotment, Scheduling
 from seje_ray.tuning.trial_book import NextPlan, TrialBook
 from seje_ray.tuning.trial_plan import TrialPlan
-from seje_ray.tuning.trials import ENDED
+from seje_ray.tuning.trials import ENDED, Trial
 
 
 def run_trials(
@@ -52,11 +52,12 @@ def run_plans(
     *,
     allotted: Allotment,
     title: str,
-) -> None:
-    """Run each plan as a trial; what the book has of these very plans is kept."""
+) -> list[Trial]:
+    """Run each plan as a trial, in this order; what the book has of these very plans is kept."""
     book.keep(plans)
 
     def next_plan(book: TrialBook) -> TrialPlan | None:
         return next((plan for plan in plans if plan.name not in book.trials), None)
 
     run_trials(session, book, next_plan, total=len(plans), allotted=allotted, title=title)
+    return [book.trials[plan.name] for plan in plans]

@@ -92,9 +92,9 @@ def tune(
         roles = {"default": run, "best": best_run}
         second = TrialBook.open(workspace, folder / "again", config.metric, config.mode)
         plans = _again(roles, workspace, data, config.num_seeds)
-        run_plans(session, second, plans, allotted=allotted, title="other seeds")
+        again = run_plans(session, second, plans, allotted=allotted, title="other seeds")
     page = TuningPage(
-        name, run, best_run, space, list(book.trials.values()), list(second.trials.values()),
+        name, run, best_run, space, list(book.trials.values()), again,
         calibrated, is_made_up=workspace.open_recipes().manifest.facts.get("is_made_up", False),
     )  # fmt: skip
     return _write(folder, page, Workspace(data(best_run).folder.parent))
