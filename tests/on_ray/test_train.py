@@ -48,13 +48,17 @@ def test_three_workers_train_as_one(workspace, trained, capfd):
             assert shared[key] == pytest.approx(alone[key], rel=2e-2), key
 
 
-def test_going_on_equals_never_having_stopped(workspace, trained):
-    """One epoch, then the same run to two: bitwise the weights of two in one go."""
-    train(tiny_run("train.num_epochs=1"), workspace, name="stopped", num_workers=1)
-    continued = train(tiny_run(), workspace, name="stopped", num_workers=1)
+def test_a_training_that_is_moved_and_resumed_equals_one_in_one_go(workspace, trained, tmp_path):
+    """One epoch, then to two in a renamed workspace, Ray's list of checkpoints with it: bitwise."""
+    here = Workspace(tmp_path / "here")
+    shutil.copytree(workspace.calibrated, here.calibrated)
+    train(tiny_run("train.num_epochs=1"), here, name="stopped", num_workers=1)
+    moved = Workspace(here.folder.rename(tmp_path / "elsewhere"))
+    continued = train(tiny_run(), moved, name="stopped", num_workers=1)
 
     assert history_of(continued) == history_of(trained)
     assert_equal_weights(continued, trained)
+    assert continued.folder == moved.run("stopped")
 
 
 @pytest.mark.slow
@@ -76,39 +80,6 @@ def test_a_killed_training_goes_on_inside_the_epoch(workspace, trained):
     assert_equal_weights(continued, trained)
     best, last = continued.best_checkpoint.name, "checkpoint-00002"
     assert {path.name for path in folder.glob("*checkpoint-*")} == {best, last}
-
-
-def test_a_finished_training_returns_at_once(workspace, trained):
-    """The same command again touches no checkpoint."""
-    before = trained.best_checkpoint.stat().st_mtime_ns
-
-    assert train(tiny_run(), workspace, name="one", num_workers=1) == trained
-    assert trained.best_checkpoint.stat().st_mtime_ns == before
-
-
-def test_other_settings_under_the_same_name_are_refused(workspace, trained):
-    """What changed is named."""
-    with pytest.raises(ArtifactError, match=r"loss.soft_margin.margin: 0.0 -> 0.5"):
-        train(tiny_run("loss.soft_margin.margin=0.5"), workspace, name="one", num_workers=1)
-
-
-def test_a_run_without_a_checkpoint_is_no_obstacle(workspace, trained):
-    """It failed before its first epoch: other settings may take its name."""
-    folder = workspace.folder / "runs" / "begun"
-    folder.mkdir()
-    shutil.copy(trained.folder / "run.json", folder)
-
-    begun = train(
-        tiny_run("loss.soft_margin.margin=0.5", "train.num_epochs=1"),
-        workspace,
-        name="begun",
-        num_workers=1,
-    )
-
-    assert (
-        json.loads((begun.folder / "run.json").read_text())["run"]["loss"]["soft_margin"]["margin"]
-        == 0.5
-    )
 
 
 def test_more_workers_than_pairs_or_cpus_is_an_error_and_no_hang(workspace, calibrated):

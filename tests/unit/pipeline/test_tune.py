@@ -161,6 +161,14 @@ def test_what_no_trial_could_do_is_refused_before_the_first(
     assert not workspace.tune("refused").exists()
 
 
+def test_data_that_the_trials_cannot_train_on_is_refused_before_the_first(workspace):
+    """Stored features of another network."""
+    run = grid_run(model__backbone__name="torchvision/resnet18")
+    with pytest.raises(ArtifactError, match="expected pooled image features"):
+        tune(run, workspace, Idle(), name="refused")
+    assert not workspace.tune("refused").exists()
+
+
 def test_what_the_machines_cannot_hold_is_refused_before_the_first_trial(workspace, local):
     """The same."""
     with pytest.raises(ResourceError, match="expected 1"):
