@@ -8,7 +8,7 @@ from seje_ray.artifact import write_text
 from seje_ray.config import RunConfig, with_settings
 from seje_ray.features.model import require_features
 from seje_ray.pipeline.executor import Executor, Session
-from seje_ray.pipeline.trials import run_plans
+from seje_ray.pipeline.trials import MEASURED, run_plans
 from seje_ray.pipeline.variants import calibrated_variant
 from seje_ray.report.ablation import AblationPage, as_markdown, write_ablation_report
 from seje_ray.tuning.ablation import Variation, variations
@@ -16,8 +16,6 @@ from seje_ray.tuning.trial_book import TrialBook
 from seje_ray.tuning.trial_plan import TrialPlan
 from seje_ray.tuning.trials import write_trials_table
 from seje_ray.workspace import Workspace
-
-MEASURED = ("val", "test")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from seje_ray.tuning.trial_book import NextPlan, TrialBook
 from seje_ray.tuning.trial_plan import TrialPlan
 from seje_ray.tuning.trials import ENDED, Trial
 
+MEASURED = ("val", "test")  # partitions, with the best checkpoint of a trial that is compared
+
 
 def run_trials(
     session: Session,

@@ -15,7 +15,7 @@ from seje_ray.errors import ConfigError, SejeError
 from seje_ray.features.model import require_features
 from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.suggestions import DataOf, data_of, suggestions
-from seje_ray.pipeline.trials import run_plans, run_trials
+from seje_ray.pipeline.trials import MEASURED, run_plans, run_trials
 from seje_ray.pipeline.tuned_before import begin_tuning, require_same_tuning
 from seje_ray.report.tuning import TuningPage, common, write_hparams, write_tuning_report
 from seje_ray.tuning.scheduling import Allotment, Scheduling
@@ -25,8 +25,6 @@ from seje_ray.tuning.trial_book import TrialBook
 from seje_ray.tuning.trial_plan import TrialPlan
 from seje_ray.tuning.trials import best_trial, write_trials_table
 from seje_ray.workspace import Workspace
-
-MEASURED = ("val", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +87,9 @@ def tune(
         )
         best_run = _best_run(run, book)
         write_text(folder / "best.yaml", yaml.safe_dump(run_to_dict(best_run), sort_keys=False))
-        roles = {"default": run, "best": best_run}
-        second = TrialBook.open(workspace, folder / "again", config.metric, config.mode)
-        plans = _again(roles, workspace, data, config.num_seeds)
-        again = run_plans(session, second, plans, allotted=allotted, title="other seeds")
+        plans = _again({"default": run, "best": best_run}, workspace, data, config.num_seeds)
+        book_again = TrialBook.open(workspace, folder / "again", config.metric, config.mode)
+        again = run_plans(session, book_again, plans, allotted=allotted, title="other seeds")
     page = TuningPage(
         name, run, best_run, space, list(book.trials.values()), again,
         calibrated, is_made_up=workspace.open_recipes().manifest.facts.get("is_made_up", False),
