@@ -16,4 +16,4 @@ def workspace(tmp_path) -> Workspace:
 @pytest.fixture
 def local() -> LocalExecutor:
     """The test's process."""
-    return LocalExecutor()
+    return LocalExecutor(num_threads=1)
