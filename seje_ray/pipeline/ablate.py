@@ -20,7 +20,7 @@ from seje_ray.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Ablated:
-    """What a finished comparison leaves."""
+    """A finished comparison."""
 
     folder: Path
     page: AblationPage

@@ -99,7 +99,7 @@ def calibrate(
 def _finished(
     run: RunConfig, source: DataSource, workspace: Workspace, last: int, *, is_made_up: bool
 ) -> Calibrated | None:
-    """What is there, if that is all that is asked for: nothing has to be started then."""
+    """The finished calibration, if it is all that is asked for: nothing is started then."""
     recipes = finished_recipes(run, source, workspace, is_made_up=is_made_up)
     if recipes is None or last < FIT:
         return None if recipes is None else Calibrated(recipes, None, None)

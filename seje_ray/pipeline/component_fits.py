@@ -115,7 +115,7 @@ def text_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
 
 
 def _tagging(inputs: FitInputs) -> tuple[TaggerOf, LexiconOf]:
-    """What finds entities in lines, and the entities that are known."""
+    """The tagger of lines, and the entities that are known."""
     config = inputs.run.calibrate
     match config.tagger:
         case "det_ingrs":

@@ -80,7 +80,7 @@ def ingest(
 
 
 def _stage(run: RunConfig, partial: Path) -> ShardStage:
-    """What is left to do of the texts that were spooled: their photos."""
+    """The photos of the spooled texts that are still to be read."""
     texts = sorted(path.name for path in (partial / "texts").glob("*.parquet"))
     items = [
         {

@@ -30,8 +30,8 @@ def run_trials(
         next_plan: Gives the next trial to begin.
         total: Trials in all.
         allotted: What the session allotted them.
-        title: What is going on, in a word or two.
-        scheduling: What stops or changes trials; None where each goes to its end.
+        title: Name of the work, a word or two.
+        scheduling: What stops or changes trials; None if each goes to its end.
 
     Raises:
         SejeError: What ``next_plan`` raised, or if a trial was lost.

@@ -29,7 +29,7 @@ from seje_ray.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What a finished tuning leaves."""
+    """A finished tuning."""
 
     folder: Path
     page: TuningPage  # all about it
@@ -98,7 +98,7 @@ def tune(
 
 
 def _announcement(run: RunConfig, total: int, allotted: Allotment) -> str:
-    """What is about to happen, in a line."""
+    """The plan of the tuning in a line."""
     text = (
         f"{total} trials of at most {run.train.num_epochs} epochs, {allotted.concurrent} at once"
         f"{f' of {allotted.num_workers} workers' if allotted.num_workers > 1 else ''}"

@@ -31,7 +31,7 @@ def num_points(run: RunConfig, space: Space) -> int:
 
 
 def suggest(run: RunConfig, space: Space, number: int, trials: Sequence[Trial]) -> Point | None:
-    """Values of trial ``number``, or None where a grid has no more.
+    """Values of trial ``number``, or None if a grid has no more.
 
     Args:
         run: The run; its ``tune`` section says how to go about it, its seed which draws to take.
@@ -76,7 +76,7 @@ def _tpe_point(run: RunConfig, space: Space, seed: int, trials: Sequence[Trial])
 
 
 def _frozen(space: Space, trial: Trial, mode: str) -> FrozenTrial | None:
-    """A trial as Optuna stores it; None where it failed or lies outside the space."""
+    """A trial as Optuna stores it; None if it failed or lies outside the space."""
     if not all(contains(space[key], value) for key, value in trial.values.items()):
         return None
     is_running = trial.state in ("waiting", "running")  # its scores so far decide nothing

@@ -19,7 +19,7 @@ STYLES = {"running": "cyan", "stopped": "dim", "failed": "red"}  # by state
 
 
 class TrialTable:
-    """Draws itself anew on a terminal; elsewhere a line for each trial that ends."""
+    """Draws itself again on a terminal; elsewhere a line for each trial that ends."""
 
     def __init__(
         self, title: str, total: int, mode: str, *, before: int, stream: TextIO | None = None
