@@ -1,21 +1,17 @@
 """Phase II on Ray: the same numbers for any worker count, and a run that cannot be lost."""
 
-import json
 import os
 import shutil
 
 import pytest
 
-from seje_ray.errors import ArtifactError, ResourceError
-from seje_ray.features.encoder import QueryError
+from seje_ray.errors import ResourceError
 from seje_ray.on_ray.group import CHECKPOINT_LIST
-from seje_ray.pipeline.runs import open_run
-from seje_ray.report.evaluation import as_text
 from seje_ray.report.training import as_text as training_as_text
 from seje_ray.training.timing import read_timings
 from seje_ray.workspace import Workspace
 from tests.on_ray.killing import run_until
-from tests.on_ray.verbs import embed_partition, evaluate_run, searcher, train
+from tests.on_ray.verbs import embed_partition, train
 from tests.tiny import TINY, tiny_run
 from tests.trainings import assert_equal_weights, history_of
 
@@ -91,69 +87,9 @@ def test_more_workers_than_pairs_or_cpus_is_an_error_and_no_hang(workspace, cali
         train(run, workspace, name="crowded", num_workers=3)
 
 
-def test_evaluation_counts_every_test_pair_and_writes_both_reports(workspace, trained, calibrated):
-    """report.json holds the model and its three controls; the page holds its pictures."""
-    evaluated = evaluate_run(trained, workspace, partition="test", gallery_sizes=(10, 1000))
+def test_every_pair_of_a_partition_is_embedded_in_actors(workspace, trained, calibrated):
+    """And once only: the same command again finds the artifact."""
+    embedded = embed_partition(trained, workspace, "test")
 
-    report = json.loads((evaluated.folder / "report.json").read_text())
-    num_pairs = calibrated.calibrated.num_rows("test")
-    assert report["num_pairs"] == num_pairs
-    assert report["is_made_up"]
-    assert [gallery["gallery_size"] for gallery in report["galleries"]] == [10, num_pairs]
-    names = [line["name"] for line in report["galleries"][0]["lines"]]
-    assert names == ["model", "category oracle", "shuffled pairs", "chance"]
-    for line in report["galleries"][0]["lines"]:
-        assert 0 <= line["means"]["recall_at_1/image_to_recipe"] <= 1
-    page = (evaluated.folder / "report.html").read_text()
-    assert "Made-up data" in page
-    assert page.count("data:image/jpeg;base64") > 20
-    assert "10 galleries of 10 pairs" in as_text(evaluated.galleries)
-    with pytest.raises(ArtifactError, match="no finished training named 'other'"):
-        open_run(workspace, "other")
-
-
-def test_search_finds_the_same_for_a_file_as_for_a_stored_pair(workspace, trained, tmp_path):
-    """A photo or recipe of the data set, given as a file, is embedded as calibration did it."""
-    search = searcher(trained, workspace, "test")
-    by_row = search.for_row(0, 3, is_photo=True)
-    layer2 = json.loads((workspace.folder / "cookbook-120-0" / "layer2.json").read_text())
-    stored = search.for_row(0, 3, is_photo=False)
-    own_id = search._embeddings.ids[0]
-    image = next(r for r in layer2 if r["id"] == own_id)["images"][0]["id"]
-    path = next((workspace.folder / "cookbook-120-0" / "images").rglob(image))
-    layer1 = json.loads((workspace.folder / "cookbook-120-0" / "layer1.json").read_text())
-    record = next(r for r in layer1 if r["id"] == own_id)
-    det_ingrs = json.loads((workspace.folder / "cookbook-120-0" / "det_ingrs.json").read_text())
-    found = next(r for r in det_ingrs if r["id"] == own_id)
-    record["entities"] = [
-        {"text": entity["text"], "valid": is_valid}
-        for entity, is_valid in zip(found["ingredients"], found["valid"], strict=True)
-    ]
-    (tmp_path / "query.jsonl").write_text(json.dumps(record))
-
-    by_file = search.for_photo(path, 3)
-    by_recipe = search.for_recipe(str(tmp_path / "query.jsonl"), 3)
-
-    assert [r.id for r in search.for_recipe(own_id, 3).results] == [r.id for r in stored.results]
-    for file, row in ((by_file, by_row), (by_recipe, stored)):
-        assert [r.id for r in file.results] == [r.id for r in row.results]
-        similarities = [r.similarity for r in row.results]
-        assert [r.similarity for r in file.results] == pytest.approx(similarities, abs=1e-3)
-    search.write_page(tmp_path / "search.html")
-    assert "Photos for a recipe" in (tmp_path / "search.html").read_text()
-    with pytest.raises(QueryError, match="neither a file nor the id"):
-        search.for_recipe("nothing", 3)
-    with pytest.raises(QueryError, match="undecodable_image"):
-        search.for_photo(tmp_path / "query.jsonl", 3)
-
-
-def test_evaluation_refuses_data_that_was_calibrated_anew(workspace, trained, tmp_path):
-    """The same word vectors, but other sentence vectors: the numbers would be of no model."""
-    shutil.copytree(workspace.folder / "calibrated", tmp_path / "calibrated")
-    manifest = tmp_path / "calibrated" / "manifest.json"
-    facts = json.loads(manifest.read_text())
-    facts["plan"]["inputs"]["calibrator"] = "another"
-    manifest.write_text(json.dumps(facts))
-
-    with pytest.raises(ArtifactError, match="made with another calibrated artifact"):
-        embed_partition(trained, Workspace(tmp_path), "test")
+    assert embedded.num_rows("test") == calibrated.calibrated.num_rows("test")
+    assert embed_partition(trained, workspace, "test") == embedded
