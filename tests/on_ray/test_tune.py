@@ -16,12 +16,12 @@ from seje_ray.tuning.suggest import suggest
 from seje_ray.tuning.trial_book import TrialBook
 from seje_ray.tuning.trial_plan import TrialPlan
 from seje_ray.workspace import Workspace
-from tests.on_ray.killed_search import (
+from tests.on_ray.killed_tuning import (
     SETTINGS,
     committed_at,
     outcome,
     random_kills,
-    searched_in_pieces,
+    tuned_in_pieces,
 )
 from tests.on_ray.verbs import ablate, tune
 from tests.tiny import tiny_run
@@ -52,7 +52,7 @@ def test_a_trial_that_diverges_is_recorded_and_stops_no_other(workspace, calibra
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_ray")
-def test_a_search_that_is_killed_again_and_again_ends_as_an_undisturbed_one(workspace, calibrated):
+def test_a_tuning_that_is_killed_again_and_again_ends_as_an_undisturbed_one(workspace, calibrated):
     """SIGKILL at random moments: no trial twice, the same decisions and numbers."""
     settings = [*SETTINGS, "tune.searcher=random", "tune.num_trials=6"]
     run = tiny_run(*settings)
@@ -60,7 +60,7 @@ def test_a_search_that_is_killed_again_and_again_ends_as_an_undisturbed_one(work
     kills = random_kills(2, 6, seed=1)
     assert {kill.spares_ray for kill in kills} == {True, False}
 
-    ended = searched_in_pieces(workspace, "killed", settings, kills)
+    ended = tuned_in_pieces(workspace, "killed", settings, kills)
     continued = tune(run, workspace, name="killed", max_concurrent=1)
 
     assert outcome(continued.page.trials) == outcome(whole.page.trials)

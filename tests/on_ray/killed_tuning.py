@@ -1,6 +1,6 @@
-"""A search that is killed at random moments and repeated, beside one that nobody disturbs.
+"""A tuning that is killed at random moments and repeated, beside one that nobody disturbs.
 
-``python -m tests.on_ray.killed_search`` is the whole check: 20 trials, five kills, of the driver
+``python -m tests.on_ray.killed_tuning`` is the whole check: 20 trials, five kills, of the driver
 alone or of Ray too. ``test_tune.py`` runs a smaller one.
 """
 
@@ -39,10 +39,10 @@ def random_kills(count: int, num_trials: int, seed: int) -> list[Kill]:
     return [Kill(t, generator.uniform(0, 4), generator.random() < 0.5) for t in trials]
 
 
-def searched_in_pieces(
+def tuned_in_pieces(
     workspace: Workspace, name: str, settings: list[str], kills: list[Kill]
 ) -> dict[str, int]:
-    """Kill the search again and again; return when each trial that had ended was committed.
+    """Kill the tuning again and again; return when each trial that had ended was committed.
 
     A trial that is committed a second time is an error, and one that ended is never begun again.
     """
@@ -67,7 +67,7 @@ def committed_at(trials: Path) -> dict[str, int]:
 
 
 def outcome(trials: list[Trial]) -> list[tuple]:
-    """What a search decides and finds, without its times."""
+    """What a tuning decides and finds, without its times."""
     return [(t.name, t.values, t.state, t.scores, t.measured) for t in trials]
 
 
@@ -89,7 +89,7 @@ def _some_time_after(path: Path, seconds: float) -> Callable[[], bool]:
 @click.option("--seed", default=0, show_default=True, help="Of the kills.")
 @click.option("--searcher", default="random", show_default=True)
 def main(num_trials: int, count: int, seed: int, searcher: str) -> None:
-    """Compare a search that is killed with one that is not; print both."""
+    """Compare a tuning that is killed with one that is not; print both."""
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder) / "workspace")
         settings = [*SETTINGS, f"tune.num_trials={num_trials}", f"tune.searcher={searcher}"]
@@ -98,7 +98,7 @@ def main(num_trials: int, count: int, seed: int, searcher: str) -> None:
         kills = random_kills(count, num_trials, seed)
         for kill in kills:
             click.echo(kill)
-        ended = searched_in_pieces(workspace, "killed", settings, kills)
+        ended = tuned_in_pieces(workspace, "killed", settings, kills)
         killed = tune(run, workspace, name="killed", max_concurrent=1).page
         whole = tune(run, workspace, name="whole", max_concurrent=1).page
         again = committed_at(workspace.folder / "tunes" / "killed" / "trials")
@@ -108,7 +108,7 @@ def main(num_trials: int, count: int, seed: int, searcher: str) -> None:
     for title, page in (("killed", killed), ("undisturbed", whole)):
         best = page.best
         click.echo(f"{title}: best {best.name}, {best.best('max'):.6f}, {best.values}")
-    assert outcome(killed.trials) == outcome(whole.trials), "another search"
+    assert outcome(killed.trials) == outcome(whole.trials), "another tuning"
     assert outcome(killed.again) == outcome(whole.again), "other numbers with other seeds"
     click.echo("all trials are equal: values, states, scores of every epoch")
 
