@@ -83,17 +83,22 @@ def plan_before(plan: Plan, key: str, config: BackboneConfig) -> Plan | None:
     return replace(plan, section={**plan.section, key: asdict(config)}, inputs=inputs)
 
 
+def changed_photos(before: Published, now: Published) -> list[str]:
+    """What is new about the way a network sees photos, for a person."""
+    old, new = as_settings(before), as_settings(now)
+    return [f"{name} {old[name]} -> {new[name]}" for name in new if old[name] != new[name]]
+
+
 def changed_network(known: Plan, plan: Plan, key: str) -> str | None:
     """Difference of an existing artifact's network from that of ``plan``, for a person.
 
-    None if it does not, or where another network was named.
+    None if there is none, or if another network was named.
     """
     old, new = known.section.get(key), plan.section.get(key)
     if not old or not new or any(old[name] != new[name] for name in ("name", "weights")):
         return None
     name = new["name"]
-    before, now = (as_settings(photos_as_stored(s, name)) for s in (old, new))
-    changes = [f"{k} {before[k]} -> {now[k]}" for k in now if before[k] != now[k]]
+    changes = changed_photos(*(photos_as_stored(settings, name) for settings in (old, new)))
     if "interpolation" in old and known.inputs.get("weights") != plan.inputs.get("weights"):
         changes.append("other weights")
     return f"{name}: {', '.join(changes)}" if changes else None

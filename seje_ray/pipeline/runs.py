@@ -9,8 +9,10 @@ from seje_ray.artifact import Artifact, require_equal_hash, write_json
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.config.changes import decisive_settings, require_same_settings
 from seje_ray.errors import ArtifactError
+from seje_ray.features.backbones import changed_photos, photos_as_stored
 from seje_ray.features.checkpoint import read_origin
-from seje_ray.training.checkpoints import checkpoint_name, prune_checkpoints
+from seje_ray.features.model import photos_of
+from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint, prune_checkpoints
 from seje_ray.training.history import write_history
 from seje_ray.training.run_manifest import FILE, RunManifest
 from seje_ray.workspace import Workspace
@@ -85,6 +87,25 @@ def require_same_run(folder: Path, run: RunConfig, calibrated: Artifact) -> None
     # Read as a run, so that settings it did not know yet have their defaults.
     before = run_from_json(json.dumps(known["run"]), str(path))
     require_same_settings(folder, "run", _decisive(before), _decisive(run), "--run")
+
+
+def require_same_photos(folder: Path, run: RunConfig) -> None:
+    """Refuse to resume where the run's own image network would see photos in another way.
+
+    Raises:
+        ArtifactError: Naming what changed, e.g. by an upgrade of timm.
+    """
+    last = newest_checkpoint(folder)
+    if run.model.freeze_backbone or last is None:
+        return
+    backbone = run.model.backbone
+    before = photos_as_stored(read_origin(last)[1].photos or {}, backbone.name)
+    changes = changed_photos(before, photos_of(backbone))
+    if changes:
+        raise ArtifactError(
+            f"{folder}: {backbone.name} saw photos in another way when this run was started "
+            f"({', '.join(changes)}); choose another name with --run"
+        )
 
 
 def is_complete(folder: Path, run: RunConfig) -> bool:

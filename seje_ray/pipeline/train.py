@@ -8,6 +8,7 @@ from seje_ray.pipeline.runs import (
     begin_run,
     close_run,
     is_complete,
+    require_same_photos,
     require_same_run,
 )
 from seje_ray.training.run_manifest import is_finished
@@ -44,6 +45,7 @@ def train(
     require_same_run(folder, run, calibrated)
     if is_finished(folder) and is_complete(folder, run):
         return TrainedRun.read(folder)
+    require_same_photos(folder, run)
     with executor.session(num_workers or 1) as session:
         workers = session.num_training_workers(num_workers)
         begin_run(folder, run, calibrated)

@@ -1,6 +1,7 @@
 """A network that is no longer what it was: exactly what it made is made again."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -9,10 +10,12 @@ import torch
 from safetensors.torch import save_file
 
 from seje_ray.artifact import file_hash, open_artifact
+from seje_ray.errors import ArtifactError
 from seje_ray.models.image_backbone import create_backbone
+from seje_ray.pipeline.train import train
 from seje_ray.schema import COMPONENT
 from tests.tiny import tiny_run
-from tests.unit.pipeline.locally import calibrated_locally, copied
+from tests.unit.pipeline.locally import EXECUTOR, calibrated_locally, copied
 
 PARTS = ("recipes", "calibrator", "calibrated", "cookbook-120-0")
 NEW = ("mean", "std", "interpolation")  # what the version before did not store of a network
@@ -52,6 +55,18 @@ def test_an_upgrade_that_normalises_otherwise_repeats_the_networks_stages(
     errors = capsys.readouterr().err
     assert f"image_categorizer is fitted again, since {told}" in errors
     assert f"photos are calibrated again, since {told}" in errors
+
+
+def test_a_training_is_not_resumed_with_photos_seen_in_another_way(copy, trained, monkeypatch):
+    """Half of its epochs would be of other pixels; one that is finished is given back."""
+    shutil.copytree(trained.folder, copy.run("one"))
+    other = replace(timm.get_pretrained_cfg("test_resnet"), mean=(0.4, 0.5, 0.5))
+    monkeypatch.setattr(timm, "get_pretrained_cfg", lambda *_, **__: other)
+
+    assert train(tiny_run(), copy, EXECUTOR, name="one").metrics == trained.metrics
+    expected = r"timm/test_resnet saw photos in another way .*\(mean \[0.5, .* -> \[0.4, .*--run"
+    with pytest.raises(ArtifactError, match=expected):
+        train(tiny_run("train.num_epochs=3"), copy, EXECUTOR, name="one")
 
 
 def rewrite(folder, change):
