@@ -1,6 +1,10 @@
 """What all tests share."""
 
 import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,8 @@ settings.load_profile("machine")
 
 SHARED_DATA = Path(os.environ.get("SEJE_RAY_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
+SHARED_CASES = SHARED_DATA.parent / "cases"
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
@@ -18,3 +24,20 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"needs real data in {SHARED_DATA}, or in the folder SEJE_RAY_DATA")
     return SHARED_DATA
+
+
+@pytest.fixture
+def shared_case(shared_data: Path, tmp_path: Path) -> Callable[[str], Path]:
+    """Gives a folder with the inputs of a case: files as people report them in public."""
+
+    def made(name: str) -> Path:
+        if not (SHARED_CASES / name / "make.py").is_file():
+            pytest.skip(f"needs case {name} in {SHARED_CASES}")
+        folder = tmp_path / "cases" / name
+        shutil.copytree(SHARED_CASES / name, folder)
+        shutil.copy(SHARED_CASES / "lib.py", folder.parent)
+        (tmp_path / "data").symlink_to(shared_data)
+        subprocess.run([sys.executable, "make.py"], cwd=folder, check=True, capture_output=True)
+        return folder
+
+    return made

@@ -1,6 +1,7 @@
 """An audit of a data set: two passes that read and never write; memory holds hashes and counts."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from seje_ray.audit.passes import Passes
 from seje_ray.audit.photos import drawn_photos, found_photos, read_photos
 from seje_ray.audit.spool import Spool
 from seje_ray.audit.texts import Texts, read_texts
+from seje_ray.config.data import OwnField
 from seje_ray.console.report import NamedReport, silent
 from seje_ray.recipe1m.reader import Removed
 from seje_ray.recipe1m.records import Recipe
@@ -31,6 +33,7 @@ def audit(
     word_dim: int = 300,
     sentence_dim: int = 1024,
     removed: Removed = "public",
+    columns: Mapping[OwnField, str] | None = None,
     seed: int = 0,
     num_threads: int = 1,
     progress: NamedReport = silent,
@@ -49,6 +52,7 @@ def audit(
         word_dim: E, numbers in a word vector.
         sentence_dim: Numbers in a sentence vector.
         removed: How remove1M.txt is read.
+        columns: Field -> key of own recipes, where near names do not do.
         seed: Of the draws.
         num_threads: Threads that read photos.
         progress: Gives each part of the work its callback.
@@ -56,7 +60,7 @@ def audit(
     Raises:
         DataError: If the data set cannot be read at all.
     """
-    source = open_source(path, removed=removed)
+    source = open_source(path, removed=removed, columns=columns)
     with (
         tempfile.TemporaryDirectory(prefix="seje-ray-") as folder,
         Spool(Path(folder) / "recipes") as names,
@@ -77,6 +81,8 @@ def audit(
         sample = read_photos(photos, numbers, progress=progress, **options)
         passes = Passes(texts, names, photos, is_there, missing, sample)
         blocked = passes.blocked(source.describe(), numbers, **options)
+        if (problem := source.notes.problem()) is not None:
+            blocked = f"{source.describe()}: {problem}"
         cost = cost_of(
             texts,
             sample,
@@ -106,6 +112,7 @@ def audit(
             duplicate_photos=passes.duplicate_photos(),
             cost=cost,
             blocked=blocked,
+            said=tuple(source.notes.lines()),
             drawn=_drawn(texts),
         )
 

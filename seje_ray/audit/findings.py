@@ -153,6 +153,7 @@ class Audit:
     duplicate_photos: tuple[Duplicates, ...]
     cost: Cost
     blocked: str | None  # why calibrate would refuse the data set
+    said: tuple[str, ...]  # what the reader did with keys and texts, a line each
     drawn: tuple[Recipe, ...]  # a few recipes to look at
 
     @property

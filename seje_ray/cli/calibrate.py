@@ -8,6 +8,7 @@ import click
 
 from seje_ray.cli.options import (
     cluster_options,
+    map_option,
     run_options,
     workspace_option,
 )
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     help="Processes that train a network of the calibrator.  [default: one per GPU, else one]",
 )
+@map_option
 @workspace_option
 @run_options
 @cluster_options
@@ -47,6 +49,7 @@ def command(
     workspace: "Workspace",
     config: str | None,
     overrides: tuple[str, ...],
+    columns: tuple[str, ...],
     cluster: "Cluster",
 ) -> None:
     """Compute SEJE's features (phase I): ingest, fit, transform.
@@ -54,7 +57,7 @@ def command(
     Each stage is resumable: repeat the command after an interruption. What is finished and
     still fits the run file is kept.
     """
-    run = read_run(config, overrides, workspace)
+    run = read_run(config, overrides + columns, workspace)
     if data is not None and data.exists() and run.name == DEFAULT_RUN:
         click.echo(
             "note: these are the demo's settings, made for drawn photos; take --config small for "

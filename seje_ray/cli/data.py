@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seje_ray.cli.options import workspace_option
+from seje_ray.cli.options import map_option, workspace_option
 from seje_ray.cli.run_files import read_run
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ class PhotoNumber(click.ParamType):  # type: ignore[type-arg]  # generic in newe
     help="Run file whose data settings and vector sizes count.",
 )
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
+@map_option
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--threads",
@@ -130,6 +131,7 @@ def check(
     page: Path | None,
     config: str,
     overrides: tuple[str, ...],
+    columns: tuple[str, ...],
     seed: int,
     threads: int,
 ) -> None:
@@ -149,7 +151,7 @@ def check(
 
     if page is not None and not page.absolute().parent.is_dir():
         raise DataError(f"{page}: expected a file in a folder that exists; make the folder first")
-    run = read_run(config, overrides)
+    run = read_run(config, overrides + columns)
     with Bars() as bars:
         found = audit(
             path,
@@ -160,6 +162,7 @@ def check(
             word_dim=run.calibrate.word_vectors.dim,
             sentence_dim=run.calibrate.sentence_encoder.dim,
             removed=run.data.removed,
+            columns=run.data.columns,
             seed=seed,
             num_threads=threads,
             progress=bars.bar,

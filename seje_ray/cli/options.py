@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import functools
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -44,6 +45,31 @@ def run_options(function: Function) -> Function:
         "workspace was calibrated with, another paper's method: im2recipe, vse++, adamine, acme, "
         "msje, clip.  [default: what the workspace was calibrated with, else demo]",
     )(function)
+
+
+def map_option(function: Function) -> Function:
+    """``--map``: names of a user's columns, as settings of ``data.columns``."""
+    return click.option(
+        "--map",
+        "columns",
+        multiple=True,
+        metavar="FIELD=KEY",
+        help="Own recipes: your key of a field, e.g. title=name; may be repeated.",
+        callback=_as_settings,
+    )(function)
+
+
+def _as_settings(
+    context: click.Context, option: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """As ``--set`` takes them; a key is text, whatever YAML makes of it."""
+    settings = []
+    for value in values:
+        field, separator, key = value.partition("=")
+        if not separator or not field:
+            raise click.BadParameter(f"expected FIELD=KEY, e.g. title=name, found {value!r}")
+        settings.append(f"data.columns.{field.strip()}={json.dumps(key.strip())}")
+    return tuple(settings)
 
 
 def run_name_option(function: Function) -> Function:

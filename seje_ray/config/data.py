@@ -1,11 +1,18 @@
 """The section ``data`` of a run file: what is read and kept."""
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict
 
 from seje_ray.config.rules import STRICT, require
+
+OwnField = Literal[
+    "id", "title", "ingredients", "instructions", "images", "partition", "entities"
+]  # of own recipes
+
+LATER = ("columns",)  # settings that older plans do not have; nothing by default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +27,9 @@ class DataConfig:
     recipes_per_shard: int = 256  # a shard is what is committed and resumed as a whole
     shorter_side: int = 256  # pixels, of the stored photos
     max_images: int = 5  # photos kept per recipe; the paper uses five
+    # own recipes: the key that holds a field, e.g. {title: name}; "" if none does; near names such
+    # as ``directions`` for ``instructions`` are found without it
+    columns: Mapping[OwnField, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require(
@@ -29,3 +39,8 @@ class DataConfig:
             ("shorter_side", self.shorter_side >= 16, ">= 16"),
             ("max_images", self.max_images >= 1, ">= 1"),
         )
+
+    def deciding(self) -> dict[str, Any]:
+        """Settings that decide what ``recipes/`` holds; later ones only where they are used."""
+        settings = {**asdict(self), "cookbook_recipes": None}
+        return {k: v for k, v in settings.items() if k not in LATER or v}

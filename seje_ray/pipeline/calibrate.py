@@ -16,6 +16,7 @@ from seje_ray.pipeline.executor import Executor, Session
 from seje_ray.pipeline.fit import finished_calibrator, fit
 from seje_ray.pipeline.ingest import finished_recipes, ingest
 from seje_ray.pipeline.transform import finished_calibrated, transform
+from seje_ray.recipe1m.notes import reading_lines
 from seje_ray.recipe1m.records import DataError
 from seje_ray.recipe1m.source import DataSource, open_source
 from seje_ray.report.calibration import CalibrationArtifacts, write_calibration_report
@@ -36,7 +37,7 @@ class Calibrated:
     report: Path | None = None  # the page that shows what came out
 
     def __str__(self) -> str:
-        lines = [_recipes_line(self.recipes)]
+        lines = [_recipes_line(self.recipes), *reading_lines(self.recipes.manifest.facts)]
         given = None
         if self.calibrator is not None:
             facts = self.calibrator.manifest.facts
@@ -87,7 +88,7 @@ def calibrate(
     if data is None:
         _require_no_real_data(workspace)
     folder = data if data is not None else _cookbook(run, workspace)
-    source = open_source(folder, removed=run.data.removed)
+    source = open_source(folder, removed=run.data.removed, columns=run.data.columns)
     known = _finished(run, source, workspace, last, is_made_up=data is None)
     if known is None:
         with executor.session(num_workers or 1) as session:

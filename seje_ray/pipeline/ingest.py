@@ -1,6 +1,7 @@
 """Stage ``ingest``: raw recipes and photos -> ``recipes/``."""
 
 import functools
+import json
 import os
 import shutil
 from collections import Counter, defaultdict
@@ -107,7 +108,7 @@ def _plan(run: RunConfig, source: DataSource, *, is_made_up: bool) -> Plan:
     return Plan(
         kind="recipes",
         section={
-            "data": {**asdict(run.data), "cookbook_recipes": None},
+            "data": run.data.deciding(),
             "is_made_up": is_made_up,
         },
         inputs={path.name: file_hash(path) for path in source.files()},
@@ -132,6 +133,7 @@ def _close(folder: Path, partial: Path, plan: Plan) -> Artifact:
         facts={
             "rows_with_image": _rows_with_image(partial),
             "is_made_up": plan.section["is_made_up"],
+            **_reading(partial),
         },
     )
     if not manifest.rows:
@@ -141,6 +143,12 @@ def _close(folder: Path, partial: Path, plan: Plan) -> Artifact:
         shutil.rmtree(folder / name)
     (folder / "texts.json").unlink()
     return artifact
+
+
+def _reading(partial: Path) -> dict[str, Any]:
+    """What the reader did with keys and texts, where there is something to say."""
+    spooled = json.loads((partial / "texts.json").read_text())
+    return {name: spooled[name] for name in ("reading",) if name in spooled}
 
 
 def _rows_with_image(folder: Path) -> dict[str, int]:
@@ -180,13 +188,16 @@ def _spool_texts(source: DataSource, partial: Path, run: RunConfig) -> None:
     for partition in list(pending):
         flush(partition)
     write_table(rejects / "texts.parquet", pa.Table.from_pylist(rejected, schema=REJECTS))
+    if (problem := source.notes.problem()) is not None:
+        raise DataError(f"{source.describe()}: {problem}")
+    reading = {"reading": facts} if (facts := source.notes.to_facts()) else {}
     if not numbers:
         raise DataError(
             f"{source.describe()}: expected recipes, found none that can be used "
             f"({dict(Counter(r['reason'] for r in rejected))}); a recipe needs 1 to 19 "
             "ingredients and fewer than 20 instructions"
         )
-    write_json(partial / "texts.json", {"shards": dict(numbers)})
+    write_json(partial / "texts.json", {"shards": dict(numbers), **reading})
 
 
 def _counted(records: Iterator[Recipe | Reject]) -> Iterator[Recipe | Reject]:

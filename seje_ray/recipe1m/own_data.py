@@ -1,13 +1,14 @@
 """A user's own recipes: JSON lines or Parquet of {id, title, ingredients, instructions, images}."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from seje_ray.config.data import OwnField
 from seje_ray.recipe1m.fields import (
     FieldError,
     id_of,
@@ -18,16 +19,18 @@ from seje_ray.recipe1m.fields import (
     without_blanks,
 )
 from seje_ray.recipe1m.json_stream import Broken, json_records
+from seje_ray.recipe1m.keys import FIELDS, keys_of_fields, mapped
+from seje_ray.recipe1m.notes import Notes
 from seje_ray.recipe1m.records import DataError, Entity, ImageFile, Recipe, Reject
-
-COLUMNS = ("id", "title", "ingredients", "instructions", "images", "partition", "entities")
 
 
 class OwnData:
     """A file of own recipes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, columns: Mapping[OwnField, str] | None = None) -> None:
         self._path = path
+        self._columns = {str(field): key for field, key in (columns or {}).items()}
+        self.notes = Notes(self._columns)
 
     def files(self) -> list[Path]:
         """Files that decide the texts."""
@@ -43,44 +46,82 @@ class OwnData:
         Raises:
             DataError: If the file cannot be read at all.
         """
-        return read_own_data(self._path)
+        self.notes = Notes(self._columns)
+        return read_own_data(self._path, self.notes)
 
 
-def read_own_data(path: Path) -> Iterator[Recipe | Reject]:
+def read_own_data(path: Path, notes: Notes | None = None) -> Iterator[Recipe | Reject]:
     """Recipes of a .jsonl or .parquet file, streamed; image paths are relative to the file.
+
+    Args:
+        path: The file.
+        notes: Counts what is done with keys; its ``columns`` say which key is which field.
 
     Raises:
         DataError: If the file cannot be read at all.
     """
-    records = _parquet_rows(path) if path.suffix == ".parquet" else json_records(path)
+    notes = Notes() if notes is None else notes
+    is_table = path.suffix == ".parquet"
+    records = _parquet_rows(path, notes.columns) if is_table else json_records(path)
     seen: set[str] = set()
     for record in records:
         recipe_id = ""
         try:
             if isinstance(record, Broken):
                 raise FieldError(record.reason, record.detail)
-            recipe_id = id_of(record)
+            fields = _fields(record, notes)
+            recipe_id = id_of(fields if "id" in fields else record)
             if recipe_id in seen:
                 raise FieldError("duplicate_id", "the first stays")
             seen.add(recipe_id)
-            yield from _recipe(record, recipe_id, path.parent)
+            yield from _recipe(fields, recipe_id, path.parent)
         except FieldError as error:
             yield Reject(recipe_id, error.reason, str(error))
 
 
-def _parquet_rows(path: Path) -> Iterator[Any]:
+def _fields(record: Any, notes: Notes) -> dict[str, Any]:
+    """A record under our names, counted; nothing of what is no object."""
+    if not isinstance(record, Mapping):
+        return {}
+    fields, said = mapped(record, notes.columns)
+    notes.add(record, fields, said)
+    return fields
+
+
+def _parquet_rows(path: Path, columns: Mapping[str, str]) -> Iterator[Any]:
+    """Rows of the columns that may fill a field; of the others the first few values alone."""
     try:
         with pq.ParquetFile(path) as file:
-            columns = [name for name in COLUMNS if name in file.schema_arrow.names]
-            if "id" not in columns:
+            names = tuple(file.schema_arrow.names)
+            keys = keys_of_fields(names, columns)
+            if "id" not in keys:
                 raise DataError(
-                    f"{path}: expected columns {', '.join(COLUMNS)}, found "
-                    f"{', '.join(file.schema_arrow.names) or 'none'}; rename yours"
+                    f"{path}: expected columns {', '.join(FIELDS)}, found "
+                    f"{', '.join(names) or 'none'}; rename yours, or say --map id=YOURS"
                 )
-            for batch in file.iter_batches(batch_size=256, columns=columns):
-                yield from _rows(batch)
+            wanted = {key for found in keys.values() for key in found}
+            unread = dict.fromkeys(name for name in names if name not in wanted)
+            looked_at = _first_rows(file, list(unread))
+            for batch in file.iter_batches(batch_size=256, columns=sorted(wanted)):
+                for row in _rows(batch):
+                    yield row if isinstance(row, Broken) else row | next(looked_at, unread)
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{path}: expected a Parquet file, found none: {error}") from error
+
+
+def _first_rows(file: pq.ParquetFile, names: list[str]) -> Iterator[dict[str, Any]]:
+    """Some rows of columns that fill no field, to see what they may be."""
+    batch = next(file.iter_batches(batch_size=256, columns=names), None) if names else None
+    if batch is None:
+        return
+    columns = {}
+    for name in names:
+        try:
+            columns[name] = batch.column(name).to_pylist()
+        except UnicodeDecodeError:
+            columns[name] = [None] * batch.num_rows
+    for values in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, values, strict=True))
 
 
 def _rows(batch: pa.RecordBatch) -> Iterator[Any]:

@@ -22,6 +22,7 @@ from seje_ray.recipe1m.fields import (
     without_blanks,
 )
 from seje_ray.recipe1m.json_stream import Broken, json_records
+from seje_ray.recipe1m.notes import Notes
 from seje_ray.recipe1m.records import PARTITIONS, DataError, Entity, ImageFile, Recipe, Reject
 
 ROWS_PER_INSERT = 5000
@@ -44,6 +45,7 @@ class Recipe1M:
             DataError: If there is no layer1.json.
         """
         self._folder, self._removed = folder, removed
+        self.notes = Notes()  # its keys are known: nothing to say
         self._layer1 = folder / "layer1.json"
         if not self._layer1.is_file():
             found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"

@@ -1,9 +1,11 @@
 """The reader that a data set needs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from seje_ray.config.data import OwnField
+from seje_ray.recipe1m.notes import Notes
 from seje_ray.recipe1m.own_data import OwnData
 from seje_ray.recipe1m.reader import Recipe1M, Removed
 from seje_ray.recipe1m.records import DataError, Recipe, Reject
@@ -20,21 +22,33 @@ class DataSource(Protocol):
     def describe(self) -> str:
         """Kind and location of the data set, for messages."""
 
+    @property
+    def notes(self) -> Notes:
+        """What the last ``read`` did with keys and texts."""
+
     def read(self) -> Iterator[Recipe | Reject]:
         """Every record, either usable or rejected by reason."""
 
 
-def open_source(path: Path, *, removed: Removed = "public") -> DataSource:
+def open_source(
+    path: Path, *, removed: Removed = "public", columns: Mapping[OwnField, str] | None = None
+) -> DataSource:
     """Choose the reader for ``path``: a Recipe1M folder, or a file of own recipes.
 
     Args:
         path: What the user named.
         removed: How a Recipe1M folder's remove1M.txt is read.
+        columns: Field -> key of own recipes, where near names do not do.
 
     Raises:
         DataError: If there is no such thing, or it is neither.
     """
     if path.is_dir():
+        if columns:
+            raise DataError(
+                f"{path}: data.columns is for a file of own recipes, found a Recipe1M folder, "
+                "whose keys are known; leave --map and data.columns out"
+            )
         return Recipe1M(path, removed=removed)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
@@ -43,4 +57,4 @@ def open_source(path: Path, *, removed: Removed = "public") -> DataSource:
             f"{path}: expected a Recipe1M folder or a {' or '.join(OWN_SUFFIXES)} file, found "
             f"{path.suffix or 'a file without suffix'}"
         )
-    return OwnData(path)
+    return OwnData(path, columns=columns)

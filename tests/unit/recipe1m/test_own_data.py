@@ -53,7 +53,7 @@ def test_json_lines_and_parquet_give_the_same_recipe(tmp_path):
         ({"ingredients": 3}, "wrong_type"),
         ({"ingredients": [3]}, "wrong_type"),
         ({"images": {"a": 1}}, "wrong_type"),
-        ({"partition": "dev"}, "unknown_partition"),
+        ({"partition": "fold 3"}, "unknown_partition"),
         ({"entities": [{"text": "x", "valid": "yes"}]}, "wrong_type"),
         ({"ingredients": [], "instructions": None, "entities": None}, "no_text"),
         ({"ingredients": [" "], "instructions": ["", "\t"], "entities": None}, "no_text"),
