@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -17,6 +16,7 @@ from torch.nn import functional as F
 from seje_ray.calibration.fit_state import History, load_fit_state, save_fit_state
 from seje_ray.console.report import Report
 from seje_ray.distributed.fit_worker import FitWorker
+from seje_ray.random_streams import Stream, torch_seed
 
 WARMUP_SHARE, FINAL_SHARE = 1 / 25, 1e-4  # of the peak learning rate, at first and last step
 
@@ -162,9 +162,8 @@ class _Tally:
 @contextmanager
 def _seeded(worker: FitWorker, seed: int, epoch: int) -> Iterator[None]:
     """Give torch's own generators a seed, another on each worker, and their old state back."""
-    seeds = np.random.default_rng((seed, epoch, 1 + worker.rank))
     with torch.random.fork_rng(devices=[worker.device] if worker.device.type == "cuda" else []):
-        torch.manual_seed(int(seeds.integers(2**63)))
+        torch.manual_seed(torch_seed(Stream.CATEGORIZER_DROPOUT, seed, epoch, worker.rank))
         yield
 
 

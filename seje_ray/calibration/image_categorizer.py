@@ -27,6 +27,7 @@ from seje_ray.calibration.photo_batches import LabelledPhotos, PhotoBatch
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.console.report import Report
 from seje_ray.distributed.fit_worker import FitWorker, OneFitWorker, own_rows
+from seje_ray.random_streams import Stream, generator, torch_seed
 
 
 class CategoryLayer(nn.Linear):
@@ -172,7 +173,7 @@ def fit_image_categorizer(
     """
     worker = worker or OneFitWorker()
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(torch_seed(Stream.CATEGORIZER_WEIGHTS, seed))
         categorizer = ImageCategorizer(backbone, names)
     categorizer.to(worker.device)
     if epochs == 0 or len(photos) < 2:
@@ -218,7 +219,7 @@ def _layer_alone(
     num_batches = math.ceil(len(features) / photos.batch_size)
 
     def batches(epoch: int) -> Iterator[ClassifierBatch]:
-        order = np.random.default_rng((seed, epoch)).permutation(len(features))
+        order = generator(Stream.CATEGORIZER_FEATURES, seed, epoch).permutation(len(features))
         for rows in np.array_split(order, num_batches):
             part, are_own = own_rows(len(rows), worker)
             own = rows[part]

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seje_ray import random_streams
 from seje_ray.artifact import write_json
 from seje_ray.calibration.corpus import Recipes
 from seje_ray.calibration.entities import JOIN, Reexaminer
@@ -34,6 +35,7 @@ from seje_ray.calibration.line_labels import (
     names_something,
 )
 from seje_ray.console.report import Report
+from seje_ray.random_streams import Stream, torch_seed
 
 WORD_DIM = 32
 DROPOUT = 0.3
@@ -180,7 +182,7 @@ def fit_line_tagger(
     """
     device = torch.device(device)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(torch_seed(Stream.LINE_TAGGER_WEIGHTS, seed))
         model = LineTagger(hidden_dim)
     model.to(device).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
@@ -188,15 +190,15 @@ def fit_line_tagger(
     total = epochs * len(corpus)
     for epoch in range(len(model.history), epochs):
         losses, counts, done = _EpochLoss(), Counter[str](), epoch * len(corpus)
-        generator = np.random.default_rng((seed, epoch))
+        draws = random_streams.generator(Stream.LINE_ORDER, seed, epoch)
         chunks = labelled_batches(
-            corpus, reexaminer, counts, batch_size=batch_size, generator=generator
+            corpus, reexaminer, counts, batch_size=batch_size, generator=draws
         )
         for num_recipes, batches in chunks:
             _set_learning_rate(optimizer, learning_rate * (1 - done / total))
             done = epoch * len(corpus) + num_recipes
             for batch in batches:
-                losses.add(_step(model, optimizer, batch, generator))
+                losses.add(_step(model, optimizer, batch, draws))
             if progress is not None:
                 progress(done, total, f"loss {losses.mean():.3f}")
         outcomes = {outcome: float(counts[outcome]) for outcome in OUTCOMES}

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from seje_ray.distributed.fit_worker import FitWorker, OneFitWorker, own_rows
+from seje_ray.random_streams import Stream, generator
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.recipe1m.records import DataError, Reject
 
@@ -128,8 +129,8 @@ class ShuffledPhotos(ABC):
         Raises:
             DataError: If photos are there and no batch of them can be decoded.
         """
-        generator = np.random.default_rng((self.seed, number))
-        batches = self._batches(self._shuffled(generator), generator)
+        draws = generator(Stream.CATEGORIZER_PHOTOS, self.seed, number)
+        batches = self._batches(self._shuffled(draws), draws)
         return self._not_none(
             batch
             for batch in self._decoded(batches, worker or OneFitWorker())

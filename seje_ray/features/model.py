@@ -18,6 +18,7 @@ from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.models.libraries import Published, published
 from seje_ray.models.recipe_encoder import RecipeEncoder
 from seje_ray.models.recipe_transformer import RecipeTransformer
+from seje_ray.random_streams import Stream, torch_seed
 from seje_ray.recipe1m.pixels import PixelSpec
 
 
@@ -94,7 +95,7 @@ def build_model(
         load_weights: False if a checkpoint's weights are loaded right after.
         photos: How its backbone sees photos; None for what the library publishes.
     """
-    torch.manual_seed(run.seed)
+    torch.manual_seed(torch_seed(Stream.MODEL_WEIGHTS, run.seed))
     model, backbone = run.model, None
     feature_dim = dims.feature_dim
     if not model.freeze_backbone:
@@ -144,7 +145,7 @@ def build_logit_scale(loss: LossConfig) -> LogitScale | None:
 
 def build_discriminator(run: RunConfig) -> Discriminator:
     """Build the discriminator, seeded apart from the model."""
-    torch.manual_seed(run.seed + 1)
+    torch.manual_seed(torch_seed(Stream.DISCRIMINATOR_WEIGHTS, run.seed))
     return Discriminator(run.model.embedding_dim)
 
 

@@ -20,6 +20,7 @@ from seje_ray.losses.pairs import GlobalPairs
 from seje_ray.losses.pairwise_cosine import draw_partners, pairwise_cosine
 from seje_ray.losses.pairwise_sigmoid import pairwise_sigmoid
 from seje_ray.losses.triplet import double_negative_triplet
+from seje_ray.random_streams import Stream, torch_seed
 
 T = TypeVar("T")
 
@@ -144,7 +145,7 @@ def _pairwise_cosine(config: LossConfig) -> RetrievalLoss:
 
     def drawn(pairs: GlobalPairs, step: StepInputs) -> Tensor:
         seed = _needed(step.seed, "pairwise_cosine draws its pairs and needs a seed")
-        generator = torch.Generator().manual_seed(hash(seed) % 2**63)
+        generator = torch.Generator().manual_seed(torch_seed(Stream.LOSS, *seed))
         partners = draw_partners(len(pairs.image_candidates), own.positive_share, generator)
         return pairwise_cosine(pairs, partners=partners, margin=own.margin)
 

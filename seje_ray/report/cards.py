@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from seje_ray.random_streams import Stream, generator
 from seje_ray.report.page import photo_uri
 from seje_ray.report.photos import PairBook
 from seje_ray.retrieval.embeddings import Embeddings
@@ -58,5 +57,5 @@ def examples(
 
 def drawn_rows(num_pairs: int, num: int, seed: int) -> list[int]:
     """Rows drawn for show: never chosen for how well they look."""
-    generator = np.random.default_rng((seed, 7))
-    return sorted(int(n) for n in generator.choice(num_pairs, min(num, num_pairs), replace=False))
+    draws = generator(Stream.EXAMPLES, seed)
+    return sorted(int(n) for n in draws.choice(num_pairs, min(num, num_pairs), replace=False))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from seje_ray.calibration.category_backoff import BACK_OFF_SOURCES
+from seje_ray.random_streams import Stream, generator
 
 NUM_EXTREME = 10  # largest and smallest categories shown
 NUM_MEMBERS = 10  # titles shown of each
@@ -103,8 +104,8 @@ def _drawn_members(
         for part, columns in partitions.items()
         for row in np.flatnonzero(np.asarray(columns.category_ids) == category_id)
     ]
-    generator = np.random.default_rng((seed, category_id))
-    chosen = generator.choice(len(members), min(NUM_MEMBERS, len(members)), replace=False)
+    draws = generator(Stream.CATEGORY_MEMBERS, seed, category_id)
+    chosen = draws.choice(len(members), min(NUM_MEMBERS, len(members)), replace=False)
     return [
         {"id": partitions[part].ids[row], "title": partitions[part].titles[row], "partition": part}
         for part, row in (members[i] for i in sorted(chosen.tolist()))

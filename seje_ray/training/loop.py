@@ -14,6 +14,7 @@ from seje_ray.errors import ResourceError
 from seje_ray.features.checkpoint import Origin
 from seje_ray.features.model import FeatureDims, autocast, build_discriminator, build_model
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
+from seje_ray.random_streams import Stream, torch_seed
 from seje_ray.training import divergence
 from seje_ray.training.checkpoints import begin_checkpoint, checkpoint_name
 from seje_ray.training.collapse import signs_of_collapse
@@ -138,8 +139,8 @@ class Trainer:
                 step=epoch * num_steps + step,
                 num_steps=num_steps,
             )
-            for name, value in self._step(batch, epoch, step).items():
-                progress.sums[name] = progress.sums.get(name, 0.0) + value
+            found = self._step(batch, epoch, step)
+            progress.sums = {name: progress.sums.get(name, 0.0) + v for name, v in found.items()}
             progress.step = step + 1
             self._alive(f"epoch {epoch + 1}, step {step + 1}")
             if self.worker.rank == 0:
@@ -159,52 +160,49 @@ class Trainer:
         self._seed(rows, epoch, step)
         backbone = self._micro_batched(batch, epoch, step)
         output = self._forward(batch, backbone)
-        discriminator_loss = discriminator_step(
-            output,
-            state.discriminator,
-            state.discriminator_optimizer,
-            rows,
-            run.loss,
-            seed=(run.seed, 4, epoch, step),
-        )
+        seed = (run.seed, epoch, step)
+        critic = self._train_critic(output, rows, seed)
         pairs = global_pairs(output, batch.category_ids, rows)
-        parts = objective(
-            pairs,
-            output,
-            state.discriminator,
-            rows,
-            run.loss,
-            seed=(run.seed, 6, epoch, step),
-        )
+        parts = objective(pairs, output, state.discriminator, rows, run.loss, seed=seed)
         state.optimizer.zero_grad()
         parts.total.backward()  # type: ignore[no-untyped-call]
         if backbone is not None:
             backbone.backward()
             average_gradients(list(self._model.parameters()))
-        values = [
-            parts.total,
-            parts.retrieval,
-            parts.category_alignment,
-            parts.discriminator_alignment,
-            discriminator_loss,
-            active_share(pairs, rows, run.loss),
-        ]
+        values = {
+            "loss": parts.total,
+            "retrieval": parts.retrieval,
+            "category_alignment": parts.category_alignment,
+            "active_triplet_share": active_share(pairs, rows, run.loss),
+        }
+        if critic is not None:
+            values["discriminator_loss"] = critic
+            values["discriminator_alignment"] = parts.discriminator_alignment
         metrics = self._metrics_of_step(values)
         require_finite(metrics, batch, self.worker, epoch=epoch + 1, step=step + 1)
         state.optimizer.step()
         return metrics
 
+    def _train_critic(
+        self, output: JointOutput, rows: GlobalRows, seed: tuple[int, ...]
+    ) -> torch.Tensor | None:
+        """Train the discriminator for a step; its loss, or None where it has no weight."""
+        if self.run.loss.discriminator_weight == 0:
+            return None
+        discriminator, optimizer = self.state.discriminator, self.state.discriminator_optimizer
+        return discriminator_step(output, discriminator, optimizer, rows, self.run.loss, seed=seed)
+
     def _seed(self, rows: GlobalRows, epoch: int, step: int) -> None:
         """Begin the random draws of a step."""
-        run = self.run
+        seed, rank = self.run.seed, self.worker.rank
         # Dropout is a function of the step, so a resumed epoch repeats it: the heads' on the
         # global batch, what a backbone brings along on each worker.
-        torch.manual_seed(hash((run.seed, 3, epoch, step, self.worker.rank)) % 2**63)
+        torch.manual_seed(torch_seed(Stream.BACKBONE_DROPOUT, seed, epoch, step, rank))
         begin_dropout_step(
             self._model,
             first=rows.first,
             num_rows=rows.total,
-            seed=hash((run.seed, 5, epoch, step)) % 2**63,
+            seed=torch_seed(Stream.HEAD_DROPOUT, seed, epoch, step),
             device=self.worker.device,
         )
 
@@ -228,17 +226,17 @@ class Trainer:
             batch.images,
             batch.sizes,
             micro_batch_size=size,
-            seed=(run.seed, 7, epoch, step, self.worker.rank),
+            seed=(run.seed, epoch, step, self.worker.rank),
             autocast=autocast(run, self.worker.device),
         )
 
-    def _metrics_of_step(self, values: list[torch.Tensor]) -> dict[str, float]:
+    def _metrics_of_step(self, values: Mapping[str, torch.Tensor]) -> dict[str, float]:
         """Parts of the loss, means over the workers, and norms of the gradients as they are."""
-        local = torch.stack([value.detach().double() for value in values])
+        local = torch.stack([value.detach().double() for value in values.values()])
         means = sum_over_workers(local) / self.worker.world_size
         norms = gradient_norms(self.state.optimizer)
         numbers = torch.cat([means, torch.stack(list(norms.values()))]).tolist()
-        names = [*_PARTS, *(f"gradient_norm/{name}" for name in norms)]
+        names = [*values, *(f"gradient_norm/{name}" for name in norms)]
         return dict(zip(names, numbers, strict=True))
 
     def _val_metrics(self, val: ValEmbeddings) -> dict[str, float]:
@@ -296,13 +294,3 @@ class Trainer:
         partial = begin_checkpoint(self.worker.folder, name)
         self.state.save(partial, self.run, self.origin)
         return partial
-
-
-_PARTS = (
-    "loss",
-    "retrieval",
-    "category_alignment",
-    "discriminator_alignment",
-    "discriminator_loss",
-    "active_triplet_share",
-)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from seje_ray.distributed.collectives import split_sizes
+from seje_ray.random_streams import Stream, torch_seed
 
 NORMS = nn.modules.batchnorm._BatchNorm
 
@@ -46,7 +47,7 @@ class MicroBatchedBackbone:
             sizes: Pairs of each worker; all take the same number of micro-batches.
             micro_batch_size: Photos in one pass, >= 1; one more where a worker with fewer pairs
                 would be left without any.
-            seed: Of this worker's draws in this step.
+            seed: Of the run; then epoch, step and this worker's rank.
             autocast: Precision of both passes.
         """
         self._backbone, self._seed, self._autocast = backbone, seed, autocast
@@ -76,7 +77,7 @@ class MicroBatchedBackbone:
         return any(parameter.requires_grad for parameter in self._backbone.parameters())
 
     def _pass(self, number: int) -> Tensor:
-        torch.manual_seed(hash((*self._seed, number)) % 2**63)
+        torch.manual_seed(torch_seed(Stream.MICRO_BATCH, *self._seed, number))
         with self._autocast:
             features: Tensor = self._backbone(self._parts[number])
         return features

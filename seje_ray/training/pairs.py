@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from seje_ray import random_streams
 from seje_ray.distributed.collectives import split_sizes
 from seje_ray.features.inputs import TextBatch, padded, stacked
+from seje_ray.random_streams import Stream
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.shard import Shard
 
@@ -129,7 +131,7 @@ class PairLoader:
         yield from self._prefetched(own, False)
 
     def _shuffled_pairs(self, epoch: int, num_skipped: int) -> Iterator[_Pair]:
-        generator = np.random.default_rng((self._seed, 1, epoch))
+        generator = random_streams.generator(Stream.PAIR_ORDER, self._seed, epoch)
         order = generator.permutation(len(self._shards))
         for start in range(0, len(order), self._window):
             window = [int(n) for n in order[start : start + self._window]]
@@ -138,7 +140,7 @@ class PairLoader:
             left, num_skipped = drawn[num_skipped:], max(0, num_skipped - len(drawn))
             shards = {n: self._open(self._shards[n]) for n in {n for n, _ in left}}
             for number, row in left:
-                yield _Pair(shards[number], row, (self._seed, 2, epoch, number, row))
+                yield _Pair(shards[number], row, (epoch, number, row))
 
     def _pairs_in_order(self, max_pairs: int | None) -> Iterator[_Pair]:
         left = self.num_rows if max_pairs is None else max_pairs
@@ -171,6 +173,9 @@ class PairLoader:
                 pending = ahead.submit(prepare)
                 yield batch
 
+    def _draw(self, pair: _Pair) -> np.random.Generator:
+        return random_streams.generator(Stream.PHOTO_OF_PAIR, self._seed, *pair.draw)
+
     def _batch(
         self, group: list[_Pair], is_training: bool, decoders: ThreadPoolExecutor
     ) -> PairBatch:
@@ -180,7 +185,7 @@ class PairLoader:
             sizes = split_sizes(len(group), self._world_size)
             start = sum(sizes[: self._rank])
             own = group[start : start + sizes[self._rank]]
-        draws = [np.random.default_rng(pair.draw) if is_training else None for pair in own]
+        draws = [self._draw(pair) if is_training else None for pair in own]
         chosen = [
             0 if draw is None else int(draw.integers(pair.shard.num_images(pair.row)))
             for pair, draw in zip(own, draws, strict=True)

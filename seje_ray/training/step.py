@@ -25,6 +25,7 @@ from seje_ray.losses.objective import ObjectiveParts, combine
 from seje_ray.losses.pairs import GlobalPairs
 from seje_ray.losses.triplet import active_triplet_share
 from seje_ray.models.joint_embedding import JointOutput
+from seje_ray.random_streams import Stream, torch_seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,8 @@ def objective(
     Args:
         pairs: What ``global_pairs`` makes of the output.
         output: Category logits (B, C) of this worker's pairs, and learnt numbers of the loss.
-        discriminator: Scores (B, D) embeddings; its parameters get no gradient here.
+        discriminator: Scores (B, D) embeddings, where it has a weight; its parameters get no
+            gradient here.
         rows: Which rows of the global batch are this worker's.
         config: Kind, weights and constants.
         seed: Of this step, the same on all workers; for a kind that draws.
@@ -101,8 +103,10 @@ def objective(
         background_weight=config.background_weight,
         weight_sum=weights.sum() / len(rows.sizes),
     )
-    with _frozen(discriminator):
-        fooling = _discriminator_alignment(discriminator(pairs.recipes), config)
+    fooling = torch.zeros_like(retrieval)
+    if config.discriminator_weight > 0:
+        with _frozen(discriminator):
+            fooling = _discriminator_alignment(discriminator(pairs.recipes), config)
     return combine(
         retrieval * rows.share,
         alignment,
@@ -132,7 +136,8 @@ def discriminator_step(
     """Train the discriminator for one step; return this worker's part of its loss.
 
     The interpolation of the gradient penalty is drawn for the global batch from ``seed``, so
-    that each pair gets the same one for any number of workers.
+    that each pair gets the same one for any number of workers; ``seed`` is the run's, and the
+    keys of the step.
     """
     images, recipes = output.image_embeddings.detach(), output.recipe_embeddings.detach()
     match config.discriminator:
@@ -167,7 +172,7 @@ def _discriminator_alignment(recipe_scores: Tensor, config: LossConfig) -> Tenso
 
 
 def _global_mix(seed: tuple[int, ...], rows: GlobalRows, like: Tensor) -> Tensor:
-    generator = torch.Generator().manual_seed(hash(seed) % 2**63)
+    generator = torch.Generator().manual_seed(torch_seed(Stream.GRADIENT_PENALTY, *seed))
     mix = torch.rand(rows.total, 1, generator=generator)
     return mix[rows.first : rows.first + like.shape[0]].to(like)
 

@@ -68,12 +68,13 @@ def val_metrics(
     val: ValEmbeddings, discriminator: nn.Module, run: RunConfig, device: torch.device
 ) -> dict[str, float]:
     """Retrieval in both directions, and numbers that show a collapse; keys with ``val/``."""
-    with torch.no_grad():
-        scores = [discriminator(rows.to(device)).cpu() for rows in (val.images, val.recipes)]
     metrics = retrieval_metrics(val, run.seed) | spread(val.images, val.recipes)
-    metrics["discriminator_accuracy"] = discriminator_accuracy(
-        *scores, has_threshold=run.loss.discriminator == "bce"
-    )
+    if run.loss.discriminator_weight > 0:  # else nobody trains it
+        with torch.no_grad():
+            scores = [discriminator(rows.to(device)).cpu() for rows in (val.images, val.recipes)]
+        metrics["discriminator_accuracy"] = discriminator_accuracy(
+            *scores, has_threshold=run.loss.discriminator == "bce"
+        )
     return {f"val/{key}": value for key, value in metrics.items()}
 
 

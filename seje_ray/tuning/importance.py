@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 
+from seje_ray.random_streams import Stream, generator
 from seje_ray.tuning.space import Space, contains, position
 from seje_ray.tuning.trials import Trial
 
@@ -55,7 +56,7 @@ def importance_of(
     forest = RandomForestRegressor(
         NUM_TREES, min_samples_leaf=2, oob_score=True, random_state=seed, n_jobs=1
     ).fit(columns, scores)
-    losses = _shuffled_losses(forest, columns, np.random.default_rng(seed))
+    losses = _shuffled_losses(forest, columns, generator(Stream.IMPORTANCE, seed))
     total = losses.sum()
     shares = losses / total if total > 0 else losses
     order = np.argsort(-shares, kind="stable")

@@ -6,7 +6,6 @@ read again what it would have suggested without the kill.
 
 from collections.abc import Sequence
 
-import numpy as np
 import optuna
 from optuna.distributions import (
     BaseDistribution,
@@ -17,6 +16,7 @@ from optuna.distributions import (
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from seje_ray.config import Dimension, RunConfig
+from seje_ray.random_streams import Stream, generator
 from seje_ray.tuning.space import Point, Space, contains, drawn_point, grid_points, holds, own_point
 from seje_ray.tuning.trials import Trial
 
@@ -44,10 +44,10 @@ def suggest(run: RunConfig, space: Space, number: int, trials: Sequence[Trial]) 
     if run.tune.searcher == "grid":
         points = grid_points(space)
         return points[number - 1] if number <= len(points) else None
-    generator = np.random.default_rng((run.seed, 6, number))
+    draws = generator(Stream.SUGGESTION, run.seed, number)
     if run.tune.searcher == "random" or len(trials) < RANDOM_TRIALS:
-        return drawn_point(space, generator)
-    return _tpe_point(run, space, int(generator.integers(2**31)), trials)
+        return drawn_point(space, draws)
+    return _tpe_point(run, space, int(draws.integers(2**31)), trials)
 
 
 def _tpe_point(run: RunConfig, space: Space, seed: int, trials: Sequence[Trial]) -> Point:

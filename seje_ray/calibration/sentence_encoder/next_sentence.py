@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.linear_model import Ridge
 
+from seje_ray.random_streams import Stream, generator
+
 NUM_CANDIDATES = 20  # the true next sentence and others
 MAX_PAIRS = 4000  # of each partition
 
@@ -42,10 +44,10 @@ def next_sentence_accuracy(
     )
     mean = after.mean(axis=0)
     predicted, answers = _unit(predicted - mean), _unit(answers - mean)
-    generator = np.random.default_rng((seed, 11))
+    draws = generator(Stream.NEXT_SENTENCE, seed)
     hits = 0.0
     for row, vector in enumerate(predicted):
-        others = generator.choice(len(answers) - 1, NUM_CANDIDATES - 1, replace=False)
+        others = draws.choice(len(answers) - 1, NUM_CANDIDATES - 1, replace=False)
         others += others >= row
         similar, own = answers[others] @ vector, answers[row] @ vector
         if own >= similar.max() - 1e-9:

@@ -25,6 +25,7 @@ from seje_ray.calibration.sentence_encoder.sentence_pairs import (
 )
 from seje_ray.console.report import Report
 from seje_ray.distributed.fit_worker import FitWorker, OneFitWorker, own_rows
+from seje_ray.random_streams import Stream, generator, torch_seed
 
 MAX_WORD_DIM = 300
 MAX_GRADIENT_NORM = 5.0  # recurrent networks now and then have a huge gradient
@@ -168,7 +169,7 @@ def fit_skip_instructions(
     worker = worker or OneFitWorker()
     vocabulary = Vocabulary.fit(corpus, vocabulary_size)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(torch_seed(Stream.SENTENCE_ENCODER_WEIGHTS, seed))
         model = SkipInstructions(vocabulary, dim)
     model.to(worker.device).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
@@ -176,8 +177,8 @@ def fit_skip_instructions(
     trained = worker.wrap(model)
     for epoch in range(len(model.history), epochs):
         losses = _EpochLoss()
-        generator = np.random.default_rng((seed, epoch))
-        chunks = pair_batches(corpus, vocabulary, batch_size=batch_size, generator=generator)
+        draws = generator(Stream.SENTENCE_ORDER, seed, epoch)
+        chunks = pair_batches(corpus, vocabulary, batch_size=batch_size, generator=draws)
         for num_recipes, batches in chunks:
             for batch in batches:
                 losses.add(_step(trained, optimizer, batch, worker))

@@ -10,6 +10,7 @@ import torch
 from seje_ray.config import LossConfig
 from seje_ray.config.loss import LossKind
 from seje_ray.errors import ResourceError
+from seje_ray.features.model import build_discriminator
 from seje_ray.training.divergence import DivergedError
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
@@ -76,6 +77,43 @@ def test_an_epoch_reports_gradients_rates_and_times_apart(loaders, tmp_path):
     assert [entry["epoch"] for entry in read_timings(tmp_path / "a")] == [1, 2]
     assert [entry["steps"] for entry in read_timings(tmp_path / "a")] == [8, 8]
     assert trainer.state.progress.history == worker.reports
+
+
+@pytest.mark.parametrize("loss", [LossConfig(), LossConfig(discriminator="bce")])
+def test_a_discriminator_without_weight_is_left_alone(loaders, tmp_path, loss):
+    """No step, no moments, and no metric says a thing of it; with a weight all of that is there."""
+    without = replace(loss, discriminator_weight=0.0)
+    for name, config in (("with", loss), ("without", without)):
+        trainer, worker = trained(loaders, tmp_path / name, config, num_epochs=1)
+        is_new = all(
+            torch.equal(value, trainer.state.discriminator.state_dict()[key])
+            for key, value in build_discriminator(trainer.run).state_dict().items()
+        )
+        told = {key for key in worker.reports[0] if "discriminator" in key}
+        has_weight = name == "with"
+        assert is_new != has_weight
+        assert bool(trainer.state.discriminator_optimizer.state) == has_weight
+        expected = {
+            "train/discriminator_loss",
+            "train/discriminator_alignment",
+            "val/discriminator_accuracy",
+        }
+        assert told == (expected if has_weight else set())
+
+
+def test_weight_or_not_a_discriminators_checkpoint_is_loaded(loaders, tmp_path):
+    """A version before this one trained it without weight, too: its checkpoints go on."""
+    without = LossConfig(discriminator_weight=0.0)
+    trained(loaders, tmp_path / "a", num_epochs=1)
+    trained(loaders, tmp_path / "b", without, num_epochs=1)
+
+    resumed, _ = trained(loaders, tmp_path / "a", without, num_epochs=2)
+    again, worker = trained(loaders, tmp_path / "b", num_epochs=2)
+
+    assert resumed.state.progress.num_epochs == again.state.progress.num_epochs == 2
+    assert "val/discriminator_accuracy" in worker.reports[-1]
+    for field in ("loss", "retrieval", "category_alignment"):
+        assert all(f"train/{field}" in entry for entry in resumed.state.progress.history)
 
 
 class ShownWorker(LocalWorker):

@@ -10,6 +10,7 @@ from torch import nn
 
 from seje_ray.config import run_from_json
 from seje_ray.features.model import pixel_spec
+from seje_ray.random_streams import Stream, torch_seed
 from seje_ray.training.freezing import begin_epoch
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.micro_batches import MicroBatchedBackbone
@@ -171,7 +172,7 @@ def test_both_passes_draw_and_normalise_alike(is_bf16):
     twin = network()
     outputs = []
     for number, part in enumerate(torch.split(images, (3, 2, 2))):
-        torch.manual_seed(hash((7, 1, number)) % 2**63)
+        torch.manual_seed(torch_seed(Stream.MICRO_BATCH, 7, 1, number))
         with torch.autocast("cpu", torch.bfloat16, enabled=is_bf16):
             outputs.append(twin(part))
     (torch.tanh(torch.cat(outputs)) * weights).sum().backward()
