@@ -14,7 +14,8 @@ import torch
 from seje_ray.artifact import write_json
 from seje_ray.calibration.image_categorizer import ImageCategorizer
 from seje_ray.calibration.photo_batches import LabelledPhotos
-from seje_ray.distributed.fit_worker import FitWorker, OneFitWorker
+from seje_ray.distributed.collectives import gather_objects, sum_over_workers
+from seje_ray.distributed.process import LocalProcess, Process
 
 TOP = 5
 
@@ -66,7 +67,7 @@ class Confusion:
 
 
 def categorizer_accuracy(
-    categorizer: ImageCategorizer, photos: LabelledPhotos, worker: FitWorker | None = None
+    categorizer: ImageCategorizer, photos: LabelledPhotos, worker: Process | None = None
 ) -> Confusion:
     """Predict the centre crops of held-out photos; each worker predicts its rows of each batch.
 
@@ -82,7 +83,7 @@ def categorizer_accuracy(
     Raises:
         FloatingPointError: If a probability is NaN.
     """
-    worker = worker or OneFitWorker()
+    worker = worker or LocalProcess()
     device = worker.device
     categorizer.to(device).eval()
     own = confusion_of(
@@ -96,8 +97,8 @@ def categorizer_accuracy(
         ),
         len(categorizer.names),
     )
-    counts = worker.sum(torch.from_numpy(own.counts).to(device)).cpu().numpy()
-    return Confusion(counts, sum(worker.gather(own.num_in_top_5)))
+    counts = sum_over_workers(torch.from_numpy(own.counts).to(device)).cpu().numpy()
+    return Confusion(counts, sum(gather_objects(own.num_in_top_5)))
 
 
 def confusion_of(

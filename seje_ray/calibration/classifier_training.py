@@ -15,7 +15,9 @@ from torch.nn import functional as F
 
 from seje_ray.calibration.fit_state import History, load_fit_state, save_fit_state
 from seje_ray.console.report import Report
-from seje_ray.distributed.fit_worker import FitWorker
+from seje_ray.distributed.batch_norm import count_rows
+from seje_ray.distributed.collectives import sum_over_workers
+from seje_ray.distributed.process import Process
 from seje_ray.random_streams import Stream, torch_seed
 
 WARMUP_SHARE, FINAL_SHARE = 1 / 25, 1e-4  # of the peak learning rate, at first and last step
@@ -53,7 +55,7 @@ def train_classifier(
     epochs: int,
     learning_rate: float,
     seed: int,
-    worker: FitWorker,
+    worker: Process,
     state_folder: Path | None,
     progress: Report | None,
 ) -> History:
@@ -118,11 +120,11 @@ def _step(
     trained: nn.Module,
     optimizer: torch.optim.Optimizer,
     batch: ClassifierBatch,
-    worker: FitWorker,
+    worker: Process,
 ) -> tuple[float, int]:
     """One step; the global batch's loss, and its rows whose likeliest category is their own."""
     inputs, category_ids = (x.to(worker.device) for x in (batch.inputs, batch.category_ids))
-    worker.count_rows(trained, batch.are_own)
+    count_rows(trained, batch.are_own)
     with bf16_on_cuda(worker.device):
         scores = trained(inputs)
     loss = F.cross_entropy(scores, category_ids) * batch.share
@@ -131,7 +133,7 @@ def _step(
     optimizer.step()
     is_right = (scores.detach().argmax(dim=1) == category_ids) & batch.are_own
     parts = torch.stack([loss.detach().double(), is_right.sum().double()])
-    whole_loss, num_right = worker.sum(parts).tolist()
+    whole_loss, num_right = sum_over_workers(parts).tolist()
     return whole_loss, int(num_right)
 
 
@@ -160,7 +162,7 @@ class _Tally:
 
 
 @contextmanager
-def _seeded(worker: FitWorker, seed: int, epoch: int) -> Iterator[None]:
+def _seeded(worker: Process, seed: int, epoch: int) -> Iterator[None]:
     """Give torch's own generators a seed, another on each worker, and their old state back."""
     with torch.random.fork_rng(devices=[worker.device] if worker.device.type == "cuda" else []):
         torch.manual_seed(torch_seed(Stream.CATEGORIZER_DROPOUT, seed, epoch, worker.rank))

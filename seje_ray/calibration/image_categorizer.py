@@ -26,7 +26,8 @@ from seje_ray.calibration.fit_state import History
 from seje_ray.calibration.photo_batches import LabelledPhotos, PhotoBatch
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.console.report import Report
-from seje_ray.distributed.fit_worker import FitWorker, OneFitWorker, own_rows
+from seje_ray.distributed.collectives import gather_objects
+from seje_ray.distributed.process import LocalProcess, Process, own_rows
 from seje_ray.random_streams import Stream, generator, torch_seed
 
 
@@ -143,7 +144,7 @@ def fit_image_categorizer(
     learning_rate: float,
     freeze_backbone: bool,
     seed: int,
-    worker: FitWorker | None = None,
+    worker: Process | None = None,
     state_folder: Path | None = None,
     progress: Report | None = None,
 ) -> ImageCategorizer:
@@ -171,7 +172,7 @@ def fit_image_categorizer(
 
     Source: docs/method.md, rule 2.1.
     """
-    worker = worker or OneFitWorker()
+    worker = worker or LocalProcess()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(Stream.CATEGORIZER_WEIGHTS, seed))
         categorizer = ImageCategorizer(backbone, names)
@@ -191,7 +192,7 @@ def fit_image_categorizer(
 
 
 def _fine_tuned(
-    categorizer: ImageCategorizer, photos: LabelledPhotos, worker: FitWorker
+    categorizer: ImageCategorizer, photos: LabelledPhotos, worker: Process
 ) -> ClassifierTask:
     def batches(epoch: int) -> Iterator[ClassifierBatch]:
         return map(_classifier_batch, photos.epoch(epoch, worker))
@@ -212,7 +213,7 @@ def _layer_alone(
     categorizer: ImageCategorizer,
     photos: LabelledPhotos,
     seed: int,
-    worker: FitWorker,
+    worker: Process,
     progress: Report | None,
 ) -> ClassifierTask:
     features, category_ids = _frozen_features(categorizer.backbone, photos, worker, progress)
@@ -230,7 +231,7 @@ def _layer_alone(
 
 @torch.inference_mode()
 def _frozen_features(
-    backbone: nn.Module, photos: LabelledPhotos, worker: FitWorker, progress: Report | None
+    backbone: nn.Module, photos: LabelledPhotos, worker: Process, progress: Report | None
 ) -> tuple[Tensor, Tensor]:
     """Pooled features (photos, F) of centre crops, and category ids, on the CPU.
 
@@ -244,7 +245,7 @@ def _frozen_features(
             with bf16_on_cuda(worker.device):
                 pooled = backbone(torch.from_numpy(batch.pixels).to(worker.device))
             own = pooled.float().cpu()
-        for part in worker.gather((own, torch.from_numpy(batch.category_ids))):
+        for part in gather_objects((own, torch.from_numpy(batch.category_ids))):
             features.append(part[0])
             category_ids.append(part[1])
         if progress is not None:

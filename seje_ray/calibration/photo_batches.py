@@ -12,7 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
-from seje_ray.distributed.fit_worker import FitWorker, OneFitWorker, own_rows
+from seje_ray.distributed.collectives import gather_objects
+from seje_ray.distributed.process import LocalProcess, Process, own_rows
 from seje_ray.random_streams import Stream, generator
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.recipe1m.records import DataError, Reject
@@ -54,10 +55,10 @@ class LabelledPhotos(Protocol):
     def __len__(self) -> int:
         """Photos, with those that cannot be decoded."""
 
-    def epoch(self, number: int, worker: FitWorker | None = None) -> Iterator[PhotoBatch]:
+    def epoch(self, number: int, worker: Process | None = None) -> Iterator[PhotoBatch]:
         """Random crops of all photos in the order of epoch ``number``."""
 
-    def in_order(self, worker: FitWorker | None = None) -> Iterator[PhotoBatch]:
+    def in_order(self, worker: Process | None = None) -> Iterator[PhotoBatch]:
         """Centre crops of all photos in a fixed order."""
 
 
@@ -117,7 +118,7 @@ class ShuffledPhotos(ABC):
         full, rest = divmod(len(self), self.batch_size)
         return full + (rest > 1 or len(self) == 1)
 
-    def epoch(self, number: int, worker: FitWorker | None = None) -> Iterator[PhotoBatch]:
+    def epoch(self, number: int, worker: Process | None = None) -> Iterator[PhotoBatch]:
         """Random crops of all photos in the order of epoch ``number``.
 
         A batch of one photo is left out where there are others: batch norm cannot use it.
@@ -133,11 +134,11 @@ class ShuffledPhotos(ABC):
         batches = self._batches(self._shuffled(draws), draws)
         return self._not_none(
             batch
-            for batch in self._decoded(batches, worker or OneFitWorker())
+            for batch in self._decoded(batches, worker or LocalProcess())
             if batch.num_photos > 1 or len(self) == 1
         )
 
-    def in_order(self, worker: FitWorker | None = None) -> Iterator[PhotoBatch]:
+    def in_order(self, worker: Process | None = None) -> Iterator[PhotoBatch]:
         """Centre crops of all photos in their own order.
 
         Args:
@@ -147,7 +148,7 @@ class ShuffledPhotos(ABC):
             DataError: If photos are there and none can be decoded.
         """
         batches = self._batches(self._listed(), None)
-        return self._not_none(self._decoded(batches, worker or OneFitWorker()))
+        return self._not_none(self._decoded(batches, worker or LocalProcess()))
 
     def _not_none(self, batches: Iterator[PhotoBatch]) -> Iterator[PhotoBatch]:
         num_batches = 0
@@ -176,7 +177,7 @@ class ShuffledPhotos(ABC):
         if batch:
             yield batch
 
-    def _decoded(self, batches: Iterator[list[Drawn]], worker: FitWorker) -> Iterator[PhotoBatch]:
+    def _decoded(self, batches: Iterator[list[Drawn]], worker: Process) -> Iterator[PhotoBatch]:
         """Decode the worker's rows in threads, one batch ahead of the one in use."""
         waiting: deque[list[tuple[Photo, Future[np.ndarray | Reject]]]] = deque()
         with ThreadPoolExecutor(self._num_threads) as threads:
@@ -199,7 +200,7 @@ class ShuffledPhotos(ABC):
             return Reject(photo.id, "undecodable_image", str(error))
 
     def _gathered(
-        self, decoded: list[tuple[Photo, Future[np.ndarray | Reject]]], worker: FitWorker
+        self, decoded: list[tuple[Photo, Future[np.ndarray | Reject]]], worker: Process
     ) -> Iterator[PhotoBatch]:
         """The worker's part of what could be decoded; none where no worker could."""
         crops, category_ids, rejects = [], [], []
@@ -210,7 +211,7 @@ class ShuffledPhotos(ABC):
                 continue
             crops.append(crop)
             category_ids.append(photo.category_id)
-        parts = worker.gather((len(crops), rejects))
+        parts = gather_objects((len(crops), rejects))
         self._rejects |= {reject.id: reject for _, found in parts for reject in found}
         num_photos = sum(num_decoded for num_decoded, _ in parts)
         if num_photos > 0:

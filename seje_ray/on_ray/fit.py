@@ -3,22 +3,17 @@
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import ray
 import ray.train
 import torch
-from torch import Tensor, nn
 
-from seje_ray.distributed.batch_norm import count_rows
-from seje_ray.distributed.collectives import gather_objects, sum_over_workers
-from seje_ray.distributed.fit_worker import OneFitWorker
+from seje_ray.distributed.process import LocalProcess
 from seje_ray.on_ray.connect import num_cpus, num_gpus
 from seje_ray.on_ray.group import MAX_RESTARTS, GroupMember, run_group
 from seje_ray.on_ray.progress import drawn, new_board, reporter
 from seje_ray.pipeline.stage import Fit
-
-T = TypeVar("T")
 
 
 def run_fits(fits: Sequence[Fit], num_workers: int) -> None:
@@ -51,7 +46,7 @@ def fit_in_task(fit: Fit, board: Any, num_threads: int) -> None:
     """Ray task: fit one part in this one process."""
     torch.set_num_threads(min(num_threads, os.cpu_count() or 1))  # CPUs of several nodes
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    fit.run(OneFitWorker(device), reporter(board, fit.title))
+    fit.run(LocalProcess(device), reporter(board, fit.title))
 
 
 def _fit_in_group(fit: Fit, board: Any, num_workers: int) -> None:
@@ -68,21 +63,5 @@ def fit_on_worker(config: Mapping[str, Any]) -> None:
     """Fit one part in one Ray Train process."""
     workers_here = ray.train.get_context().get_local_world_size()
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers_here))
-    fit, worker = config["fit"], RayFitWorker()
+    fit, worker = config["fit"], GroupMember()
     fit.run(worker, reporter(config["board"], fit.title) if worker.rank == 0 else None)
-
-
-class RayFitWorker(GroupMember):
-    """The ``distributed.fit_worker.FitWorker`` of a Ray Train process."""
-
-    def sum(self, value: Tensor) -> Tensor:
-        """All-reduce."""
-        return sum_over_workers(value)
-
-    def gather(self, value: T) -> list[T]:
-        """All-gather of pickles."""
-        return gather_objects(value)
-
-    def count_rows(self, module: nn.Module, are_own: bool) -> None:
-        """Tell every ``GlobalBatchNorm``."""
-        count_rows(module, are_own)

@@ -39,7 +39,7 @@ from seje_ray.calibration.word_vectors import WordVectors, fit_word_vectors
 from seje_ray.config import RunConfig
 from seje_ray.console.report import Report
 from seje_ray.distributed.batch_norm import use_global_batch_norm
-from seje_ray.distributed.fit_worker import FitWorker
+from seje_ray.distributed.process import Process
 from seje_ray.features.model import backbone_of, pixels_of
 from seje_ray.features.texts import term_tagger_of, text_calibrator_of
 from seje_ray.recipe1m.labelled_photos import read_labelled_folder
@@ -64,7 +64,7 @@ class FitInputs:
     recipes: Artifact
     workspace: Workspace  # with the components that are fitted
     state: Path  # folder of what an interrupted fit resumes from
-    worker: FitWorker
+    worker: Process
     progress: Report | None  # of rank 0
 
 

@@ -22,7 +22,7 @@ from seje_ray.artifact import (
 )
 from seje_ray.config import RunConfig
 from seje_ray.console.report import Report
-from seje_ray.distributed.fit_worker import FitWorker
+from seje_ray.distributed.process import Process
 from seje_ray.errors import ArtifactError
 from seje_ray.log import logged
 from seje_ray.pipeline.component_fits import FitInputs
@@ -95,7 +95,7 @@ def fit_and_commit(
     run: RunConfig,
     recipes: Artifact,
     workspace: Workspace,
-    worker: FitWorker,
+    worker: Process,
     report: Report | None,
 ) -> None:
     """Fit one component as ``worker``; rank 0 commits it."""

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from seje_ray.artifact import Artifact
 from seje_ray.config import RunConfig
 from seje_ray.console.progress import Bars
-from seje_ray.distributed.fit_worker import OneFitWorker
+from seje_ray.distributed.process import LocalProcess
 from seje_ray.errors import ResourceError, SejeError
 from seje_ray.pipeline.stage import Fit, ShardStage
 from seje_ray.pipeline.trial_training import TrialWorker, train_trial
@@ -76,7 +76,7 @@ class LocalSession:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         with Bars() as bars:
             for fit in fits:
-                fit.run(OneFitWorker(device), bars.bar(fit.title, "steps"))
+                fit.run(LocalProcess(device), bars.bar(fit.title, "steps"))
 
     def train(self, run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -> int:
         """Train in this process."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from seje_ray.artifact import Artifact
 from seje_ray.console.report import Report
-from seje_ray.distributed.fit_worker import FitWorker
+from seje_ray.distributed.process import Process
 
 Item = Mapping[str, Any]  # plain data: which shard it is, and where its result goes
 ChangeTable = Callable[[Item, pa.Table], pa.Table]
@@ -41,7 +41,7 @@ class Fit:
 
     title: str  # name of the work
     folder: Path  # of what it makes
-    run: Callable[[FitWorker, Report | None], None]  # in each process; rank 0 reports and commits
+    run: Callable[[Process, Report | None], None]  # in each process; rank 0 reports and commits
     is_network: bool = False  # trained on a GPU if there is one
     in_group: bool = False  # trained by all workers together, if there are several
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from seje_ray.artifact import Artifact
+from seje_ray.distributed.process import LocalProcess, Process
 from seje_ray.errors import ConfigError
 from seje_ray.features.model import FeatureDims, build_model, pixel_spec
 from seje_ray.models.joint_embedding import JointEmbedding
@@ -22,27 +23,21 @@ from seje_ray.training.loaders import loader_of, loaders_of, origin_of
 from seje_ray.training.loop import Trainer
 from seje_ray.training.measure import measure_checkpoint
 from seje_ray.training.timing import note_timings
-from seje_ray.training.worker import Process
 from seje_ray.tuning.trial_plan import TrialPlan
 from seje_ray.tuning.trials import write_measured
 
 
-class TrialWorker:
+class TrialWorker(LocalProcess):
     """The ``training.worker.Worker`` of a trial: one process, checkpoints in its folder."""
 
     def __init__(self, folder: Path, metric: str) -> None:
-        self.rank, self.world_size, self.folder = 0, 1, folder
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._metric = metric
+        super().__init__("cuda" if torch.cuda.is_available() else "cpu")
+        self.folder, self._metric = folder, metric
         self._trainer: Trainer | None = None
 
     def start(self, trainer: Trainer) -> None:
         """Know the training whose best checkpoint is kept."""
         self._trainer = trainer
-
-    def wrap(self, module: nn.Module, *, broadcast_buffers: bool) -> nn.Module:
-        """Move ``module`` to the device."""
-        return module.to(self.device)
 
     def report(
         self,

@@ -7,6 +7,7 @@ import torch
 
 from seje_ray.artifact import Artifact
 from seje_ray.config import RunConfig
+from seje_ray.distributed.process import Process
 from seje_ray.errors import ArtifactError
 from seje_ray.features.backbones import as_settings
 from seje_ray.features.checkpoint import Origin
@@ -14,7 +15,6 @@ from seje_ray.features.model import photos_of, pixel_spec
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.loop import Loaders
 from seje_ray.training.pairs import PairLoader
-from seje_ray.training.worker import Process
 
 
 def origin_of(run: RunConfig, calibrated: Artifact) -> Origin:

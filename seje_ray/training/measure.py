@@ -5,11 +5,11 @@ from pathlib import Path
 from safetensors.torch import load_file
 
 from seje_ray.config import RunConfig
+from seje_ray.distributed.process import Process
 from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.validation import embed_val, retrieval_metrics
 from seje_ray.training.watchdog import unwatched
-from seje_ray.training.worker import Process
 
 
 def measure_checkpoint(

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from seje_ray.config import RunConfig
 from seje_ray.distributed.collectives import gather_rows, sum_over_workers
+from seje_ray.distributed.process import Process
 from seje_ray.retrieval.protocol import evaluate_retrieval, selection_score
 from seje_ray.training.collapse import discriminator_accuracy, spread
 from seje_ray.training.forward import embed
 from seje_ray.training.pairs import PairLoader
-from seje_ray.training.worker import Process
 
 VAL_GALLERY_SIZE = 1000  # pairs; docs/method.md, rule 6.2
 VAL_NUM_REPEATS = 10

@@ -4,29 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from seje_ray.distributed.process import LocalProcess, Process
 from seje_ray.training.checkpoints import commit_checkpoint, newest_checkpoint
 from seje_ray.training.timing import note_timings
-
-
-class Process(Protocol):
-    """Rank and device of a process among those that compute one thing together."""
-
-    rank: int
-    world_size: int
-    device: torch.device
 
 
 class Worker(Process, Protocol):
     """One process of a training; ``LocalWorker`` here, ``RayWorker`` in ``on_ray``."""
 
     folder: Path  # of the run
-
-    def wrap(self, module: nn.Module, *, broadcast_buffers: bool) -> nn.Module:
-        """Move ``module`` to the device and make its gradients shared."""
-        ...
 
     def report(
         self,
@@ -74,18 +62,14 @@ class Worker(Process, Protocol):
         ...
 
 
-class LocalWorker:
+class LocalWorker(LocalProcess):
     """A training in this one process; keeps checkpoints in ``folder`` and all reports."""
 
     def __init__(self, folder: Path, device: str = "cpu") -> None:
-        self.rank, self.world_size, self.device = 0, 1, torch.device(device)
+        super().__init__(device)
         self.folder = folder
         self.reports: list[dict[str, float]] = []
         self.warnings: list[str] = []
-
-    def wrap(self, module: nn.Module, *, broadcast_buffers: bool) -> nn.Module:
-        """Move ``module`` to the device."""
-        return module.to(self.device)
 
     def report(
         self,

@@ -24,7 +24,8 @@ from seje_ray.calibration.sentence_encoder.sentence_pairs import (
     pair_batches,
 )
 from seje_ray.console.report import Report
-from seje_ray.distributed.fit_worker import FitWorker, OneFitWorker, own_rows
+from seje_ray.distributed.collectives import sum_over_workers
+from seje_ray.distributed.process import LocalProcess, Process, own_rows
 from seje_ray.random_streams import Stream, generator, torch_seed
 
 MAX_WORD_DIM = 300
@@ -142,7 +143,7 @@ def fit_skip_instructions(
     batch_size: int,
     learning_rate: float,
     seed: int,
-    worker: FitWorker | None = None,
+    worker: Process | None = None,
     state_folder: Path | None = None,
     progress: Report | None = None,
 ) -> SkipInstructions:
@@ -166,7 +167,7 @@ def fit_skip_instructions(
 
     Source: docs/method.md, rule 1.7.
     """
-    worker = worker or OneFitWorker()
+    worker = worker or LocalProcess()
     vocabulary = Vocabulary.fit(corpus, vocabulary_size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(Stream.SENTENCE_ENCODER_WEIGHTS, seed))
@@ -197,7 +198,7 @@ def _step(
     trained: nn.Module,
     optimizer: torch.optim.Optimizer,
     batch: SentencePairBatch,
-    worker: FitWorker,
+    worker: Process,
 ) -> Tensor:
     """One step; this worker's part of the batch's loss, detached."""
     rows, is_own = own_rows(len(batch.sentences), worker)
@@ -224,7 +225,7 @@ class _EpochLoss:
     def add(self, loss: Tensor) -> None:
         self._losses.append(loss)
 
-    def mean(self, worker: FitWorker) -> float:
+    def mean(self, worker: Process) -> float:
         """Mean over the batches, the same on every worker; each has to ask for it.
 
         Raises:
@@ -232,7 +233,7 @@ class _EpochLoss:
         """
         if not self._losses:
             return 0.0
-        mean = worker.sum(torch.stack(self._losses).double().mean()).item()
+        mean = sum_over_workers(torch.stack(self._losses).double().mean()).item()
         if not np.isfinite(mean):
             raise FloatingPointError("the loss of the sentence encoder is not finite")
         return mean

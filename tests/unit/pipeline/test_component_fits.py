@@ -7,7 +7,7 @@ import torch
 
 from seje_ray.calibration.image_categorizer import ImageCategorizer
 from seje_ray.cookbook import write_food101
-from seje_ray.distributed.fit_worker import OneFitWorker
+from seje_ray.distributed.process import LocalProcess
 from seje_ray.features.model import backbone_of
 from seje_ray.pipeline.component_fits import FitInputs, image_categorizer_fit
 from tests.tiny import tiny_run
@@ -25,7 +25,7 @@ def test_the_papers_network_is_fitted_on_a_labelled_folder(tmp_path):
     )
     told = []
     inputs = FitInputs(
-        run, None, tmp_path, tmp_path / "state", OneFitWorker(), lambda *step: told.append(step[:2])
+        run, None, tmp_path, tmp_path / "state", LocalProcess(), lambda *step: told.append(step[:2])
     )
 
     fitted, facts = image_categorizer_fit(inputs)

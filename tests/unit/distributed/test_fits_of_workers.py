@@ -17,9 +17,8 @@ from seje_ray.calibration.corpus import RecipeText
 from seje_ray.calibration.image_categorizer import ImageCategorizer, fit_image_categorizer
 from seje_ray.calibration.photo_batches import Photo, ShuffledPhotos
 from seje_ray.calibration.sentence_encoder.skip_instructions import fit_skip_instructions
-from seje_ray.distributed.batch_norm import count_rows, use_global_batch_norm
-from seje_ray.distributed.collectives import gather_objects
-from seje_ray.distributed.fit_worker import OneFitWorker, own_rows
+from seje_ray.distributed.batch_norm import use_global_batch_norm
+from seje_ray.distributed.process import LocalProcess, own_rows
 from seje_ray.recipe1m.pixels import PixelSpec
 from tests.unit.calibration.tiny_networks import Scaled
 
@@ -28,26 +27,15 @@ NAMES = ("background", "soup", "cake", "bread")
 BROKEN, WHITE = 0, 7  # numbers of photos
 
 
-class GlooFitWorker:
+class GlooProcess:
     """Several processes on this machine."""
 
     def __init__(self):
         self.rank, self.world_size = dist.get_rank(), dist.get_world_size()
         self.device = torch.device("cpu")
 
-    def wrap(self, module: nn.Module) -> nn.Module:
-        return DistributedDataParallel(module)
-
-    def sum(self, value):
-        total = value.clone()
-        dist.all_reduce(total)
-        return total
-
-    def gather(self, value):
-        return gather_objects(value)
-
-    def count_rows(self, module, are_own):
-        count_rows(module, are_own)
+    def wrap(self, module, *, broadcast_buffers=True):
+        return DistributedDataParallel(module, broadcast_buffers=broadcast_buffers)
 
 
 def sentence_encoder(worker):
@@ -186,7 +174,7 @@ def step_of_nan(worker):
 
 
 def on_worker(member):
-    worker = GlooFitWorker()
+    worker = GlooProcess()
     saved = {"sentence encoder": sentence_encoder(worker), "nan": step_of_nan(worker)}
     for freeze in (False, True):
         state = member.folder / f"state {freeze}"
@@ -203,7 +191,7 @@ def of_workers(on_workers):
 
 def test_three_workers_fit_the_sentence_encoder_that_one_fits(of_workers):
     """33 pairs in batches of 4: the last batch of an epoch holds one, two workers have no row."""
-    expected = sentence_encoder(OneFitWorker())
+    expected = sentence_encoder(LocalProcess())
 
     for saved in of_workers(NUM_WORKERS):
         assert_same(saved["sentence encoder"], expected)
@@ -217,7 +205,7 @@ def test_workers_fit_the_image_categorizer_that_one_fits(of_workers, num_workers
     A passed-over row counts neither in batch norm nor in loss, gradient or accuracy; photos are
     decoded once among the workers, and each worker knows what was broken.
     """
-    expected = image_categorizer(OneFitWorker(), freeze_backbone=freeze_backbone)
+    expected = image_categorizer(LocalProcess(), freeze_backbone=freeze_backbone)
     num_passes = 1 if freeze_backbone else 3
     assert expected.pop("decoded").tolist() == [10 * num_passes, 10]
     assert expected["rejected"].tolist() == [BROKEN]
@@ -233,7 +221,7 @@ def test_workers_fit_the_image_categorizer_that_one_fits(of_workers, num_workers
 
 @pytest.mark.parametrize("freeze_backbone", [False, True])
 def test_workers_go_on_after_a_restart_from_what_rank_0_kept(of_workers, freeze_backbone):
-    expected = image_categorizer(OneFitWorker(), freeze_backbone=freeze_backbone)
+    expected = image_categorizer(LocalProcess(), freeze_backbone=freeze_backbone)
 
     for worker in of_workers(2):
         resumed = worker[f"resumed {freeze_backbone}"]
@@ -242,7 +230,7 @@ def test_workers_go_on_after_a_restart_from_what_rank_0_kept(of_workers, freeze_
 
 
 def test_one_workers_nan_raises_on_all_after_the_same_step(of_workers):
-    expected = step_of_nan(OneFitWorker())
+    expected = step_of_nan(LocalProcess())
 
     for worker in of_workers(NUM_WORKERS):
         assert worker["nan"] == expected
@@ -270,7 +258,7 @@ def test_weights_fitted_by_workers_go_into_a_plain_backbone(tmp_path):
 
 @pytest.mark.parametrize("num_rows", [1, 2, 3, 10])
 def test_every_row_is_computed_by_one_worker(num_rows):
-    workers = [OneFitWorker() for _ in range(NUM_WORKERS)]
+    workers = [LocalProcess() for _ in range(NUM_WORKERS)]
     covered = []
     for rank, worker in enumerate(workers):
         worker.rank, worker.world_size = rank, NUM_WORKERS
