@@ -13,6 +13,10 @@ class ArtifactError(SejeError):
     """An artifact on disk is missing, unfinished, or of another schema or vocabulary."""
 
 
+class DivergedError(SejeError):
+    """A number of a training is no longer finite; says which and where."""
+
+
 class ResourceError(SejeError):
     """The machine or cluster can never give what a command asks for."""
 

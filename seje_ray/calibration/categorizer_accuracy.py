@@ -16,6 +16,7 @@ from seje_ray.calibration.image_categorizer import ImageCategorizer
 from seje_ray.calibration.photo_batches import LabelledPhotos
 from seje_ray.distributed.collectives import gather_objects, sum_over_workers
 from seje_ray.distributed.process import LocalProcess, Process
+from seje_ray.errors import DivergedError
 
 TOP = 5
 
@@ -81,7 +82,7 @@ def categorizer_accuracy(
         What all workers counted, the same on each.
 
     Raises:
-        FloatingPointError: If a probability is NaN.
+        DivergedError: If a probability is NaN.
     """
     worker = worker or LocalProcess()
     device = worker.device
@@ -114,13 +115,13 @@ def confusion_of(
         num_categories: C.
 
     Raises:
-        FloatingPointError: If a probability is NaN or infinite.
+        DivergedError: If a probability is NaN or infinite.
     """
     counts = np.zeros((num_categories, num_categories), np.int64)
     num_in_top_5 = 0
     for probabilities, category_ids in predictions:
         if not np.isfinite(probabilities).all():
-            raise FloatingPointError("the image categorizer gave a probability that is not finite")
+            raise DivergedError("the image categorizer gave a probability that is not finite")
         ranked = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
         np.add.at(counts, (category_ids, ranked[:, 0]), 1)
         is_possible = np.take_along_axis(probabilities, ranked, axis=1) > 0

@@ -13,10 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seje_ray.calibration.fit_state import History, load_fit_state, save_fit_state
+from seje_ray.calibration.fit_epochs import History, RunningMeans, fit_epochs
 from seje_ray.console.report import Report
 from seje_ray.distributed.batch_norm import count_rows
-from seje_ray.distributed.collectives import sum_over_workers
 from seje_ray.distributed.process import Process
 from seje_ray.random_streams import Stream, torch_seed
 
@@ -77,27 +76,34 @@ def train_classifier(
         Loss and accuracy of each epoch, those that were done before included; over all workers.
 
     Raises:
-        FloatingPointError: If a loss is NaN or infinite; on all workers.
+        DivergedError: If a loss is NaN or infinite; on all workers.
     """
-    optimizer = torch.optim.AdamW(task.trained.parameters(), lr=learning_rate)
-    history = load_fit_state(state_folder, task.trained, optimizer)
     num_steps = epochs * task.num_batches
     task.trained.train()
+    optimizer = torch.optim.AdamW(task.trained.parameters(), lr=learning_rate)
     trained = worker.wrap(task.trained)
-    for epoch in range(len(history), epochs):
-        tally = _Tally()
-        with _seeded(worker, seed, epoch):
-            for number, batch in enumerate(task.batches(epoch)):
-                step = epoch * task.num_batches + number
+
+    def epoch(number: int, means: RunningMeans) -> Iterator[int]:
+        with _seeded(worker, seed, number):
+            for done, batch in enumerate(task.batches(number)):
+                factor = one_cycle(number * task.num_batches + done, num_steps)
                 for group in optimizer.param_groups:
-                    group["lr"] = learning_rate * one_cycle(step, num_steps)
-                tally.add(*_step(trained, optimizer, batch, worker), batch.num_rows)
-                if progress is not None:
-                    progress(step + 1, num_steps, tally.text())
-        history.append(tally.means())
-        if worker.rank == 0:
-            save_fit_state(state_folder, task.trained, optimizer, history)
-    return history
+                    group["lr"] = learning_rate * factor
+                _step(trained, optimizer, batch, worker, means)
+                yield done + 1
+
+    return fit_epochs(
+        task.trained,
+        optimizer,
+        epoch,
+        title="image categorizer",
+        means_of=("loss", "accuracy"),
+        num_epochs=epochs,
+        num_units=task.num_batches,
+        process=worker,
+        state_folder=state_folder,
+        progress=progress,
+    )
 
 
 def one_cycle(step: int, num_steps: int) -> float:
@@ -121,8 +127,9 @@ def _step(
     optimizer: torch.optim.Optimizer,
     batch: ClassifierBatch,
     worker: Process,
-) -> tuple[float, int]:
-    """One step; the global batch's loss, and its rows whose likeliest category is their own."""
+    means: RunningMeans,
+) -> None:
+    """One step; adds the global batch's loss, and whether a row's likeliest category is its own."""
     inputs, category_ids = (x.to(worker.device) for x in (batch.inputs, batch.category_ids))
     count_rows(trained, batch.are_own)
     with bf16_on_cuda(worker.device):
@@ -132,33 +139,7 @@ def _step(
     (loss * worker.world_size).backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     is_right = (scores.detach().argmax(dim=1) == category_ids) & batch.are_own
-    parts = torch.stack([loss.detach().double(), is_right.sum().double()])
-    whole_loss, num_right = sum_over_workers(parts).tolist()
-    return whole_loss, int(num_right)
-
-
-class _Tally:
-    """Loss and accuracy of an epoch's photos so far, of all workers."""
-
-    def __init__(self) -> None:
-        self._loss, self._num_right, self._num_photos = 0.0, 0, 0
-
-    def add(self, loss: float, num_right: int, num_photos: int) -> None:
-        if not math.isfinite(loss):
-            raise FloatingPointError("the loss of the image categorizer is not finite")
-        self._loss += loss * num_photos
-        self._num_right += num_right
-        self._num_photos += num_photos
-
-    def means(self) -> dict[str, float]:
-        return {
-            "loss": self._loss / self._num_photos,
-            "accuracy": self._num_right / self._num_photos,
-        }
-
-    def text(self) -> str:
-        means = self.means()
-        return f"loss {means['loss']:.3f}, accuracy {means['accuracy']:.1%}"
+    means.add(loss.detach().double() * batch.num_rows, is_right.sum(), weight=batch.num_rows)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from seje_ray.calibration.classifier_training import (
     bf16_on_cuda,
     train_classifier,
 )
-from seje_ray.calibration.fit_state import History
+from seje_ray.calibration.fit_epochs import History
 from seje_ray.calibration.photo_batches import LabelledPhotos, PhotoBatch
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.console.report import Report

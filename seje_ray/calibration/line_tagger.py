@@ -5,7 +5,7 @@ Letters: B lines, T tokens.
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from seje_ray import random_streams
 from seje_ray.artifact import write_json
 from seje_ray.calibration.corpus import Recipes
 from seje_ray.calibration.entities import JOIN, Reexaminer
-from seje_ray.calibration.fit_state import load_fit_state, save_fit_state
+from seje_ray.calibration.fit_epochs import RunningMeans, fit_epochs
 from seje_ray.calibration.line_features import (
     NUM_BUCKETS,
     NUM_FLAGS,
@@ -35,6 +35,7 @@ from seje_ray.calibration.line_labels import (
     names_something,
 )
 from seje_ray.console.report import Report
+from seje_ray.distributed.process import LocalProcess
 from seje_ray.random_streams import Stream, torch_seed
 
 WORD_DIM = 32
@@ -186,24 +187,35 @@ def fit_line_tagger(
         model = LineTagger(hidden_dim)
     model.to(device).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
-    model.history = load_fit_state(state_folder, model, optimizer)
     total = epochs * len(corpus)
-    for epoch in range(len(model.history), epochs):
-        losses, counts, done = _EpochLoss(), Counter[str](), epoch * len(corpus)
-        draws = random_streams.generator(Stream.LINE_ORDER, seed, epoch)
+
+    def epoch(number: int, means: RunningMeans) -> Iterator[int]:
+        counts, done = Counter[str](), 0
+        draws = random_streams.generator(Stream.LINE_ORDER, seed, number)
         chunks = labelled_batches(
             corpus, reexaminer, counts, batch_size=batch_size, generator=draws
         )
         for num_recipes, batches in chunks:
-            _set_learning_rate(optimizer, learning_rate * (1 - done / total))
-            done = epoch * len(corpus) + num_recipes
+            part = (number * len(corpus) + done) / total
+            _set_learning_rate(optimizer, learning_rate * (1 - part))
+            done = num_recipes
             for batch in batches:
-                losses.add(_step(model, optimizer, batch, draws))
-            if progress is not None:
-                progress(done, total, f"loss {losses.mean():.3f}")
-        outcomes = {outcome: float(counts[outcome]) for outcome in OUTCOMES}
-        model.history.append({"loss": losses.mean()} | outcomes)
-        save_fit_state(state_folder, model, optimizer, model.history)
+                means.add(_step(model, optimizer, batch, draws))
+            yield done
+        means.totals = {outcome: float(counts[outcome]) for outcome in OUTCOMES}
+
+    model.history = fit_epochs(
+        model,
+        optimizer,
+        epoch,
+        title="line tagger",
+        means_of=("loss",),
+        num_epochs=epochs,
+        num_units=len(corpus),
+        process=LocalProcess(device),
+        state_folder=state_folder,
+        progress=progress,
+    )
     return model.eval()
 
 
@@ -227,24 +239,3 @@ def _step(
 def _set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
-
-
-class _EpochLoss:
-    """Mean of the losses of the batches so far."""
-
-    def __init__(self) -> None:
-        self._losses: list[Tensor] = []
-
-    def add(self, loss: Tensor) -> None:
-        self._losses.append(loss)
-
-    def mean(self) -> float:
-        """Mean; raises where it is not finite.
-
-        Raises:
-            FloatingPointError: If a loss is NaN or infinite.
-        """
-        mean = torch.stack(self._losses).double().mean().item() if self._losses else 0.0
-        if not np.isfinite(mean):
-            raise FloatingPointError("the loss of the line tagger is not finite")
-        return mean

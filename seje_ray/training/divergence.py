@@ -7,15 +7,11 @@ import torch.distributed as dist
 
 from seje_ray.artifact import write_json
 from seje_ray.distributed.collectives import world_size
-from seje_ray.errors import SejeError
+from seje_ray.errors import DivergedError
 from seje_ray.training.pairs import PairBatch
 from seje_ray.training.worker import Worker
 
 FILE = "diverged.json"  # in the run's folder
-
-
-class DivergedError(SejeError):
-    """A part of the loss, or a gradient, is no longer a finite number; says which and where."""
 
 
 def require_finite(

@@ -4,7 +4,7 @@ Letters: B sentences, T tokens, V vocabulary.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from seje_ray.artifact import write_json
 from seje_ray.calibration.corpus import Recipes
-from seje_ray.calibration.fit_state import load_fit_state, save_fit_state
+from seje_ray.calibration.fit_epochs import RunningMeans, fit_epochs
 from seje_ray.calibration.sentence_encoder.sentence_pairs import (
     END,
     PAD,
@@ -24,7 +24,6 @@ from seje_ray.calibration.sentence_encoder.sentence_pairs import (
     pair_batches,
 )
 from seje_ray.console.report import Report
-from seje_ray.distributed.collectives import sum_over_workers
 from seje_ray.distributed.process import LocalProcess, Process, own_rows
 from seje_ray.random_streams import Stream, generator, torch_seed
 
@@ -174,23 +173,28 @@ def fit_skip_instructions(
         model = SkipInstructions(vocabulary, dim)
     model.to(worker.device).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
-    model.history = load_fit_state(state_folder, model, optimizer)
     trained = worker.wrap(model)
-    for epoch in range(len(model.history), epochs):
-        losses = _EpochLoss()
-        draws = generator(Stream.SENTENCE_ORDER, seed, epoch)
+
+    def epoch(number: int, means: RunningMeans) -> Iterator[int]:
+        draws = generator(Stream.SENTENCE_ORDER, seed, number)
         chunks = pair_batches(corpus, vocabulary, batch_size=batch_size, generator=draws)
         for num_recipes, batches in chunks:
             for batch in batches:
-                losses.add(_step(trained, optimizer, batch, worker))
-            mean = losses.mean(worker)
-            if progress is not None:
-                progress(
-                    epoch * len(corpus) + num_recipes, epochs * len(corpus), f"loss {mean:.3f}"
-                )
-        model.history.append({"loss": losses.mean(worker)})
-        if worker.rank == 0:
-            save_fit_state(state_folder, model, optimizer, model.history)
+                means.add(_step(trained, optimizer, batch, worker))
+            yield num_recipes
+
+    model.history = fit_epochs(
+        model,
+        optimizer,
+        epoch,
+        title="sentence encoder",
+        means_of=("loss",),
+        num_epochs=epochs,
+        num_units=len(corpus),
+        process=worker,
+        state_folder=state_folder,
+        progress=progress,
+    )
     return model.eval()
 
 
@@ -214,26 +218,3 @@ def _step(
     nn.utils.clip_grad_norm_(trained.parameters(), MAX_GRADIENT_NORM)
     optimizer.step()
     return loss.detach()
-
-
-class _EpochLoss:
-    """Mean of the losses of the batches so far, of which each worker knows its part."""
-
-    def __init__(self) -> None:
-        self._losses: list[Tensor] = []
-
-    def add(self, loss: Tensor) -> None:
-        self._losses.append(loss)
-
-    def mean(self, worker: Process) -> float:
-        """Mean over the batches, the same on every worker; each has to ask for it.
-
-        Raises:
-            FloatingPointError: If a loss is NaN or infinite.
-        """
-        if not self._losses:
-            return 0.0
-        mean = sum_over_workers(torch.stack(self._losses).double().mean()).item()
-        if not np.isfinite(mean):
-            raise FloatingPointError("the loss of the sentence encoder is not finite")
-        return mean

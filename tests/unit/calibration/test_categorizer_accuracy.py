@@ -10,6 +10,7 @@ from torch import nn
 from seje_ray.calibration.categorizer_accuracy import categorizer_accuracy, confusion_of
 from seje_ray.calibration.image_categorizer import ImageCategorizer, fit_image_categorizer
 from seje_ray.calibration.photos import PhotoBatches
+from seje_ray.errors import DivergedError
 from seje_ray.recipe1m.pixels import PixelSpec
 from tests.unit.calibration.tiny_networks import Scaled, TinyBackbone
 
@@ -48,7 +49,7 @@ def test_a_constant_categorizer_is_right_as_often_as_chance():
 
 
 def test_a_probability_that_is_no_number_raises():
-    with pytest.raises(FloatingPointError, match="not finite"):
+    with pytest.raises(DivergedError, match="not finite"):
         confusion_of([(np.asarray([[0.0, np.nan]]), np.asarray([1]))], 2)
 
 

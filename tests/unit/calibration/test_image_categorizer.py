@@ -16,6 +16,7 @@ from seje_ray.calibration.image_categorizer import (
 )
 from seje_ray.calibration.photos import PhotoBatches
 from seje_ray.calibration.word_vectors import WordVectors
+from seje_ray.errors import DivergedError
 from seje_ray.recipe1m.pixels import PixelSpec
 from tests.unit.calibration.tiny_networks import Scaled, TinyBackbone, accuracy
 
@@ -175,7 +176,7 @@ def test_a_categorizer_survives_the_disk(photos, tmp_path):
 def test_a_loss_that_is_not_finite_raises(photos):
     settings = {**SETTINGS, "learning_rate": math.inf, "freeze_backbone": False}
 
-    with pytest.raises(FloatingPointError, match="not finite"):
+    with pytest.raises(DivergedError, match="not finite"):
         fit_image_categorizer(TinyBackbone(), photos, NAMES, **settings)
 
 

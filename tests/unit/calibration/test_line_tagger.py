@@ -13,6 +13,7 @@ from seje_ray.calibration.entities import EntityLexicon, Reexaminer
 from seje_ray.calibration.line_features import line_batch, read_line
 from seje_ray.calibration.line_tagger import LineTagger, TaggedSpan, fit_line_tagger
 from seje_ray.calibration.term_tagger import BilstmTagger, DetIngrsTagger, understood_entities
+from seje_ray.errors import DivergedError
 from seje_ray.recipe1m.records import Entity
 
 SETTINGS = {"batch_size": 16, "learning_rate": 0.02, "seed": 3, "hidden_dim": 8}
@@ -244,7 +245,7 @@ def test_a_resumed_fit_equals_an_uninterrupted_one(recipes, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_raises(recipes):
-    with pytest.raises(FloatingPointError, match="not finite"):
+    with pytest.raises(DivergedError, match="not finite"):
         fit_line_tagger(recipes, NOTHING_KNOWN, epochs=5, **{**SETTINGS, "learning_rate": math.inf})
 
 

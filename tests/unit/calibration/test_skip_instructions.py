@@ -19,6 +19,7 @@ from seje_ray.calibration.sentence_encoder.skip_instructions import (
     SkipInstructions,
     fit_skip_instructions,
 )
+from seje_ray.errors import DivergedError
 
 SETTINGS = {"dim": 12, "vocabulary_size": 60, "batch_size": 16, "learning_rate": 0.01, "seed": 3}
 WORDS = ("boil", "rice", "bake", "cake", "serve", "stir")
@@ -178,7 +179,7 @@ def test_a_resumed_fit_equals_an_uninterrupted_one(corpus, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_raises(corpus):
-    with pytest.raises(FloatingPointError, match="not finite"):
+    with pytest.raises(DivergedError, match="not finite"):
         fit_skip_instructions(corpus, epochs=5, **{**SETTINGS, "learning_rate": math.inf})
 
 

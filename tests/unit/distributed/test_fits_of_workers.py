@@ -19,6 +19,7 @@ from seje_ray.calibration.photo_batches import Photo, ShuffledPhotos
 from seje_ray.calibration.sentence_encoder.skip_instructions import fit_skip_instructions
 from seje_ray.distributed.batch_norm import use_global_batch_norm
 from seje_ray.distributed.process import LocalProcess, own_rows
+from seje_ray.errors import DivergedError
 from seje_ray.recipe1m.pixels import PixelSpec
 from tests.unit.calibration.tiny_networks import Scaled
 
@@ -165,7 +166,7 @@ def step_of_nan(worker):
     def progress(done, total, text):
         steps.append(done if "loss" in text else 0)
 
-    with pytest.raises(FloatingPointError, match="not finite"):
+    with pytest.raises(DivergedError, match="not finite"):
         fit_image_categorizer(
             NaNOfWhite(), TenPhotos(), NAMES, epochs=1, learning_rate=0.1, seed=3,
             freeze_backbone=True, worker=worker, progress=progress,

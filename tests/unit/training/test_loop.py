@@ -9,9 +9,8 @@ import torch
 
 from seje_ray.config import LossConfig
 from seje_ray.config.loss import LossKind
-from seje_ray.errors import ResourceError
+from seje_ray.errors import DivergedError, ResourceError
 from seje_ray.features.model import build_discriminator
-from seje_ray.training.divergence import DivergedError
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.state import Progress
