@@ -21,8 +21,8 @@ from seje_ray.training.checkpoints import (
 from seje_ray.training.history import write_history
 from seje_ray.training.loaders import loader_of, loaders_of, origin_of
 from seje_ray.training.loop import Trainer
-from seje_ray.training.measure import measure_checkpoint
 from seje_ray.training.timing import note_timings
+from seje_ray.training.validation import measure_checkpoint
 from seje_ray.tuning.trial_plan import TrialPlan
 from seje_ray.tuning.trials import write_measured
 

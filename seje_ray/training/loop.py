@@ -15,13 +15,17 @@ from seje_ray.features.checkpoint import Origin
 from seje_ray.features.model import FeatureDims, autocast, build_discriminator, build_model
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.random_streams import Stream, torch_seed
-from seje_ray.training import divergence
 from seje_ray.training.checkpoints import begin_checkpoint, checkpoint_name
-from seje_ray.training.collapse import signs_of_collapse
 from seje_ray.training.compilation import compile_parts
-from seje_ray.training.divergence import require_finite
 from seje_ray.training.forward import forward, forward_features
 from seje_ray.training.freezing import begin_epoch
+from seje_ray.training.guards import (
+    DIVERGED_FILE,
+    require_finite,
+    signs_of_collapse,
+    unwatched,
+    watched,
+)
 from seje_ray.training.micro_batches import MicroBatchedBackbone
 from seje_ray.training.optimisation import (
     discriminator_optimizer,
@@ -42,7 +46,6 @@ from seje_ray.training.step import (
 )
 from seje_ray.training.timing import EpochClock
 from seje_ray.training.validation import ValEmbeddings, embed_val, val_metrics
-from seje_ray.training.watchdog import unwatched, watched
 from seje_ray.training.worker import Worker
 
 
@@ -101,7 +104,7 @@ class Trainer:
         """
         progress, run = self.state.progress, self.run
         if self.worker.rank == 0:
-            (self.worker.folder / divergence.FILE).unlink(missing_ok=True)
+            (self.worker.folder / DIVERGED_FILE).unlink(missing_ok=True)
         rank, folder = self.worker.rank, self.worker.folder
         with watched(
             folder / f"hang-{rank}.txt",

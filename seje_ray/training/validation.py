@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from seje_ray.config import RunConfig
 from seje_ray.distributed.collectives import gather_rows, sum_over_workers
 from seje_ray.distributed.process import Process
+from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.retrieval.protocol import evaluate_retrieval, selection_score
-from seje_ray.training.collapse import discriminator_accuracy, spread
 from seje_ray.training.forward import embed
+from seje_ray.training.guards import discriminator_accuracy, spread, unwatched
 from seje_ray.training.pairs import PairLoader
 
 VAL_GALLERY_SIZE = 1000  # pairs; docs/method.md, rule 6.2
@@ -92,6 +95,27 @@ def retrieval_metrics(pairs: ValEmbeddings, seed: int) -> dict[str, float]:
         seed=seed,
     )
     return result.means() | {"selection_score": selection_score(result)}
+
+
+def measure_checkpoint(
+    model: JointEmbedding,
+    checkpoint: Path,
+    loader: PairLoader,
+    run: RunConfig,
+    process: Process,
+    partition: str,
+) -> dict[str, float]:
+    """Load a checkpoint's weights into ``model`` and measure retrieval on ``loader``'s pairs.
+
+    Returns:
+        The protocol of validation, for any partition; keys with ``partition/`` in front.
+    """
+    device = next(model.parameters()).device
+    model.load_state_dict(load_file(checkpoint / "model.safetensors", device=str(device)))
+    pairs = embed_val(model, loader, run, process, unwatched)
+    return {
+        f"{partition}/{key}": value for key, value in retrieval_metrics(pairs, run.seed).items()
+    }
 
 
 def _gather_uneven(own: Tensor, worker: Process) -> Tensor:

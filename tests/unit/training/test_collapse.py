@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seje_ray.training.collapse import (
+from seje_ray.training.guards import (
     discriminator_accuracy,
     effective_rank,
     mean_cosine,

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seje_ray.errors import DivergedError
-from seje_ray.training.divergence import require_finite
+from seje_ray.training.guards import require_finite
 from seje_ray.training.pairs import PairBatch
 from seje_ray.training.worker import LocalWorker
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 import torch.distributed as dist
 
+from seje_ray.training.guards import unwatched
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.validation import embed_val
-from seje_ray.training.watchdog import unwatched
 from seje_ray.training.worker import LocalWorker
 from tests.unit.training.gloo_worker import GlooWorker
 from tests.unit.training.tiny_data import origin, tiny_run, write_shards

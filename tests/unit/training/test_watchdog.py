@@ -1,8 +1,10 @@
 """A watchdog that reports silence, again and again, and nothing else."""
 
+import ctypes
 import threading
+import time
 
-from seje_ray.training.watchdog import Watchdog
+from seje_ray.training.guards import Watchdog
 
 LONG_S = 20.0  # patience of the test, never waited for
 
@@ -37,6 +39,7 @@ def test_silence_is_reported_with_all_stacks_again_and_again(tmp_path):
     with Watchdog(path, 0.05, told) as dog:
         dog.beat("epoch 2, step 7")
         assert told.wait_for(2)
+        wait_for_text(path, "hangs_here")
     released.set()
     other.join()
 
@@ -44,8 +47,24 @@ def test_silence_is_reported_with_all_stacks_again_and_again(tmp_path):
     assert all(f"since epoch 2, step 7; stacks: {path}" in line for line in told)
     text = path.read_text()
     assert text.count("since epoch 2, step 7") == len(told)
-    assert "hangs_here" in text
-    assert "wait_for" in text
+    assert "in wait_for" in text
+
+
+def wait_for_text(path, text):
+    end = time.monotonic() + LONG_S
+    while text not in path.read_text() and time.monotonic() < end:
+        threading.Event().wait(0.01)
+    assert text in path.read_text()
+
+
+def test_stacks_are_written_while_something_holds_pythons_lock(tmp_path):
+    """More than once within one call of C that never lets go of it."""
+    path = tmp_path / "hang-0.txt"
+    with Watchdog(path, 0.05, Told()):
+        ctypes.PyDLL(None).usleep(900_000)
+        text = path.read_text()
+
+    assert text.count("in test_stacks_are_written_while_something_holds_pythons_lock") >= 2
 
 
 def test_signs_of_life_keep_it_silent(tmp_path):
