@@ -164,7 +164,7 @@ class Trainer:
         backbone = self._micro_batched(batch, epoch, step)
         output = self._forward(batch, backbone)
         seed = (run.seed, epoch, step)
-        critic = self._train_critic(output, rows, seed)
+        discriminator_loss = self._train_discriminator(output, rows, seed)
         pairs = global_pairs(output, batch.category_ids, rows)
         parts = objective(pairs, output, state.discriminator, rows, run.loss, seed=seed)
         state.optimizer.zero_grad()
@@ -178,15 +178,15 @@ class Trainer:
             "category_alignment": parts.category_alignment,
             "active_triplet_share": active_share(pairs, rows, run.loss),
         }
-        if critic is not None:
-            values["discriminator_loss"] = critic
+        if discriminator_loss is not None:
+            values["discriminator_loss"] = discriminator_loss
             values["discriminator_alignment"] = parts.discriminator_alignment
         metrics = self._metrics_of_step(values)
         require_finite(metrics, batch, self.worker, epoch=epoch + 1, step=step + 1)
         state.optimizer.step()
         return metrics
 
-    def _train_critic(
+    def _train_discriminator(
         self, output: JointOutput, rows: GlobalRows, seed: tuple[int, ...]
     ) -> torch.Tensor | None:
         """Train the discriminator for a step; its loss, or None where it has no weight."""
