@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from seje_ray.artifact import Artifact, open_artifact, require_equal_hash, write_json
@@ -100,8 +100,21 @@ def under_present_names(values: Point) -> Point:
 
 
 def kept(begun: Mapping[str, TrialPlan], wanted: Sequence[TrialPlan]) -> set[str]:
-    """Names of the trials that were begun by the very plan that is wanted now."""
-    return {plan.name for plan in wanted if begun.get(plan.name) == plan}
+    """Names of the trials that were begun by the plan that is wanted now.
+
+    How many trials and seeds there are besides decides nothing of a trial.
+    """
+    return {
+        plan.name
+        for plan in wanted
+        if plan.name in begun and _alone(begun[plan.name]) == _alone(plan)
+    }
+
+
+def _alone(plan: TrialPlan) -> TrialPlan:
+    """The plan without what its run says of other trials."""
+    tune = replace(plan.run.tune, num_trials=None, num_seeds=1)
+    return replace(plan, run=replace(plan.run, tune=tune))
 
 
 def _within(stored: str, workspace: Workspace) -> str:

@@ -108,13 +108,16 @@ def test_an_unfinished_trial_resumes_after_a_move(workspace, local, tmp_path):
     assert outcome(continued.page.again) == outcome(whole.page.again)
 
 
-def test_more_trials_of_the_same_tuning_are_added(workspace, local):
-    """Those that ended stay as they are."""
-    first = tune(grid_run(tune__num_trials=2), workspace, local, name="rates").page.trials
-    more = tune(grid_run(tune__num_trials=4), workspace, local, name="rates").page.trials
+def test_more_trials_and_seeds_of_the_same_tuning_are_added(workspace, local):
+    """Those that ended stay as they are: no file of theirs is written again."""
+    first = tune(grid_run(tune__num_trials=2), workspace, local, name="rates")
+    written = {p: p.stat().st_mtime_ns for p in first.folder.rglob("trial.json")}
+    more = tune(grid_run(tune__num_trials=3, tune__num_seeds=2), workspace, local, name="rates")
 
-    assert outcome(more[:2]) == outcome(first)
-    assert len(more) == 4
+    assert outcome(more.page.trials[:2]) == outcome(first.page.trials)
+    assert len(more.page.trials) == 3
+    assert [trial.name for trial in more.page.again[:2]] == ["default-s1", "default-s2"]
+    assert written == {p: p.stat().st_mtime_ns for p in written}
 
 
 def test_other_settings_or_data_under_the_same_name_are_refused(workspace, local):

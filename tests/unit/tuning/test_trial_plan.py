@@ -94,13 +94,17 @@ def test_trials_are_kept_by_what_they_train_and_not_by_where_it_lies(workspace):
     same = replace(wanted, location="/somewhere/else/calibrated")
     others = [
         replace(wanted, run=with_settings(RUN, {"loss.category_weight": 0.25})),
+        replace(wanted, run=with_settings(RUN, {"tune.metric": "val/median_rank/image_to_recipe"})),
         replace(wanted, calibrated_hash="another"),
         replace(wanted, partitions=("val", "test")),
         replace(wanted, values={MARGIN: 0.4}),
     ]
 
+    more = with_settings(RUN, {"tune.num_trials": 40, "tune.num_seeds": 5})
+
     assert kept({"0003": same}, [wanted]) == {"0003"}
-    assert [kept({"0003": other}, [wanted]) for other in others] == [set()] * 4
+    assert kept({"0003": replace(same, run=more)}, [wanted]) == {"0003"}  # beside more trials
+    assert [kept({"0003": other}, [wanted]) for other in others] == [set()] * 5
     assert kept({"0004": same}, [wanted]) == set()
 
 
