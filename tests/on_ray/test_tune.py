@@ -185,6 +185,8 @@ def locations(folder):
 
 
 def written_at(workspace):
-    """When each trial ended, and when each artifact was finished."""
-    paths = [*workspace.folder.rglob("trial.json"), *workspace.folder.rglob("manifest.json")]
+    """When each trial ended and each artifact was finished; a calibrator only sums up its parts."""
+    manifests = workspace.folder.rglob("manifest.json")
+    made = [path for path in manifests if path.parent.name != "calibrator"]
+    paths = [*workspace.folder.rglob("trial.json"), *made]
     return {str(p.relative_to(workspace.folder)): p.stat().st_mtime_ns for p in paths}
