@@ -1,7 +1,7 @@
-"""All random streams: what is drawn from which, so that no two things draw the same numbers.
+"""All random streams, one per purpose, so that no two purposes draw the same numbers.
 
 A stream is a function of the run's seed, of what it is for, and of keys such as the epoch and the
-step. Nothing hangs on the process, its platform, or what was drawn before. Three things draw from
+step. Nothing depends on the process, its platform, or what was drawn before. Three things draw from
 plain seeds, whose numbers are kept: a random frozen network (its stored features), the galleries of
 the evaluation protocol, and the embedded cookbook.
 """

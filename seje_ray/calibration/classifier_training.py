@@ -33,7 +33,7 @@ class ClassifierBatch:
 
     @property
     def share(self) -> float:
-        """What of the global batch these rows are, in [0, 1]."""
+        """Share of these rows in the global batch, in [0, 1]."""
         return len(self.category_ids) / self.num_rows if self.are_own else 0.0
 
 
@@ -42,7 +42,7 @@ Batches = Callable[[int], Iterator[ClassifierBatch]]  # of an epoch
 
 @dataclass(frozen=True, slots=True)
 class ClassifierTask:
-    """What is trained on what."""
+    """A module and its batches."""
 
     trained: nn.Module  # from inputs to scores (B, C) float32
     batches: Batches  # as many on every worker
@@ -64,12 +64,12 @@ def train_classifier(
     and no number; only what the module itself draws, such as dropout, differs.
 
     Args:
-        task: What is trained on what.
+        task: The module and its batches.
         epochs: Passes over the batches, with those that are done.
         learning_rate: Peak.
         seed: Of what the module itself draws.
         worker: Which of the processes that train together this is; the module is on its device.
-        state_folder: Where each finished epoch is kept; called again, training goes on there.
+        state_folder: Where each finished epoch is kept; called again, training resumes there.
         progress: Called with (done, total, text); a unit is a batch.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The epochs of a network's fit: resumed, told of, and given up where a loss is not finite."""
+"""The epochs of a network's fit: resumed, reported, and given up if a loss is not finite."""
 
 import math
 import os
@@ -78,7 +78,7 @@ def fit_epochs(
         num_units: Of an epoch.
         process: This one.
         state_folder: Where each finished epoch is kept; called again, training resumes there.
-        progress: Told how many units are done, and the means.
+        progress: Called with the number of units done, and the means.
 
     Returns:
         Means and totals of each epoch, those that were done before included.
@@ -115,7 +115,7 @@ def _text(means: Mapping[str, float]) -> str:
 
 
 def _save(folder: Path | None, model: nn.Module, optimizer: Optimizer, history: History) -> None:
-    """Keep weights, optimiser and history in ``folder``; nothing where it is None."""
+    """Keep weights, optimiser and history in ``folder``; nothing if it is None."""
     if folder is None:
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -130,7 +130,7 @@ def _save(folder: Path | None, model: nn.Module, optimizer: Optimizer, history: 
 
 
 def _load(folder: Path | None, model: nn.Module, optimizer: Optimizer) -> History:
-    """Put the kept state into ``model`` and ``optimizer``; empty where nothing is kept."""
+    """Put the kept state into ``model`` and ``optimizer``; empty if nothing is kept."""
     path = None if folder is None else folder / "state.pt"
     if path is None or not path.is_file():
         return []

@@ -101,7 +101,7 @@ class ImageCategorizer(nn.Module):
 def category_word_vectors(names: Sequence[str], word_vectors: WordVectors) -> np.ndarray:
     """Word vectors of category names, (C, E) float32.
 
-    A name of several words is the mean of its words; zeros where no word is known, and for
+    A name of several words is the mean of its words; zeros if no word is known, and for
     background, which comes first.
 
     Source: docs/method.md, rule 2.2.
@@ -167,7 +167,7 @@ def fit_image_categorizer(
         seed: Of the layer's weights, and of the order of frozen features.
         worker: Which of the processes that train together this is; None: the only one, on the
             CPU.
-        state_folder: Where each finished epoch is kept; called again, training goes on there.
+        state_folder: Where each finished epoch is kept; called again, training resumes there.
         progress: Called with (done, total, text); a unit is a batch.
 
     Source: docs/method.md, rule 2.1.

@@ -100,7 +100,7 @@ def labelled_lines(
 ) -> list[LabelledLine]:
     """Lines of a recipe that a label can be given to; ``counts`` gets every line's outcome.
 
-    The teacher is the recipe's detector where it has one, else the known entities with the
+    The teacher is the recipe's detector if it has one, otherwise the known entities with the
     built-in common ingredients.
 
     Source: docs/method.md, rule 1.1; [ours] as to the recipes without a detector.

@@ -47,9 +47,9 @@ LINES_PER_CHUNK = 2**15  # read and sorted by length together
 
 @dataclass(frozen=True, slots=True)
 class TaggedSpan:
-    """What the network marks in one line."""
+    """The words that the network marks in one line."""
 
-    entity: str | None  # marked words joined by ``_``; None where they name nothing
+    entity: str | None  # marked words joined by ``_``; None if they name nothing
     confidence: float  # in [0, 1], that every token is rightly marked or left; 0 without entity
 
     def is_understood(self, threshold: float) -> bool:
@@ -104,7 +104,7 @@ class LineTagger(nn.Module):
 
     @torch.inference_mode()
     def spans(self, lines: Sequence[str]) -> list[TaggedSpan]:
-        """What names the ingredient in each raw line; each depends on its own line only.
+        """The words that name the ingredient in each raw line; each depends on its own line only.
 
         Marked tokens are taken in the line's order; what stands between them is left out.
         """
@@ -176,7 +176,7 @@ def fit_line_tagger(
         seed: Of weights, order and dropout.
         hidden_dim: State of the LSTM in each direction.
         device: Where to train.
-        state_folder: Where each finished epoch is kept; called again, training goes on there.
+        state_folder: Where each finished epoch is kept; called again, training resumes there.
         progress: Called with (done, total, text); a unit is a recipe read.
 
     Source: docs/method.md, rule 1.1.

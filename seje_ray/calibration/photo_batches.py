@@ -38,7 +38,7 @@ class PhotoBatch:
 
 
 class LabelledPhotos(Protocol):
-    """What an image categorizer is fitted and tested on.
+    """Labelled photos that an image categorizer is fitted and tested on.
 
     Where ``worker`` is one of several, it gets its rows of each batch, and every worker takes
     the same number of batches.

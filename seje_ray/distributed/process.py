@@ -7,7 +7,7 @@ from torch import nn
 
 
 class Process(Protocol):
-    """Where a process stands among the others, and where it computes.
+    """Rank and device of one process in a group.
 
     What it shares with them goes through ``collectives``, which know the group by themselves.
     """

@@ -53,7 +53,7 @@ class RetrievalLoss:
     """
 
     function: Callable[[GlobalPairs, StepInputs], Tensor]
-    search: Mapping[str, Dimension]  # what a search changes of it by default, by dotted setting
+    space: Mapping[str, Dimension]  # its default search space, by dotted setting
     margin: float = 0.0  # that makes a triplet an active one; 0 for a loss without triplets
     measure: Callable[[Tensor], Tensor] | None = None  # Euclidean distances as ``margin`` has them
     logits: LearntLogits | None = None  # None for a loss that learns no numbers of its own
@@ -93,10 +93,10 @@ def _soft_margin(config: LossConfig) -> RetrievalLoss:
             category_share=config.category_share,
             mining_pool=config.mining_pool,
         ),
-        search={
+        space={
             "loss.soft_margin.scale": Dimension(log_uniform=(2.0, 64.0)),
             "loss.soft_margin.margin": Dimension(uniform=(0.0, 0.5)),
-            **_search_of_negatives(config),
+            **_space_of_negatives(config),
         },
         margin=own.margin,
     )
@@ -113,9 +113,9 @@ def _hinge(config: LossConfig, mining: Mining) -> RetrievalLoss:
             category_share=config.category_share,
             mining_pool=config.mining_pool,
         ),
-        search={
+        space={
             "loss.hinge.margin": Dimension(uniform=(0.05, 1.0)),
-            **_search_of_negatives(config),
+            **_space_of_negatives(config),
         },
         margin=own.margin,
     )
@@ -131,7 +131,7 @@ def _adamine(config: LossConfig) -> RetrievalLoss:
             sum_counts=sum_over_workers,
             mining_pool=config.mining_pool,
         ),
-        search={
+        space={
             "loss.adamine.margin": Dimension(uniform=(0.05, 1.0)),
             "loss.adamine.semantic_weight": Dimension(log_uniform=(0.01, 1.0)),
         },
@@ -151,7 +151,7 @@ def _pairwise_cosine(config: LossConfig) -> RetrievalLoss:
 
     return RetrievalLoss(
         function=drawn,
-        search={
+        space={
             "loss.pairwise_cosine.margin": Dimension(uniform=(-0.5, 0.5)),
             "loss.pairwise_cosine.positive_share": Dimension(uniform=(0.1, 0.9)),
         },
@@ -166,7 +166,7 @@ def _info_nce(config: LossConfig) -> RetrievalLoss:
             logit_scale=_needed(step.logit_scale, "info_nce needs a model with a logit scale"),
             mining_pool=config.mining_pool,
         ),
-        search={"loss.info_nce.logit_scale": Dimension(log_uniform=(2.0, 64.0))},
+        space={"loss.info_nce.logit_scale": Dimension(log_uniform=(2.0, 64.0))},
         logits=LearntLogits(scale=own.logit_scale, max_scale=own.max_logit_scale),
     )
 
@@ -180,7 +180,7 @@ def _sigmoid(config: LossConfig) -> RetrievalLoss:
             logit_bias=_needed(step.logit_bias, "sigmoid needs a model with a logit bias"),
             mining_pool=config.mining_pool,
         ),
-        search={
+        space={
             "loss.sigmoid.logit_scale": Dimension(log_uniform=(2.0, 64.0)),
             "loss.sigmoid.logit_bias": Dimension(uniform=(-15.0, 0.0)),
         },
@@ -188,7 +188,7 @@ def _sigmoid(config: LossConfig) -> RetrievalLoss:
     )
 
 
-def _search_of_negatives(config: LossConfig) -> dict[str, Dimension]:
+def _space_of_negatives(config: LossConfig) -> dict[str, Dimension]:
     """Dimensions that losses with mined negatives add to their constants."""
     if config.negatives != "both":
         return {}

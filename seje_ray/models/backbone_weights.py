@@ -1,4 +1,4 @@
-"""Weights of image networks: read, downloaded, put into a network, and told apart by a hash."""
+"""Weights of image networks: read, downloaded, put into a network, and identified by a hash."""
 
 import hashlib
 import socket

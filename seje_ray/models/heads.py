@@ -1,4 +1,4 @@
-"""The small parts above the networks: into the joint space, and what is told of its points.
+"""The small parts above the networks: into the joint space, and on to categories and scores.
 
 Letters: B rows, F pooled features, E word-vector dimensions, D joint dimensions, C categories.
 """

@@ -51,7 +51,7 @@ from seje_ray.training.worker import Worker
 
 @dataclass(frozen=True, slots=True)
 class Loaders:
-    """Where the pairs of both partitions come from."""
+    """Sources of the pairs of both partitions."""
 
     train: PairLoader
     val: PairLoader
@@ -96,7 +96,7 @@ class Trainer:
     def fit(self) -> Progress:
         """Train to the end or to the early stop; report and checkpoint after each epoch.
 
-        A training that ended anywhere and goes on from its last checkpoint gives the same weights
+        A training that ended anywhere and resumes from its last checkpoint gives the same weights
         and the same history, bit by bit, as long as the number of workers stays the same.
 
         Raises:
@@ -189,7 +189,7 @@ class Trainer:
     def _train_discriminator(
         self, output: JointOutput, rows: GlobalRows, seed: tuple[int, ...]
     ) -> torch.Tensor | None:
-        """Train the discriminator for a step; its loss, or None where it has no weight."""
+        """Train the discriminator for a step; its loss, or None if it has no weight."""
         if self.run.loss.discriminator_weight == 0:
             return None
         discriminator, optimizer = self.state.discriminator, self.state.discriminator_optimizer
@@ -243,7 +243,7 @@ class Trainer:
         return dict(zip(names, numbers, strict=True))
 
     def _val_metrics(self, val: ValEmbeddings) -> dict[str, float]:
-        """Metrics on the val partition; a collapsed model is told of."""
+        """Metrics on the val partition; warns of a collapsed model."""
         metrics = val_metrics(val, self.state.discriminator, self.run, self.worker.device)
         signs = signs_of_collapse(
             metrics,

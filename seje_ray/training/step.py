@@ -30,7 +30,7 @@ from seje_ray.random_streams import Stream, torch_seed
 
 @dataclass(frozen=True, slots=True)
 class GlobalRows:
-    """Which rows of the global batch are this worker's."""
+    """Place of this worker's rows in the global batch."""
 
     sizes: tuple[int, ...]  # B of each worker, in the order of their ranks
     rank: int  # of this worker

@@ -29,7 +29,7 @@ class Worker(Process, Protocol):
             metrics: The same numbers on every worker, and every time the training is repeated.
             timings: What ``EpochClock`` measured.
             checkpoint_dir: What ``begin_checkpoint`` gave and ``TrainingState.save`` filled, on
-                rank 0; else None.
+                rank 0; otherwise None.
             name: Folder name under which the checkpoint is kept.
         """
         ...

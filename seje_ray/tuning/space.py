@@ -22,7 +22,7 @@ def space_of(run: RunConfig) -> Space:
         return run.tune.space
     rate = run.train.learning_rate
     return {
-        **retrieval_loss(run.loss).search,
+        **retrieval_loss(run.loss).space,
         "loss.category_weight": Dimension(log_uniform=(5e-4, 0.5)),
         "loss.discriminator_weight": Dimension(log_uniform=(5e-4, 0.5)),
         "train.learning_rate": Dimension(log_uniform=(rate / 4, rate * 4)),

@@ -30,7 +30,7 @@ def next_sentence_accuracy(
         seed: Of the candidates.
 
     Returns:
-        The share, or NaN where there are not enough pairs.
+        The share, or NaN if there are not enough pairs.
     """
     before, after = _pairs(train)
     queries, answers = _pairs(held_out)

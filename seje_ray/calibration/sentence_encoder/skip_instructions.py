@@ -161,7 +161,7 @@ def fit_skip_instructions(
         seed: Of weights and order.
         worker: Which of the processes that train together this is; None: the only one, on the
             CPU.
-        state_folder: Where each finished epoch is kept; called again, training goes on there.
+        state_folder: Where each finished epoch is kept; called again, training resumes there.
         progress: Called with (done, total, text); a unit is a recipe read.
 
     Source: docs/method.md, rule 1.7.

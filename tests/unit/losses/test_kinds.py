@@ -111,7 +111,7 @@ def test_a_search_changes_what_the_kind_reads(kind):
     mines = kind == "soft_margin" or kind.startswith("hinge_")
 
     for negatives in ("instance", "category", "both"):
-        found = set(retrieval_loss(config_of(kind, negatives=negatives)).search)
+        found = set(retrieval_loss(config_of(kind, negatives=negatives)).space)
         own = {key for key in found if key.startswith(f"loss.{section_of(kind)}.")}
         assert own
         is_weighed = mines and negatives == "both"
