@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 
 from seje_ray.config import RunConfig
 from seje_ray.workspace import Workspace
@@ -15,6 +16,12 @@ if TYPE_CHECKING:  # tests that do without them do not wait for torch
     from seje_ray.pipeline.runs import TrainedRun
 
 OnWorkers = Callable[..., list[dict[str, object]]]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Threads that wait for each other cost tiny networks most of their time on a busy machine."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
