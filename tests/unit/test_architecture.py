@@ -1,6 +1,7 @@
 """Who imports what: Ray at the edge, and everything else without it."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -55,6 +56,14 @@ def test_rooms_import_each_other_without_a_circle():
         for room in leaves:
             del left[room]
     assert not left, "a circle among these"
+
+
+def test_one_module_knows_the_layout_of_a_workspace():
+    """Nothing else joins a name to a workspace's folder."""
+    joins = re.compile(r"workspace(\.folder)? / ")
+    for path in PACKAGE.rglob("*.py"):
+        if path.name != "workspace.py":
+            assert not joins.search(path.read_text(encoding="utf-8")), path
 
 
 def test_the_name_of_a_class_is_given_once():
