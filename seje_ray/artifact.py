@@ -33,7 +33,7 @@ MADE_BY = {  # kind -> the stage that makes it, and the command that runs that s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What decides an artifact's content; two equal plans give the same bytes."""
+    """All that decides an artifact's content; two equal plans give the same bytes."""
 
     kind: str
     section: Mapping[str, Any]  # the parts of the run file that matter here
@@ -140,7 +140,7 @@ def manifest_in(folder: Path) -> Manifest | None:
 
 
 def outdated(folder: Path, kind: str) -> str | None:
-    """Which stage has to run again since another version of this program made its artifact.
+    """The stage that has to run again since another version of this program made its artifact.
 
     None if there is no such artifact, or if it can be read.
     """
@@ -170,7 +170,7 @@ def require_equal_hash(what: str, folder: Path, found: str, expected: str, comma
 
 
 def partial_folder(folder: Path) -> Path:
-    """Where the artifact of ``folder`` is built until it is finished."""
+    """The folder in which the artifact of ``folder`` is built until it is finished."""
     return folder.with_name(folder.name + ".partial")
 
 

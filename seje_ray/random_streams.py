@@ -13,7 +13,7 @@ import numpy as np
 
 @unique
 class Stream(IntEnum):
-    """What is drawn; a number is never used again for something else."""
+    """Purposes of draws; a number is never used again for another one."""
 
     PAIR_ORDER = 1
     """Order of the train pairs; keys: epoch."""

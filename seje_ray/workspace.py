@@ -36,21 +36,21 @@ class Workspace:
 
     @property
     def recipes(self) -> Path:
-        """What ``ingest`` makes."""
+        """The artifact of ``ingest``."""
         return self.folder / "recipes"
 
     @property
     def calibrator(self) -> Path:
-        """What ``fit`` makes: a folder of components."""
+        """The artifact of ``fit``: a folder of components."""
         return self.folder / "calibrator"
 
     def component(self, name: str) -> Path:
-        """What ``fit`` makes of one component."""
+        """The artifact of one fitted component."""
         return self.calibrator / name
 
     @property
     def calibrated(self) -> Path:
-        """What ``transform`` makes."""
+        """The artifact of ``transform``."""
         return self.folder / "calibrated"
 
     @property
@@ -141,5 +141,5 @@ class Workspace:
         return path.relative_to(self.folder).as_posix()
 
     def resolved(self, stored: str) -> Path:
-        """What ``stored`` gave, as a path again."""
+        """The path that ``stored`` spelled."""
         return self.folder / stored

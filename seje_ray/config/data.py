@@ -17,7 +17,7 @@ LATER = ("columns",)  # settings that older plans do not have; nothing by defaul
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataConfig:
-    """Which recipes and photos are read, and how they are stored."""
+    """Recipes and photos: which are read, and how they are stored."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 

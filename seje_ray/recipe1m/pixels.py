@@ -10,7 +10,7 @@ from seje_ray.recipe1m.images import Interpolation, eval_crop, train_crop
 
 @dataclass(frozen=True, slots=True)
 class PixelSpec:
-    """How much of a photo a network sees, and how finely."""
+    """The part of a photo that a network sees, and its resolution."""
 
     resize: int  # pixels, shorter side
     crop: int  # pixels, side of the square
@@ -26,7 +26,7 @@ class PixelSpec:
         """Crops as (B, 3, crop, crop) uint8, RGB.
 
         In memory the channels come last, which is how convolutions are fastest. They stay bytes
-        until they are where the network is: a quarter of what a GPU would be sent else.
+        until they reach the network's device, which quarters what a GPU is sent.
         """
         stacked = np.asarray(crops, np.uint8).reshape(len(crops), self.crop, self.crop, 3)
         return stacked.transpose(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""How much each setting decides, by a random forest on the trials."""
+"""Importance of each setting, by a random forest on the trials."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Importance:
 def importance_of(
     space: Space, trials: Sequence[Trial], mode: str, seed: int = 0
 ) -> Importance | None:
-    """What shuffling a setting's column costs the forest, as shares of the whole.
+    """Loss of the forest when a setting's column is shuffled, as shares of the whole.
 
     Args:
         space: What was tuned.
