@@ -36,7 +36,8 @@ def shared_case(shared_data: Path, tmp_path: Path) -> Callable[[str], Path]:
         folder = tmp_path / "cases" / name
         shutil.copytree(SHARED_CASES / name, folder)
         shutil.copy(SHARED_CASES / "lib.py", folder.parent)
-        (tmp_path / "data").symlink_to(shared_data)
+        if not (tmp_path / "data").exists():
+            (tmp_path / "data").symlink_to(shared_data)
         subprocess.run([sys.executable, "make.py"], cwd=folder, check=True, capture_output=True)
         return folder
 

@@ -14,7 +14,7 @@ from seje_ray.audit.passes import Passes
 from seje_ray.audit.photos import drawn_photos, found_photos, read_photos
 from seje_ray.audit.spool import Spool
 from seje_ray.audit.texts import Texts, read_texts
-from seje_ray.config.data import OwnField
+from seje_ray.config.data import OwnField, Separator
 from seje_ray.console.report import NamedReport, silent
 from seje_ray.recipe1m.reader import Removed
 from seje_ray.recipe1m.records import Recipe
@@ -34,6 +34,7 @@ def audit(
     sentence_dim: int = 1024,
     removed: Removed = "public",
     columns: Mapping[OwnField, str] | None = None,
+    separator: Separator = "",
     seed: int = 0,
     num_threads: int = 1,
     progress: NamedReport = silent,
@@ -53,6 +54,7 @@ def audit(
         sentence_dim: Numbers in a sentence vector.
         removed: How remove1M.txt is read.
         columns: Field -> key of own recipes, where near names do not do.
+        separator: Between the lines of one text of own recipes; "" for none.
         seed: Of the draws.
         num_threads: Threads that read photos.
         progress: Gives each part of the work its callback.
@@ -60,7 +62,7 @@ def audit(
     Raises:
         DataError: If the data set cannot be read at all.
     """
-    source = open_source(path, removed=removed, columns=columns)
+    source = open_source(path, removed=removed, columns=columns, separator=separator)
     with (
         tempfile.TemporaryDirectory(prefix="seje-ray-") as folder,
         Spool(Path(folder) / "recipes") as names,

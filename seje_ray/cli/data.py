@@ -163,6 +163,7 @@ def check(
             sentence_dim=run.calibrate.sentence_encoder.dim,
             removed=run.data.removed,
             columns=run.data.columns,
+            separator=run.data.separator,
             seed=seed,
             num_threads=threads,
             progress=bars.bar,

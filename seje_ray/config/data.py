@@ -11,8 +11,9 @@ from seje_ray.config.rules import STRICT, require
 OwnField = Literal[
     "id", "title", "ingredients", "instructions", "images", "partition", "entities"
 ]  # of own recipes
+Separator = str | Mapping[Literal["ingredients", "instructions"], str]
 
-LATER = ("columns",)  # settings that older plans do not have; nothing by default
+LATER = ("columns", "separator")  # settings that older plans do not have; nothing by default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,9 @@ class DataConfig:
     # own recipes: the key that holds a field, e.g. {title: name}; "" if none does; near names such
     # as ``directions`` for ``instructions`` are found without it
     columns: Mapping[OwnField, str] = field(default_factory=dict)
+    # own recipes: what stands between the lines of one text, in both fields ("|"), or by field
+    # ({ingredients: ", ", instructions: ". "}); "" where lists or line breaks say it
+    separator: Separator = ""
 
     def __post_init__(self) -> None:
         require(

@@ -88,7 +88,9 @@ def calibrate(
     if data is None:
         _require_no_real_data(workspace)
     folder = data if data is not None else _cookbook(run, workspace)
-    source = open_source(folder, removed=run.data.removed, columns=run.data.columns)
+    source = open_source(
+        folder, removed=run.data.removed, columns=run.data.columns, separator=run.data.separator
+    )
     known = _finished(run, source, workspace, last, is_made_up=data is None)
     if known is None:
         with executor.session(num_workers or 1) as session:

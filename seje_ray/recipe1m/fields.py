@@ -88,7 +88,7 @@ def list_of(value: Any, name: str) -> list[Any]:
 
 
 def _line(value: Any, name: str) -> str:
-    if isinstance(value, Mapping) and "text" in value:
+    if isinstance(value, dict) and "text" in value:
         value = value["text"]
     return text_of(value, f"{name}[]")
 

@@ -5,21 +5,36 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from seje_ray.recipe1m.cells import LINES, Seen
 from seje_ray.recipe1m.keys import FIELDS, PARTITION_WORDS, Said, is_empty
 from seje_ray.recipe1m.records import PARTITIONS
 
+MIN_ALIKE = 2  # recipes that say something of a data set together
 TEXTS = ("title", "ingredients", "instructions")
 NUM_LOOKED_AT = 1000  # records whose unused values are looked at
 NUM_KEYS = 50  # counted by name; data by id has a key per record
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 OTHERS = "(others)"
+WHAT = {
+    "marked": "entities and tags of web pages taken away",
+    "lists": "a list written as text, read as a list",
+    "numbers": "a number in the place of text, read as empty",
+    "split": "split by data.separator",
+}
+
+
+SEPARATORS = {  # between the lines of one text, the likeliest first
+    "ingredients": ("|", ";", "\u2022", ", ", ","),
+    "instructions": ("|", "\u2022", ";", ". "),
+}
 
 
 @dataclass(slots=True)
 class Notes:
-    """Counts of records; ``columns`` is what the user says of their keys."""
+    """Counts of records; ``columns`` and ``separators`` are what the user says of them."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
+    separators: Mapping[str, str] = field(default_factory=dict)
     records: int = 0
     taken: Counter[tuple[str, str]] = field(default_factory=Counter)  # (key, field)
     words: Counter[tuple[str, str]] = field(default_factory=Counter)  # (word, partition)
@@ -27,6 +42,14 @@ class Notes:
     present: Counter[str] = field(default_factory=Counter)  # field, whether empty or not
     filled: Counter[str] = field(default_factory=Counter)  # field
     looks: dict[str, set[str]] = field(default_factory=dict)  # unused key -> fields it may be
+    marked: Counter[str] = field(default_factory=Counter)  # field
+    lists: Counter[str] = field(default_factory=Counter)  # field
+    numbers: Counter[str] = field(default_factory=Counter)  # field
+    split: Counter[str] = field(default_factory=Counter)  # field
+    one_line: Counter[str] = field(default_factory=Counter)  # field
+    more_lines: Counter[str] = field(default_factory=Counter)  # field
+    between: Counter[tuple[str, str]] = field(default_factory=Counter)  # (field, separator)
+    photo_rows: int = 0  # that gave their photos to the first row of their recipe
 
     def add(self, record: Mapping[str, Any], fields: Mapping[str, Any], said: Said) -> None:
         """Count one record, as the file has it and under our names."""
@@ -42,6 +65,28 @@ class Notes:
         for name, value in fields.items():
             self.present[name] += 1
             self.filled[name] += not is_empty(value)
+
+    def add_cells(self, cells: Mapping[str, Any], seen: Seen) -> None:
+        """Count what was done to the cells of a record."""
+        for names, counts in (
+            (seen.marked, self.marked),
+            (seen.lists, self.lists),
+            (seen.numbers, self.numbers),
+            (seen.split, self.split),
+        ):
+            if names:
+                counts.update(names)
+        for name in LINES:
+            lines = cells.get(name)
+            if not isinstance(lines, list) or not lines:
+                continue
+            if len(lines) > 1:
+                self.more_lines[name] += 1
+            elif not self.more_lines[name] and isinstance(lines[0], str):
+                self.one_line[name] += 1
+                text = lines[0].strip()
+                found = (mark for mark in SEPARATORS[name] if mark in text)
+                self.between.update((name, mark) for mark in found)
 
     def look(self, key: str, value: Any) -> None:
         """Keep the fields that all values of an unused key could be."""
@@ -63,6 +108,13 @@ class Notes:
                     f"data.columns: {name} is taken from {key!r}, which no record has; "
                     f"the keys that were not used are {self._keys(self.unused)}"
                 )
+        marks = {name: mark for name, mark in self.separators.items() if mark}
+        if marks and not self.split:
+            return (
+                f"data.separator: expected one text of {' or '.join(marks)} with "
+                f"{' or '.join(map(repr, dict.fromkeys(marks.values())))} in it, found none in "
+                f"{self.records:,} records; leave it out, or name another"
+            )
         for name in (*TEXTS, "images", "partition"):
             if self.filled[name] or self.columns.get(name) == "":
                 continue
@@ -78,6 +130,11 @@ class Notes:
     def _keys(self, keys: Any) -> str:
         return ", ".join(map(str, list(keys)[:8])) or "none"
 
+    def _likely_separator(self, name: str) -> str:
+        """The first that most of the single lines hold, or ""."""
+        most = self.one_line[name] / 2
+        return next((m for m in SEPARATORS[name] if self.between[name, m] > most), "")
+
     def to_facts(self) -> dict[str, Any]:
         """Plain data for a manifest."""
         facts = {
@@ -85,6 +142,16 @@ class Notes:
             "partitions": {f"{word} -> {name}": n for (word, name), n in self.words.most_common()},
             "unused": dict(self.unused.most_common()),
             "empty": [name for name in FIELDS if self.present[name] and not self.filled[name]],
+            "marked": dict(sorted(self.marked.items())),
+            "lists": dict(sorted(self.lists.items())),
+            "numbers": dict(sorted(self.numbers.items())),
+            "split": dict(sorted(self.split.items())),
+            "one_line": {
+                name: self._likely_separator(name)
+                for name in LINES
+                if self.one_line[name] >= MIN_ALIKE and not self.more_lines[name]
+            },
+            "photo_rows": self.photo_rows,
         }
         facts = {name: found for name, found in facts.items() if found}
         return {"records": self.records, **facts} if facts else {}
@@ -104,6 +171,14 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"keys not used: {_counts(facts['unused'], records)}"
     if "empty" in facts:
         yield f"empty in all {records:,} records: {', '.join(facts['empty'])}"
+    for name, what in WHAT.items():
+        if name in facts:
+            yield f"{what}: {_counts(facts[name], records)}"
+    if "photo_rows" in facts:
+        yield f"rows of a further photo, added to their recipe: {facts['photo_rows']:,}"
+    for name, mark in facts.get("one_line", {}).items():
+        advice = f"--set 'data.separator={{{name}: \"{mark}\"}}' splits it" if mark else ""
+        yield f"every recipe has one line of {name}" + (f"; {advice}" if advice else "")
 
 
 def _counts(numbers: Mapping[str, int], records: int) -> str:
@@ -140,4 +215,5 @@ def _is_photo(value: Any) -> bool:
 def _are_sentences(lines: list[Any]) -> bool:
     """Whether most lines are texts of several words; tags and named entities are single words."""
     texts = [line.get("text") if isinstance(line, Mapping) else line for line in lines]
-    return 2 * sum(isinstance(text, str) and " " in text.strip() for text in texts) > len(texts)
+    said = [text.strip() for text in texts if isinstance(text, str)]
+    return 2 * sum(" " in text or text.endswith(".") for text in said) > len(texts)

@@ -1,5 +1,6 @@
 """A user's own recipes: JSON lines or Parquet of {id, title, ingredients, instructions, images}."""
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seje_ray.config.data import OwnField
+from seje_ray.config.data import OwnField, Separator
+from seje_ray.recipe1m.cells import LINES, read_cells
 from seje_ray.recipe1m.fields import (
     FieldError,
     id_of,
@@ -19,18 +21,27 @@ from seje_ray.recipe1m.fields import (
     without_blanks,
 )
 from seje_ray.recipe1m.json_stream import Broken, json_records
-from seje_ray.recipe1m.keys import FIELDS, keys_of_fields, mapped
+from seje_ray.recipe1m.keys import FIELDS, id_alone, keys_of_fields, mapped
 from seje_ray.recipe1m.notes import Notes
+from seje_ray.recipe1m.photo_rows import PhotoRows, repeated_ids, texts_of
 from seje_ray.recipe1m.records import DataError, Entity, ImageFile, Recipe, Reject
 
 
 class OwnData:
     """A file of own recipes."""
 
-    def __init__(self, path: Path, *, columns: Mapping[OwnField, str] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        columns: Mapping[OwnField, str] | None = None,
+        separator: Separator = "",
+    ) -> None:
         self._path = path
         self._columns = {str(field): key for field, key in (columns or {}).items()}
-        self.notes = Notes(self._columns)
+        by_field = dict.fromkeys(LINES, separator) if isinstance(separator, str) else separator
+        self._separators = {str(field): mark for field, mark in by_field.items()}
+        self.notes = Notes(self._columns, self._separators)
 
     def files(self) -> list[Path]:
         """Files that decide the texts."""
@@ -46,7 +57,7 @@ class OwnData:
         Raises:
             DataError: If the file cannot be read at all.
         """
-        self.notes = Notes(self._columns)
+        self.notes = Notes(self._columns, self._separators)
         return read_own_data(self._path, self.notes)
 
 
@@ -61,22 +72,58 @@ def read_own_data(path: Path, notes: Notes | None = None) -> Iterator[Recipe | R
         DataError: If the file cannot be read at all.
     """
     notes = Notes() if notes is None else notes
-    is_table = path.suffix == ".parquet"
-    records = _parquet_rows(path, notes.columns) if is_table else json_records(path)
+    rows = _photo_rows(path, notes)
     seen: set[str] = set()
-    for record in records:
+    for record in _records(path, notes.columns):
         recipe_id = ""
         try:
             if isinstance(record, Broken):
                 raise FieldError(record.reason, record.detail)
             fields = _fields(record, notes)
             recipe_id = id_of(fields if "id" in fields else record)
+            fields = _cells(fields, notes)
+            same = rows.get(recipe_id)
+            is_further_photo = same is not None and same.is_further_photo(fields)
             if recipe_id in seen:
+                if is_further_photo:
+                    notes.photo_rows += 1
+                    continue
                 raise FieldError("duplicate_id", "the first stays")
             seen.add(recipe_id)
+            if same is not None and same.images:
+                fields["images"] = same.images
             yield from _recipe(fields, recipe_id, path.parent)
         except FieldError as error:
             yield Reject(recipe_id, error.reason, str(error))
+
+
+def _records(
+    path: Path, columns: Mapping[str, str], *, ids_only: bool = False
+) -> Iterator[Any | Broken]:
+    """Raw records; ``ids_only`` if the rest is not looked at."""
+    if path.suffix == ".parquet":
+        return _parquet_rows(path, columns, ids_only=ids_only)
+    return json_records(path)
+
+
+def _photo_rows(path: Path, notes: Notes) -> dict[str, PhotoRows]:
+    """By id, for ids of several records: reads the file once, and once more if there are any."""
+
+    def objects(*, ids_only: bool) -> Iterator[dict[str, Any]]:
+        records = _records(path, notes.columns, ids_only=ids_only)
+        return (record for record in records if isinstance(record, dict))
+
+    repeated = repeated_ids(id_alone(record, notes.columns) for record in objects(ids_only=True))
+    found: dict[str, PhotoRows] = {}
+    for record in objects(ids_only=False) if repeated else ():
+        with contextlib.suppress(FieldError):  # rejected where it is read
+            fields, _ = mapped(record, notes.columns)
+            if (recipe_id := id_of(fields)) in repeated:
+                cells, _ = read_cells(fields, notes.separators)
+                rows = found.setdefault(recipe_id, PhotoRows(texts_of(cells)))
+                if texts_of(cells) == rows.texts:
+                    rows.add(cells)
+    return found
 
 
 def _fields(record: Any, notes: Notes) -> dict[str, Any]:
@@ -88,7 +135,14 @@ def _fields(record: Any, notes: Notes) -> dict[str, Any]:
     return fields
 
 
-def _parquet_rows(path: Path, columns: Mapping[str, str]) -> Iterator[Any]:
+def _cells(fields: dict[str, Any], notes: Notes) -> dict[str, Any]:
+    """The fields' cells made plain, counted."""
+    cells, seen = read_cells(fields, notes.separators)
+    notes.add_cells(cells, seen)
+    return cells
+
+
+def _parquet_rows(path: Path, columns: Mapping[str, str], *, ids_only: bool) -> Iterator[Any]:
     """Rows of the columns that may fill a field; of the others the first few values alone."""
     try:
         with pq.ParquetFile(path) as file:
@@ -100,8 +154,9 @@ def _parquet_rows(path: Path, columns: Mapping[str, str]) -> Iterator[Any]:
                     f"{', '.join(names) or 'none'}; rename yours, or say --map id=YOURS"
                 )
             wanted = {key for found in keys.values() for key in found}
-            unread = dict.fromkeys(name for name in names if name not in wanted)
+            unread = dict.fromkeys(name for name in names if name not in wanted and not ids_only)
             looked_at = _first_rows(file, list(unread))
+            wanted = set(keys["id"]) if ids_only else wanted
             for batch in file.iter_batches(batch_size=256, columns=sorted(wanted)):
                 for row in _rows(batch):
                     yield row if isinstance(row, Broken) else row | next(looked_at, unread)
@@ -150,8 +205,8 @@ def _recipe(record: Any, recipe_id: str, folder: Path) -> Iterator[Recipe | Reje
         counts = f"{len(found)} entities, {len(ingredients)} lines"
         yield Reject(recipe_id, "entities_mismatch", counts)
         found = None
-    names = record.get("images")
-    names = [names] if isinstance(names, str) else list_of(names or [], "images")
+    names = record.get("images") or []
+    names = names if isinstance(names, list) else [names]
     images = []
     for name in names:
         try:

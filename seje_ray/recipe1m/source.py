@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from seje_ray.config.data import OwnField
+from seje_ray.config.data import OwnField, Separator
 from seje_ray.recipe1m.notes import Notes
 from seje_ray.recipe1m.own_data import OwnData
 from seje_ray.recipe1m.reader import Recipe1M, Removed
@@ -31,7 +31,11 @@ class DataSource(Protocol):
 
 
 def open_source(
-    path: Path, *, removed: Removed = "public", columns: Mapping[OwnField, str] | None = None
+    path: Path,
+    *,
+    removed: Removed = "public",
+    columns: Mapping[OwnField, str] | None = None,
+    separator: Separator = "",
 ) -> DataSource:
     """Choose the reader for ``path``: a Recipe1M folder, or a file of own recipes.
 
@@ -39,6 +43,7 @@ def open_source(
         path: What the user named.
         removed: How a Recipe1M folder's remove1M.txt is read.
         columns: Field -> key of own recipes, where near names do not do.
+        separator: Between the lines of one text of own recipes; "" for none.
 
     Raises:
         DataError: If there is no such thing, or it is neither.
@@ -57,4 +62,4 @@ def open_source(
             f"{path}: expected a Recipe1M folder or a {' or '.join(OWN_SUFFIXES)} file, found "
             f"{path.suffix or 'a file without suffix'}"
         )
-    return OwnData(path, columns=columns)
+    return OwnData(path, columns=columns, separator=separator)

@@ -15,7 +15,12 @@ from seje_ray.workspace import Workspace
 from tests.tiny import tiny_run
 from tests.unit.pipeline.locally import calibrated_locally
 
-SOUP = {"id": "a", "title": "Pea soup", "ingredients": ["1 cup peas"], "instructions": ["Boil."]}
+SOUP = {
+    "id": "a",
+    "title": "Pea soup",
+    "ingredients": ["1 cup peas", "salt"],
+    "instructions": ["Boil.", "Serve."],
+}
 
 
 def written(path, records):
@@ -123,7 +128,7 @@ def test_data_keyed_by_id_names_no_million_keys(tmp_path):
     [
         ("partition", "fold", ["train", "Test", "val"]),
         ("title", "heading", ["Pea soup", "Green soup", "Leek soup"]),
-        ("instructions", "text_body", [["Boil it."], ["Cook it."], ["Fry the leek."]]),
+        ("instructions", "text_body", [["Boil it.", "Eat."], ["Cook it."], ["Fry the leek."]]),
         ("images", "file", ["a.jpg", "b.PNG", "c.webp"]),
     ],
 )

@@ -50,9 +50,8 @@ def test_json_lines_and_parquet_give_the_same_recipe(tmp_path):
         ({"id": 7.5}, "wrong_type"),
         ({"id": "x" * 201}, "id_too_long"),
         ({"title": ["x"]}, "wrong_type"),
-        ({"ingredients": 3}, "wrong_type"),
+        ({"ingredients": {"a": 1}}, "wrong_type"),
         ({"ingredients": [3]}, "wrong_type"),
-        ({"images": {"a": 1}}, "wrong_type"),
         ({"partition": "fold 3"}, "unknown_partition"),
         ({"entities": [{"text": "x", "valid": "yes"}]}, "wrong_type"),
         ({"ingredients": [], "instructions": None, "entities": None}, "no_text"),
@@ -74,7 +73,7 @@ def test_each_fault_is_rejected_by_its_reason(tmp_path, change, reason):
     ("change", "reason", "kept"),
     [
         ({"images": [1, "a.jpg"]}, "wrong_type", ["a.jpg"]),
-        ({"images": [None]}, "wrong_type", []),
+        ({"images": {"a": 1}}, "wrong_type", []),
         ({"entities": []}, "entities_mismatch", ["photos/7.jpg"]),
     ],
 )
