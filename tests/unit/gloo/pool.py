@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 ROOT = Path(__file__).parents[3]
-PATIENCE_S = 120.0  # of a whole call
+PATIENCE_S = 240.0  # of a whole call
 GRACE_S = 10.0  # of the others, once one has failed
 
 

@@ -22,7 +22,7 @@ import torch.distributed as dist
 
 from tests.unit.gloo.member import Member
 
-COLLECTIVE_TIMEOUT = timedelta(seconds=60)
+COLLECTIVE_TIMEOUT = timedelta(seconds=120)
 
 
 def main() -> None:
