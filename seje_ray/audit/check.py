@@ -9,6 +9,7 @@ import numpy as np
 from seje_ray.audit.advice import missing_pieces
 from seje_ray.audit.cost import cost_of
 from seje_ray.audit.findings import Audit
+from seje_ray.audit.later import refused_later
 from seje_ray.audit.lengths import distribution
 from seje_ray.audit.passes import Passes
 from seje_ray.audit.photos import drawn_photos, found_photos, read_photos
@@ -35,6 +36,7 @@ def audit(
     removed: Removed = "public",
     columns: Mapping[OwnField, str] | None = None,
     separator: Separator = "",
+    global_batch_size: int = 100,
     seed: int = 0,
     num_threads: int = 1,
     progress: NamedReport = silent,
@@ -55,6 +57,7 @@ def audit(
         removed: How remove1M.txt is read.
         columns: Field -> key of own recipes, where near names do not do.
         separator: Between the lines of one text of own recipes; "" for none.
+        global_batch_size: Pairs of a training step.
         seed: Of the draws.
         num_threads: Threads that read photos.
         progress: Gives each part of the work its callback.
@@ -115,6 +118,13 @@ def audit(
             cost=cost,
             blocked=blocked,
             said=tuple(source.notes.lines()),
+            later=tuple(
+                refused_later(
+                    passes.recipes_with_photos(),
+                    texts.read,
+                    global_batch_size=global_batch_size,
+                )
+            ),
             drawn=_drawn(texts),
         )
 

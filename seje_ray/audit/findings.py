@@ -153,6 +153,7 @@ class Audit:
     duplicate_photos: tuple[Duplicates, ...]
     cost: Cost
     blocked: str | None  # why calibrate would refuse the data set
+    later: tuple[str, ...]  # what a later command would refuse, a line each
     said: tuple[str, ...]  # what the reader did with keys and texts, a line each
     drawn: tuple[Recipe, ...]  # a few recipes to look at
 

@@ -57,6 +57,7 @@ class Texts:
     entity_lines: int = 0
     valid_entity_lines: int = 0
     recipes_without_entities: int = 0
+    read: Counter[str] = field(default_factory=Counter)  # by partition, before the filter
     recipes: Counter[str] = field(default_factory=Counter)  # usable, by partition
     naming_photos: Counter[str] = field(default_factory=Counter)
     photos_named: Counter[str] = field(default_factory=Counter)
@@ -132,6 +133,7 @@ def _timed(records: Iterator[Recipe | Reject], texts: Texts) -> Iterator[Recipe 
 
 def _measure(texts: Texts, recipe: Recipe) -> None:
     texts.recipes_read += 1
+    texts.read[recipe.partition] += 1
     sizes = {
         "ingredient lines": sum(bool(line.strip()) for line in recipe.ingredients),
         "instructions": len(recipe.instructions),

@@ -164,6 +164,7 @@ def check(
             removed=run.data.removed,
             columns=run.data.columns,
             separator=run.data.separator,
+            global_batch_size=run.train.global_batch_size,
             seed=seed,
             num_threads=threads,
             progress=bars.bar,

@@ -9,6 +9,7 @@ import click
 import yaml
 
 from seje_ray.artifact import Artifact, manifest_in, write_text
+from seje_ray.audit.later import refused_later
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.console.progress import Bars
 from seje_ray.cookbook import write_cookbook
@@ -34,6 +35,7 @@ class Calibrated:
     recipes: Artifact
     calibrator: Artifact | None
     calibrated: Artifact | None
+    later: tuple[str, ...] = ()  # what a later command would refuse
     report: Path | None = None  # the page that shows what came out
 
     def __str__(self) -> str:
@@ -54,6 +56,7 @@ class Calibrated:
                 counts = self.calibrated.manifest.facts["counts"]
                 lines.append(f"sentence vectors: {given_sentence_facts(given, counts)}")
             lines.append(f"in {self.calibrated.folder}")
+        lines += [f"later {line}" for line in self.later]
         if self.report is not None:
             lines.append(f"report: {self.report}")
         return "\n".join(lines)
@@ -96,6 +99,7 @@ def calibrate(
         with executor.session(num_workers or 1) as session:
             workers = session.num_training_workers(num_workers)
             known = _made(run, source, workspace, last, session, workers, is_made_up=data is None)
+    known = replace(known, later=tuple(_later(run, known.recipes)))
     return known if known.calibrated is None else _reported(run, workspace, known)
 
 
@@ -125,6 +129,8 @@ def _made(
 ) -> Calibrated:
     """Run the stages up to ``last``; each returns what it has made before."""
     recipes = ingest(run, source, workspace, session, is_made_up=is_made_up)
+    for line in _later(run, recipes):
+        click.echo(f"note: later {line}", err=True)  # before hours of work
     if last < FIT:
         return Calibrated(recipes, None, None)
     calibrator = fit(run, recipes, workspace, session, num_workers)
@@ -132,6 +138,16 @@ def _made(
         return Calibrated(recipes, calibrator, None)
     calibrated = transform(run, recipes, calibrator, workspace, session)
     return Calibrated(recipes, calibrator, calibrated)
+
+
+def _later(run: RunConfig, recipes: Artifact) -> list[str]:
+    """What a later command would refuse of these recipes."""
+    manifest = recipes.manifest
+    return refused_later(
+        manifest.facts["rows_with_image"],
+        manifest.rows,
+        global_batch_size=run.train.global_batch_size,
+    )
 
 
 def _reported(run: RunConfig, workspace: Workspace, made: Calibrated) -> Calibrated:

@@ -28,6 +28,7 @@ def as_text(audit: Audit, width: int | None = None) -> str:
         ["read as", *(f"  {printable(line)}" for line in audit.said)] if audit.said else [],
         ["missing", *(f"  {p.name}: {p.cost}" for p in audit.pieces)] if audit.pieces else [],
         _partition_lines(audit, width),
+        ["later", *(f"  {line}" for line in audit.later)] if audit.later else [],
         _rejected_lines(audit, width),
         _photo_lines(audit),
         _duplicate_lines("the same recipe twice", "recipe", audit.duplicate_recipes),
@@ -186,10 +187,12 @@ def verdict(audit: Audit) -> str:
     """The last line."""
     if audit.blocked is not None:
         return "calibrate would refuse this data set"
+    refused = [line for line in audit.later if "would refuse" in line]
+    later = f", but later {refused[0]}" if refused else ""
     leaks = sum(found.across for found in (*audit.duplicate_recipes, *audit.duplicate_photos))
     if leaks:
-        return "nothing stands against a calibration; partitions share recipes or photos (LEAK)"
-    return "nothing stands against a calibration"
+        later += "; partitions share recipes or photos (LEAK)"
+    return "nothing stands against a calibration" + later
 
 
 def _num(number: int, unit: str) -> str:
