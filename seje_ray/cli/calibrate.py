@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seje_ray.cli.options import (
+    as_settings,
     cluster_options,
     map_option,
     run_options,
@@ -57,7 +58,7 @@ def command(
     Each stage is resumable: repeat the command after an interruption. What is finished and
     still fits the run file is kept.
     """
-    run = read_run(config, overrides + columns, workspace)
+    run = read_run(config, overrides + as_settings(columns), workspace)
     if data is not None and data.exists() and run.name == DEFAULT_RUN:
         click.echo(
             "note: these are the demo's settings, made for drawn photos; take --config small for "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seje_ray.cli.options import map_option, workspace_option
+from seje_ray.cli.options import as_settings, map_option, workspace_option
 from seje_ray.cli.run_files import read_run
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def check(
 
     if page is not None and not page.absolute().parent.is_dir():
         raise DataError(f"{page}: expected a file in a folder that exists; make the folder first")
-    run = read_run(config, overrides + columns)
+    run = read_run(config, overrides + as_settings(columns))
     with Bars() as bars:
         found = audit(
             path,

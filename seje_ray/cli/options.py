@@ -48,23 +48,20 @@ def run_options(function: Function) -> Function:
 
 
 def map_option(function: Function) -> Function:
-    """``--map``: names of a user's columns, as settings of ``data.columns``."""
+    """``--map``: names of a user's columns; ``as_settings`` makes settings of them."""
     return click.option(
         "--map",
         "columns",
         multiple=True,
         metavar="FIELD=KEY",
         help="Own recipes: your key of a field, e.g. title=name; may be repeated.",
-        callback=_as_settings,
     )(function)
 
 
-def _as_settings(
-    context: click.Context, option: click.Parameter, values: tuple[str, ...]
-) -> tuple[str, ...]:
-    """As ``--set`` takes them; a key is text, whatever YAML makes of it."""
+def as_settings(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of ``--map`` as ``--set`` takes them; a key is text, whatever YAML makes of it."""
     settings = []
-    for value in values:
+    for value in columns:
         field, separator, key = value.partition("=")
         if not separator or not field:
             raise click.BadParameter(f"expected FIELD=KEY, e.g. title=name, found {value!r}")

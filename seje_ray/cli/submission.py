@@ -7,6 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from seje_ray.cli.options import as_settings
 from seje_ray.cli.run_files import read_run
 from seje_ray.submission.request import Request
 from seje_ray.workspace import Workspace
@@ -65,12 +66,13 @@ def _text(value: Any) -> str:
 def _name(params: dict[str, Any]) -> str:
     """Name that tells two jobs of one command and workspace apart."""
     parts = []
+    overrides = params.get("overrides", ()) + as_settings(params.get("columns", ()))
     if "name" in params:
         name = params["name"]
         if name is None and "config" in params:
-            name = read_run(params["config"], params["overrides"], params["workspace"]).name
+            name = read_run(params["config"], overrides, params["workspace"]).name
         parts.append(name or "newest")
     elif params.get("config") is not None:
-        read_run(params["config"], params["overrides"], params["workspace"])  # refuses it here
+        read_run(params["config"], overrides, params["workspace"])  # refuses it here
     parts += [params["partition"]] if "partition" in params else []
     return "-".join(parts)

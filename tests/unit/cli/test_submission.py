@@ -36,16 +36,32 @@ def test_options_that_were_given_are_given_again(tmp_path, monkeypatch):
     assert str(made).startswith("seje-ray train --workers 8 --run 'a b' --workspace /")
 
 
-def test_saying_it_again_changes_nothing(tmp_path, monkeypatch):
-    """What the cluster reads is what was meant here."""
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--stage", "fit", "--shared-path"),
+        ("--map", "title=name", "--map", "images=", "--config", "demo"),
+        ("--map", 'title=say "it": yes', "--set", "data.separator=|", "--set", "seed=3"),
+    ],
+)
+def test_saying_it_again_changes_nothing(tmp_path, monkeypatch, words):
+    """What the cluster reads is what was meant here, word by word."""
     monkeypatch.chdir(tmp_path)
-    made = request("calibrate", "--data", "raw", "--stage", "fit", "--shared-path")
+    made = request("calibrate", "--data", "raw", *words)
     monkeypatch.chdir("/")
     again = request("calibrate", *made.arguments)
 
     assert again == made
     assert made.arguments[:2] == ("--data", str(tmp_path / "raw"))
-    assert "--shared-path" in made.arguments
+    assert set(words) <= set(made.arguments)
+
+
+def test_a_mapping_of_no_field_is_refused_before_it_is_submitted():
+    """As a setting of no name is."""
+    with pytest.raises(ConfigError, match=r"data\.columns"):
+        request("calibrate", "--map", "heading=name", "--config", "demo")
+    with pytest.raises(click.BadParameter, match="expected FIELD=KEY"):
+        request("calibrate", "--map", "title", "--config", "demo")
 
 
 def test_a_run_file_travels_and_a_named_one_does_not(tmp_path):
