@@ -14,7 +14,7 @@ from seje_ray.features.checkpoint import read_origin
 from seje_ray.features.model import photos_of
 from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint, prune_checkpoints
 from seje_ray.training.history import write_history
-from seje_ray.training.run_manifest import FILE, RunManifest
+from seje_ray.training.run_manifest import FILE, RunManifest, is_finished
 from seje_ray.workspace import Workspace
 
 STARTED_WITH = "run.json"
@@ -54,17 +54,18 @@ def open_run(workspace: Workspace, name: str | None) -> TrainedRun:
     Raises:
         ArtifactError: If there is none.
     """
+    if name is not None and is_finished(workspace.run(name)):
+        return TrainedRun.read(workspace.run(name))
     known = sorted(workspace.runs.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime)
     finished = [path.parent for path in known]
-    wanted = finished[-1:] if name is None else [workspace.run(name)]
-    if not wanted or wanted[0] not in finished:
-        others = ", ".join(sorted(folder.name for folder in finished))
-        missing = f"no finished training named {name!r}" if name else "no finished training"
-        raise ArtifactError(
-            f"{workspace.runs}: {missing}; run `seje-ray train{f' --run {name}' if name else ''}` "
-            "first" + (f", or choose one of {others}" if others else "")
-        )
-    return TrainedRun.read(wanted[0])
+    if name is None and finished:
+        return TrainedRun.read(finished[-1])
+    others = ", ".join(sorted(folder.name for folder in finished))
+    missing = f"no finished training named {name!r}" if name else "no finished training"
+    raise ArtifactError(
+        f"{workspace.runs}: {missing}; run `seje-ray train{f' --run {name}' if name else ''}` "
+        "first" + (f", or choose one of {others}" if others else "")
+    )
 
 
 def require_same_run(folder: Path, run: RunConfig, calibrated: Artifact) -> None:

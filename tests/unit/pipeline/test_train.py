@@ -131,6 +131,16 @@ def test_runs_are_opened_by_name_or_the_newest(workspace, local):
         open_run(workspace, "begun")
 
 
+def test_a_training_with_a_slash_in_its_name_is_opened_by_it(workspace, local):
+    """Its folder lies deeper than the others."""
+    trained = train(tiny_run(1), workspace, local, name="exp/one")
+
+    assert trained.folder == workspace.runs / "exp" / "one"
+    assert open_run(workspace, "exp/one") == trained
+    with pytest.raises(ArtifactError, match="no finished training named 'exp'"):
+        open_run(workspace, "exp")
+
+
 def test_what_one_process_cannot_hold_is_refused(workspace, local):
     """Before anything is written."""
     with pytest.raises(ResourceError, match="--workers: expected 1"):
