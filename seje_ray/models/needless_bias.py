@@ -7,7 +7,7 @@ mean when it is loaded, which changes no evaluation. Source: docs/method.md, rul
 """
 
 from collections import Counter
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ VIEWS = ("ViewBackward0", "UnsafeViewBackward0", "ReshapeAliasBackward0", "Trans
 
 
 class BiasAndNorm(NamedTuple):
-    """Names of a layer and of the BatchNorm that alone takes what it gives."""
+    """Names of a layer and of a BatchNorm on it; nothing but such norms takes what it gives."""
 
     layer: str
     norm: str
@@ -37,7 +37,8 @@ def biases_before_batch_norm(module: nn.Module, example: Tensor) -> list[BiasAnd
         example: Input on the meta device, at least two rows.
 
     Returns:
-        Layers with a bias whose output goes only into a BatchNorm.
+        Layers with a bias whose output goes only into a BatchNorm; a layer that is called several
+        times may go into several, and is there once for each.
 
     Raises:
         RuntimeError: If the module cannot be run without numbers.
@@ -56,13 +57,33 @@ def biases_before_batch_norm(module: nn.Module, example: Tensor) -> list[BiasAnd
         output: Tensor = functional_call(module, on_meta, (example,))
     nodes = list(_nodes(output.grad_fn))
     uses = Counter(node for user in nodes for node, _ in user.next_functions)
-    found = []
+    calls: Counter[tuple[str, str]] = Counter()  # of a norm's weight on a layer's bias
     for node in nodes:
         if "BatchNormBackward" in node.name():
             bias, norm = _bias_before(node, uses), _variable(node, 1)
             if bias is not None and norm is not None:
-                found.append(BiasAndNorm(_owner(names[id(bias)]), _owner(names[id(norm)])))
-    return [pair for pair in found if isinstance(module.get_submodule(pair.layer), LAYERS)]
+                calls[names[id(bias)], names[id(norm)]] += 1
+    num_uses = {names[id(n.variable)]: uses[n] for n in nodes if hasattr(n, "variable")}
+    return [
+        BiasAndNorm(_owner(bias), _owner(norm))
+        for bias, norm in _pairs_alone(calls, num_uses)
+        if isinstance(module.get_submodule(_owner(bias)), LAYERS)
+    ]
+
+
+def _pairs_alone(
+    calls: Counter[tuple[str, str]], num_uses: Mapping[str, int]
+) -> Iterator[tuple[str, str]]:
+    """Biases that go into norms alone, each with its norms, which take nothing else."""
+    seen: Counter[str] = Counter()
+    shared = set()
+    for (bias, norm), number in calls.items():
+        seen[bias] += number
+        if number != num_uses[norm]:
+            shared.add(bias)
+    for bias, norm in calls:
+        if seen[bias] == num_uses[bias] and bias not in shared:
+            yield bias, norm
 
 
 def _nodes(root: Any) -> Iterator[Any]:
@@ -98,20 +119,31 @@ def _owner(parameter: str) -> str:
 
 def fold_biases(module: nn.Module, pairs: list[BiasAndNorm]) -> None:
     """Take the biases out of ``module``, in place; its evaluation stays."""
-    for layer_name, norm_name in pairs:
-        layer, norm = module.get_submodule(layer_name), module.get_submodule(norm_name)
+    for layer_name, norm_names in _norms_of_layers(pairs).items():
+        layer = module.get_submodule(layer_name)
         assert isinstance(layer, LAYERS)
-        assert isinstance(norm, BATCH_NORM)
-        if norm.running_mean is not None and layer.bias is not None:
-            norm.running_mean -= layer.bias.detach()
+        for norm_name in norm_names:
+            norm = module.get_submodule(norm_name)
+            assert isinstance(norm, BATCH_NORM)
+            if norm.running_mean is not None and layer.bias is not None:
+                norm.running_mean -= layer.bias.detach()
         layer.bias = None
     accept_biases(module, pairs)
+
+
+def _norms_of_layers(pairs: Iterable[BiasAndNorm]) -> dict[str, set[str]]:
+    """Layer -> all norms that it goes into."""
+    norms: dict[str, set[str]] = {}
+    for layer, norm in pairs:
+        norms.setdefault(layer, set()).add(norm)
+    return norms
 
 
 def accept_biases(module: nn.Module, pairs: list[BiasAndNorm]) -> None:
     """Let ``module`` load states that have biases which it has not; they are folded."""
     if pairs:
         hook = partial(_fold_of_state, pairs)
+        # torch leaves this method without annotations.
         module.register_load_state_dict_pre_hook(hook)  # type: ignore[no-untyped-call]
 
 
@@ -122,8 +154,10 @@ def _fold_of_state(
     prefix: str,
     *_: object,
 ) -> None:
-    for layer, norm in pairs:
-        shift_running_mean(state, f"{prefix}{norm}", state.pop(f"{prefix}{layer}.bias", None))
+    for layer, norms in _norms_of_layers(pairs).items():
+        bias = state.pop(f"{prefix}{layer}.bias", None)
+        for norm in norms:
+            shift_running_mean(state, f"{prefix}{norm}", bias)
 
 
 def shift_running_mean(state: MutableMapping[str, Tensor], norm: str, shift: Tensor | None) -> None:

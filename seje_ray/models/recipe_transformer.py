@@ -56,6 +56,7 @@ class RecipeTransformer(nn.Module):
         self.ingredients = part(is_ordered=False)
         self.steps = part(is_ordered=True)
         self.projection = Projection(3 * dim, embedding_dim, dropout=dropout)
+        # torch leaves this method without annotations.
         self.register_load_state_dict_pre_hook(_fold_biases_of_parts)  # type: ignore[no-untyped-call]
 
     def forward(

@@ -102,6 +102,57 @@ def test_folding_changes_no_evaluation():
         torch.testing.assert_close(found.eval()(images), expected)
 
 
+class Twice(nn.Module):
+    """One layer that is called twice; ``second`` says where its second output goes."""
+
+    def __init__(self, second):
+        super().__init__()
+        self.second = second
+        self.layer = nn.Linear(3, 4)
+        self.norm, self.other_norm = nn.BatchNorm1d(4), nn.BatchNorm1d(4)
+        self.other_layer = nn.Linear(3, 4)
+
+    def forward(self, rows):
+        first, again = self.norm(self.layer(rows)), self.layer(2 * rows)
+        if self.second == "other norm":
+            return first + self.other_norm(again).relu()
+        if self.second == "same norm":
+            return first + self.norm(again).relu()
+        if self.second == "no norm":
+            return first + again.relu()
+        return self.other_norm(again) + first + self.norm(self.other_layer(rows)).relu()
+
+
+@pytest.mark.parametrize(
+    ("second", "norms"),
+    [
+        ("other norm", {"norm", "other_norm"}),
+        ("same norm", {"norm"}),
+        ("no norm", set()),
+        ("norm of two layers", set()),
+    ],
+)
+def test_a_layer_called_twice_is_folded_into_all_its_norms_or_not_at_all(second, norms):
+    """Both ways of folding, in place and of a state; each norm is shifted once."""
+    torch.manual_seed(0)
+    module, rows = Twice(second).double(), torch.randn(6, 3).double()
+    module(rows)
+    expected = copy.deepcopy(module).eval()(rows)
+    state = copy.deepcopy(module.state_dict())
+    example = torch.empty(2, 3, device="meta", dtype=torch.float64)
+    pairs = biases_before_batch_norm(module, example)
+
+    fold_biases(module, pairs)
+    other = Twice(second).double()
+    fold_biases(other, pairs)
+    other.load_state_dict(state)
+
+    assert sorted(pairs) == sorted(BiasAndNorm("layer", norm) for norm in norms)
+    assert (module.layer.bias is None) == bool(norms)
+    for found in (module, other):
+        torch.testing.assert_close(found.eval()(rows), expected)
+
+
 @pytest.mark.parametrize("name", SMALL_NETWORKS)
 def test_no_network_of_a_library_trains_a_bias_before_a_batch_norm(name):
     """In the joint model and in the categorizer alike: both build it in one place."""
