@@ -14,7 +14,7 @@ from seje_ray.features.checkpoint import read_origin
 from seje_ray.features.model import photos_of
 from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint, prune_checkpoints
 from seje_ray.training.history import write_history
-from seje_ray.training.run_manifest import FILE, RunManifest, is_finished
+from seje_ray.training.run_manifest import FILE, BrokenManifestError, RunManifest, is_finished
 from seje_ray.workspace import Workspace
 
 STARTED_WITH = "run.json"
@@ -110,8 +110,19 @@ def require_same_photos(folder: Path, run: RunConfig) -> None:
 
 
 def is_complete(folder: Path, run: RunConfig) -> bool:
-    """Whether the finished training in ``folder`` has all epochs that ``run`` asks for."""
-    known = RunManifest.read(folder)
+    """Whether the training in ``folder`` is finished, with all epochs that ``run`` asks for.
+
+    One whose manifest is broken is unfinished: it goes on from its last checkpoint.
+
+    Raises:
+        ArtifactError: If a newer program finished it.
+    """
+    if not is_finished(folder):
+        return False
+    try:
+        known = RunManifest.read(folder)
+    except BrokenManifestError:
+        return False
     return known.stopped_early or known.num_epochs >= run.train.num_epochs
 
 

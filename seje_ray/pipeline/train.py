@@ -11,7 +11,6 @@ from seje_ray.pipeline.runs import (
     require_same_photos,
     require_same_run,
 )
-from seje_ray.training.run_manifest import is_finished
 from seje_ray.workspace import Workspace
 
 
@@ -43,7 +42,7 @@ def train(
     require_features(run, calibrated)
     folder = workspace.run(name)
     require_same_run(folder, run, calibrated)
-    if is_finished(folder) and is_complete(folder, run):
+    if is_complete(folder, run):
         return TrainedRun.read(folder)
     require_same_photos(folder, run)
     with executor.session(num_workers or 1) as session:

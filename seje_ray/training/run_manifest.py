@@ -14,6 +14,10 @@ KIND = "run"
 FILE = "manifest.json"
 
 
+class BrokenManifestError(ArtifactError):
+    """A manifest that cannot be read; to train again writes it anew."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunManifest:
     """Manifest of a finished training in the folder ``runs/NAME``."""
@@ -38,18 +42,24 @@ class RunManifest:
         """Read what ``write`` wrote, in this version or an older one, which named no kind.
 
         Raises:
-            ArtifactError: If it is no manifest of a training, or that of a newer program.
+            BrokenManifestError: If it is no manifest at all, e.g. half of one.
+            ArtifactError: If it is that of another kind, or of a newer program.
         """
-        path, again = folder / FILE, f"run `{command_of(KIND)} --run {folder.name}` again"
+        path = folder / FILE
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
-            found = cls(**({"schema_version": 1} | raw))
+            raw = {"kind": KIND, "schema_version": 1} | json.loads(path.read_text(encoding="utf-8"))
+            is_known = raw["kind"] == KIND and raw["schema_version"] <= VERSIONS[KIND]
+            found = cls(**raw) if is_known else None  # a newer one may have other fields
         except (OSError, ValueError, TypeError) as error:
-            raise ArtifactError(f"{path}: not the manifest of a run ({error}); {again}") from error
-        if found.kind != KIND or found.schema_version > VERSIONS[KIND]:
+            raise BrokenManifestError(
+                f"{path}: not the manifest of a run ({error}); "
+                f"run `{command_of(KIND)} --run {folder.name}` again"
+            ) from error
+        if found is None:
             raise ArtifactError(
                 f"{folder}: expected {KIND} of schema {VERSIONS[KIND]} or older, found "
-                f"{found.kind} of schema {found.schema_version}; {again}"
+                f"{raw['kind']} of schema {raw['schema_version']}; choose another name with --run, "
+                f"or delete {folder}"
             )
         return found
 

@@ -141,6 +141,32 @@ def test_a_training_with_a_slash_in_its_name_is_opened_by_it(workspace, local):
         open_run(workspace, "exp")
 
 
+@pytest.mark.parametrize("broken", ["", '{"best_ch', "[1]", "{}"])
+def test_a_broken_manifest_is_mended_by_the_command_that_it_advises(workspace, local, broken):
+    """From the last checkpoint on: no epoch is trained again."""
+    trained = train(tiny_run(), workspace, local, name="one")
+    manifest = trained.folder / "manifest.json"
+    whole = manifest.read_bytes()
+    manifest.write_text(broken)
+    with pytest.raises(ArtifactError, match="run `seje-ray train --run one` again"):
+        open_run(workspace, "one")
+
+    assert train(tiny_run(), workspace, local, name="one") == trained
+    assert manifest.read_bytes() == whole
+
+
+def test_a_training_of_a_newer_program_is_left_alone(workspace, local):
+    """To train under its name would lose what this program does not know."""
+    trained = train(tiny_run(), workspace, local, name="one")
+    manifest = trained.folder / "manifest.json"
+    newer = json.dumps(json.loads(manifest.read_text()) | {"schema_version": 99, "new": 1})
+    manifest.write_text(newer)
+
+    with pytest.raises(ArtifactError, match="found run of schema 99; choose another name"):
+        train(tiny_run(), workspace, local, name="one")
+    assert manifest.read_text() == newer
+
+
 def test_what_one_process_cannot_hold_is_refused(workspace, local):
     """Before anything is written."""
     with pytest.raises(ResourceError, match="--workers: expected 1"):
