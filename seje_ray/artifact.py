@@ -193,16 +193,23 @@ def finished(folder: Path, plan: Plan, *as_good: Plan | None) -> Artifact | None
     return artifact if made_by in accepted else None
 
 
-def begin(folder: Path, plan: Plan) -> Path:
-    """Open the building folder of ``plan``; what an interrupted run of it committed stays."""
+def begin(folder: Path, plan: Plan, *as_good: Plan | None) -> Path:
+    """Open the building folder of ``plan``; what an interrupted run of it committed stays.
+
+    Args:
+        folder: Of the artifact.
+        plan: Of this version.
+        as_good: Plans of versions before that give the same content, where there are some.
+    """
     partial = partial_folder(folder)
     marker = partial / "plan.json"
     if partial.exists():
         known = json.loads(marker.read_text()) if marker.is_file() else None
         if known == plan.to_dict():
             return partial
-        shutil.rmtree(partial)
-    partial.mkdir(parents=True)
+        if known not in [one.to_dict() for one in as_good if one is not None]:
+            shutil.rmtree(partial)
+    partial.mkdir(parents=True, exist_ok=True)
     write_json(marker, plan.to_dict())
     return partial
 

@@ -64,16 +64,17 @@ def transform(
         ArtifactError: If a row is missing in the result.
     """
     _require_pairs(recipes)
-    known = finished_calibrated(run, recipes, calibrator, workspace)
+    folder, plan = workspace.calibrated, _plan(run, recipes, calibrator)
+    before = _plan_before(run, plan)
+    known = finished(folder, plan, before)
     if known is not None:
         return known
-    folder, plan = workspace.calibrated, _plan(run, recipes, calibrator)
     if (change := outdated(folder, plan.kind)) is not None:
         click.echo(change, err=True)
     replaced = manifest_in(folder)
     if replaced is not None and (change := changed_network(replaced.plan, plan, "frozen")):
         click.echo(f"photos are calibrated again, since {change}", err=True)
-    building = begin(folder, plan)
+    building = begin(folder, plan, before)
     names = [path.name for path in recipes.shards()]
     items = shard_items(recipes, names, building)
     session.run_shards(
@@ -93,9 +94,8 @@ def finished_calibrated(
     run: RunConfig, recipes: Artifact, calibrator: Artifact, workspace: Workspace
 ) -> Artifact | None:
     """The calibrated recipes, if nothing that decides them has changed."""
-    plan, stored = _plan(run, recipes, calibrator), stored_backbone(run)
-    before = None if stored is None else plan_before(plan, "frozen", stored)
-    return finished(workspace.calibrated, plan, before)
+    plan = _plan(run, recipes, calibrator)
+    return finished(workspace.calibrated, plan, _plan_before(run, plan))
 
 
 def _steps(run: RunConfig, workspace: Workspace) -> list[Step]:
@@ -162,6 +162,12 @@ def _plan(run: RunConfig, recipes: Artifact, calibrator: Artifact) -> Plan:
         section["frozen"] = network_settings(run, stored)
         inputs |= network_weights(stored)
     return Plan(kind="calibrated", section=section, inputs=inputs, seed=run.seed)
+
+
+def _plan_before(run: RunConfig, plan: Plan) -> Plan | None:
+    """The plan of a version before that gives the same content, if there is one."""
+    stored = stored_backbone(run)
+    return None if stored is None else plan_before(plan, "frozen", stored)
 
 
 def _close(

@@ -61,6 +61,19 @@ def test_an_interrupted_run_finds_its_shards_again(tmp_path):
     assert not (begin(folder, replace(PLAN, seed=5)) / "train-000000.parquet").exists()
 
 
+def test_an_interrupted_run_of_a_version_before_goes_on(tmp_path):
+    """A plan that gives the same content keeps the shards and takes this version's name."""
+    folder, before = tmp_path / "recipes", replace(PLAN, section={"limit": 3, "old": 1})
+    shard = begin(folder, before) / shard_name("train", 0)
+    write_table(shard, pa.table({"n": [1]}))
+
+    assert begin(folder, PLAN, None, before) == shard.parent
+    assert shard.is_file()
+    assert json.loads((shard.parent / "plan.json").read_text()) == PLAN.to_dict()
+    begin(folder, replace(PLAN, seed=5), before)  # the folder is no longer of that plan
+    assert not shard.exists()
+
+
 def test_a_finished_artifact_stays_until_its_replacement_is_complete(tmp_path):
     """Building anew with another plan leaves the old folder readable."""
     folder = tmp_path / "recipes"
