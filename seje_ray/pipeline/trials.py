@@ -7,7 +7,7 @@ from seje_ray.pipeline.executor import Session
 from seje_ray.tuning.scheduling import Allotment, Scheduling
 from seje_ray.tuning.trial_book import NextPlan, TrialBook
 from seje_ray.tuning.trial_plan import TrialPlan
-from seje_ray.tuning.trials import ENDED, Trial
+from seje_ray.tuning.trials import Trial
 
 MEASURED = ("val", "test")  # partitions, with the best checkpoint of a trial that is compared
 
@@ -22,7 +22,7 @@ def run_trials(
     title: str,
     scheduling: Scheduling | None = None,
 ) -> None:
-    """Run trials until ``total`` have ended, those first that were begun before.
+    """Run trials until ``total`` have ended, and all that were begun before: these first.
 
     Args:
         session: Where to compute.
@@ -36,7 +36,8 @@ def run_trials(
     Raises:
         SejeError: What ``next_plan`` raised, or if a trial was lost.
     """
-    if sum(trial.state in ENDED for trial in book.trials.values()) >= total:
+    total = max(total, len(book.trials))  # fewer may be asked for than were begun
+    if len(book.trials) - len(book.unfinished()) >= total:
         return
     session.run_trials(
         book, next_plan, total=total, allotted=allotted, title=title, scheduling=scheduling

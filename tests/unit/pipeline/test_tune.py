@@ -120,6 +120,17 @@ def test_more_trials_and_seeds_of_the_same_tuning_are_added(workspace, local):
     assert written == {p: p.stat().st_mtime_ns for p in written}
 
 
+def test_a_tuning_resumed_with_fewer_trials_ends_those_it_has_begun(workspace, local):
+    """Also where as many have ended as are asked for now."""
+    first = tune(grid_run(), workspace, local, name="rates")
+    for name in ("trial.json", "measured.json"):
+        (first.folder / "trials" / "0001" / name).unlink()
+
+    fewer = tune(grid_run(tune__num_trials=1), workspace, local, name="rates")
+
+    assert outcome(fewer.page.trials) == outcome(first.page.trials)
+
+
 def test_other_settings_or_data_under_the_same_name_are_refused(workspace, local):
     """What changed is named."""
     run = grid_run(tune__num_trials=1)
