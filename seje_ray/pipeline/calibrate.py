@@ -165,7 +165,9 @@ def _reported(run: RunConfig, workspace: Workspace, made: Calibrated) -> Calibra
 def _require_no_real_data(workspace: Workspace) -> None:
     """The embedded cookbook never takes the place of a user's recipes by a forgotten option."""
     recipes = manifest_in(workspace.recipes)  # of any version
-    if recipes is not None and not recipes.facts["is_made_up"]:
+    if recipes is None or recipes.plan.kind != "recipes":
+        return
+    if not recipes.facts.get("is_made_up", False):
         raise DataError(
             f"{workspace}: expected --data PATH, since {sum(recipes.rows.values()):,} recipes of a "
             "data set are here; repeat it, or name another --workspace for the embedded cookbook"

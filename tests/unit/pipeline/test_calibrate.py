@@ -8,12 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from seje_ray.artifact import open_artifact
+from seje_ray.artifact import Plan, begin, build_manifest, finish, open_artifact
 from seje_ray.calibration.corpus import recipe_text
 from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
 from seje_ray.cli.main import cli
 from seje_ray.errors import ArtifactError
 from seje_ray.features.texts import text_calibrator_of
+from seje_ray.pipeline.calibrate import _require_no_real_data
+from seje_ray.recipe1m.records import DataError
 from seje_ray.schema import VERSIONS
 from seje_ray.schema import calibrated as calibrated_schema
 from seje_ray.workspace import Workspace
@@ -135,3 +137,25 @@ def test_a_newer_version_of_the_calibrated_data_redoes_transform_alone(
     assert redone - {"calibrator"} == {"calibrated"}
     assert again.calibrated.manifest.shards == calibrated.calibrated.manifest.shards
     assert again.calibrator.content_hash == calibrated.calibrator.content_hash
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "is_refused"),
+    [
+        ("recipes", {"is_made_up": False}, True),
+        ("recipes", {}, True),  # nothing says that they are made up
+        ("recipes", {"is_made_up": True}, False),
+        ("calibrated", {}, False),
+    ],
+)
+def test_the_cookbook_takes_no_place_of_a_users_recipes(tmp_path, kind, facts, is_refused):
+    """Whatever lies there, of whatever version: a line to read, no traceback."""
+    workspace, plan = Workspace(tmp_path), Plan(kind=kind, section={}, inputs={}, seed=0)
+    folder = workspace.recipes
+    finish(folder, plan, build_manifest(plan, begin(folder, plan), facts=facts))
+
+    if is_refused:
+        with pytest.raises(DataError, match="expected --data PATH"):
+            _require_no_real_data(workspace)
+    else:
+        _require_no_real_data(workspace)
