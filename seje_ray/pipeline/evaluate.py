@@ -1,6 +1,5 @@
 """Evaluation: embed a partition, measure it, write the report."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.report.evaluation import GalleryLines, evaluate
 from seje_ray.report.report import Evaluated, write_report
 from seje_ray.retrieval.embeddings import load_embeddings
+from seje_ray.training.history import read_history
 from seje_ray.workspace import Workspace
 
 
@@ -53,13 +53,12 @@ def evaluate_run(
         num_repeats=run.evaluate.num_repeats,
         seed=run.seed,
     )
-    lines = (trained.folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
     evaluated = Evaluated(
         name=trained.folder.name,
         partition=partition,
         run=run,
         best_epoch=trained.best_epoch,
-        history=[json.loads(line) for line in lines],
+        history=read_history(trained.folder),
         recipes=workspace.open_recipes(),
         calibrated=workspace.open_calibrated(),
         embeddings=embedded,
