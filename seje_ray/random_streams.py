@@ -1,14 +1,17 @@
 """All random streams, one per purpose, so that no two purposes draw the same numbers.
 
 A stream is a function of the run's seed, of what it is for, and of keys such as the epoch and the
-step. Nothing depends on the process, its platform, or what was drawn before. Three things draw from
-plain seeds, whose numbers are kept: a random frozen network (its stored features), the galleries of
-the evaluation protocol, and the embedded cookbook.
+step. Nothing depends on the process, its platform, or what was drawn before. Four things draw from
+plain seeds, whose numbers are kept: a random frozen network (its stored features), the network of
+the image categorizer where it has no weights, the galleries of the evaluation protocol, and the
+embedded cookbook.
 """
 
 from enum import IntEnum, unique
 
 import numpy as np
+
+STREAMS = 1  # version of all streams; another one draws other numbers of the same seed
 
 
 @unique

@@ -83,7 +83,9 @@ class Trainer:
             Progress(),
         )
         if checkpoint is not None:
-            self.state.load(checkpoint, worker.device)
+            warning = self.state.load(checkpoint, worker.device)
+            if warning is not None and worker.rank == 0:
+                worker.warn(warning)
         if run.train.compile:
             compile_parts(model, worker.device)
         self._alive: Callable[[str], None] = unwatched

@@ -2,8 +2,9 @@
 
 One folder: ``model.safetensors`` and ``discriminator.safetensors`` (weights), ``optimizers.pt``
 (read with ``weights_only=True``), ``progress.json`` (epoch, step, sums of the epoch's metrics,
-scores, patience, history) and ``run.json`` (the complete run and what it was calibrated on). All
-random draws are functions of (seed, epoch, step), so there is no generator's state to keep.
+scores, patience, history, version of the random streams) and ``run.json`` (the complete run and
+what it was calibrated on). All random draws are functions of (seed, epoch, step), so there is no
+generator's state to keep.
 """
 
 import json
@@ -18,6 +19,7 @@ from torch.optim import Optimizer
 from seje_ray.artifact import write_json
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.features.checkpoint import Origin
+from seje_ray.random_streams import STREAMS
 from seje_ray.training.optimisation import load_optimizer_state, without_biases_gone
 
 
@@ -79,11 +81,16 @@ class TrainingState:
         save_file(_contiguous(self.discriminator), folder / "discriminator.safetensors")
         optimizers = [self.optimizer.state_dict(), self.discriminator_optimizer.state_dict()]
         torch.save(optimizers, folder / "optimizers.pt")
-        write_json(folder / "progress.json", asdict(self.progress))
+        write_json(folder / "progress.json", asdict(self.progress) | {"streams": STREAMS})
         write_json(folder / "run.json", {"run": run_to_dict(run), "origin": asdict(origin)})
 
-    def load(self, folder: Path, device: torch.device) -> None:
-        """Read a checkpoint into the modules, optimisers and progress of this state."""
+    def load(self, folder: Path, device: torch.device) -> str | None:
+        """Read a checkpoint into the modules, optimisers and progress of this state.
+
+        Returns:
+            What a person has to know, in one line: an epoch that older streams began is not
+            ended with their draws.
+        """
         weights = load_file(folder / "model.safetensors", device=str(device))
         optimizers = torch.load(folder / "optimizers.pt", map_location=device, weights_only=True)
         moments = without_biases_gone(optimizers[0], self.optimizer, self.model, weights.keys())
@@ -93,8 +100,15 @@ class TrainingState:
         self.discriminator.load_state_dict(weights)
         load_optimizer_state(self.discriminator_optimizer, optimizers[1])
         known = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+        has_streams = known.pop("streams", None) == STREAMS
         for name, value in known.items():
             setattr(self.progress, name, value)
+        if has_streams or self.progress.step == 0:
+            return None
+        return (
+            f"{folder.name} lies inside an epoch that a version with other random streams began: "
+            "the rest of this epoch is drawn in a new order"
+        )
 
 
 def _contiguous(module: nn.Module) -> dict[str, torch.Tensor]:

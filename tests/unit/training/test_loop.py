@@ -1,5 +1,6 @@
 """The loop in one process: it learns, resumes bitwise, stops early and refuses to diverge."""
 
+import json
 import time
 from dataclasses import replace
 from typing import get_args
@@ -11,6 +12,7 @@ from seje_ray.config import LossConfig
 from seje_ray.config.loss import LossKind
 from seje_ray.errors import DivergedError, ResourceError
 from seje_ray.features.model import build_discriminator
+from seje_ray.random_streams import STREAMS
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.state import Progress
@@ -219,6 +221,38 @@ def test_a_checkpoint_inside_an_epoch_holds_its_place_and_sums(loaders, tmp_path
     progress = resumed.state.progress
     assert (progress.num_epochs, progress.step, progress.history) == (0, 3, [])
     assert 0 < progress.sums["loss"] < trainer.state.progress.sums["loss"]
+
+
+@pytest.mark.parametrize(
+    ("lives", "is_told"), [(6, True), (12, False)], ids=["inside an epoch", "between epochs"]
+)
+def test_an_older_checkpoint_inside_an_epoch_goes_on_with_a_warning(
+    loaders, tmp_path, lives, is_told
+):
+    """Its progress names no streams; after an epoch all is drawn anew anyway."""
+    every = 3 if is_told else None
+    with pytest.raises(KilledError):
+        Trainer(
+            tiny_run(num_epochs=2, checkpoint_steps=every),
+            origin(),
+            loaders,
+            DyingWorker(tmp_path, lives),
+        ).fit()
+    run = tiny_run(num_epochs=2, checkpoint_steps=None)
+    current = LocalWorker(tmp_path)
+    Trainer(run, origin(), loaders, current)
+    [path] = tmp_path.glob("*/progress.json")
+    known = json.loads(path.read_text())
+    assert known.pop("streams") == STREAMS
+    path.write_text(json.dumps(known))
+
+    worker = LocalWorker(tmp_path)
+    trainer = Trainer(run, origin(), loaders, worker)
+
+    assert current.warnings == []
+    assert len(worker.warnings) == is_told
+    assert all("drawn in a new order" in line for line in worker.warnings)
+    assert trainer.fit().num_epochs == 2
 
 
 def assert_equal_trainings(one, other):
