@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from seje_ray.config.data import OwnField
+from seje_ray.recipe1m.records import PARTITIONS
 
+Keys = tuple[str, ...]  # a key, or numbered keys that are one list
 FIELDS: tuple[OwnField, ...] = get_args(OwnField)
-NEAR: dict[OwnField, tuple[str, ...]] = {  # in lower case, letters alone; the first one wins
+NEAR: dict[OwnField, tuple[str, ...]] = {  # in lower case, without blanks; the first one wins
     "id": ("recipeid", "uid", "uuid"),
     "title": ("name", "recipename", "recipetitle"),
     "ingredients": ("recipeingredient", "recipeingredients", "ingredient", "ingredientlines"),
@@ -29,9 +31,12 @@ PARTITION_WORDS = {
     "validation": "val",
     "valid": "val",
     "dev": "val",
+    "eval": "val",
     "testing": "test",
 }
-_LETTERS = re.compile(r"[\W\d_]+")
+LISTS: tuple[OwnField, ...] = ("ingredients", "instructions", "images")  # may be numbered keys
+_BETWEEN = re.compile(r"[\W_]+")
+_NUMBERED = re.compile(r"(.*?\D)(\d{1,4})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,9 @@ def mapped(record: Mapping[str, Any], columns: Mapping[str, str]) -> tuple[dict[
     """A record under our names, and what was done for that.
 
     A field is filled by the key that ``columns`` gives for it ("" for none), by that of its own
-    name, or by the first near name that holds something: ``directions`` for ``instructions``.
+    name, even where this is empty, or by the first near name that holds something: ``directions``
+    for ``instructions``. Numbered keys, ``step_1`` and ``step_2``, are one list. A near name of
+    ``partition`` is one only where it holds a word for a partition.
 
     Args:
         record: As the file has it.
@@ -57,14 +64,17 @@ def mapped(record: Mapping[str, Any], columns: Mapping[str, str]) -> tuple[dict[
     fields: dict[str, Any] = {}
     taken: list[tuple[str, str]] = []
     used: set[str] = set()
-    for field, keys in plan:
-        key = keys[0]
-        if len(keys) > 1:
-            key = next((k for k in keys if not is_empty(record[k])), key)
-        fields[field] = record[key]
-        used.add(key)
-        if key != field:
-            taken.append((key, field))
+    for field, candidates in plan:
+        if field == "partition" and field not in columns:
+            candidates = tuple(keys for keys in candidates if _is_partition(keys[0], record))
+        values = [(keys, _value(record, keys)) for keys in candidates]
+        if not values:
+            continue
+        keys, fields[field] = next((one for one in values if not is_empty(one[1])), values[0])
+        used.update(keys)
+        if keys[0] != field:
+            name = keys[0] if len(keys) == 1 else f"{_without_number(keys[0])}<n>"
+            taken.append((name, field))
     unused = tuple(key for key in record if key not in used)
     partition = fields.get("partition")
     word = partition.strip().lower() if isinstance(partition, str) else ""
@@ -78,13 +88,14 @@ def keys_of_fields(
     names: tuple[str, ...], columns: Mapping[str, str]
 ) -> dict[str, tuple[str, ...]]:
     """Field -> those of a table's columns that may fill it, the best first."""
-    return dict(_plan(names, tuple(sorted(columns.items()))))
+    plan = _plan(names, tuple(sorted(columns.items())))
+    return {field: tuple(key for keys in found for key in keys) for field, found in plan}
 
 
 def id_alone(record: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
     """``mapped(record, columns)`` with no field but ``id``; quicker."""
-    keys = dict(_plan(tuple(record), tuple(sorted(columns.items())))).get("id", ())
-    found = next((record[k] for k in keys if not is_empty(record[k])), None)
+    candidates = dict(_plan(tuple(record), tuple(sorted(columns.items())))).get("id", ())
+    found = next((record[k] for (k,) in candidates if not is_empty(record[k])), None)
     return {"id": found}
 
 
@@ -98,26 +109,91 @@ def is_empty(value: Any) -> bool:
 
 
 @functools.lru_cache(maxsize=1024)
+def near_field(key: str) -> OwnField | None:
+    """The field whose name, or a near one, a key is, numbered or not."""
+    word, numbered = _word(key), _word(_without_number(key))
+    for field in FIELDS:
+        words = (field, *NEAR[field])
+        if word in words or (field in LISTS and {numbered, f"{numbered}s"} & {*words}):
+            return field
+    return None
+
+
+def is_numbered(key: str) -> bool:
+    """Whether a key ends with a number, as ``ingredient 12`` and ``image.1`` do."""
+    return _NUMBERED.fullmatch(key) is not None
+
+
+@functools.lru_cache(maxsize=1024)
 def _plan(
     names: tuple[Any, ...], columns: tuple[tuple[str, str], ...]
-) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """(field, keys that may fill it, the best first) of records with these keys."""
+) -> tuple[tuple[str, tuple[Keys, ...]], ...]:
+    """(field, what may fill it, the best first) of records with these keys."""
     return tuple(_keys_by_field(names, dict(columns)))
 
 
 def _keys_by_field(
     names: tuple[Any, ...], said: Mapping[str, str]
-) -> Iterator[tuple[str, tuple[str, ...]]]:
+) -> Iterator[tuple[str, tuple[Keys, ...]]]:
     free = [name for name in names if isinstance(name, str)]
     free = [name for name in free if name not in said.values()]
-    plain = {name: _LETTERS.sub("", name).lower() for name in free}
+    words = {name: _word(name) for name in free}
     for field in FIELDS:
         if field in said:
-            if said[field] in names:
-                yield field, (said[field],)
+            if said[field] and said[field] in names:
+                yield field, ((said[field],),)
             continue
-        alike = [name for name in free if plain[name] == field and name != field]
-        near = [name for word in NEAR[field] for name in free if plain[name] == word]
-        keys = ([field] if field in free else []) + alike + near
-        if keys:
-            yield field, tuple(keys)
+        own = [name for name in free if words[name] == field]
+        found: list[Keys] = [(name,) for name in sorted(own, key=lambda name: name != field)]
+        if not found:
+            found = list(_near_keys(field, words))
+        if found:
+            yield field, tuple(found)
+
+
+def _near_keys(field: OwnField, words: Mapping[str, str]) -> Iterator[Keys]:
+    """Keys near a field's name, and numbered keys of one name together, by their numbers."""
+    other_ids = [word for word in words.values() if word.endswith("id") and word != "uid"]
+    for near in (field, *NEAR[field]):
+        if near == "uid" and other_ids:
+            continue  # whose it is cannot be known: an author's, perhaps
+        yield from ((name,) for name, word in words.items() if word == near)
+        if field in LISTS:
+            several = {name: _word(_without_number(name)) for name in words if is_numbered(name)}
+            same = [name for name, word in several.items() if near in (word, f"{word}s")]
+            numbered = sorted((_number(name), name) for name in same)
+            if numbered:
+                yield tuple(name for _, name in numbered)
+
+
+def _word(name: str) -> str:
+    return _BETWEEN.sub("", name).lower()
+
+
+def _without_number(name: str) -> str:
+    found = _NUMBERED.fullmatch(name)
+    return name if found is None else found[1]
+
+
+def _number(name: str) -> int:
+    found = _NUMBERED.fullmatch(name)
+    return -1 if found is None else int(found[2])
+
+
+def _value(record: Mapping[str, Any], keys: Keys) -> Any:
+    """The value of a key, or the values of several as a list."""
+    if len(keys) == 1:
+        return record[keys[0]]
+    found: list[Any] = []
+    for value in (record[key] for key in keys):
+        found += value if isinstance(value, list) else [] if is_empty(value) else [value]
+    return found
+
+
+def _is_partition(key: str, record: Mapping[str, Any]) -> bool:
+    """Whether a key is the partition's own, or one near it that holds a partition, or nothing."""
+    value = record[key]
+    if _word(key) == "partition" or is_empty(value):
+        return True
+    word = value.strip().lower() if isinstance(value, str) else ""
+    return word in PARTITIONS or word in PARTITION_WORDS

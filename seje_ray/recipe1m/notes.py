@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seje_ray.recipe1m.cells import LINES, Seen
-from seje_ray.recipe1m.keys import FIELDS, PARTITION_WORDS, Said, is_empty
+from seje_ray.recipe1m.keys import (
+    FIELDS,
+    PARTITION_WORDS,
+    Said,
+    is_empty,
+    is_numbered,
+    near_field,
+)
 from seje_ray.recipe1m.records import PARTITIONS
 
 MIN_ALIKE = 2  # recipes that say something of a data set together
@@ -49,6 +56,7 @@ class Notes:
     one_line: Counter[str] = field(default_factory=Counter)  # field
     more_lines: Counter[str] = field(default_factory=Counter)  # field
     between: Counter[tuple[str, str]] = field(default_factory=Counter)  # (field, separator)
+    beside: dict[str, str] = field(default_factory=dict)  # unused numbered key -> its field
     photo_rows: int = 0  # that gave their photos to the first row of their recipe
 
     def add(self, record: Mapping[str, Any], fields: Mapping[str, Any], said: Said) -> None:
@@ -62,6 +70,7 @@ class Notes:
             self.unused[name] += 1
             if self.records <= NUM_LOOKED_AT:
                 self.look(name, record[key])
+            self._add_numbered(key, record[key])
         for name, value in fields.items():
             self.present[name] += 1
             self.filled[name] += not is_empty(value)
@@ -92,7 +101,16 @@ class Notes:
         """Keep the fields that all values of an unused key could be."""
         if not is_empty(value):
             looks = looks_of(value)
+            if (near := near_field(key)) not in (None, "id", "partition", "entities"):
+                looks |= {str(near)}
             self.looks[key] = self.looks.get(key, looks) & looks
+
+    def _add_numbered(self, key: str, value: Any) -> None:
+        """Keep a numbered key that would be lost beside the key that is read."""
+        if len(self.beside) < NUM_KEYS and is_numbered(key) and not is_empty(value):
+            near = near_field(key)
+            if near is not None:
+                self.beside[key] = near
 
     def lines(self) -> list[str]:
         """What a person should know, a line each."""
@@ -107,6 +125,13 @@ class Notes:
                 return (
                     f"data.columns: {name} is taken from {key!r}, which no record has; "
                     f"the keys that were not used are {self._keys(self.unused)}"
+                )
+        for key, name in self.beside.items():
+            if name not in self.columns:
+                return (
+                    f"{name}: expected numbered keys alone, or a list, found {key!r} beside "
+                    f"another key of it; join them to a list, or say which is it, e.g. --map "
+                    f"{name}={name}, and the others are left out"
                 )
         marks = {name: mark for name, mark in self.separators.items() if mark}
         if marks and not self.split:

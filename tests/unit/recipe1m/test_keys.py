@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seje_ray.recipe1m.keys import is_empty, mapped
+from seje_ray.recipe1m.keys import id_alone, is_empty, mapped
 from seje_ray.recipe1m.notes import looks_of, reading_lines
 from seje_ray.recipe1m.records import DataError, Recipe
 from seje_ray.recipe1m.source import open_source
@@ -76,7 +76,13 @@ def test_a_photo_under_a_near_name_is_found(tmp_path, key):
 
 @pytest.mark.parametrize(
     ("word", "partition"),
-    [("validation", "val"), ("valid", "val"), (" Dev ", "val"), ("training", "train")],
+    [
+        ("validation", "val"),
+        ("valid", "val"),
+        ("eval", "val"),
+        (" Dev ", "val"),
+        ("training", "train"),
+    ],
 )
 def test_partitions_under_other_words_are_taken_and_said(tmp_path, word, partition):
     """The field keeps its own name."""
@@ -85,15 +91,132 @@ def test_partitions_under_other_words_are_taken_and_said(tmp_path, word, partiti
     assert notes.lines() == [f"taken: {word.strip().lower()} -> {partition} in 1 of 1 records"]
 
 
-def test_a_field_of_our_name_wins_and_a_near_name_fills_its_gaps():
-    """A key that is not needed is said to be unused."""
+def test_a_field_of_our_name_wins_and_of_near_names_the_first_that_is_filled():
+    """A key that is not needed is said to be unused; our own never is."""
     both = {"title": "Soup", "name": "Broth", "steps": None, "method": "Boil.", "cuisine": "x"}
     fields, said = mapped(both, {})
     assert fields == {"title": "Soup", "instructions": "Boil."}
     assert said.taken == (("method", "instructions"),)
     assert said.unused == ("name", "steps", "cuisine")
-    fields, said = mapped({**both, "title": " "}, {})
-    assert fields["title"] == "Broth"
+
+
+@pytest.mark.parametrize("empty", [None, " ", float("nan"), []])
+@pytest.mark.parametrize(
+    ("own", "near", "other"),
+    [
+        ("title", "name", "Jane Doe"),
+        ("Title", "recipe name", "Jane Doe"),
+        ("instructions", "preparation", "20 min"),
+        ("images", "photo", "jane.jpg"),
+        ("ingredients", "ingredient1", "salt"),
+        ("id", "uuid", "9"),
+        ("partition", "split", "test"),
+    ],
+)
+def test_a_near_name_fills_no_gap_of_our_own(own, near, other, empty):
+    """It may be something else there; it is said to be unused, and our own is not."""
+    fields, said = mapped({near: other, own: empty}, {})
+    assert list(fields) == [own.lower()]
+    assert is_empty(fields[own.lower()])
+    assert said.unused == (near,)
+
+
+def test_a_field_that_is_empty_in_all_records_names_a_near_name_that_is_not(tmp_path):
+    """Whatever its values look like."""
+    records = [{**SOUP, "id": n, "title": None, "name": f"Soup{n}"} for n in range(3)]
+    _, notes = read(written(tmp_path / "own.jsonl", records))
+    assert "it may be name: say --map title=name" in str(notes.problem())
+
+
+@pytest.mark.parametrize(
+    ("record", "found"),
+    [
+        ({"uid": "u1"}, "u1"),
+        ({"uid": "u1", "post_id": 7}, None),
+        ({"uid": "u1", "recipe_id": None}, None),
+        ({"uid": "u1", "recipeId": 7}, 7),
+        ({"uid": "u1", "uuid": "x"}, "x"),
+    ],
+)
+def test_a_uid_is_the_recipes_only_if_there_is_no_other_id(record, found):
+    """It may be its author's."""
+    fields, _ = mapped(record, {})
+    assert fields.get("id") == found
+    assert id_alone(record, {}) == {"id": found}
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+@pytest.mark.parametrize(
+    ("form", "field"),
+    [
+        ("ingredient{}", "ingredients"),
+        ("Ingredients_{}", "ingredients"),
+        ("step {}", "instructions"),
+        ("image.{}", "images"),
+    ],
+)
+def test_numbered_keys_are_the_list_of_their_field(tmp_path, form, field, suffix):
+    """In the order of their numbers, without empty ones, and said together."""
+    numbered = {form.format(n): f"no {n}.jpg" for n in (10, 9, 2, 1)} | {form.format(3): None}
+    record = {**{k: v for k, v in SOUP.items() if k != field}, **numbered}
+    path = tmp_path / f"own{suffix}"
+    if suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist([record]), path)
+    else:
+        written(path, [record])
+    (recipe,), notes = read(path)
+    found = getattr(recipe, field)
+    found = tuple(image.id for image in found) if field == "images" else found
+    assert found == ("no 1.jpg", "no 2.jpg", "no 9.jpg", "no 10.jpg")
+    assert notes.lines() == [f"taken: {form.format('<n>')} -> {field} in 1 of 1 records"]
+    assert notes.problem() is None
+
+
+@pytest.mark.parametrize("key", ["ingredients.1", "Ingredient 2", "step1", "image_2"])
+def test_a_numbered_key_beside_its_field_is_an_error(tmp_path, key):
+    """Nothing is lost in silence; the option that is named leaves it out."""
+    path = written(tmp_path / "own.jsonl", [{**SOUP, "images": "a.jpg", key: "salt"}])
+    _, notes = read(path)
+    problem = str(notes.problem())
+    assert f"found {key!r} beside another key of it" in problem
+    field = problem.split(":")[0]
+    _, notes = read(path, columns={field: field})
+    assert notes.problem() is None
+
+
+def test_a_number_in_a_single_field_makes_another_key():
+    """Neither a second title nor a second id is the first."""
+    fields, said = mapped({"title2": "x", "id2": 3, "split1": "test", "id": 1}, {})
+    assert fields == {"id": 1}
+    assert said.unused == ("title2", "id2", "split1")
+
+
+@pytest.mark.parametrize("key", ["split", "Subset"])
+@pytest.mark.parametrize("value", ["vegan", "fold 3", 2, ["train"], True])
+def test_a_foreign_key_near_partition_rejects_nothing(tmp_path, key, value):
+    """It is said to be unused; the partition is drawn as without it."""
+    records = [{**SOUP, "id": n, key: value} for n in range(9)]
+    found, notes = read(written(tmp_path / "own.jsonl", records))
+    plain, _ = read(written(tmp_path / "plain.jsonl", [{**SOUP, "id": n} for n in range(9)]))
+    assert found == plain
+    assert notes.lines() == [f"keys not used: {key} in 9 of 9 records"]
+
+
+@pytest.mark.parametrize("word", ["test", " Test", "TESTING"])
+def test_a_word_for_test_under_a_near_name_is_test(word):
+    """Also where another near name holds something else."""
+    fields, said = mapped({"split": "vegan", "subset": word}, {})
+    assert fields["partition"].strip().lower() == "test"
+    assert said.unused == ("split",)
+    assert mapped({"split": word}, {"partition": "split"})[0] == fields
+
+
+def test_no_key_is_the_key_of_no_field(tmp_path):
+    """A table's index may have the key "": ``--map title=`` is none all the same."""
+    path = written(tmp_path / "own.jsonl", [{"": "0", **SOUP}])
+    (recipe,), notes = read(path, columns={"title": ""})
+    assert recipe.title == ""
+    assert notes.problem() is None
 
 
 def test_what_the_user_says_of_a_key_wins(tmp_path):
