@@ -1,6 +1,5 @@
 """A group of Ray Train processes that compute one thing together."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,11 @@ from seje_ray.on_ray.capacity import (
     worker_bundle,
 )
 from seje_ray.on_ray.connect import num_gpus, user_error
-from seje_ray.on_ray.ray_internals import has_autoscaler, is_embedded
+from seje_ray.on_ray.ray_internals import forget_broken_list, has_autoscaler, is_embedded
 
 MAX_RESTARTS = 3  # of the group, after a worker or its node died
 COLLECTIVE_TIMEOUT_S = 1800.0  # after which a worker gives up on the others
 KEEP = "best_epoch_so_far"  # what Ray ranks checkpoints by
-CHECKPOINT_LIST = "checkpoint_manager_snapshot.json"  # Ray's name for it
 
 
 class GroupMember:
@@ -122,23 +120,6 @@ def _run_config(folder: Path, callbacks: Sequence[ray.train.UserCallback]) -> ra
         logging_config=ray.train.LoggingConfig(log_level="ERROR"),
         callbacks=list(callbacks),
     )
-
-
-def forget_broken_list(folder: Path) -> None:
-    """Remove Ray's list of a run's checkpoints where a kill cut it short.
-
-    Ray writes it in place and would refuse to start; the folders themselves say what there is.
-    """
-    path = folder / CHECKPOINT_LIST
-    if not path.is_file():
-        return
-    try:
-        listed = json.loads(path.read_text(encoding="utf-8"))["checkpoint_results"]
-        is_whole = all((folder / entry["checkpoint_dir_name"]).is_dir() for entry in listed)
-    except (ValueError, KeyError, TypeError):
-        is_whole = False
-    if not is_whole:
-        path.unlink()
 
 
 def _first_cause(error: Exception) -> Exception:

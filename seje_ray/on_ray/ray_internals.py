@@ -2,7 +2,8 @@
 
 A new version of Ray may change any of it without a word, so pyproject.toml bounds the version, and
 ``tests/unit/on_ray/test_ray_internals.py`` says which part a version has lost. To raise the bound:
-run that test, then the tests on Ray.
+run that test, then the tests on Ray. None is imported with this module, so a command works without
+the parts that it does not use.
 """
 
 import importlib
@@ -13,10 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray._private.ray_constants import DEBUG_AUTOSCALING_STATUS
-from ray._raylet import GcsClient  # type: ignore[attr-defined]
-from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
-from ray.experimental.internal_kv import _internal_kv_get
 
 USED = {  # module, name -> what for
     ("ray._private.worker", "_global_node"): "is this process the head of the Ray it talks to, and "
@@ -34,7 +31,21 @@ USED = {  # module, name -> what for
         "default_logger",
     ): "a submission tells nothing of its packages",
     ("ray.dashboard.modules.job.sdk", "logger"): "a submission tells nothing of its connection",
+    (
+        "ray.train.v2._internal.constants",
+        "CHECKPOINT_MANAGER_SNAPSHOT_FILENAME",
+    ): "a run whose list of checkpoints a kill cut short starts again",
+    (
+        "ray.train.v2._internal.execution.checkpoint.checkpoint_manager",
+        "_CheckpointManagerState",
+    ): "which checkpoints that list names",
+    (
+        "ray.train.v2._internal.execution.checkpoint.checkpoint_manager",
+        "_TrainingResultState",
+    ): "in which folder each of them lies",
 }
+CHECKPOINT_LIST = "checkpoint_manager_snapshot.json"  # in a run's folder
+CHECKPOINTS, FOLDER = "checkpoint_results", "checkpoint_dir_name"  # its keys
 TALKATIVE = (  # loggers of a job's submission
     "ray.client_builder",
     "ray.dashboard.modules.dashboard_sdk",
@@ -94,6 +105,11 @@ def has_autoscaler() -> bool:
     Ray 2.60 says neither this nor how many there can be in public: the new autoscaler leaves a
     version with the head, the old one node types of its own.
     """
+    from ray._private.ray_constants import DEBUG_AUTOSCALING_STATUS
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]  # compiled, without annotations
+    from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
+    from ray.experimental.internal_kv import _internal_kv_get
+
     client = GcsClient(address=ray.get_runtime_context().gcs_address)
     status = GetClusterStatusReply.FromString(client.get_cluster_status())
     if status.autoscaling_state.autoscaler_state_version:
@@ -102,3 +118,20 @@ def has_autoscaler() -> bool:
     report = (json.loads(told).get("autoscaler_report") or {}) if told else {}
     types = report.get("node_type_mapping") or {}
     return any(name != f"node_{node}" for node, name in types.items())
+
+
+def forget_broken_list(folder: Path) -> None:
+    """Remove Ray's list of a run's checkpoints where a kill cut it short.
+
+    Ray writes it in place and would refuse to start; the folders themselves say what there is.
+    """
+    path = folder / CHECKPOINT_LIST
+    if not path.is_file():
+        return
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))[CHECKPOINTS]
+        is_whole = all((folder / entry[FOLDER]).is_dir() for entry in listed)
+    except (ValueError, KeyError, TypeError):
+        is_whole = False
+    if not is_whole:
+        path.unlink()

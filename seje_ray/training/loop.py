@@ -92,8 +92,7 @@ class Trainer:
         # Micro-batches go through the model by parts, and their gradients are averaged by hand.
         self._wrapped: nn.Module = model
         if run.train.micro_batch_size is None:
-            is_per_worker = run.train.batch_norm == "worker"
-            self._wrapped = worker.wrap(model, broadcast_buffers=is_per_worker)
+            self._wrapped = worker.wrap(model, broadcast_buffers=run.train.batch_norm == "worker")
 
     def fit(self) -> Progress:
         """Train to the end or to the early stop; report and checkpoint after each epoch.

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from seje_ray.errors import ResourceError
-from seje_ray.on_ray.group import CHECKPOINT_LIST
+from seje_ray.on_ray.ray_internals import CHECKPOINT_LIST
 from seje_ray.report.training import as_text as training_as_text
 from seje_ray.training.timing import read_timings
 from seje_ray.workspace import Workspace

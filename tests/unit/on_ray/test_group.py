@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from seje_ray.on_ray.group import CHECKPOINT_LIST, forget_broken_list
+from seje_ray.on_ray.ray_internals import CHECKPOINT_LIST, forget_broken_list
 
 
 def listed(*names):
