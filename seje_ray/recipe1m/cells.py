@@ -25,7 +25,7 @@ def read_cells(
 ) -> tuple[dict[str, Any], Seen]:
     """Fields with plain texts and lists, and what was done for that.
 
-    Null, NaN, blanks, and numbers in the place of texts cost the cell; null lines are skipped, and
+    Null, NaN, blanks, and numbers in the place of texts cost the cell; such lines are skipped, and
     kept blank where ``entities`` belong to them by position.
 
     Args:
@@ -76,6 +76,9 @@ def _lines(value: Any, name: str, separator: str, in_place: bool, seen: Seen) ->
     for line in value:
         if isinstance(line, dict) and "text" in line:
             line = line["text"]
+        if isinstance(line, int | float) and not isinstance(line, bool) and line == line:
+            seen.numbers.add(name)
+            line = None
         if isinstance(line, str):
             if not has_marks(line):
                 lines.append(line)

@@ -10,18 +10,32 @@ import warnings
 from typing import Any
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
-_UNSEEN = re.compile(r"(?is)<!--.*?-->|<(script|style)\b[^<>]*>.*?</\1\s*>")
+_DOCTYPE = re.compile(r"(?i)<!doctype[^<>]*>")
+_UNSEEN = re.compile(r"(?i)<(!--|script\b[^<>]*>|style\b[^<>]*>)")
+_ENDS = {
+    "!": re.compile("-->"),
+    "sc": re.compile(r"(?i)</script\s*>"),
+    "st": re.compile(r"(?i)</style\s*>"),
+}
 _NEW_LINE = re.compile(
-    r"(?i)</?(?:br|p|li|ul|ol|dl|dt|dd|div|h[1-6]|tr|table|section|article|blockquote|hr)"
+    r"(?i)</?(?:br|p|li|ul|ol|dl|dt|dd|div|h[1-6]|tr|table|section|article|blockquote|hr|html|head|"
+    r"body|title|aside|address|details|summary|fieldset|legend)"
     r"(?:\s[^<>]*)?/?>"
 )
 _TAG = re.compile(
-    r"(?i)</?(?:a|abbr|article|b|big|button|caption|center|cite|code|del|em|figcaption|figure|font|"
-    r"footer|form|header|i|iframe|img|input|ins|label|main|mark|meta|nav|noscript|picture|pre|s|"
-    r"small|source|span|strike|strong|sub|sup|svg|tbody|td|tfoot|th|thead|time|tt|u|video)"
+    r"(?i)</?(?:a|abbr|b|base|big|button|caption|center|cite|code|col|colgroup|data|del|dfn|em|figcaption|figure|font|"
+    r"footer|form|header|i|iframe|img|input|ins|kbd|label|link|main|mark|meta|nav|noscript|option|"
+    r"picture|pre|q|s|samp|select|small|source|span|strike|strong|sub|sup|svg|tbody|td|textarea|"
+    r"tfoot|th|thead|time|tt|u|var|video|wbr)"
     r"(?:\s[^<>]*)?/?>"
 )
+_RAISED = re.compile(  # 1<sup>1</sup>/<sub>2</sub>
+    r"(?i)(\d(?:</[a-z]+>)*)<(?=su[bp]\b[^<>]*>(?:<[^<>]*>)*\s*\d)"
+)
 _BLANKS = re.compile(r"[^\S\n]+")
+_R_ITEM = re.compile(  # a text, also one without an end, or R's null
+    r"""(?s)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?)|\bNA(?:_character_)?\b"""
+)
 _ADJACENT = re.compile(r"""['"]\s+['"]""")
 MAX_LITERAL_CHARS = 1 << 20
 OTHER_TOKENS = (tokenize.OP, tokenize.NAME, tokenize.NUMBER, tokenize.ERRORTOKEN)
@@ -42,7 +56,8 @@ def plain_text(text: str) -> str:
         if "&" in found:
             found = _ENTITY.sub(lambda match: html.unescape(match[0]).replace("\xa0", " "), found)
     if "<" in found:
-        found = _NEW_LINE.sub("\n", _UNSEEN.sub(" ", found))
+        found = _RAISED.sub(r"\1 <", _without_unseen(found))
+        found = _NEW_LINE.sub("\n", _DOCTYPE.sub("", found))
         found = _TAG.sub(
             lambda match: " " if match[0][-3:].lower() in ("td>", "th>") else "", found
         )
@@ -52,14 +67,33 @@ def plain_text(text: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def listed(text: str) -> list[Any] | None:
-    """The list that a text is as JSON, in Python, NumPy or R; None if it is none.
+def _without_unseen(text: str) -> str:
+    """Without comments, scripts and styles; each end is looked for once where there is none."""
+    parts: list[str] = []
+    endless: set[str] = set()
+    start = position = 0
+    while (found := _UNSEEN.search(text, position)) is not None:
+        position = found.end()
+        kind = "!" if found[1] == "!--" else found[1][:2].lower()
+        end = None if kind in endless else _ENDS[kind].search(text, position)
+        if end is None:
+            endless.add(kind)
+            continue
+        parts += [text[start : found.start()], " "]
+        start = position = end.end()
+    return "".join([*parts, text[start:]])
 
-    NumPy puts no comma between its texts, and R writes ``c("a", "b")``.
+
+def listed(text: str) -> list[Any] | None:
+    """The list of texts, objects or nulls that a text is as JSON, in Python, NumPy or R, or None.
+
+    NumPy puts no comma between its texts, and R writes ``c("a", NA)`` and ``character(0)``.
     """
     text = text.strip()
+    if text == "character(0)":
+        return []
     if text.startswith("c(") and text.endswith(")"):
-        text = f"[{text[2:-1]}]"
+        text = _R_ITEM.sub(lambda item: item[1] or "None", f"[{text[2:-1]}]")
     if not (text.startswith("[") and text.endswith("]")) or len(text) > MAX_LITERAL_CHARS:
         return None
     try:
@@ -77,7 +111,9 @@ def listed(text: str) -> list[Any] | None:
 
 
 def _list_or_none(value: Any) -> list[Any] | None:
-    return value if isinstance(value, list) else None
+    if not isinstance(value, list):
+        return None
+    return value if all(one is None or isinstance(one, str | dict) for one in value) else None
 
 
 def _texts_side_by_side(text: str) -> list[Any] | None:

@@ -33,6 +33,17 @@ def read(path, records, **options):
         ("&lt;p&gt;Boil.&lt;/p&gt;", "Boil."),
         ("a<script>x < 1</script><style>p {}</style><!-- no -->b", "a b"),
         ("<td>1</td><td>cup</td>", "1 cup"),
+        ("1<sup>1</sup>/<sub>2</sub> cup", "1 1/2 cup"),
+        ("<span>1</span><SUP class=x><b>1</b></SUP>/<sub>2</sub> cup", "1 1/2 cup"),
+        ("<sup>1</sup>/<sub>2</sub> cup H<sub>2</sub>O", "1/2 cup H2O"),
+        ("1&nbsp;<sup>1/2</sup>, 2<sup>nd</sup>", "1 1/2, 2nd"),
+        (
+            "<!DOCTYPE html><html lang=en><head><title>Soup</title></head><body>Boil."
+            "<aside>Rest.</aside><label for=x>Eat</label> <kbd>it</kbd>.</body></html>",
+            "Soup\nBoil.\nRest.\nEat it.",
+        ),
+        ("a<!-- 1 -->b<!-- 2 --><STYLE>p</style >c<!-- d", "a b c<!-- d"),
+        ("<!-- <script> -->a<script>b<!-- c</script>d-->", "a d-->"),
         ("boil < 5 min, > 3 min & rest <3 M&Ms &unknown; <foo>", None),
         ("salt &copy pepper", None),
     ],
@@ -51,6 +62,17 @@ def test_marks_of_web_pages_are_taken_away(text, plain):
         ("['say \"a\" \"b\"', 'salt']", ['say "a" "b"', "salt"]),
         ('c("peas", "salt")', ["peas", "salt"]),
         ("[]", []),
+        ("character(0)", []),
+        ('c("peas", NA, "NA", NA_character_)', ["peas", None, "NA", None]),
+        ("c('a \\'NA\\'', NA)", ["a 'NA'", None]),
+        ("[None, 'salt']", [None, "salt"]),
+        ('[{"text": "peas"}, null]', [{"text": "peas"}, None]),
+        ("[1]", None),
+        ("[['a'], ['b']]", None),
+        ('["a", 2]', None),
+        ("[true]", None),
+        ("c(1, 2)", None),
+        ('c("peas', None),
         ("[see the note] boil", None),
         ("[optional]", None),
         ("c(1", None),
@@ -61,6 +83,37 @@ def test_marks_of_web_pages_are_taken_away(text, plain):
 def test_a_list_inside_a_text_is_that_list(text, found):
     """As JSON, Python, NumPy and R write it; other brackets are text."""
     assert listed(text) == found
+
+
+@pytest.mark.parametrize("text", ["[1]", "[['a'],['b']]", "[2, 'x']", "[True]"])
+@pytest.mark.parametrize("in_list", [True, False])
+def test_a_text_that_looks_like_a_list_of_other_things_stays_a_line(tmp_path, text, in_list):
+    """It costs no recipe."""
+    record = {**SOUP, "ingredients": [text] if in_list else text}
+    (recipe,), notes = read(tmp_path / "own.jsonl", [record])
+    assert recipe.ingredients == (text,)
+    assert notes.lines() == []
+
+
+@pytest.mark.parametrize("number", [3, 1.5, {"text": 3}])
+@pytest.mark.parametrize("has_entities", [True, False])
+def test_a_number_among_lines_costs_the_line(tmp_path, number, has_entities):
+    """It is said, and keeps its place where entities count the lines."""
+    entities = {"entities": [{"text": "peas", "valid": True}] * 2} if has_entities else {}
+    record = {**SOUP, "ingredients": [number, "peas"], "instructions": ["Boil.", 7], **entities}
+    (recipe,), notes = read(tmp_path / "own.jsonl", [record])
+    assert recipe.ingredients == (("", "peas") if has_entities else ("peas",))
+    assert recipe.instructions == ("Boil.",)
+    assert (recipe.entities is not None) == has_entities
+    assert notes.numbers == {"ingredients": 1, "instructions": 1}
+
+
+@pytest.mark.parametrize("repeated", ["<!--", "<script>", "<style>x", "<!--<script>", "1<sup>"])
+@pytest.mark.parametrize("before", ["", "-->", "a</script>"])
+def test_what_never_ends_is_looked_for_once(repeated, before):
+    """Half a megabyte is read like any other text; looking for each takes 10^10 steps."""
+    text = before + repeated * 100_000
+    assert plain_text(text) == (text if "sup" not in repeated else before + "1" + " 1" * 99_999)
 
 
 def test_marks_and_lists_give_the_right_recipe_and_are_said(tmp_path):

@@ -51,7 +51,7 @@ def test_json_lines_and_parquet_give_the_same_recipe(tmp_path):
         ({"id": "x" * 201}, "id_too_long"),
         ({"title": ["x"]}, "wrong_type"),
         ({"ingredients": {"a": 1}}, "wrong_type"),
-        ({"ingredients": [3]}, "wrong_type"),
+        ({"ingredients": [True]}, "wrong_type"),
         ({"partition": "fold 3"}, "unknown_partition"),
         ({"entities": [{"text": "x", "valid": "yes"}]}, "wrong_type"),
         ({"ingredients": [], "instructions": None, "entities": None}, "no_text"),
