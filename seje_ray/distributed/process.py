@@ -26,6 +26,11 @@ class Process(Protocol):
         ...
 
 
+def default_device() -> torch.device:
+    """The device of a process that is told none: CUDA if there is one, otherwise the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 class LocalProcess:
     """The only process."""
 

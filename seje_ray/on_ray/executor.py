@@ -14,7 +14,7 @@ import torch
 
 from seje_ray.artifact import Artifact
 from seje_ray.config import RunConfig
-from seje_ray.distributed.process import LocalProcess
+from seje_ray.distributed.process import LocalProcess, default_device
 from seje_ray.on_ray.connect import connected, num_cpus, num_gpus
 from seje_ray.on_ray.group import (
     MAX_RESTARTS,
@@ -119,8 +119,7 @@ def _gpu_share(gpus: int, num_tasks: int) -> float:
 def fit_in_task(fit: Fit, board: Any, num_threads: int) -> None:
     """Ray task: fit one part in this one process."""
     torch.set_num_threads(min(num_threads, os.cpu_count() or 1))  # CPUs of several nodes
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    fit.run(LocalProcess(device), reporter(board, fit.title))
+    fit.run(LocalProcess(default_device()), reporter(board, fit.title))
 
 
 def _fit_in_group(fit: Fit, board: Any, num_workers: int) -> None:

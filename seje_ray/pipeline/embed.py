@@ -19,6 +19,7 @@ from seje_ray.artifact import (
     require_equal_hash,
     write_table,
 )
+from seje_ray.distributed.process import default_device
 from seje_ray.errors import ArtifactError
 from seje_ray.features.checkpoint import load_model, read_origin
 from seje_ray.pipeline.columns import vectors_array, with_columns
@@ -111,8 +112,7 @@ class EmbedPairs:
     """Adds both embeddings of each pair; holds the model."""
 
     def __init__(self, checkpoint: Path) -> None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._trained = load_model(checkpoint, device)
+        self._trained = load_model(checkpoint, default_device())
 
     def __call__(self, item: Item, pairs: pa.Table) -> pa.Table:
         """Append the columns to one shard."""

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from seje_ray.artifact import Artifact
 from seje_ray.config import RunConfig
 from seje_ray.console.progress import Bars
-from seje_ray.distributed.process import LocalProcess
+from seje_ray.distributed.process import LocalProcess, default_device
 from seje_ray.errors import ResourceError, SejeError
 from seje_ray.pipeline.stage import Fit, ShardStage
 from seje_ray.pipeline.trial_training import TrialWorker, train_trial
@@ -73,14 +73,13 @@ class LocalSession:
 
     def fit(self, fits: Sequence[Fit], num_workers: int) -> None:
         """Fit one part after another."""
-        device = "cuda" if torch.cuda.is_available() else "cpu"
         with Bars() as bars:
             for fit in fits:
-                fit.run(LocalProcess(device), bars.bar(fit.title, "steps"))
+                fit.run(LocalProcess(default_device()), bars.bar(fit.title, "steps"))
 
     def train(self, run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -> int:
         """Train in this process."""
-        worker = LocalWorker(folder)
+        worker = LocalWorker(folder, default_device())
         loaders = loaders_of(run, calibrated, worker)
         return Trainer(run, origin_of(run, calibrated), loaders, worker).fit().num_epochs
 
@@ -98,7 +97,16 @@ class LocalSession:
         title: str,
         scheduling: Scheduling | None = None,
     ) -> None:
-        """Run one trial after another."""
+        """Run one trial after another, each to its end: none is stopped early.
+
+        Raises:
+            SejeError: If trials were to continue from each other's checkpoints, side by side.
+        """
+        if scheduling is not None and scheduling.hands_over:
+            raise SejeError(
+                f"tune.scheduler: expected asha or none where one trial runs after another, got "
+                f"{scheduling.run.tune.scheduler}, whose trials run side by side; tune on Ray"
+            )
         for name in book.unfinished():
             _run_trial(book, name)
         while sum(trial.state in ENDED for trial in book.trials.values()) < total:

@@ -21,6 +21,7 @@ from seje_ray.calibration.recipe_parts import RecipeParts, part_vectors
 from seje_ray.calibration.sentence_encoder import Steps
 from seje_ray.calibration.text_model import TextModel
 from seje_ray.config import RunConfig
+from seje_ray.distributed.process import default_device
 from seje_ray.features.photos import PhotoExtractor
 from seje_ray.features.texts import sentence_vectors_of, text_calibrator_of
 from seje_ray.pipeline.columns import (
@@ -58,7 +59,7 @@ class AddTextFeatures:
     """Text columns -> key terms with scores, f_term, and the category."""
 
     def __init__(self, run: RunConfig, workspace: Workspace) -> None:
-        self._calibrator = text_calibrator_of(run.calibrate, workspace.calibrator, _device())
+        self._calibrator = text_calibrator_of(run.calibrate, workspace.calibrator, default_device())
 
     def __call__(self, item: Item, table: pa.Table) -> pa.Table:
         """Append the columns to one shard."""
@@ -86,10 +87,10 @@ class AddSentenceVectors:
     def __init__(self, run: RunConfig, workspace: Workspace) -> None:
         config = run.calibrate
         self._max_sentences = config.sentence_encoder.max_sentences
-        self._sentence_vectors = sentence_vectors_of(config, workspace.calibrator, _device())
+        self._sentence_vectors = sentence_vectors_of(config, workspace.calibrator, default_device())
         self._text_model = None
         if config.text_vectors:
-            self._text_model = TextModel(str(config.text_model), _device())
+            self._text_model = TextModel(str(config.text_model), default_device())
 
     def __call__(self, item: Item, table: pa.Table) -> pa.Table:
         """Append the columns to one shard."""
@@ -124,7 +125,7 @@ class AddImageFeatures:
 
     def __init__(self, run: RunConfig, workspace: Workspace) -> None:
         self._extractor = PhotoExtractor(
-            run, workspace.calibrator, _device(), num_threads=max(2, torch.get_num_threads())
+            run, workspace.calibrator, default_device(), num_threads=max(2, torch.get_num_threads())
         )
         self._category_names = None
         if run.calibrate.categories.backoff == "nearest_and_photos":
@@ -189,7 +190,3 @@ def commit_calibrated(item: Item, table: pa.Table) -> dict[str, object]:
     target = Path(item["target"])
     write_table(target, table.select(schema.names).cast(schema))
     return {"shard": target.name, "rows": table.num_rows}
-
-
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

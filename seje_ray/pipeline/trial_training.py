@@ -4,11 +4,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from seje_ray.artifact import Artifact
-from seje_ray.distributed.process import LocalProcess, Process
+from seje_ray.distributed.process import LocalProcess, Process, default_device
 from seje_ray.errors import ConfigError
 from seje_ray.features.model import FeatureDims, build_model, pixel_spec
 from seje_ray.models.joint_embedding import JointEmbedding
@@ -31,7 +30,7 @@ class TrialWorker(LocalProcess):
     """The ``training.worker.Worker`` of a trial: one process, checkpoints in its folder."""
 
     def __init__(self, folder: Path, metric: str) -> None:
-        super().__init__("cuda" if torch.cuda.is_available() else "cpu")
+        super().__init__(default_device())
         self.folder, self._metric = folder, metric
         self._trainer: Trainer | None = None
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from seje_ray.distributed.process import LocalProcess, Process
@@ -65,7 +66,7 @@ class Worker(Process, Protocol):
 class LocalWorker(LocalProcess):
     """A training in this one process; keeps checkpoints in ``folder`` and all reports."""
 
-    def __init__(self, folder: Path, device: str = "cpu") -> None:
+    def __init__(self, folder: Path, device: torch.device | str = "cpu") -> None:
         super().__init__(device)
         self.folder = folder
         self.reports: list[dict[str, float]] = []

@@ -184,6 +184,13 @@ def test_data_that_the_trials_cannot_train_on_is_refused_before_the_first(worksp
     assert not workspace.tune("refused").exists()
 
 
+def test_a_population_is_refused_where_trials_run_one_after_another(workspace, local):
+    """Nobody is there to hand a checkpoint over."""
+    run = grid_run(tune__scheduler="pbt", tune__searcher="random")
+    with pytest.raises(SejeError, match=r"expected asha or none .* got pbt"):
+        tune(run, workspace, local, name="population")
+
+
 def test_what_the_machines_cannot_hold_is_refused_before_the_first_trial(workspace, local):
     """The same."""
     with pytest.raises(ResourceError, match="expected 1"):
