@@ -16,6 +16,7 @@ from torch import Tensor
 from seje_ray.artifact import Artifact, require_equal_hash
 from seje_ray.calibration.corpus import RecipeText
 from seje_ray.config import RunConfig, load_run
+from seje_ray.distributed.process import default_device
 from seje_ray.features.backbones import calibrated_photos
 from seje_ray.features.checkpoint import TrainedModel, load_model
 from seje_ray.features.inputs import image_category_input, recipe_inputs
@@ -69,8 +70,8 @@ class Encoder:
             device: Where to compute; None for CUDA if there is one, otherwise the CPU.
 
         Raises:
-            ArtifactError: If the folder is no checkpoint, or the workspace's calibrator is not the
-                one of its calibrated recipes.
+            ArtifactError: If the folder is no checkpoint, or one that was trained on other
+                calibrated recipes, or the workspace's calibrator is not the one of these.
         """
         calibrator, calibrated = workspace.open_calibrator(), workspace.open_calibrated()
         require_equal_hash(
@@ -80,9 +81,14 @@ class Encoder:
             calibrator.content_hash,
             "seje-ray calibrate",
         )
-        if device is None:
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        trained = load_model(checkpoint, device)
+        trained = load_model(checkpoint, device or default_device())
+        require_equal_hash(
+            "calibrated artifact",
+            checkpoint,
+            trained.origin.calibrated_hash,
+            calibrated.content_hash,
+            "seje-ray train --run ANOTHER_NAME",
+        )
         stored = load_run(workspace.calibrated_run)
         return cls(trained, stored, calibrator.folder, calibrated)
 

@@ -64,6 +64,13 @@ def test_one_module_knows_the_layout_of_a_workspace():
             assert not joins.search(path.read_text(encoding="utf-8")), path
 
 
+def test_one_function_chooses_a_device():
+    """Nothing else weighs CUDA against the CPU, so that no place forgets the GPU."""
+    chooses = re.compile(r"""cuda["'] if .*else ["']cpu""")
+    found = [p for p in PACKAGE.rglob("*.py") if chooses.search(p.read_text(encoding="utf-8"))]
+    assert found == [PACKAGE / "distributed" / "process.py"]
+
+
 def test_the_name_of_a_class_is_given_once():
     """A reader who searches for a class finds one; an underscore before it keeps it in its file."""
     places = defaultdict(list)

@@ -154,3 +154,17 @@ def test_a_calibrator_that_is_not_the_recipes_own_is_refused(cookbook, trainings
 
     with pytest.raises(ArtifactError, match=r"made with another calibrator: expected .* found"):
         Encoder.load(trainings["own"].best_checkpoint, copy)
+
+
+def test_a_checkpoint_of_other_calibrated_recipes_is_refused(cookbook, trainings, tmp_path):
+    """Its columns would not mean what the model has learnt, though their sizes agree."""
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(trainings["frozen"].best_checkpoint, folder)
+    stored = json.loads((folder / "run.json").read_text())
+    stored["origin"]["calibrated_hash"] = "another"
+    (folder / "run.json").write_text(json.dumps(stored))
+
+    with pytest.raises(
+        ArtifactError, match=r"made with another calibrated artifact: .*train --run"
+    ):
+        Encoder.load(folder, cookbook, "cpu")
