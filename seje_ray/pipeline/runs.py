@@ -90,8 +90,13 @@ def require_same_run(folder: Path, run: RunConfig, calibrated: Artifact) -> None
     require_same_settings(folder, "run", _decisive(before), _decisive(run), "--run")
 
 
-def require_same_photos(folder: Path, run: RunConfig) -> None:
+def require_same_photos(folder: Path, run: RunConfig, option: str = "--run") -> None:
     """Refuse to resume where the run's own image network would see photos in another way.
+
+    Args:
+        folder: Of the training.
+        run: As it is now.
+        option: Of the command, under which another name begins afresh.
 
     Raises:
         ArtifactError: Naming what changed, e.g. by an upgrade of timm.
@@ -105,7 +110,7 @@ def require_same_photos(folder: Path, run: RunConfig) -> None:
     if changes:
         raise ArtifactError(
             f"{folder}: {backbone.name} saw photos in another way when this run was started "
-            f"({', '.join(changes)}); choose another name with --run"
+            f"({', '.join(changes)}); choose another name with {option}"
         )
 
 

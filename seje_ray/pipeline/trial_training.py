@@ -9,8 +9,11 @@ from torch import Tensor
 from seje_ray.artifact import Artifact
 from seje_ray.distributed.process import LocalProcess, Process, default_device
 from seje_ray.errors import ConfigError
-from seje_ray.features.model import FeatureDims, build_model, pixel_spec
+from seje_ray.features.checkpoint import load_model
+from seje_ray.features.model import pixel_spec
 from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.pipeline.runs import require_same_photos
+from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.checkpoints import (
     checkpoint_name,
     commit_checkpoint,
@@ -75,7 +78,12 @@ class TrialWorker(LocalProcess):
 
 
 def train_trial(plan: TrialPlan, calibrated: Artifact, worker: TrialWorker) -> None:
-    """Train a trial to its end, from its last checkpoint on, and measure the best checkpoint."""
+    """Train a trial to its end, from its last checkpoint on, and measure the best checkpoint.
+
+    Raises:
+        ArtifactError: If it was begun where its image network saw photos in another way.
+    """
+    require_same_photos(worker.folder, plan.run, "--name")
     loaders = loaders_of(plan.run, calibrated, worker)
     trainer = Trainer(plan.run, origin_of(plan.run, calibrated), loaders, worker)
     worker.start(trainer)
@@ -83,7 +91,7 @@ def train_trial(plan: TrialPlan, calibrated: Artifact, worker: TrialWorker) -> N
     model = trainer.state.model
     assert isinstance(model, JointEmbedding)
     best = worker.folder / checkpoint_name(progress.best_epoch)
-    _measure(plan, calibrated, model, best, worker)
+    _measure(plan, calibrated, model, pixel_spec(plan.run), best, worker)
 
 
 def measure_trial(plan: TrialPlan, calibrated: Artifact, folder: Path, process: Process) -> None:
@@ -92,9 +100,8 @@ def measure_trial(plan: TrialPlan, calibrated: Artifact, folder: Path, process: 
     assert last is not None
     progress = json.loads((last / "progress.json").read_text(encoding="utf-8"))
     best = folder / checkpoint_name(progress["best_epoch"])
-    dims = FeatureDims.of(calibrated.manifest.facts)
-    model = build_model(plan.run, dims, load_weights=False).to(process.device)
-    _measure(plan, calibrated, model, best, process)
+    trained = load_model(best, process.device)  # which sees photos as in the training
+    _measure(plan, calibrated, trained.model, trained.pixels, best, process)
 
 
 def require_metric(metric: str, metrics: Mapping[str, float]) -> None:
@@ -112,13 +119,13 @@ def _measure(
     plan: TrialPlan,
     calibrated: Artifact,
     model: JointEmbedding,
+    pixels: PixelSpec | None,
     checkpoint: Path,
     process: Process,
 ) -> None:
     """Record that the training has ended by itself, with the result of its best checkpoint."""
     folder, run = checkpoint.parent, plan.run
     measured: dict[str, float] = {}
-    pixels = pixel_spec(run) if plan.partitions else None
     for partition in plan.partitions:
         loader = loader_of(run, calibrated.shards(partition), pixels, process)
         measured |= measure_checkpoint(model, checkpoint, loader, run, process, partition)
