@@ -4,13 +4,17 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "seje_ray").rglob("*.py"))
+AROUND = ("tests", "docs", "benchmarks")  # what only a checkout has
+OWN = {"seje_ray", *AROUND}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NOT_IMPORTED_BY_NAME = {
     "tensorboard": "torch.utils.tensorboard imports it",
@@ -40,13 +44,18 @@ def imported(tree: ast.AST, *, at_import: bool = False) -> Iterator[str]:
 
 @cache
 def distributions(*, at_import: bool = False) -> dict[str, list[str]]:
-    """Distribution -> files of the package that import it; those of Python itself left out."""
+    """Distribution -> files of the package that import it."""
+    return importers(SOURCES, at_import=at_import)
+
+
+def importers(paths: Iterable[Path], *, at_import: bool = False) -> dict[str, list[str]]:
+    """Distribution -> those files that import it; Python's own and ours left out."""
     owners = packages_distributions()
     found: dict[str, list[str]] = {}
-    for path in SOURCES:
+    for path in paths:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for name in set(imported(tree, at_import=at_import)):
-            if name == "seje_ray" or name in sys.stdlib_module_names:
+            if name in OWN or name in sys.stdlib_module_names:
                 continue
             # A name that nothing installed owns, such as Ray's own psutil, stands for itself.
             for owner in {normal(owner) for owner in owners.get(name, [name])}:
@@ -62,6 +71,19 @@ def test_every_import_is_declared():
     at_import, somewhere = distributions(at_import=True), distributions()
     assert {name: at_import[name] for name in at_import.keys() - known} == {}
     assert {n: somewhere[n] for n in somewhere.keys() - known - declared(users)} == {}
+
+
+@pytest.mark.parametrize("folder", AROUND)
+def test_every_import_around_the_package_is_declared(folder):
+    """Extra dev brings all that a developer needs, some of it by naming other extras."""
+    extras = PROJECT["optional-dependencies"]
+    [named] = (one for one in extras["dev"] if one.startswith("seje-ray["))
+    brought = [name.strip() for name in named.partition("[")[2].rstrip("]").split(",")]
+    of_dev = [one for name in ("dev", *brought) for one in extras[name]]
+    found = importers(sorted((ROOT / folder).rglob("*.py")))
+    assert found
+    undeclared = found.keys() - declared([*PROJECT["dependencies"], *of_dev])
+    assert {name: found[name] for name in undeclared} == {}
 
 
 def test_every_dependency_is_imported():
