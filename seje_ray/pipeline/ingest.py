@@ -24,6 +24,7 @@ from seje_ray.artifact import (
     file_hash,
     finish,
     finished,
+    manifest_in,
     outdated,
     read_shard,
     shard_name,
@@ -72,6 +73,8 @@ def ingest(
     folder, plan = workspace.recipes, _plan(run, source, is_made_up=is_made_up)
     if (change := outdated(folder, plan.kind)) is not None:
         click.echo(change, err=True)
+    elif _is_read_by_other_rules(folder, plan):
+        click.echo("own recipes are read by newer rules: ingest runs again", err=True)
     partial = begin(folder, plan)
     if not (partial / "texts.json").is_file():
         _spool_texts(source, partial, run)
@@ -110,10 +113,19 @@ def _plan(run: RunConfig, source: DataSource, *, is_made_up: bool) -> Plan:
         section={
             "data": run.data.deciding(),
             "is_made_up": is_made_up,
+            **({"reader": source.rules} if source.rules else {}),
         },
         inputs={path.name: file_hash(path) for path in source.files()},
         seed=run.seed,
     )
+
+
+def _is_read_by_other_rules(folder: Path, plan: Plan) -> bool:
+    """Whether the same files were read by an older reader of own recipes."""
+    stored = manifest_in(folder)
+    if stored is None or stored.plan.kind != plan.kind or stored.plan.inputs != plan.inputs:
+        return False
+    return bool(stored.plan.section.get("reader", 0) < plan.section.get("reader", 0))
 
 
 def _has_new_photos(recipes: Artifact) -> bool:

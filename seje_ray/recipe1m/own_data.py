@@ -26,6 +26,8 @@ from seje_ray.recipe1m.notes import Notes
 from seje_ray.recipe1m.photo_rows import PhotoRows, repeated_ids, texts_of
 from seje_ray.recipe1m.records import DataError, Entity, ImageFile, Recipe, Reject
 
+RULES = 2  # version of what the reader makes of keys and cells; before 2, plans did not name it
+
 
 class OwnData:
     """A file of own recipes."""
@@ -50,6 +52,11 @@ class OwnData:
     def describe(self) -> str:
         """Kind and location of the data set, for messages."""
         return f"own recipes in {self._path}"
+
+    @property
+    def rules(self) -> int:
+        """Version of the rules by which it is read."""
+        return RULES
 
     def read(self) -> Iterator[Recipe | Reject]:
         """Recipes in file order, and everything that cannot be used.

@@ -69,6 +69,11 @@ class Recipe1M:
         """Kind and location of the data set, for messages."""
         return f"Recipe1M in {self._folder}"
 
+    @property
+    def rules(self) -> int:
+        """Version of the rules by which it is read: of fixed ones."""
+        return 0
+
     def read(self) -> Iterator[Recipe | Reject]:
         """Recipes in layer1's order, and everything that cannot be used.
 

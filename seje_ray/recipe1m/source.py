@@ -26,6 +26,10 @@ class DataSource(Protocol):
     def notes(self) -> Notes:
         """What the last ``read`` did with keys and texts."""
 
+    @property
+    def rules(self) -> int:
+        """Version of the rules by which it is read, part of what identifies it; 0 if fixed."""
+
     def read(self) -> Iterator[Recipe | Reject]:
         """Every record, either usable or rejected by reason."""
 
@@ -49,11 +53,13 @@ def open_source(
         DataError: If there is no such thing, or it is neither.
     """
     if path.is_dir():
-        if columns:
-            raise DataError(
-                f"{path}: data.columns is for a file of own recipes, found a Recipe1M folder, "
-                "whose keys are known; leave --map and data.columns out"
-            )
+        for setting, value in (("columns", columns), ("separator", separator)):
+            if value:
+                way = "--map and data.columns" if setting == "columns" else "it"
+                raise DataError(
+                    f"{path}: data.{setting} is for a file of own recipes, found a Recipe1M "
+                    f"folder, whose keys and lists are known; leave {way} out"
+                )
         return Recipe1M(path, removed=removed)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")

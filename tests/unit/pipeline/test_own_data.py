@@ -26,6 +26,34 @@ def test_a_forgotten_data_option_never_replaces_real_recipes(tmp_path):
     assert open_artifact(made.recipes.folder, "recipes").content_hash == made.recipes.content_hash
 
 
+def test_own_recipes_of_the_version_before_are_read_again_and_said(tmp_path, capsys):
+    """Its plans name no version of the reader; another file is read without a word on rules."""
+    path, workspace = tmp_path / "own.jsonl", Workspace(tmp_path / "w")
+    path.write_text('{"id": 1, "ingredients": "1&nbsp;cup peas", "partition": "train"}')
+    said = "own recipes are read by newer rules: ingest runs again"
+
+    def made():
+        found = calibrated_locally(tiny_run(), path, workspace, last_stage="ingest").recipes
+        return found.manifest, said in capsys.readouterr().err
+
+    first, is_said = made()
+    assert not is_said
+    manifest = json.loads((workspace.recipes / "manifest.json").read_text())
+    assert manifest["plan"]["section"].pop("reader") == 2
+    (workspace.recipes / "manifest.json").write_text(json.dumps(manifest))
+    assert made() == (first, True)
+    assert made() == (first, False)
+    path.write_text('{"id": 1, "ingredients": "salt", "partition": "train"}')
+    assert not made()[1]
+
+
+def test_the_plan_of_the_cookbook_names_no_reader(tmp_path):
+    """A workspace of the version before is not read again."""
+    run = tiny_run("data.cookbook_recipes=12")
+    made = calibrated_locally(run, None, Workspace(tmp_path / "w"), last_stage="ingest")
+    assert set(made.recipes.manifest.plan.section) == {"data", "is_made_up"}
+
+
 def test_photos_that_come_later_are_read_then(tmp_path):
     """A rerun finds nothing new, then a photo that had been missing."""
     record = {"id": "a", "ingredients": "peas", "images": ["a.png", "b.png"], "partition": "train"}

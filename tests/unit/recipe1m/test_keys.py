@@ -286,11 +286,20 @@ def test_a_mapping_to_a_key_that_no_record_has_is_an_error(tmp_path):
     )
 
 
-def test_a_recipe1m_folder_takes_no_columns(tmp_path):
-    """Its keys are known."""
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("columns", {"title": "name"}),
+        ("separator", "|"),
+        ("separator", {"ingredients": ", "}),
+    ],
+)
+def test_a_recipe1m_folder_takes_no_setting_of_own_recipes(tmp_path, setting, value):
+    """Its keys and lists are known."""
     (tmp_path / "layer1.json").write_text("[]")
-    with pytest.raises(DataError, match=r"data\.columns is for a file of own recipes"):
-        open_source(tmp_path, columns={"title": "name"})
+    with pytest.raises(DataError, match=rf"data\.{setting} is for a file of own recipes"):
+        open_source(tmp_path, **{setting: value})
+    assert open_source(tmp_path, columns={}, separator="").rules == 0
 
 
 def test_the_calibration_says_what_was_taken_and_plans_stay(tmp_path):
