@@ -115,7 +115,7 @@ def _plan(run: RunConfig, source: DataSource, *, is_made_up: bool) -> Plan:
             "is_made_up": is_made_up,
             **({"reader": source.rules} if source.rules else {}),
         },
-        inputs={path.name: file_hash(path) for path in source.files()},
+        inputs={path.name: _raw_hash(path) for path in source.files()},
         seed=run.seed,
     )
 
@@ -133,6 +133,17 @@ def _has_new_photos(recipes: Artifact) -> bool:
     rejects = pq.read_table(recipes.folder / "rejects.parquet")
     missing = rejects.filter(pc.equal(rejects["reason"], "missing_file"))["detail"].to_pylist()
     return any(os.path.exists(path) for path in missing)
+
+
+def _raw_hash(path: Path) -> str:
+    """Hash of a raw file, which may hold gigabytes: read once by a command unless it changes."""
+    found = path.stat()
+    return _hash_of(path, found.st_size, found.st_mtime_ns)
+
+
+@functools.lru_cache
+def _hash_of(path: Path, size: int, changed_ns: int) -> str:
+    return file_hash(path)
 
 
 def _close(folder: Path, partial: Path, plan: Plan) -> Artifact:
