@@ -9,13 +9,15 @@ import numpy as np
 
 from seje_ray.artifact import write_text
 from seje_ray.calibration.corpus import RecipeText
+from seje_ray.config import load_run
+from seje_ray.config.data import DataConfig
 from seje_ray.features.encoder import Encoder, QueryError
 from seje_ray.pipeline.embed import embed_partition
 from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.recipe1m.images import load_image
-from seje_ray.recipe1m.own_data import read_own_data
-from seje_ray.recipe1m.records import ImageFile, Recipe
+from seje_ray.recipe1m.own_data import OwnData
+from seje_ray.recipe1m.records import ImageFile, Recipe, Reject
 from seje_ray.report.cards import Card, Example, card
 from seje_ray.report.page import photo_uri, render
 from seje_ray.report.photos import PairBook
@@ -79,7 +81,9 @@ class Searcher:
         return self._search(query, shown, str(path), None, is_photo=True, num=num_results)
 
     def for_recipe(self, name: str, num_results: int) -> SearchResult:
-        """Photos for a recipe: an id of the partition, or a file with one recipe.
+        """Photos for a recipe: an id of the partition, or a file with a recipe, the first counts.
+
+        The file is read with the workspace's ``data.columns`` and ``data.separator``.
 
         Raises:
             QueryError: If there is no such recipe, or the file's cannot be embedded.
@@ -92,7 +96,7 @@ class Searcher:
                 f"{name}: neither a file nor the id of a recipe of partition "
                 f"{self._partition!r}; an id is e.g. {self._embeddings.ids[0]}"
             )
-        recipe = _only_recipe(path)
+        recipe = first_recipe(path, load_run(self._workspace.calibrated_run).data)
         text = RecipeText(
             recipe.id, recipe.title, recipe.ingredients, recipe.instructions, recipe.entities
         )
@@ -150,14 +154,20 @@ class Searcher:
         return SearchResult(text, is_photo, results)
 
 
-def _only_recipe(path: Path) -> Recipe:
-    """The first recipe of a file of own data.
+def first_recipe(path: Path, data: DataConfig) -> Recipe:
+    """The first usable recipe of a file of own data.
+
+    Args:
+        path: The file.
+        data: Says which keys are which fields, and what stands between lines.
 
     Raises:
-        QueryError: If its first record is not one.
+        QueryError: If it has none; says why the first record is none.
     """
-    first = next(iter(read_own_data(path)), None)
-    if isinstance(first, Recipe):
-        return first
-    reason = "it is empty" if first is None else f"{first.reason} ({first.detail})"
+    reject: Reject | None = None
+    for record in OwnData(path, columns=data.columns, separator=data.separator).read():
+        if isinstance(record, Recipe):
+            return record
+        reject = reject or record
+    reason = "it is empty" if reject is None else f"{reject.reason} ({reject.detail})"
     raise QueryError(f"{path}: expected one recipe as a line of JSON, found none: {reason}")

@@ -4,9 +4,40 @@ import json
 
 import pytest
 
+from seje_ray.config.data import DataConfig
 from seje_ray.features.encoder import QueryError
-from seje_ray.pipeline.search import Searcher
+from seje_ray.pipeline.search import Searcher, first_recipe
 from tests.unit.pipeline.locally import EXECUTOR
+
+
+def test_a_recipe_to_search_for_is_read_as_the_workspaces_are(tmp_path):
+    """By its columns and separator."""
+    path = tmp_path / "query.jsonl"
+    path.write_text(json.dumps({"id": 1, "heading": "Soup", "what": "peas|salt", "steps": "Boil."}))
+    data = DataConfig(
+        columns={"title": "heading", "ingredients": "what"}, separator={"ingredients": "|"}
+    )
+    found = first_recipe(path, data)
+    assert (found.title, found.ingredients, found.instructions) == (
+        "Soup",
+        ("peas", "salt"),
+        ("Boil.",),
+    )
+
+
+def test_the_first_recipe_counts_whatever_is_rejected_before_it(tmp_path):
+    """A photo, entities and a record that cannot be used; without a recipe, the first is named."""
+    path, data = tmp_path / "query.jsonl", DataConfig()
+    soup = {"id": 2, "ingredients": ["peas"], "entities": [], "images": [3]}
+    lines = ['{"id": 1}', json.dumps(soup), '{"id": 3, "ingredients": "salt"}']
+    path.write_text("\n".join(lines))
+    assert first_recipe(path, data).id == "2"
+    path.write_text('{"id": 1}\n{"title": "no id"}')
+    with pytest.raises(QueryError, match="found none: no_text"):
+        first_recipe(path, data)
+    path.write_text("[]")
+    with pytest.raises(QueryError, match="it is empty"):
+        first_recipe(path, data)
 
 
 def test_search_finds_the_same_for_a_file_as_for_a_stored_pair(cookbook, trained, tmp_path):
