@@ -5,6 +5,7 @@ A stored feature is used again as long as this stays the same, and computed agai
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,16 @@ def network_weights(config: BackboneConfig) -> dict[str, str]:
     """
     if config.weights in (None, CATEGORIZER):
         return {}
+    if Path(config.weights).is_file():
+        found = Path(config.weights).stat()
+        return {"weights": _hash_of_file(config, found.st_size, found.st_mtime_ns)}
     return {"weights": weights_hash(backbone_of(config).network)}
+
+
+@lru_cache
+def _hash_of_file(config: BackboneConfig, size: int, changed_ns: int) -> str:
+    """Hash of a file's weights, read once by a command, which makes many plans."""
+    return weights_hash(backbone_of(config).network)
 
 
 def as_settings(photos: Published) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Stored features know their network: its weights, and how it sees a photo."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,6 +87,20 @@ def test_downloaded_weights_are_known_by_what_was_loaded(downloaded, tmp_path):
     assert first == {"weights": weights_hash(loaded.network)}
     assert second.keys() == first.keys()
     assert second != first
+
+
+def test_a_file_of_weights_is_read_once_until_it_changes(tmp_path):
+    """Other bytes under the same size and time are not looked at; another time is."""
+    path, hashes = tmp_path / "w.safetensors", []
+    for seed, time in ((0, 1), (1, 1), (1, 2)):
+        torch.manual_seed(seed)
+        built = create_backbone("timm/test_resnet", weights=None, image_size=32)
+        save_file({k: v.contiguous() for k, v in built.network.state_dict().items()}, path)
+        os.utime(path, ns=(time, time))
+        hashes.append(network_weights(network(weights=str(path)))["weights"])
+
+    assert hashes[0] == hashes[1]
+    assert hashes[2] == weights_hash(built.network) != hashes[0]
 
 
 def test_random_weights_have_no_hash():
