@@ -29,6 +29,11 @@ class Workspace:
             raise WorkspaceError(f"{text}: only a local folder works yet, no object storage")
         return cls(Path(location).absolute())
 
+    @classmethod
+    def of(cls, calibrated: Artifact) -> "Workspace":
+        """The workspace that calibrated recipes lie in, perhaps a variant's."""
+        return cls(calibrated.folder.parent)
+
     def __str__(self) -> str:
         return str(self.folder)
 
@@ -46,7 +51,7 @@ class Workspace:
 
     def component(self, name: str) -> Path:
         """The artifact of one fitted component."""
-        return self.calibrator / name
+        return component_folder(self.calibrator, name)
 
     @property
     def calibrated(self) -> Path:
@@ -143,3 +148,8 @@ class Workspace:
     def resolved(self, stored: str) -> Path:
         """The path that ``stored`` spelled."""
         return self.folder / stored
+
+
+def component_folder(calibrator: Path, name: str) -> Path:
+    """Folder of one fitted component, below that of the calibrator."""
+    return calibrator / name

@@ -16,6 +16,7 @@ from seje_ray.features.photos import SeenPhotos
 from seje_ray.models.backbone_weights import weights_hash
 from seje_ray.models.libraries import Published, published_before
 from seje_ray.schema import COMPONENT
+from seje_ray.workspace import component_folder
 
 
 def network_settings(run: RunConfig, config: BackboneConfig) -> dict[str, Any]:
@@ -65,7 +66,9 @@ def calibrated_photos(run: RunConfig, calibrator: Path, calibrated: Artifact) ->
         calibrated: What they made.
     """
     kind = f"{COMPONENT}image_categorizer"
-    fitted = open_artifact(calibrator / "image_categorizer", kind).manifest.plan.section["backbone"]
+    fitted = open_artifact(
+        component_folder(calibrator, "image_categorizer"), kind
+    ).manifest.plan.section["backbone"]
     stored = calibrated.manifest.facts["image_features_of"] or {}
     return SeenPhotos(
         photos_as_stored(fitted, run.calibrate.image_categorizer.backbone.name),

@@ -33,6 +33,7 @@ from seje_ray.models.backbone_weights import weights_hash
 from seje_ray.models.image_backbone import ImageBackbone
 from seje_ray.models.libraries import Published
 from seje_ray.recipe1m.pixels import PixelSpec
+from seje_ray.workspace import component_folder
 
 BATCH_SIZE = 64  # photos in one forward pass
 CPU_BATCH_SIZE = 8  # there few photos are quicker: what layers hand on stays in the caches
@@ -79,11 +80,13 @@ class PhotoExtractor:
         config, stored = run.calibrate.image_categorizer, stored_backbone(run)
         seen = seen or seen_photos(run)
         backbone = backbone_of(config.backbone, load_weights=False, photos=seen.categorizer)
-        categorizer = ImageCategorizer.load(calibrator / "image_categorizer", backbone)
+        categorizer = ImageCategorizer.load(
+            component_folder(calibrator, "image_categorizer"), backbone
+        )
         self._categorizer = categorizer.to(device)
         self.class_names = categorizer.names
         self._pixels = pixels_of(config.backbone, seen.categorizer)
-        words = WordVectors.load(calibrator / "word_vectors")
+        words = WordVectors.load(component_folder(calibrator, "word_vectors"))
         self._vectors = category_word_vectors(categorizer.names, words)
         self._mode = config.vector
         self._device, self._num_threads = device, num_threads

@@ -19,16 +19,17 @@ from seje_ray.calibration.term_tagger import BilstmTagger, DetIngrsTagger, TermT
 from seje_ray.calibration.text_model import TextModel
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import CalibrateConfig
+from seje_ray.workspace import component_folder
 
 
 def text_calibrator_of(
     config: CalibrateConfig, calibrator: Path, device: torch.device | str = "cpu"
 ) -> TextCalibrator:
     """Read the fitted parts from ``calibrator/`` and put them together as the run says."""
-    text = FittedText.load(calibrator / "text")
+    text = FittedText.load(component_folder(calibrator, "text"))
     return TextCalibrator(
         categories=text.categories,
-        word_vectors=WordVectors.load(calibrator / "word_vectors"),
+        word_vectors=WordVectors.load(component_folder(calibrator, "word_vectors")),
         tagger=term_tagger_of(config, calibrator, text.reexaminer, device),
         actions=_actions_of(config),
         rater=rater_of(
@@ -49,7 +50,7 @@ def term_tagger_of(
         case "det_ingrs":
             return DetIngrsTagger(reexaminer)
         case "bilstm":
-            network = LineTagger.load(calibrator / "line_tagger").to(device)
+            network = LineTagger.load(component_folder(calibrator, "line_tagger")).to(device)
             return BilstmTagger(network, reexaminer, threshold=config.line_tagger.threshold)
     assert_never(config.tagger)
 
@@ -58,7 +59,10 @@ def sentence_vectors_of(
     config: CalibrateConfig, calibrator: Path, device: torch.device | str = "cpu"
 ) -> SentenceVectors:
     """The source of f_sent: the fitted sentence encoder, or the vectors of a file."""
-    folder, backend = calibrator / "sentence_encoder", config.sentence_encoder.backend
+    folder, backend = (
+        component_folder(calibrator, "sentence_encoder"),
+        config.sentence_encoder.backend,
+    )
     match backend:
         case "skip_instructions":
             return EncodedSentences(SkipInstructions.load(folder).to(device))

@@ -94,7 +94,7 @@ def tune(
         name, run, best_run, space, list(book.trials.values()), again,
         calibrated, is_made_up=workspace.open_recipes().manifest.facts.get("is_made_up", False),
     )  # fmt: skip
-    return _write(folder, page, Workspace(data(best_run).folder.parent))
+    return _write(folder, page, Workspace.of(data(best_run)))
 
 
 def _announcement(run: RunConfig, total: int, allotted: Allotment) -> str:

@@ -33,6 +33,7 @@ from seje_ray.report.confusion import confusion_picture
 from seje_ray.report.page import photo_uri, render
 from seje_ray.report.plots import category_terms, fitting_curves
 from seje_ray.report.sentence_report import given_sentence_facts
+from seje_ray.workspace import component_folder
 
 NUM_CATEGORIES, NUM_TERMS = 12, 8  # that are drawn
 NUM_ENTITIES, NUM_NEAREST = 12, 5
@@ -56,8 +57,8 @@ def write_calibration_report(folder: Path, run: RunConfig, artifacts: Calibratio
     calibrator, calibrated = artifacts.calibrator, artifacts.calibrated
     facts = calibrated.manifest.facts
     names = facts["category_names"]
-    text = FittedText.load(calibrator.folder / "text")
-    words = WordVectors.load(calibrator.folder / "word_vectors")
+    text = FittedText.load(component_folder(calibrator.folder, "text"))
+    words = WordVectors.load(component_folder(calibrator.folder, "word_vectors"))
     tally = TermTally.of(calibrated)
     largest = [c for c, _ in tally.sizes.most_common() if c != 0][:NUM_CATEGORIES]
     rescued, unknown = _line_examples(artifacts, run, text)
@@ -270,15 +271,19 @@ def _category_columns(calibrated: Artifact) -> dict[str, CategoryColumns]:
 
 
 def _confusion(calibrator: Path, names: Sequence[str]) -> str:
-    return confusion_picture(Confusion.load(calibrator / "image_categorizer"), names)
+    return confusion_picture(
+        Confusion.load(component_folder(calibrator, "image_categorizer")), names
+    )
 
 
 def _histories(calibrator: Path) -> dict[str, list[dict[str, float]]]:
     """Reports of fitting the networks, epoch by epoch."""
     files = {
-        "sentence encoder": calibrator / "sentence_encoder" / "skip_instructions.json",
-        "line tagger": calibrator / "line_tagger" / "line_tagger.json",
-        "image categorizer": calibrator / "image_categorizer" / "image_categorizer.json",
+        "sentence encoder": component_folder(calibrator, "sentence_encoder")
+        / "skip_instructions.json",
+        "line tagger": component_folder(calibrator, "line_tagger") / "line_tagger.json",
+        "image categorizer": component_folder(calibrator, "image_categorizer")
+        / "image_categorizer.json",
     }
     stored = {name: path for name, path in files.items() if path.is_file()}
     return {
