@@ -11,9 +11,10 @@ from seje_ray.calibration.corpus import recipe_text
 from seje_ray.calibration.sentence_encoder.vector_file import SentenceVectorFileError
 from seje_ray.cookbook import write_food101
 from seje_ray.features.encoder import Encoder, QueryError
+from seje_ray.pipeline.train import train
 from seje_ray.workspace import Workspace
 from tests.tiny import tiny_run
-from tests.unit.pipeline.locally import calibrated_locally, copied, rows_of
+from tests.unit.pipeline.locally import EXECUTOR, calibrated_locally, copied, rows_of
 
 
 def write_sentence_vectors(path, rows):
@@ -23,17 +24,15 @@ def write_sentence_vectors(path, rows):
     pq.write_table(pa.table(columns), path)
 
 
-def test_sentence_vectors_of_a_file_are_those_that_it_holds(
-    tmp_path, calibrated, cookbook, trained
-):
+def test_sentence_vectors_of_a_file_are_those_that_it_holds(tmp_path, calibrated, cookbook):
     """The stored ones, less a recipe and a step, and one more than another recipe has steps.
 
     What is not there is zero, counted and told. A recipe of the user's own cannot be encoded.
     """
     stored = rows_of(calibrated.calibrated)
     rows = [(r["id"], s, v) for r in stored for s, v in enumerate(r["sentence_vectors"])]
-    train = [r for r in stored if r["partition"] == "train" and len(r["instructions"]) > 1]
-    unknown, cut, longer = train[0], train[1], train[2]
+    several = [r for r in stored if r["partition"] == "train" and len(r["instructions"]) > 1]
+    unknown, cut, longer = several[:3]
     last = len(cut["instructions"]) - 1
     kept = [row for row in rows if row[0] != unknown["id"] and row[:2] != (cut["id"], last)]
     more = (longer["id"], len(longer["instructions"]), [1.0] * 16)
@@ -70,6 +69,7 @@ def test_sentence_vectors_of_a_file_are_those_that_it_holds(
     assert told in again.report.read_text()
 
     recipe = recipe_text(longer)
+    trained = train(tiny_run(backend, f"{setting}/v.parquet"), own, EXECUTOR, name="given")
     encoder = Encoder.load(trained.best_checkpoint, own)
     with pytest.raises(QueryError, match=r"its instructions need a sentence encoder.* by the id"):
         encoder.embed_recipes([recipe])
