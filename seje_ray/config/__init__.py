@@ -11,6 +11,7 @@ from seje_ray.config.calibrate import (
     ImageCategorizerConfig,
     LineTaggerConfig,
     SentenceEncoderConfig,
+    TextTokensConfig,
     WordVectorConfig,
 )
 from seje_ray.config.data import DataConfig
@@ -46,6 +47,7 @@ __all__ = [
     "RunConfig",
     "Scalar",
     "SentenceEncoderConfig",
+    "TextTokensConfig",
     "TrainConfig",
     "TuneConfig",
     "WordVectorConfig",

@@ -145,6 +145,26 @@ class CategoryConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextTokensConfig:
+    """Tokens of title, ingredient lines and steps, by the tokenizer of text_model."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    store: bool = False  # store them, which model.recipe_encoder text needs
+    max_title: int = 32  # tokens of a title that are kept
+    max_ingredient: int = 24  # of an ingredient line
+    max_step: int = 64  # of an instruction
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            ("max_title", self.max_title >= 1, ">= 1"),
+            ("max_ingredient", self.max_ingredient >= 1, ">= 1"),
+            ("max_step", self.max_step >= 1, ">= 1"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrateConfig:
     """Phase I: how each feature is computed."""
 
@@ -157,7 +177,8 @@ class CalibrateConfig:
     # key terms beside the entities: how verbs and nouns are found
     actions: Literal["none", "content_words", "pos"] = "pos"
     rater: Literal["tfidf", "textrank", "bert"] = "tfidf"  # what scores a key term
-    # local folder or hub name; for all settings that need a text model
+    # local folder, hub name, or minilm, which a package brings: docs/data.md; for all settings
+    # that need a text model
     text_model: str | None = None
     # how f_term is normalised, a sum of word vectors weighted by the scores
     key_term_vector: Literal["weighted_mean", "sum", "l2"] = "weighted_mean"
@@ -168,12 +189,14 @@ class CalibrateConfig:
     # store text_model's vectors of title, ingredient lines and steps, which
     # model.recipe_encoder transformer needs
     text_vectors: bool = False
+    text_tokens: TextTokensConfig = field(default_factory=TextTokensConfig)
 
     def __post_init__(self) -> None:
         needs_text_model = {
             "rater bert": self.rater == "bert",
             "sentence_encoder.backend transformer": self.sentence_encoder.backend == "transformer",
             "text_vectors": self.text_vectors,
+            "text_tokens.store": self.text_tokens.store,
         }
         needed_for = " and ".join(name for name, needs in needs_text_model.items() if needs)
         require(

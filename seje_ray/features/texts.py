@@ -17,6 +17,7 @@ from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstruct
 from seje_ray.calibration.sentence_encoder.transformer import TransformerEncoder
 from seje_ray.calibration.term_tagger import BilstmTagger, DetIngrsTagger, TermTagger
 from seje_ray.calibration.text_model import TextModel
+from seje_ray.calibration.text_tokens import TokenLimits
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import CalibrateConfig
 from seje_ray.workspace import component_folder
@@ -71,6 +72,12 @@ def sentence_vectors_of(
         case "file":
             return GivenSentences.load(folder)
     assert_never(backend)
+
+
+def token_limits(config: CalibrateConfig) -> TokenLimits:
+    """Most tokens of a line, by part."""
+    tokens = config.text_tokens
+    return TokenLimits(tokens.max_title, tokens.max_ingredient, tokens.max_step)
 
 
 def _actions_of(config: CalibrateConfig) -> ActionFinder:

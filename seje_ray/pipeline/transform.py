@@ -25,6 +25,7 @@ from seje_ray.artifact import (
 from seje_ray.calibration.categories import Categories
 from seje_ray.calibration.recipe_parts import COLUMNS as TEXT_COLUMNS
 from seje_ray.calibration.text_model import text_model_hash
+from seje_ray.calibration.text_tokens import text_format_of, tokenizer_hash
 from seje_ray.config import RunConfig
 from seje_ray.errors import ArtifactError
 from seje_ray.features.backbones import (
@@ -34,6 +35,7 @@ from seje_ray.features.backbones import (
     plan_before,
 )
 from seje_ray.features.model import backbone_of, stored_backbone
+from seje_ray.features.texts import token_limits
 from seje_ray.pipeline.columns import vector_dim
 from seje_ray.pipeline.components import text_files, text_section
 from seje_ray.pipeline.executor import Session
@@ -42,6 +44,7 @@ from seje_ray.pipeline.transform_steps import (
     AddImageFeatures,
     AddSentenceVectors,
     AddTextFeatures,
+    AddTextTokens,
     FillCategories,
     commit_calibrated,
     read_texts,
@@ -104,6 +107,7 @@ def _steps(run: RunConfig, workspace: Workspace) -> list[Step]:
     return [
         Step(partial(AddTextFeatures, run, workspace), gpu_share=_rater_share(run)),
         Step(partial(AddSentenceVectors, run, workspace), gpu_share=_sentences_share(run)),
+        *([Step(partial(AddTextTokens, run))] if run.calibrate.text_tokens.store else []),
         Step(partial(AddImageFeatures, run, workspace), gpu_share=0.5),
         *([Step(partial(FillCategories, run, workspace))] if fills else []),
     ]
@@ -158,6 +162,9 @@ def _plan(run: RunConfig, recipes: Artifact, calibrator: Artifact) -> Plan:
     if config.text_vectors:
         section["text_vectors"] = True
         inputs["text_model"] = text_model_hash(str(config.text_model))
+    if config.text_tokens.store:
+        section["text_tokens"] = list(token_limits(config))
+        inputs["tokenizer"] = tokenizer_hash(str(config.text_model))
     if stored is not None:
         section["frozen"] = network_settings(run, stored)
         inputs |= network_weights(stored)
@@ -192,6 +199,7 @@ def _close(
             "vocabulary_hash": facts["vocabulary_hash"],
             "feature_dim": _feature_dim(run),
             "text_dim": _text_dim(building),
+            **_text_format(run),
             "image_features_of": _image_features_of(plan),
             "category_names": list(Categories.load(workspace.component("text")).names),
             "image_category_names": facts["image_category_names"],
@@ -215,6 +223,14 @@ def _image_features_of(plan: Plan) -> dict[str, Any] | None:
 def _feature_dim(run: RunConfig) -> int | None:
     stored = stored_backbone(run)
     return backbone_of(stored, load_weights=False).feature_dim if stored is not None else None
+
+
+def _text_format(run: RunConfig) -> dict[str, Any]:
+    """How the stored tokens are taken by their text model; empty if there are none."""
+    config = run.calibrate
+    if not config.text_tokens.store:
+        return {}
+    return {"text_format": text_format_of(str(config.text_model)).to_dict()}
 
 
 def _text_dim(folder: Path) -> int | None:

@@ -20,10 +20,12 @@ from seje_ray.calibration.recipe_parts import COLUMNS as TEXT_COLUMNS
 from seje_ray.calibration.recipe_parts import RecipeParts, part_vectors
 from seje_ray.calibration.sentence_encoder import Steps
 from seje_ray.calibration.text_model import TextModel
+from seje_ray.calibration.text_tokens import COLUMNS as TOKEN_COLUMNS
+from seje_ray.calibration.text_tokens import LineTokenizer, part_tokens
 from seje_ray.config import RunConfig
 from seje_ray.distributed.process import default_device
 from seje_ray.features.photos import PhotoExtractor
-from seje_ray.features.texts import sentence_vectors_of, text_calibrator_of
+from seje_ray.features.texts import sentence_vectors_of, text_calibrator_of, token_limits
 from seje_ray.pipeline.columns import (
     matrix,
     offsets_of,
@@ -120,6 +122,32 @@ class AddSentenceVectors:
         }
 
 
+class AddTextTokens:
+    """Title, ingredients and steps -> tokens of a text model."""
+
+    def __init__(self, run: RunConfig) -> None:
+        config = run.calibrate
+        self._max_steps = config.sentence_encoder.max_sentences
+        self._tokenizer = LineTokenizer(str(config.text_model))
+        self._limits = token_limits(config)
+
+    def __call__(self, item: Item, table: pa.Table) -> pa.Table:
+        """Append the columns to one shard."""
+        rows = table.select(["title", "ingredients", "instructions"]).to_pylist()
+        recipes = [RecipeParts.of(**row, max_steps=self._max_steps) for row in rows]
+        found = part_tokens(self._tokenizer, recipes, self._limits)
+        columns = {
+            name: pa.ListArray.from_arrays(
+                offsets_of(part.counts),
+                pa.ListArray.from_arrays(
+                    offsets_of(part.line_lengths), pa.array(part.tokens, pa.int32())
+                ),
+            )
+            for name, part in zip(TOKEN_COLUMNS, found, strict=True)
+        }
+        return with_columns(table, columns)
+
+
 class AddImageFeatures:
     """Photos -> their category, f_cat, and frozen backbone features."""
 
@@ -186,6 +214,7 @@ def commit_calibrated(item: Item, table: pa.Table) -> dict[str, object]:
         table.schema.field("sentence_vectors").type.value_type.list_size,
         vector_dim(table.schema, "image_features"),
         vector_dim(table.schema, TEXT_COLUMNS[0]),
+        has_tokens=TOKEN_COLUMNS[0] in table.column_names,
     )
     target = Path(item["target"])
     write_table(target, table.select(schema.names).cast(schema))
