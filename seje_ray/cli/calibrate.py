@@ -13,7 +13,7 @@ from seje_ray.cli.options import (
     run_options,
     workspace_option,
 )
-from seje_ray.cli.run_files import DEFAULT_RUN, read_run
+from seje_ray.cli.run_files import DEFAULT_RUN, read_run, read_run_from
 
 if TYPE_CHECKING:
     from seje_ray.submission.cluster import Cluster
@@ -39,6 +39,14 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     help="Processes that train a network of the calibrator.  [default: one per GPU, else one]",
 )
+@click.option(
+    "--calibrator-from",
+    "source",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="WORKSPACE",
+    help="Take the fitted calibrator of another workspace, and its run file where --config names "
+    "none: features mean the same in both.",
+)
 @map_option
 @workspace_option
 @run_options
@@ -47,6 +55,7 @@ def command(
     data: Path | None,
     stage: str | None,
     workers: int | None,
+    source: Path | None,
     workspace: "Workspace",
     config: str | None,
     overrides: tuple[str, ...],
@@ -58,7 +67,11 @@ def command(
     Each stage is resumable: repeat the command after an interruption. What is finished and
     still fits the run file is kept.
     """
-    run = read_run(config, overrides + as_settings(columns), workspace)
+    settings = overrides + as_settings(columns)
+    if source is None:
+        run = read_run(config, settings, workspace)
+    else:
+        run = read_run_from(source, config, settings, workspace)
     if data is not None and data.exists() and run.name == DEFAULT_RUN:
         click.echo(
             "note: these are the demo's settings, made for drawn photos; take --config small for "

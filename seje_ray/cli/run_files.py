@@ -1,5 +1,6 @@
 """The run that a command is about."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,3 +30,23 @@ def read_run(
     given = Path(name)
     path = given if given.is_file() else named_run_file(name)
     return load_run(path, overrides, workspace_run=stored)
+
+
+def read_run_from(
+    source: Path, config: str | None, overrides: tuple[str, ...], workspace: "Workspace"
+) -> "RunConfig":
+    """Load the run of a calibration that takes the calibrator of the workspace ``source``.
+
+    Where no run file is named it is the one of that workspace.
+
+    Raises:
+        ConfigError: If there is no such run file, or it is not valid.
+    """
+    from seje_ray.config import load_run
+    from seje_ray.workspace import Workspace
+
+    other = Workspace.at(source)
+    taken = (*overrides, f"calibrate.calibrator_from={json.dumps(str(other))}")
+    if config is None and other.calibrated_run.is_file():
+        return load_run(other.calibrated_run, taken)
+    return read_run(config, taken, workspace)

@@ -170,6 +170,9 @@ class CalibrateConfig:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
+    # workspace whose fitted calibrator is taken as it is, with its settings of this section;
+    # null: fitted on this workspace's train recipes
+    calibrator_from: str | None = None
     tagger: Literal["det_ingrs", "bilstm"] = "det_ingrs"  # source of ingredient entities
     line_tagger: LineTaggerConfig = field(default_factory=LineTaggerConfig)
     # entities a line is re-examined by; corpus: val and test too

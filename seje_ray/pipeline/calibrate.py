@@ -15,6 +15,7 @@ from seje_ray.console.progress import Bars
 from seje_ray.cookbook import write_cookbook
 from seje_ray.pipeline.executor import Executor, Session
 from seje_ray.pipeline.fit import finished_calibrator, fit
+from seje_ray.pipeline.given_calibrator import require_same_calibration
 from seje_ray.pipeline.ingest import finished_recipes, ingest
 from seje_ray.pipeline.transform import finished_calibrated, transform
 from seje_ray.recipe1m.notes import reading_lines
@@ -87,6 +88,7 @@ def calibrate(
         DataError: If the data cannot be read at all, or none is named in the workspace of a data
             set of the user's.
     """
+    require_same_calibration(run, workspace)
     last = STAGES.index(last_stage or "transform")
     if data is None:
         _require_no_real_data(workspace)

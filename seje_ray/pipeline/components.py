@@ -33,6 +33,7 @@ from seje_ray.pipeline.component_fits import (
     text_fit,
     word_vectors_fit,
 )
+from seje_ray.pipeline.given_calibrator import given_component
 from seje_ray.recipe1m.labelled_photos import read_labelled_folder
 from seje_ray.schema import COMPONENT
 from seje_ray.workspace import Workspace
@@ -60,6 +61,11 @@ class Component:
 
     def plan(self, run: RunConfig, recipes: Artifact, workspace: Workspace) -> Plan:
         """Plan of the component: all that decides it."""
+        given = given_component(run, self.name)
+        if given is not None:
+            return Plan(
+                kind=self.kind, section={}, inputs={"taken": given.content_hash}, seed=run.seed
+            )
         inputs = {"recipes": recipes.content_hash}
         for need in self.needs:
             name, _, file = need.partition("/")
@@ -84,7 +90,9 @@ class Component:
             folder: Where it lies; None for its place in ``workspace``.
         """
         plan = self.plan(run, recipes, workspace)
-        before = self.backbone and plan_before(plan, "backbone", self.backbone(run))
+        before = None
+        if self.backbone is not None and run.calibrate.calibrator_from is None:
+            before = plan_before(plan, "backbone", self.backbone(run))
         return finished(folder or workspace.component(self.name), plan, before)
 
     def changed(self, run: RunConfig, recipes: Artifact, workspace: Workspace) -> str | None:
@@ -93,7 +101,9 @@ class Component:
         known = manifest_in(folder)
         if known is None:
             return None
-        if (version := outdated(folder, self.kind)) is not None or self.backbone is None:
+        is_fitted = run.calibrate.calibrator_from is None
+        version = outdated(folder, self.kind)
+        if version is not None or self.backbone is None or not is_fitted:
             return version
         change = changed_network(known.plan, self.plan(run, recipes, workspace), "backbone")
         return change and f"{self.name} is fitted again, since {change}"

@@ -25,9 +25,10 @@ from seje_ray.console.report import Report
 from seje_ray.distributed.process import Process
 from seje_ray.errors import ArtifactError
 from seje_ray.log import logged
-from seje_ray.pipeline.component_fits import FitInputs
+from seje_ray.pipeline.component_fits import FitInputs, Fitted
 from seje_ray.pipeline.components import Component, generations
 from seje_ray.pipeline.executor import Session
+from seje_ray.pipeline.given_calibrator import GivenComponent, given_component
 from seje_ray.pipeline.stage import Fit
 from seje_ray.workspace import Workspace
 
@@ -81,12 +82,13 @@ def _begun(component: Component, run: RunConfig, recipes: Artifact, workspace: W
     """A component that is to be fitted; its building folder is there before processes race."""
     folder, plan = workspace.component(component.name), component.plan(run, recipes, workspace)
     begin(folder, plan)
+    is_fitted = run.calibrate.calibrator_from is None
     return Fit(
-        f"fitting {component.name.replace('_', ' ')}",
+        f"{'fitting' if is_fitted else 'taking'} {component.name.replace('_', ' ')}",
         folder,
         partial(fit_and_commit, component.name, run, recipes, workspace),
-        is_network=component.is_network,
-        in_group=component.in_group,
+        is_network=component.is_network and is_fitted,
+        in_group=component.in_group and is_fitted,
     )
 
 
@@ -104,12 +106,20 @@ def fit_and_commit(
     building = begin(target, plan)
     with logged(workspace.log(f"fit-{name}-{worker.rank}"), component=name, device=worker.device):
         inputs = FitInputs(run, recipes, workspace, building / STATE, worker, report)
-        fitted, facts = component.fit(inputs)
+        fitted, facts = _fitted(component, inputs)
     if worker.rank > 0:
         return
     fitted.save(building)
     shutil.rmtree(building / STATE, ignore_errors=True)
     finish(target, plan, _manifest(plan, building, facts))
+
+
+def _fitted(component: Component, inputs: FitInputs) -> tuple[Fitted, Mapping[str, Any]]:
+    """A component that another workspace gives, or one that is fitted here; and its facts."""
+    given = given_component(inputs.run, component.name)
+    if given is None:
+        return component.fit(inputs)
+    return GivenComponent(given), given.manifest.facts
 
 
 def _manifest(plan: Plan, building: Path, facts: Mapping[str, Any]) -> Manifest:
