@@ -1,8 +1,9 @@
-"""Image networks of torchvision and timm by name, without their classifier.
+"""Image networks by name, without their classifier.
 
 Letters: B photos, F pooled features.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seje_ray.models.backbone_weights import download_weights, fill, read_weights
+from seje_ray.models.image_tower import image_tower
 from seje_ray.models.libraries import (
     BackboneError,
     Channels,
@@ -69,23 +71,32 @@ class ImageBackbone(nn.Module):
 
 
 def create_backbone(
-    name: str, *, weights: str | None, image_size: int, photos: Published | None = None
+    name: str,
+    *,
+    weights: str | None,
+    image_size: int,
+    photos: Published | None = None,
+    network: Mapping[str, Any] | None = None,
 ) -> ImageBackbone:
     """Build an image backbone.
 
     Args:
-        name: ``torchvision/NAME``, ``timm/NAME``, or NAME (torchvision's, or else timm's).
+        name: ``torchvision/NAME``, ``timm/NAME``, NAME (torchvision's, or else timm's), or
+            ``transformers/SOURCE``: see ``resolve``.
         weights: None for random ones from torch's generator, ``"download"`` for the library's,
             or the path of a .safetensors file with the library's key names; its classifier is
             ignored.
         image_size: Side of the square images, pixels; a transformer is built for it.
         photos: How the network was trained to see them; None for what its library publishes.
+        network: Configuration of a network of ``transformers``; None to read it at its source.
 
     Raises:
         BackboneError: If the name is unknown, the size does not suit the network, or the weights
             cannot be had or do not fit.
     """
     library, model = resolve(name)
+    if library == "transformers":
+        return _published_tower(name, model, weights, image_size, photos, network)
     build = _build_torchvision if library == "torchvision" else _build_timm
     try:
         built = build(model, image_size)
@@ -105,6 +116,29 @@ def create_backbone(
         example = torch.empty(2, 3, image_size, image_size, device="meta")
         fold_biases(backbone, biases_before_batch_norm(backbone, example))
     return backbone.to(memory_format=torch.channels_last)  # 1.3 times as fast, also on CPUs
+
+
+def _published_tower(
+    name: str,
+    source: str,
+    weights: str | None,
+    image_size: int,
+    photos: Published | None,
+    network: Mapping[str, Any] | None,
+) -> ImageBackbone:
+    """The image tower of a CLIP or SigLIP."""
+    if weights not in (None, "download"):
+        raise BackboneError(
+            f"{name}: expected backbone.weights download, its own, or null; found {weights!r}"
+        )
+    tower = image_tower(source, network, with_weights=weights is not None)
+    own_size = tower.network.config.image_size
+    if image_size != own_size:
+        raise BackboneError(
+            f"{name}: takes images of {own_size} pixels, found backbone.crop {image_size}"
+        )
+    mean, std, _ = photos or published(name)
+    return ImageBackbone(tower, tower.feature_dim, mean, std, min_side=0)
 
 
 class _Built(NamedTuple):

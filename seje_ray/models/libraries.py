@@ -1,4 +1,4 @@
-"""Image networks of torchvision and timm by name, and what the library publishes about each."""
+"""Image networks of some libraries by name, and what the library publishes about each."""
 
 import difflib
 from typing import Any, Literal, NamedTuple
@@ -7,10 +7,13 @@ import timm
 import torchvision
 
 from seje_ray.errors import SejeError
+from seje_ray.models.hugging_face import read_preprocessing
 from seje_ray.recipe1m.images import Interpolation
 
-Library = Literal["torchvision", "timm"]
+Library = Literal["torchvision", "timm", "transformers"]
 Channels = tuple[float, float, float]  # red, green, blue
+
+TRANSFORMERS = "transformers/"  # before a local folder or hub name
 
 IMAGENET_MEAN: Channels = (0.485, 0.456, 0.406)
 IMAGENET_STD: Channels = (0.229, 0.224, 0.225)
@@ -38,6 +41,8 @@ def published(name: str) -> Published:
         BackboneError: If the name is unknown, or photos were scaled in a way that is not here.
     """
     library, model = resolve(name)
+    if library == "transformers":
+        return _preprocessing(name, model)
     if library == "torchvision":
         transforms = torchvision.models.get_model_weights(model).DEFAULT.transforms()
         mean, std = transforms.mean, transforms.std
@@ -54,6 +59,20 @@ def published(name: str) -> Published:
     return Published(tuple(mean), tuple(std), interpolation)
 
 
+def _preprocessing(name: str, model: str) -> Published:
+    """The preparation of photos that a model's folder publishes."""
+    settings = read_preprocessing(model)
+    known: dict[int, Interpolation] = {2: "bilinear", 3: "bicubic"}
+    interpolation = known.get(settings.get("resample", 3))
+    if interpolation is None:
+        raise BackboneError(
+            f"{name}: its photos are scaled by filter {settings['resample']} of Pillow, expected "
+            "bilinear (2) or bicubic (3); name another network in backbone.name"
+        )
+    mean, std = settings["image_mean"], settings["image_std"]
+    return Published(tuple(mean), tuple(std), interpolation)
+
+
 def published_before(name: str) -> Published:
     """The configuration that older versions, which did not store it, used for ``name``."""
     library, _ = resolve(name)
@@ -63,11 +82,16 @@ def published_before(name: str) -> Published:
 
 
 def resolve(name: str) -> tuple[Library, str]:
-    """Library and model of ``torchvision/NAME``, ``timm/NAME``, or NAME (torchvision's first).
+    """Library and model of a name.
+
+    ``torchvision/NAME``, ``timm/NAME``, NAME (torchvision's first), or ``transformers/SOURCE``: the
+    image tower of a CLIP or SigLIP in a local folder or on the hub.
 
     Raises:
         BackboneError: If no library knows it; names close ones.
     """
+    if name.startswith(TRANSFORMERS):
+        return "transformers", name.removeprefix(TRANSFORMERS)
     library, _, model = name.rpartition("/")
     known: dict[Library, list[str]] = {
         "torchvision": torchvision.models.list_models(module=torchvision.models),
@@ -83,7 +107,7 @@ def resolve(name: str) -> tuple[Library, str]:
     hint = f"did you mean {', '.join(close)}?" if close else "see timm.list_models()"
     raise BackboneError(
         f"backbone.name {name!r}: expected torchvision/NAME or timm/NAME with a name the library "
-        f"knows; {hint}"
+        f"knows, or transformers/FOLDER_OR_HUB_NAME; {hint}"
     )
 
 

@@ -9,14 +9,10 @@ from typing import Any, Literal, assert_never
 import torch
 from torch import Tensor, nn
 
-from seje_ray.errors import SejeError
+from seje_ray.models.hugging_face import build_model, read_model, reading
 
 Pooling = Literal["mean", "first", "own"]  # as calibration names it
 Training = Literal["full", "lora", "frozen"]
-
-
-class TextTowerError(SejeError):
-    """A text network cannot be built or filled with weights; says why."""
 
 
 class TextTower(nn.Module):
@@ -26,19 +22,17 @@ class TextTower(nn.Module):
         network: Gives states of tokens, and its own pooled vectors where ``pooling`` is own.
         pooling: From the states of a text's tokens to its vector.
         sees_padding: Whether the network takes padding for text, as SigLIP's does.
+
+    Source: docs/method.md, rule 11.2.
     """
 
     def __init__(self, network: nn.Module, *, pooling: Pooling, sees_padding: bool) -> None:
         super().__init__()
         self.network = network
-        self._pooling, self._sees_padding = pooling, sees_padding
+        self._pooling, self.sees_padding = pooling, sees_padding
+        config: Any = network.config
+        self.output_dim = int(getattr(config, "projection_size", None) or config.hidden_size)
         self._trained = {n for n, p in network.named_parameters() if p.requires_grad}
-
-    @property
-    def dim(self) -> int:
-        """H."""
-        config: Any = self.network.config
-        return int(getattr(config, "projection_size", None) or config.hidden_size)
 
     def keep_frozen(self) -> None:
         """Let no parameter learn that was built not to, whatever was said of all of them."""
@@ -54,7 +48,7 @@ class TextTower(nn.Module):
             num_tokens: Shape (N,), int64 in 1..T; tokens beyond are padding.
         """
         is_token = torch.arange(tokens.shape[1], device=tokens.device) < num_tokens[:, None]
-        mask = None if self._sees_padding else is_token.long()
+        mask = None if self.sees_padding else is_token.long()
         found = self.network(input_ids=tokens, attention_mask=mask)
         match self._pooling:
             case "own":
@@ -94,7 +88,7 @@ def build_text_tower(
         gradient_checkpointing: Compute states again in the backward pass instead of keeping them.
 
     Raises:
-        TextTowerError: If a package or the weights are missing.
+        PublishedModelError: If a package or the weights are missing.
 
     Source: Hu et al. 2021 (LoRA, arXiv:2106.09685), section 4, by the package peft.
     """
@@ -118,32 +112,11 @@ def build_text_tower(
 
 def _network(config: Mapping[str, Any], source: str | None) -> Any:
     """The text network of a model; that of a dual encoder is one of its parts."""
-    try:
-        from transformers import AutoConfig, AutoModel, logging  # heavy, and an extra
-    except ImportError as error:
-        raise TextTowerError(
-            "a text tower needs the package transformers; run `pip install 'seje-ray[text]'`"
-        ) from error
-    known = AutoConfig.for_model(**_without_dropout(config))
+    known = _without_dropout(config)
     if source is None:
-        if hasattr(known, "text_config"):
-            known = known.text_config
-        return AutoModel.from_config(known)  # type: ignore[no-untyped-call]
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # pooler weights
-    try:
-        whole = AutoModel.from_pretrained(
-            source, config=known, use_safetensors=True, dtype=torch.float32
-        )
-    except (OSError, ValueError) as error:
-        raise TextTowerError(
-            f"{source}: expected a folder of config.json and model.safetensors, or the name of a "
-            f"hub model ({str(error).strip().splitlines()[0][:200]}); name another with --set "
-            "calibrate.text_model=FOLDER_OR_HUB_NAME and calibrate again"
-        ) from error
-    finally:
-        logging.set_verbosity(before)
-    return whole.text_model if hasattr(known, "text_config") else whole
+        return build_model(known, "text_config")
+    whole = read_model(source, known)
+    return whole.text_model if "text_config" in known else whole
 
 
 def _without_dropout(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,12 +130,9 @@ def _without_dropout(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_lora(network: Any, rank: int, alpha: int) -> Any:
-    try:
+    with reading("model.text.training lora"):
         from peft import LoraConfig, inject_adapter_in_model  # heavy, and an extra
-    except ImportError as error:
-        raise TextTowerError(
-            "model.text.training lora needs the package peft; run `pip install 'seje-ray[text]'`"
-        ) from error
+
     settings = LoraConfig(r=rank, lora_alpha=alpha, target_modules="all-linear")
     return inject_adapter_in_model(settings, network)
 

@@ -5,7 +5,8 @@ import json
 import pytest
 import torch
 
-from seje_ray.models.text_tower import TextTowerError, build_text_tower, depths
+from seje_ray.models.hugging_face import PublishedModelError
+from seje_ray.models.text_tower import build_text_tower, depths
 
 pytest.importorskip("transformers", reason="needs the extra text")
 import transformers
@@ -63,7 +64,7 @@ def test_clips_text_tower_is_the_librarys(tmp_path):
 
     expected = [library.text_model(torch.tensor([row])).pooler_output[0] for row in rows]
     torch.testing.assert_close(found, torch.stack(expected), atol=1e-6, rtol=1e-5)
-    assert found.shape[1] == tower.dim
+    assert found.shape[1] == tower.output_dim
 
 
 def test_siglips_text_tower_sees_its_padding(tmp_path):
@@ -76,7 +77,7 @@ def test_siglips_text_tower_sees_its_padding(tmp_path):
     torch.testing.assert_close(
         tower(tokens, lengths), library.get_text_features(tokens).pooler_output
     )
-    assert tower.dim == 16
+    assert tower.output_dim == 16
 
 
 @pytest.mark.parametrize(("training", "learns"), [("full", 1.0), ("frozen", 0.0), ("lora", None)])
@@ -141,5 +142,5 @@ def test_missing_weights_are_one_clear_error(tmp_path):
     config = config_of(folder)
     (folder / "model.safetensors").unlink()
     (folder / "pytorch_model.bin").write_bytes(b"a pickle")
-    with pytest.raises(TextTowerError, match=r"model\.safetensors"):
+    with pytest.raises(PublishedModelError, match=r"model\.safetensors"):
         build_text_tower(config, pooling="mean", sees_padding=False, source=str(folder))

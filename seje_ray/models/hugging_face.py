@@ -1,0 +1,139 @@
+"""Networks as Hugging Face's ``transformers`` publishes them: a local folder, or a hub name.
+
+Safetensors weights alone are read, and no code but that of the library.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from seje_ray.errors import SejeError
+
+HOW = "`pip install 'seje-ray[text]'`"
+
+
+class PublishedModelError(SejeError):
+    """A published model is not there, or cannot be read; says why."""
+
+
+class DualEncoder(NamedTuple):
+    """Beside its towers, all that a CLIP or SigLIP has learnt."""
+
+    image_projection: Tensor | None  # (D, F) from the image tower; None where its output is it
+    text_projection: Tensor | None  # (D, H) likewise
+    logit_scale: float  # one over the temperature
+    logit_bias: float | None
+
+
+@contextmanager
+def reading(source: str) -> Iterator[None]:
+    """Within: what is wrong with a model is an error of one line.
+
+    Raises:
+        PublishedModelError: If a package, the folder or its safetensors weights are missing.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise PublishedModelError(
+            f"{source}: needs a package that is missing ({_first_line(error)}); run {HOW}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise PublishedModelError(
+            f"{source}: expected a folder of config.json and model.safetensors, or the name of a "
+            f"hub model that can be downloaded ({_first_line(error)}); name another"
+        ) from error
+
+
+def read_config(source: str) -> dict[str, Any]:
+    """Configuration of a model, from which it is built without its weights."""
+    with reading(source):
+        from transformers import AutoConfig  # heavy, and an extra
+
+        config: dict[str, Any] = AutoConfig.from_pretrained(source).to_dict()
+        return config
+
+
+def read_preprocessing(source: str) -> dict[str, Any]:
+    """How a model's photos are prepared: ``preprocessor_config.json``."""
+    with reading(source):
+        from transformers.image_processing_base import ImageProcessingMixin
+
+        settings, _ = ImageProcessingMixin.get_image_processor_dict(source)
+        return dict(settings)
+
+
+def read_model(source: str, config: Mapping[str, Any] | None = None) -> Any:
+    """A model with its weights, float32.
+
+    Args:
+        source: Local folder or hub name.
+        config: Instead of its own.
+    """
+    with reading(source), _quiet():
+        from transformers import AutoConfig, AutoModel
+
+        known = None if config is None else AutoConfig.for_model(**config)
+        return AutoModel.from_pretrained(
+            source, config=known, use_safetensors=True, dtype=torch.float32
+        )
+
+
+def build_model(config: Mapping[str, Any], part: str) -> Any:
+    """A network with random weights.
+
+    Args:
+        config: Of a model.
+        part: ``text_config`` or ``vision_config``: which of its towers, where it has several.
+    """
+    with reading(str(config.get("model_type"))):
+        from transformers import AutoConfig, AutoModel
+
+        known = AutoConfig.for_model(**config)
+        return AutoModel.from_config(getattr(known, part, known))  # type: ignore[no-untyped-call]
+
+
+def read_dual_encoder(source: str) -> DualEncoder:
+    """What a CLIP or SigLIP has beside its towers.
+
+    Raises:
+        PublishedModelError: If it is no dual encoder, or not there.
+    """
+    model = read_model(source).requires_grad_(False)
+    kind = model.config.model_type
+    if kind == "clip":
+        return DualEncoder(
+            model.visual_projection.weight,
+            model.text_projection.weight,
+            float(model.logit_scale.exp()),
+            None,
+        )
+    if kind in ("siglip", "siglip2"):
+        scale, bias = float(model.logit_scale.exp()), float(model.logit_bias)
+        return DualEncoder(None, None, scale, bias)
+    raise PublishedModelError(
+        f"{source}: expected a dual encoder of kind clip, siglip or siglip2, found {kind}"
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Within: no bars, and no word of weights that have no place, such as a pooler's."""
+    from transformers import logging
+
+    before, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+        if has_bars:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
