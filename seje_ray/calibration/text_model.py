@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from seje_ray.artifact import file_hash
 from seje_ray.calibration.classifier_training import bf16_on_cuda
 from seje_ray.errors import SejeError
+from seje_ray.hub import require_source
 
 BATCH_SIZE = 64
 MINILM = "minilm"  # name of the text model that comes as a package
@@ -111,6 +112,7 @@ def reading_text_model(name: str) -> Iterator[str]:
     """
     source = text_model_source(name)
     try:
+        require_source(source)
         yield source
     except ImportError as error:
         raise TextModelError(

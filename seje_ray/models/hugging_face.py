@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from seje_ray.errors import SejeError
+from seje_ray.hub import require_source
 
 HOW = "`pip install 'seje-ray[text]'`"
 
@@ -29,13 +30,19 @@ class DualEncoder(NamedTuple):
 
 
 @contextmanager
-def reading(source: str) -> Iterator[None]:
+def reading(source: str, *, is_source: bool = False) -> Iterator[None]:
     """Within: what is wrong with a model is an error of one line.
+
+    Args:
+        source: Of the model, or what else the error is to name.
+        is_source: Whether it is a local folder or a hub name, which has to be there.
 
     Raises:
         PublishedModelError: If a package, the folder or its safetensors weights are missing.
     """
     try:
+        if is_source:
+            require_source(source)
         yield
     except ImportError as error:
         raise PublishedModelError(
@@ -50,7 +57,7 @@ def reading(source: str) -> Iterator[None]:
 
 def read_config(source: str) -> dict[str, Any]:
     """Configuration of a model, from which it is built without its weights."""
-    with reading(source):
+    with reading(source, is_source=True):
         from transformers import AutoConfig  # heavy, and an extra
 
         config: dict[str, Any] = AutoConfig.from_pretrained(source).to_dict()
@@ -59,7 +66,7 @@ def read_config(source: str) -> dict[str, Any]:
 
 def read_preprocessing(source: str) -> dict[str, Any]:
     """How a model's photos are prepared: ``preprocessor_config.json``."""
-    with reading(source):
+    with reading(source, is_source=True):
         from transformers.image_processing_base import ImageProcessingMixin
 
         settings, _ = ImageProcessingMixin.get_image_processor_dict(source)
@@ -73,7 +80,7 @@ def read_model(source: str, config: Mapping[str, Any] | None = None) -> Any:
         source: Local folder or hub name.
         config: Instead of its own.
     """
-    with reading(source), _quiet():
+    with reading(source, is_source=True), _quiet():
         from transformers import AutoConfig, AutoModel
 
         known = None if config is None else AutoConfig.for_model(**config)
