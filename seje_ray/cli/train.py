@@ -1,5 +1,7 @@
 """``seje-ray train``."""
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -21,12 +23,19 @@ if TYPE_CHECKING:
 @click.option(
     "--run", "name", metavar="NAME", help="Name of the training.  [default: the run file's name]"
 )
+@click.option(
+    "--init-from",
+    metavar="RUN",
+    help="Start from a finished training, also of another workspace: WORKSPACE/runs/NAME, the "
+    "folder of a checkpoint, or a name of this workspace; prints what fits.",
+)
 @workspace_option
 @run_options
 @cluster_options
 def command(
     workers: int | None,
     name: str | None,
+    init_from: str | None,
     workspace: "Workspace",
     config: str | None,
     overrides: tuple[str, ...],
@@ -37,6 +46,10 @@ def command(
     The number of workers changes the speed and no number: the global batch is shared among
     them. The same run name resumes from its last checkpoint.
     """
+    if init_from is not None:
+        path = Path(init_from)
+        location = str(path.absolute()) if path.exists() else init_from
+        overrides += (f"train.init_from={json.dumps(location)}",)
     run = read_run(config, overrides, workspace)
     from seje_ray.console.tables import show
     from seje_ray.on_ray.executor import RayExecutor

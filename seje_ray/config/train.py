@@ -14,6 +14,9 @@ class TrainConfig:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
+    # training to start from: a folder of runs/ or of a checkpoint, of any workspace, or the name of
+    # a training in this one; what does not fit is new. null: from nothing
+    init_from: str | None = None
     num_epochs: int = 720  # at most; early stopping usually ends it sooner
     global_batch_size: int = 100  # pairs of a step, over all workers together
     learning_rate: float = 1e-4  # of the heads

@@ -17,6 +17,7 @@ from seje_ray.on_ray.connect import user_error
 from seje_ray.on_ray.group import GroupMember, run_group
 from seje_ray.on_ray.progress import new_board
 from seje_ray.on_ray.train import GroupTraining
+from seje_ray.pipeline.initial import prepare_initial
 from seje_ray.pipeline.runs import require_same_photos
 from seje_ray.pipeline.trial_training import (
     TrialWorker,
@@ -83,6 +84,7 @@ def train_as_driver(folder: Path, workspace: Workspace, metric: str, num_workers
     plan = TrialPlan.read(folder, workspace)
     calibrated = plan.open_calibrated(workspace)
     require_same_photos(folder, plan.run, "--name")
+    prepare_initial(plan.run, calibrated, folder)
     for entry in read_history(folder):
         tune.report(entry)
     training = GroupTraining(plan.run, calibrated, folder, new_board())

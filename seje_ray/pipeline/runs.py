@@ -20,6 +20,7 @@ from seje_ray.workspace import Workspace
 STARTED_WITH = "run.json"
 DECISIVE = ("seed", "model", "loss", "train")  # parts of the run
 FREE_TO_CHANGE = (  # of a run that is resumed
+    "train.init_from",  # the hash of what lies there may not
     "train.num_epochs",
     "train.checkpoint_steps",
     "train.hang_minutes",
@@ -68,8 +69,16 @@ def open_run(workspace: Workspace, name: str | None) -> TrainedRun:
     )
 
 
-def require_same_run(folder: Path, run: RunConfig, calibrated: Artifact) -> None:
-    """Refuse to resume with other settings or other data under the same name.
+def require_same_run(
+    folder: Path, run: RunConfig, calibrated: Artifact, initial_hash: str | None = None
+) -> None:
+    """Refuse to resume with other settings, data or start under the same name.
+
+    Args:
+        folder: Of the training.
+        run: As it is now.
+        calibrated: Its data.
+        initial_hash: Of what it starts from, or None.
 
     Raises:
         ArtifactError: Naming what changed.
@@ -83,6 +92,13 @@ def require_same_run(folder: Path, run: RunConfig, calibrated: Artifact) -> None
         folder,
         known["calibrated"],
         calibrated.content_hash,
+        f"seje-ray train --run ANOTHER_NAME` or delete {folder}, then `seje-ray train",
+    )
+    require_equal_hash(
+        "start (train.init_from)",
+        folder,
+        known.get("initial") or "none",
+        initial_hash or "none",
         f"seje-ray train --run ANOTHER_NAME` or delete {folder}, then `seje-ray train",
     )
     # Read as a run, so that settings it did not know yet have their defaults.
@@ -131,10 +147,14 @@ def is_complete(folder: Path, run: RunConfig) -> bool:
     return known.stopped_early or known.num_epochs >= run.train.num_epochs
 
 
-def begin_run(folder: Path, run: RunConfig, calibrated: Artifact) -> None:
+def begin_run(
+    folder: Path, run: RunConfig, calibrated: Artifact, initial_hash: str | None = None
+) -> None:
     """Note what a training starts with; a finished one that is resumed is unfinished again."""
     folder.mkdir(parents=True, exist_ok=True)
     stored = {"run": run_to_dict(run), "calibrated": calibrated.content_hash}
+    if initial_hash is not None:
+        stored["initial"] = initial_hash
     write_json(folder / STARTED_WITH, stored)
     # From here on it may name a checkpoint that a better one replaces.
     (folder / FILE).unlink(missing_ok=True)

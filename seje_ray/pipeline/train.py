@@ -1,8 +1,11 @@
 """Phase II: train the joint embedding on calibrated data, as ``runs/NAME``."""
 
+import click
+
 from seje_ray.config import RunConfig
 from seje_ray.features.model import require_features
 from seje_ray.pipeline.executor import Executor
+from seje_ray.pipeline.initial import initial_run, prepare_initial
 from seje_ray.pipeline.runs import (
     TrainedRun,
     begin_run,
@@ -34,19 +37,24 @@ def train(
         num_workers: Training processes; None for what suits the machines.
 
     Raises:
-        ArtifactError: If the data is not calibrated, or the name belongs to another run.
+        ArtifactError: If the data is not calibrated, the name belongs to another run, or there is
+            nothing to start from where ``train.init_from`` says so.
         ResourceError: If there can never be ``num_workers``, or not all see the workspace.
         DivergedError: If the loss is not finite.
     """
     calibrated = workspace.open_calibrated()
     require_features(run, calibrated)
     folder = workspace.run(name)
-    require_same_run(folder, run, calibrated)
+    initial = initial_run(run, workspace)
+    initial_hash = None if initial is None else initial.content_hash
+    require_same_run(folder, run, calibrated, initial_hash)
     if is_complete(folder, run):
         return TrainedRun.read(folder)
     require_same_photos(folder, run)
     with executor.session(num_workers or 1) as session:
         workers = session.num_training_workers(num_workers)
-        begin_run(folder, run, calibrated)
+        begin_run(folder, run, calibrated, initial_hash)
+        for line in prepare_initial(run, calibrated, folder):
+            click.echo(line, err=True)
         num_epochs = session.train(run, calibrated, folder, workers)
     return close_run(folder, num_epochs)

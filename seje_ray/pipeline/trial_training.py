@@ -12,6 +12,7 @@ from seje_ray.errors import ConfigError
 from seje_ray.features.checkpoint import load_model
 from seje_ray.features.model import pixel_spec
 from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.pipeline.initial import prepare_initial
 from seje_ray.pipeline.runs import require_same_photos
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.checkpoints import (
@@ -84,6 +85,7 @@ def train_trial(plan: TrialPlan, calibrated: Artifact, worker: TrialWorker) -> N
         ArtifactError: If it was begun where its image network saw photos in another way.
     """
     require_same_photos(worker.folder, plan.run, "--name")
+    prepare_initial(plan.run, calibrated, worker.folder)
     loaders = loaders_of(plan.run, calibrated, worker)
     trainer = Trainer(plan.run, origin_of(plan.run, calibrated), loaders, worker)
     worker.start(trainer)

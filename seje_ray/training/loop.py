@@ -26,6 +26,7 @@ from seje_ray.training.guards import (
     unwatched,
     watched,
 )
+from seje_ray.training.initial_weights import load_initial_weights
 from seje_ray.training.micro_batches import MicroBatchedBackbone
 from seje_ray.training.optimisation import (
     discriminator_optimizer,
@@ -86,6 +87,8 @@ class Trainer:
             warning = self.state.load(checkpoint, worker.device)
             if warning is not None and worker.rank == 0:
                 worker.warn(warning)
+        elif run.train.init_from is not None:
+            load_initial_weights(worker.folder, model, discriminator, worker.device)
         if run.train.compile:
             compile_parts(model, worker.device)
         self._alive: Callable[[str], None] = unwatched

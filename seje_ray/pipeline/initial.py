@@ -1,0 +1,186 @@
+"""A training that starts from another one: what is taken, and what becomes of the rest."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from seje_ray.artifact import Artifact, file_hash, manifest_in
+from seje_ray.calibration.word_vectors import WordVectors
+from seje_ray.config import RunConfig
+from seje_ray.errors import ArtifactError
+from seje_ray.features.checkpoint import TrainedModel, load_model
+from seje_ray.features.model import FeatureDims, build_discriminator, build_model
+from seje_ray.features.model_axes import model_axes
+from seje_ray.features.transfer import Labelled, Mapped, Other, Same, Stretch, Transfer, transfer
+from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint
+from seje_ray.training.initial_weights import write_initial_weights
+from seje_ray.training.run_manifest import RunManifest, is_finished
+from seje_ray.workspace import Workspace
+
+MIN_SHARED_WORDS = 100  # that a map between two spaces of word vectors is learnt from
+RIDGE = 1e-3  # of that map, over the mean variance of the vectors
+
+
+@dataclass(frozen=True, slots=True)
+class InitialRun:
+    """The checkpoint that a training starts from."""
+
+    checkpoint: Path
+    content_hash: str  # of the model and of what it was trained on
+
+
+def initial_run(run: RunConfig, workspace: Workspace) -> InitialRun | None:
+    """The checkpoint that ``train.init_from`` names; None where it names none.
+
+    Raises:
+        ArtifactError: If there is no finished training, and no checkpoint, of that name.
+    """
+    location = run.train.init_from
+    if location is None:
+        return None
+    checkpoint = _checkpoint(location, workspace)
+    hashes = [file_hash(checkpoint / name) for name in ("model.safetensors", "run.json")]
+    return InitialRun(checkpoint, hashlib.sha256("".join(hashes).encode()).hexdigest())
+
+
+def prepare_initial(run: RunConfig, calibrated: Artifact, folder: Path) -> list[str]:
+    """Put what a training starts from into its folder, unless it resumes.
+
+    Returns:
+        What is taken, new and dropped, in words; nothing where there is nothing to do.
+
+    Raises:
+        ArtifactError: If there is no such training, or nothing of it fits.
+    """
+    if run.train.init_from is None or newest_checkpoint(folder) is not None:
+        return []
+    initial = initial_run(run, Workspace.of(calibrated))
+    assert initial is not None
+    return write_initial(run, calibrated, initial, folder)
+
+
+def _checkpoint(location: str, workspace: Workspace) -> Path:
+    for folder in (Path(location), workspace.run(location)):
+        if (folder / "model.safetensors").is_file() and (folder / "run.json").is_file():
+            return folder
+        if is_finished(folder):
+            return folder / RunManifest.read(folder).best_checkpoint
+    raise ArtifactError(
+        f"train.init_from: {location}: expected the folder of a finished training or of a "
+        f"checkpoint, or the name of a training in {workspace}, found none; name one such as "
+        f"WORKSPACE/runs/NAME/{checkpoint_name(12)}"
+    )
+
+
+def write_initial(
+    run: RunConfig, calibrated: Artifact, initial: InitialRun, folder: Path
+) -> list[str]:
+    """Put what a training takes into its folder; return what is taken, new and dropped, in words.
+
+    Raises:
+        ArtifactError: If nothing fits.
+    """
+    given = load_model(initial.checkpoint)
+    model = build_model(run, FeatureDims.of(calibrated.manifest.facts), load_weights=False)
+    found = _transfer(model.state_dict(), given, run, calibrated, initial.checkpoint)
+    if found.is_empty:
+        raise ArtifactError(
+            f"train.init_from: {initial.checkpoint}: nothing of this training fits the run: "
+            f"{'; '.join(found.lines())}; take its run file with --config, and its calibrator by "
+            "`seje-ray calibrate --calibrator-from WORKSPACE`"
+        )
+    discriminator = transfer(
+        build_discriminator(run).state_dict(),
+        load_file(initial.checkpoint / "discriminator.safetensors"),
+        ({}, {}),
+        {},
+    )
+    write_initial_weights(folder, found.state, discriminator.state)
+    return [f"from {initial.checkpoint}", *found.lines()]
+
+
+def _transfer(
+    own: dict[str, torch.Tensor],
+    given: TrainedModel,
+    run: RunConfig,
+    calibrated: Artifact,
+    checkpoint: Path,
+) -> Transfer:
+    facts = calibrated.manifest.facts
+    state = given.model.state_dict()
+    axes = model_axes(own, facts["word_dim"]), model_axes(state, given.origin.facts["word_dim"])
+    return transfer(own, state, axes, _stretches(given, run, calibrated, checkpoint))
+
+
+def _stretches(
+    given: TrainedModel, run: RunConfig, calibrated: Artifact, checkpoint: Path
+) -> dict[str, Stretch]:
+    """What becomes of each thing that an axis may stand for."""
+    own_facts, facts = calibrated.manifest.facts, given.origin.facts
+    if given.origin.calibrated_hash == calibrated.content_hash:
+        names = ("photos", "words", "standardised words", "sentences", "categories")
+        return dict.fromkeys(names, Same())
+    here, there = Workspace.of(calibrated), Workspace(checkpoint.parent.parent.parent)
+    has_words = given.origin.vocabulary_hash == own_facts["vocabulary_hash"]
+    return {
+        "photos": _same(_sees(run, own_facts) == _sees(given.run, facts)),
+        "words": Same() if has_words else _between_words(given, here, there),
+        "standardised words": _same(has_words),
+        "sentences": _same(_has_same_component("sentence_encoder", here, there)),
+        "categories": Labelled(
+            own_facts.get("category_names", ()), facts.get("category_names", ())
+        ),
+    }
+
+
+def _same(is_same: bool) -> Stretch:
+    return Same() if is_same else Other()
+
+
+def _sees(run: RunConfig, facts: dict[str, Any] | Any) -> dict[str, Any]:
+    """The network whose pooled features the image head reads, wherever its weights lie."""
+    stored = facts.get("image_features_of") if run.model.freeze_backbone else None
+    known = dict(stored) if stored else {"name": run.model.backbone.name}
+    return {key: value for key, value in known.items() if key != "weights"}
+
+
+def _has_same_component(name: str, here: Workspace, there: Workspace) -> bool:
+    own, theirs = (manifest_in(workspace.component(name)) for workspace in (here, there))
+    return own is not None and theirs is not None and own.shards == theirs.shards
+
+
+def _between_words(given: TrainedModel, here: Workspace, there: Workspace) -> Stretch:
+    """A map between the spaces of two calibrations, learnt from the words that both have."""
+    folders = [workspace.component("word_vectors") for workspace in (here, there)]
+    if not all((folder / "words.json").is_file() for folder in folders):
+        return Other()
+    own, theirs = (WordVectors.load(folder) for folder in folders)
+    if theirs.vocabulary_hash != given.origin.vocabulary_hash:
+        return Other()  # calibrated anew since that training
+    matrix = word_map(own, theirs)
+    return Other() if matrix is None else Mapped(torch.from_numpy(matrix))
+
+
+def word_map(own: WordVectors, given: WordVectors) -> np.ndarray | None:
+    """Ridge regression from one space of word vectors to another, over the words that both have.
+
+    Returns:
+        Shape (own dimensions, given dimensions), float32; None if too few words are shared.
+    """
+    rows = {word: row for row, word in enumerate(given.words)}
+    pairs = [(row, rows[word]) for row, word in enumerate(own.words) if word in rows]
+    if len(pairs) < MIN_SHARED_WORDS:
+        return None
+    ours, theirs = (
+        vectors.matrix[list(numbers)].astype(np.float64)
+        for vectors, numbers in zip((own, given), zip(*pairs, strict=True), strict=True)
+    )
+    covariance = ours.T @ ours
+    covariance += RIDGE * np.trace(covariance) / own.dim * np.eye(own.dim)
+    found: np.ndarray = np.linalg.solve(covariance, ours.T @ theirs).astype(np.float32)
+    return found

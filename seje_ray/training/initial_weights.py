@@ -1,0 +1,34 @@
+"""Weights that a training starts from, where it takes them from another: one file of its folder.
+
+They are put there once, before any worker starts, so that no worker needs the other training.
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from seje_ray.features.transfer import State
+
+FILE = "initial.safetensors"
+MODEL, DISCRIMINATOR = "model.", "discriminator."  # before the names of each
+
+
+def write_initial_weights(folder: Path, model: State, discriminator: State) -> None:
+    """Write what is taken into the existing folder of a training."""
+    tensors = {MODEL + name: value for name, value in model.items()}
+    tensors |= {DISCRIMINATOR + name: value for name, value in discriminator.items()}
+    partial = folder / f".{FILE}.partial"
+    save_file({name: value.contiguous() for name, value in tensors.items()}, partial)
+    partial.rename(folder / FILE)
+
+
+def load_initial_weights(
+    folder: Path, model: nn.Module, discriminator: nn.Module, device: torch.device
+) -> None:
+    """Put what ``write_initial_weights`` wrote into both modules; the rest stays as it is."""
+    tensors = load_file(folder / FILE, device=str(device))
+    for prefix, module in ((MODEL, model), (DISCRIMINATOR, discriminator)):
+        own = {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
+        module.load_state_dict(module.state_dict() | own)
