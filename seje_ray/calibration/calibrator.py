@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seje_ray.calibration.applied import with_understood_lines
 from seje_ray.calibration.categories import Categories, fit_categories
 from seje_ray.calibration.corpus import Recipes, RecipeText
 from seje_ray.calibration.entities import EntityLexicon, Reexaminer
@@ -74,6 +75,9 @@ def fit_text(
         known_entities: Where entities are collected; None for ``train``. Anything else is
             transductive (docs/method.md, rule 1.2).
         progress: Called with (done, total, text); a unit is a recipe read.
+
+    Raises:
+        NothingAppliesError: If there are ingredient lines and none of them is understood.
     """
     total = 2 * len(train) + (0 if known_entities is None else len(known_entities))
     count = _Counted(progress, total)
@@ -88,7 +92,9 @@ def fit_text(
         min_members=min_members,
         food101=food101,
     )
-    found = all_documents(count.through(train), tagger_of(Reexaminer(lexicon)))
+    found = with_understood_lines(
+        all_documents(count.through(train), tagger_of(Reexaminer(lexicon)))
+    )
     tfidf = TfidfRater.fit((document.entities, document.tokens) for document in found)
     return FittedText(lexicon, tfidf, categories)
 

@@ -10,6 +10,7 @@ import yaml
 
 from seje_ray.artifact import Artifact, manifest_in, write_text
 from seje_ray.audit.later import refused_later
+from seje_ray.calibration.applied import little_applied
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.console.progress import Bars
 from seje_ray.cookbook import write_cookbook
@@ -53,8 +54,10 @@ class Calibrated:
             rows = self.calibrated.manifest.rows
             pairs = ", ".join(f"{rows.get(p, 0):,} {p}" for p in ("train", "val", "test"))
             lines.append(f"calibrated: {pairs} recipes with photos")
+            counts = self.calibrated.manifest.facts["counts"]
+            if self.calibrator is not None:
+                lines += little_applied(self.calibrator.manifest.facts, counts)
             if given is not None:
-                counts = self.calibrated.manifest.facts["counts"]
                 lines.append(f"sentence vectors: {given_sentence_facts(given, counts)}")
             lines.append(f"in {self.calibrated.folder}")
         lines += [f"later {line}" for line in self.later]

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from seje_ray.artifact import Artifact
+from seje_ray.calibration.applied import known_ids, known_words
 from seje_ray.calibration.calibrator import FittedText, LexiconOf, TaggerOf, fit_text
 from seje_ray.calibration.categorizer_accuracy import Confusion, categorizer_accuracy
 from seje_ray.calibration.category_backoff import fit_category_backoff
@@ -95,9 +96,14 @@ def text_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
     config = inputs.run.calibrate
     tagger_of, lexicon_of = _tagging(inputs)
     everything = TextCorpus(inputs.recipes.shards()) if config.known_entities == "corpus" else None
-    table = None
+    table, facts = None, {}
     if config.categories.table is not None:
         table = read_category_table(Path(config.categories.table))
+        ids = (recipe.id for recipe in TextCorpus(inputs.recipes.shards("train")))
+        facts = {
+            "category_rows_rejected": table.rejected,
+            "known_ids": known_ids(ids, table.numbers, config.categories.table),
+        }
     fitted = fit_text(
         TextCorpus(inputs.recipes.shards("train")),
         given=table.categories() if table else None,
@@ -110,8 +116,7 @@ def text_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
         known_entities=everything,
         progress=inputs.progress,
     )
-    facts: Facts = {"num_categories": len(fitted.categories.names)}
-    return fitted, facts | ({"category_rows_rejected": table.rejected} if table else {})
+    return fitted, {"num_categories": len(fitted.categories.names), **facts}
 
 
 def _tagging(inputs: FitInputs) -> tuple[TaggerOf, LexiconOf]:
@@ -133,12 +138,13 @@ def _tagging(inputs: FitInputs) -> tuple[TaggerOf, LexiconOf]:
 def word_vectors_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
     """word2vec on the train texts, each tagged once; or vectors of a file."""
     config = inputs.run.calibrate.word_vectors
-    if config.file is not None:
-        vectors = read_word2vec(Path(config.file))
-        return vectors, _vocabulary(vectors)
     text = FittedText.load(inputs.workspace.component("text"))
     tagger = term_tagger_of(inputs.run.calibrate, inputs.workspace.calibrator, text.reexaminer)
     words = RecipeWords(TextCorpus(inputs.recipes.shards("train")), tagger)
+    if config.file is not None:
+        vectors = read_word2vec(Path(config.file))
+        known = known_words(words, frozenset(vectors.words), config.file)
+        return vectors, _vocabulary(vectors) | {"known_words": known}
     vectors = fit_word_vectors(
         TokenFile(inputs.state / "texts.txt", words),
         dim=config.dim,
