@@ -18,6 +18,7 @@ class RecipeTransformerConfig:
     dim: int = 256  # width of a transformer
     num_layers: int = 2  # layers of a transformer
     num_heads: int = 4  # attention heads of a layer
+    key_terms: bool = False  # f_term stands beside it, too, unless model.use_key_terms is false
 
     def __post_init__(self) -> None:
         require(
@@ -41,13 +42,18 @@ class ModelConfig:
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     freeze_backbone: bool = False  # train on pooled features, stored by calibrate
     embedding_dim: int = 1024  # D, dimensions of the joint space
-    # the paper's LSTM over f_sent beside f_term, or transformers over title, ingredients, steps
-    recipe_encoder: Literal["lstm", "transformer"] = "lstm"
+    # what reads a recipe's text: the paper's LSTM over f_sent; transformers over text vectors of
+    # title, ingredients, steps; nothing. Beside it stand f_term and the lexical bag
+    recipe_encoder: Literal["lstm", "transformer", "none"] = "lstm"
     lstm_dim: int = 1024  # state of the recipe LSTM
     recipe_transformer: RecipeTransformerConfig = field(default_factory=RecipeTransformerConfig)
-    dropout: float = 0.0  # in [0, 1), before each head's last linear layer
-    use_key_terms: bool = True  # false, an ablation: f_term is zero; unused by the transformer
-    use_sentences: bool = True  # false, an ablation: f_sent is zero; unused by the transformer
+    # last layers of both sides: the paper's linear layer with BatchNorm, or a linear map of
+    # standardised features and a small network that adds to it
+    head: Literal["projection", "residual"] = "projection"
+    head_hidden: int = 1024  # width of that network; unused by projection
+    dropout: float = 0.0  # in [0, 1), before each linear layer of the heads
+    use_key_terms: bool = True  # false: f_term is left out; beside the LSTM it is zero
+    use_sentences: bool = True  # false, an ablation: f_sent is zero; of the LSTM alone
     use_image_category: bool = True  # false, an ablation: f_cat is zero
 
     def __post_init__(self) -> None:
@@ -55,5 +61,11 @@ class ModelConfig:
             self,
             ("embedding_dim", self.embedding_dim >= 1, ">= 1"),
             ("lstm_dim", self.lstm_dim >= 1, ">= 1"),
+            ("head_hidden", self.head_hidden >= 1, ">= 1"),
             ("dropout", 0 <= self.dropout < 1, "in [0, 1)"),
+            (
+                "recipe_encoder",
+                self.recipe_encoder != "none" or self.use_key_terms,
+                "lstm or transformer where model.use_key_terms is false",
+            ),
         )

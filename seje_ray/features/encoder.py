@@ -19,7 +19,7 @@ from seje_ray.config import RunConfig, load_run
 from seje_ray.distributed.process import default_device
 from seje_ray.features.backbones import calibrated_photos
 from seje_ray.features.checkpoint import TrainedModel, load_model
-from seje_ray.features.inputs import image_category_input, recipe_inputs
+from seje_ray.features.inputs import image_category_input, moved, recipe_inputs
 from seje_ray.features.model import autocast
 from seje_ray.features.photos import PhotoExtractor
 from seje_ray.features.recipes import QueryError, RecipeExtractor
@@ -159,14 +159,10 @@ class Encoder:
             return trained.model.embed_images(torch.from_numpy(images).to(device), category)
 
     def _embed_recipes(self, recipes: Sequence[RecipeText]) -> Tensor:
-        model, trained = self._run.model, self._trained
-        if model.recipe_encoder == "transformer":
-            inputs = recipe_inputs(model, None, self._recipes.text_vectors(recipes))
-        else:
-            inputs = recipe_inputs(model, self._recipes.lstm_features(recipes), None)
-        on_device = [value.to(trained.device) for value in inputs]
+        trained = self._trained
+        inputs = recipe_inputs(self._run.model, self._recipes.features(recipes))
         with autocast(trained.run, trained.device):
-            embedded: Tensor = trained.model.recipe_encoder(*on_device)
+            embedded: Tensor = trained.model.recipe_encoder(moved(inputs, trained.device))
         return embedded
 
     @cached_property

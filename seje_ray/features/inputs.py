@@ -5,13 +5,14 @@ H text-vector dimensions.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, assert_never
+from typing import Any, NamedTuple, assert_never
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from seje_ray.config import ModelConfig
+from seje_ray.models.recipe_encoder import RecipeInputs
 
 
 class TextBatch(NamedTuple):
@@ -25,12 +26,43 @@ class TextBatch(NamedTuple):
     num_steps: Tensor  # (B,) int64
 
 
-class LstmFeatures(NamedTuple):
-    """Inputs of the paper's recipe encoder; zero beyond ``num_sentences``."""
+class Sentences(NamedTuple):
+    """Sentence vectors of recipes; zero beyond ``num_sentences``."""
 
-    sentence_vectors: Tensor  # f_sent, (B, S, sentence dimensions)
+    vectors: Tensor  # f_sent, (B, S, sentence dimensions)
     num_sentences: Tensor  # (B,) int64
-    key_term_vectors: Tensor  # f_term, (B, E)
+
+
+class RecipeFeatures(NamedTuple):
+    """What calibration gives of recipes; nothing where the recipe side does not read it."""
+
+    sentences: Sentences | None = None
+    texts: TextBatch | None = None
+    key_term_vectors: Tensor | None = None  # f_term, (B, E)
+
+
+class Reads(NamedTuple):
+    """Which features of recipes a model reads."""
+
+    sentences: bool = True
+    texts: bool = False
+    key_terms: bool = True
+
+    @classmethod
+    def of(cls, model: ModelConfig) -> "Reads":
+        """Those that a model reads."""
+        match model.recipe_encoder:
+            case "lstm":
+                return cls()  # without f_term, an ablation, it is zero
+            case "transformer":
+                key_terms = model.use_key_terms and model.recipe_transformer.key_terms
+                return cls(sentences=False, texts=True, key_terms=key_terms)
+            case "none":
+                return cls(sentences=False, key_terms=model.use_key_terms)
+        assert_never(model.recipe_encoder)
+
+
+READS_OF_LSTM = Reads()
 
 
 def image_category_input(model: ModelConfig, vectors: Tensor) -> Tensor:
@@ -38,32 +70,45 @@ def image_category_input(model: ModelConfig, vectors: Tensor) -> Tensor:
     return _used(vectors, model.use_image_category)
 
 
-def recipe_inputs(
-    model: ModelConfig, features: LstmFeatures | None, texts: TextBatch | None
-) -> tuple[Tensor, ...]:
-    """Inputs of the recipe encoder: the features of its kind, zero if an ablation says so.
+def recipe_inputs(model: ModelConfig, features: RecipeFeatures) -> RecipeInputs:
+    """What the recipe side takes of the features; zero if an ablation says so."""
+    key_term_vectors = None
+    if Reads.of(model).key_terms:
+        assert features.key_term_vectors is not None
+        key_term_vectors = _used(features.key_term_vectors, model.use_key_terms)
+    return RecipeInputs(_tower_inputs(model, features), key_term_vectors)
 
-    Args:
-        model: Says which recipe encoder there is.
-        features: For the LSTM.
-        texts: For the transformer.
-    """
+
+def _tower_inputs(model: ModelConfig, features: RecipeFeatures) -> tuple[Tensor, ...]:
     match model.recipe_encoder:
         case "lstm":
-            assert features is not None
-            return (
-                _used(features.sentence_vectors, model.use_sentences),
-                features.num_sentences,
-                _used(features.key_term_vectors, model.use_key_terms),
-            )
+            assert features.sentences is not None
+            vectors, num_sentences = features.sentences
+            return _used(vectors, model.use_sentences), num_sentences
         case "transformer":
-            assert texts is not None
-            return texts
+            assert features.texts is not None
+            return features.texts
+        case "none":
+            return ()
     assert_never(model.recipe_encoder)
 
 
 def _used(values: Tensor, is_used: bool) -> Tensor:
     return values if is_used else torch.zeros_like(values)
+
+
+def moved(value: Any, device: torch.device) -> Any:
+    """Copy the tensors in nested tuples to ``device``; whatever else is in them stays.
+
+    Asynchronously from pinned memory where the device is CUDA.
+    """
+    if isinstance(value, Tensor):
+        pinned = value.pin_memory() if device.type == "cuda" else value
+        return pinned.to(device, non_blocking=True)
+    if isinstance(value, tuple):
+        parts = [moved(part, device) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return value
 
 
 def stacked(rows: Sequence[np.ndarray]) -> Tensor:

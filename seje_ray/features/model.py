@@ -7,17 +7,17 @@ from typing import Any
 import torch
 
 from seje_ray.artifact import Artifact
-from seje_ray.config import CATEGORIZER, BackboneConfig, LossConfig, ModelConfig, RunConfig
+from seje_ray.config import CATEGORIZER, BackboneConfig, LossConfig, RunConfig
 from seje_ray.distributed.batch_norm import use_global_batch_norm
 from seje_ray.distributed.dropout import use_global_dropout
 from seje_ray.errors import ArtifactError
+from seje_ray.features.inputs import Reads
+from seje_ray.features.recipe_side import build_recipe_encoder, head_of
 from seje_ray.losses.kinds import retrieval_loss
 from seje_ray.models.heads import CategoryHead, Discriminator, ImageHead, LogitScale
 from seje_ray.models.image_backbone import ImageBackbone, create_backbone
 from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.models.libraries import Published, published
-from seje_ray.models.recipe_encoder import RecipeEncoder
-from seje_ray.models.recipe_transformer import RecipeTransformer
 from seje_ray.random_streams import Stream, torch_seed
 from seje_ray.recipe1m.pixels import PixelSpec
 
@@ -60,7 +60,7 @@ def require_features(run: RunConfig, calibrated: Artifact) -> None:
     Raises:
         ArtifactError: If they are missing, another network's, or of other pixels.
     """
-    if run.model.recipe_encoder == "transformer" and not calibrated.manifest.facts.get("text_dim"):
+    if Reads.of(run.model).texts and not calibrated.manifest.facts.get("text_dim"):
         raise ArtifactError(
             f"{calibrated.folder}: expected text vectors for model.recipe_encoder transformer, "
             "found none; run `seje-ray calibrate --set calibrate.text_vectors=true --set "
@@ -104,8 +104,8 @@ def build_model(
     assert feature_dim is not None
     joint = JointEmbedding(
         backbone,
-        ImageHead(feature_dim, dims.word_dim, model.embedding_dim, dropout=model.dropout),
-        _recipe_encoder(model, dims),
+        ImageHead(head_of(model, feature_dim + dims.word_dim)),
+        build_recipe_encoder(model, dims),
         CategoryHead(model.embedding_dim, dims.num_categories),
         build_logit_scale(run.loss),
     )
@@ -115,24 +115,6 @@ def build_model(
         if name != "backbone":
             use_global_dropout(child)
     return joint
-
-
-def _recipe_encoder(model: ModelConfig, dims: FeatureDims) -> RecipeEncoder | RecipeTransformer:
-    if model.recipe_encoder == "transformer":
-        assert dims.text_dim is not None
-        return RecipeTransformer(
-            dims.text_dim,
-            model.embedding_dim,
-            **asdict(model.recipe_transformer),
-            dropout=model.dropout,
-        )
-    return RecipeEncoder(
-        dims.sentence_dim,
-        dims.word_dim,
-        model.embedding_dim,
-        model.lstm_dim,
-        dropout=model.dropout,
-    )
 
 
 def build_logit_scale(loss: LossConfig) -> LogitScale | None:

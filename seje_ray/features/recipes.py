@@ -16,7 +16,14 @@ from seje_ray.calibration.sentence_encoder import SentenceVectors, Steps
 from seje_ray.calibration.text_model import TextModel, text_model_hash
 from seje_ray.config import RunConfig
 from seje_ray.errors import SejeError
-from seje_ray.features.inputs import LstmFeatures, TextBatch, padded, stacked
+from seje_ray.features.inputs import (
+    Reads,
+    RecipeFeatures,
+    Sentences,
+    TextBatch,
+    padded,
+    stacked,
+)
 from seje_ray.features.texts import sentence_vectors_of, text_calibrator_of
 
 
@@ -41,12 +48,26 @@ class RecipeExtractor:
         self._device = device
         self._max_steps = run.calibrate.sentence_encoder.max_sentences
 
-    def lstm_features(self, recipes: Sequence[RecipeText]) -> LstmFeatures:
-        """f_sent and f_term of at least one recipe, on the CPU.
+    def features(self, recipes: Sequence[RecipeText]) -> RecipeFeatures:
+        """What the trained model reads of at least one recipe, on the CPU.
 
         Raises:
             QueryError: If instructions have no vectors, since calibration was given these.
+            ArtifactError: If the text model is not the one of the calibrated recipes.
         """
+        reads = Reads.of(self._run.model)
+        return RecipeFeatures(
+            sentences=self._sentences(recipes) if reads.sentences else None,
+            texts=self._text_vectors(recipes) if reads.texts else None,
+            key_term_vectors=self._key_term_vectors(recipes) if reads.key_terms else None,
+        )
+
+    def _key_term_vectors(self, recipes: Sequence[RecipeText]) -> Tensor:
+        """f_term."""
+        return stacked([found.key_term_vector for found in self._texts.features(recipes)])
+
+    def _sentences(self, recipes: Sequence[RecipeText]) -> Sentences:
+        """f_sent."""
         # Ids are ignored: a user's own text need not be that of the recipe with its id.
         steps = [Steps(None, recipe.instructions[: self._max_steps]) for recipe in recipes]
         vectors, is_missing = self._sentence_vectors.of(steps)
@@ -60,15 +81,10 @@ class RecipeExtractor:
                     "of the partition, or calibrate with another "
                     "calibrate.sentence_encoder.backend"
                 )
-        terms = [features.key_term_vector for features in self._texts.features(recipes)]
-        return LstmFeatures(*padded(by_recipe), stacked(terms))
+        return Sentences(*padded(by_recipe))
 
-    def text_vectors(self, recipes: Sequence[RecipeText]) -> TextBatch:
-        """Vectors of title, ingredients and steps of at least one recipe, on the CPU.
-
-        Raises:
-            ArtifactError: If the text model is not the one of the calibrated recipes.
-        """
+    def _text_vectors(self, recipes: Sequence[RecipeText]) -> TextBatch:
+        """Vectors of title, ingredients and steps."""
         parts = [
             RecipeParts.of(r.title, r.ingredients, r.instructions, max_steps=self._max_steps)
             for r in recipes

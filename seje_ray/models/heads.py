@@ -4,6 +4,7 @@ Letters: B rows, F pooled features, E word-vector dimensions, D joint dimensions
 """
 
 import math
+from typing import Literal, assert_never
 
 import torch
 from torch import Tensor, nn
@@ -36,28 +37,86 @@ class Projection(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Turn features (B, input_dim) into unit rows (B, D), of float32 or more."""
-        rows = F.leaky_relu(self.norm(self.linear(self.dropout(features))), SLOPE)
-        rows = rows.to(torch.promote_types(rows.dtype, torch.float32))
-        return F.normalize(rows, dim=1, eps=MIN_NORM)
+        return _unit_rows(F.leaky_relu(self.norm(self.linear(self.dropout(features))), SLOPE))
+
+
+class ResidualHead(nn.Module):
+    """Standardised features -> a linear map, and what a small network adds to it -> unit rows.
+
+    The network's last layer begins at zero: it has to earn what it changes.
+
+    Args:
+        input_dim: Features per row.
+        embedding_dim: D.
+        hidden_dim: Width of the network.
+        dropout: In [0, 1), of the standardised features, apart for both, and of the hidden layer.
+
+    Source: docs/method.md, rule 4.6.
+    """
+
+    def __init__(
+        self, input_dim: int, embedding_dim: int, *, hidden_dim: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(input_dim, affine=False)
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(input_dim, embedding_dim, bias=False)
+        self.mlp = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(input_dim, hidden_dim),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            last := nn.Linear(hidden_dim, embedding_dim),
+        )
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Turn features (B, input_dim) into unit rows (B, D), of float32 or more."""
+        rows = self.norm(features)
+        return _unit_rows(self.linear(self.dropout(rows)) + self.mlp(rows))
+
+
+def _unit_rows(rows: Tensor) -> Tensor:
+    rows = rows.to(torch.promote_types(rows.dtype, torch.float32))
+    return F.normalize(rows, dim=1, eps=MIN_NORM)
+
+
+HeadKind = Literal["projection", "residual"]  # of ``model.head``
+
+
+def joint_head(
+    kind: HeadKind, input_dim: int, embedding_dim: int, *, hidden_dim: int, dropout: float
+) -> Projection | ResidualHead:
+    """The last layers of either side, from its features to unit rows.
+
+    Args:
+        kind: As the run file names it.
+        input_dim: Features per row.
+        embedding_dim: D.
+        hidden_dim: Of the residual head's network.
+        dropout: In [0, 1), of the features.
+    """
+    match kind:
+        case "projection":
+            return Projection(input_dim, embedding_dim, dropout=dropout)
+        case "residual":
+            return ResidualHead(input_dim, embedding_dim, hidden_dim=hidden_dim, dropout=dropout)
+    assert_never(kind)
 
 
 class ImageHead(nn.Module):
     """Pooled features ++ f_cat -> image embedding.
 
     Args:
-        feature_dim: F, of the pooled features.
-        word_dim: E, of the image's category vector f_cat.
-        embedding_dim: D.
-        dropout: In [0, 1), before the linear layer.
+        head: From both, (B, F + E), to unit rows (B, D).
 
     Source: docs/method.md, rule 4.1.
     """
 
-    def __init__(
-        self, feature_dim: int, word_dim: int, embedding_dim: int, *, dropout: float
-    ) -> None:
+    def __init__(self, head: nn.Module) -> None:
         super().__init__()
-        self.projection = Projection(feature_dim + word_dim, embedding_dim, dropout=dropout)
+        self.projection = head
 
     def forward(self, features: Tensor, image_category_vectors: Tensor) -> Tensor:
         """Embed features (B, F) and category vectors (B, E) as unit rows (B, D)."""

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from seje_ray.models.heads import CategoryHead, ImageHead, LogitScale
 from seje_ray.models.image_backbone import ImageBackbone
-from seje_ray.models.recipe_encoder import RecipeEncoder
-from seje_ray.models.recipe_transformer import RecipeTransformer
+from seje_ray.models.recipe_encoder import RecipeEncoder, RecipeInputs
 
 
 class JointOutput(NamedTuple):
@@ -50,7 +49,7 @@ class JointEmbedding(nn.Module):
         self,
         backbone: ImageBackbone | None,
         image_head: ImageHead,
-        recipe_encoder: RecipeEncoder | RecipeTransformer,
+        recipe_encoder: RecipeEncoder,
         category_head: CategoryHead,
         logit_scale: LogitScale | None = None,
     ) -> None:
@@ -62,7 +61,7 @@ class JointEmbedding(nn.Module):
         self.logit_scale = logit_scale
 
     def forward(
-        self, images: Tensor, image_category_vectors: Tensor, *recipe_inputs: Tensor
+        self, images: Tensor, image_category_vectors: Tensor, recipes: RecipeInputs
     ) -> JointOutput:
         """Embed B pairs.
 
@@ -70,10 +69,10 @@ class JointEmbedding(nn.Module):
             images: Pixels (B, 3, side, side), RGB in 0..255, or pooled features (B, F) where there
                 is no backbone.
             image_category_vectors: f_cat, shape (B, E).
-            recipe_inputs: What the recipe encoder's ``forward`` takes, B rows each.
+            recipes: Of the recipe encoder, B rows each.
         """
         features = self._pooled(images)
-        return self.embed_features(features, image_category_vectors, *recipe_inputs)
+        return self.embed_features(features, image_category_vectors, recipes)
 
     def embed_images(self, images: Tensor, image_category_vectors: Tensor) -> Tensor:
         """Image embeddings (B, D) alone, of what ``forward`` takes for them."""
@@ -85,11 +84,11 @@ class JointEmbedding(nn.Module):
         return features
 
     def embed_features(
-        self, features: Tensor, image_category_vectors: Tensor, *recipe_inputs: Tensor
+        self, features: Tensor, image_category_vectors: Tensor, recipes: RecipeInputs
     ) -> JointOutput:
         """Embed B pairs whose pooled image features (B, F) are given; otherwise as ``forward``."""
         image_embeddings = self.image_head(features, image_category_vectors)
-        recipe_embeddings = self.recipe_encoder(*recipe_inputs)
+        recipe_embeddings = self.recipe_encoder(recipes)
         scale, bias = (None, None) if self.logit_scale is None else self.logit_scale()
         return JointOutput(
             image_embeddings,

@@ -1,68 +1,112 @@
-"""From sentence vectors and the key-term vector to the recipe embedding.
+"""The recipe side of the model: parts of a recipe, side by side, and a head into the joint space.
 
-Letters: B recipes, S instruction steps, E word-vector dimensions, D joint dimensions.
+Letters: B recipes, E word-vector dimensions, F dimensions of all parts together, D joint
+dimensions.
 """
+
+from collections.abc import MutableMapping
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seje_ray.models.heads import SLOPE, Projection
+from seje_ray.models.heads import SLOPE
+from seje_ray.models.needless_bias import shift_running_mean
+from seje_ray.models.recipe_transformer import biases_gone
+
+PARTS = ("tower", "key_terms", "projection")  # of a state; once a tower's own names stood here
+
+
+class RecipeInputs(NamedTuple):
+    """What the recipe side takes, B rows of each; nothing for a part that it has not."""
+
+    tower: tuple[Tensor, ...] = ()  # what the tower's ``forward`` takes
+    key_term_vectors: Tensor | None = None  # f_term, (B, E)
+
+
+class RecipeTower(Protocol):
+    """A module that encodes the text of recipes; its output stands beside the other parts.
+
+    A new one is a module with these two, a kind in ``config/model.py``, a case in
+    ``features/recipe_side.py``, which builds it, and one in ``features/inputs.py``, which gives it
+    its inputs.
+    """
+
+    output_dim: int
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        """Rows (B, output_dim) of its inputs, B rows each; a recipe without text has one, too."""
+        ...
+
+
+class KeyTerms(nn.Linear):
+    """f_term -> Linear -> LeakyReLU.
+
+    Args:
+        in_features: E.
+        out_features: Of the output.
+
+    Source: docs/method.md, rule 4.2.
+    """
+
+    def forward(self, key_term_vectors: Tensor) -> Tensor:
+        """Turn f_term (B, E) into (B, out_features)."""
+        return F.leaky_relu(super().forward(key_term_vectors), SLOPE)
 
 
 class RecipeEncoder(nn.Module):
-    """LSTM over f_sent ++ [f_term -> Linear -> LeakyReLU] -> recipe embedding.
+    """Tower ++ f_term, each where there is one -> head -> recipe embedding.
 
     Args:
-        sentence_dim: Of each sentence vector.
-        word_dim: E, of the key-term vector f_term.
-        embedding_dim: D; f_term is brought to D dimensions, too.
-        lstm_dim: Of the LSTM's state.
-        dropout: In [0, 1), before the last linear layer.
+        tower: Of the texts.
+        key_terms: Of f_term, from (B, E).
+        head: From the parts, (B, F), to unit rows (B, D).
 
     Source: docs/method.md, rule 4.2.
     """
 
     def __init__(
-        self,
-        sentence_dim: int,
-        word_dim: int,
-        embedding_dim: int,
-        lstm_dim: int,
-        *,
-        dropout: float,
+        self, tower: RecipeTower | None, key_terms: nn.Module | None, head: nn.Module
     ) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(sentence_dim, lstm_dim, batch_first=True)
-        self.key_terms = nn.Linear(word_dim, embedding_dim)
-        self.projection = Projection(lstm_dim + embedding_dim, embedding_dim, dropout=dropout)
+        self.tower = tower
+        self.key_terms = key_terms
+        self.projection = head
+        # torch leaves this method without annotations.
+        self.register_load_state_dict_pre_hook(_as_today)  # type: ignore[no-untyped-call]
 
-    def forward(
-        self, sentence_vectors: Tensor, num_sentences: Tensor, key_term_vectors: Tensor
-    ) -> Tensor:
-        """Embed recipes as unit rows (B, D).
-
-        Args:
-            sentence_vectors: Shape (B, S, sentence_dim), S >= 1; steps at ``num_sentences`` and
-                beyond are padding and never matter.
-            num_sentences: Shape (B,), int64 in 0..S; 0 gives a zero state.
-            key_term_vectors: Shape (B, E).
-        """
-        # Autocast would run cuDNN's LSTM in float16, whatever was asked for, without loss scaling.
-        with torch.autocast(sentence_vectors.device.type, enabled=False):
-            inputs = sentence_vectors.to(next(self.lstm.parameters()).dtype)
-            states, _ = self.lstm(inputs)  # (B, S, lstm_dim)
-        terms = F.leaky_relu(self.key_terms(key_term_vectors), SLOPE)
-        last = _last_states(states, num_sentences)
-        embeddings: Tensor = self.projection(torch.cat([last.to(terms), terms], dim=1))
+    def forward(self, inputs: RecipeInputs) -> Tensor:
+        """Embed recipes as unit rows (B, D)."""
+        parts = []
+        if self.tower is not None:
+            parts.append(self.tower(*inputs.tower))
+        if self.key_terms is not None:
+            parts.append(self.key_terms(inputs.key_term_vectors))
+        embeddings: Tensor = self.projection(torch.cat(parts, dim=1))
         return embeddings
 
 
-def _last_states(states: Tensor, num_sentences: Tensor) -> Tensor:
-    """State after each recipe's last sentence, (B, lstm_dim); without a transfer to the CPU.
+def present_name(name: str, prefix: str = "recipe_encoder.") -> str:
+    """Name of a weight of the recipe side, as an older state may have it, in a state of today.
 
-    The LSTM reads forward only, so what comes after a state cannot change it.
+    Args:
+        name: Any.
+        prefix: Of the recipe side's.
     """
-    last = (num_sentences - 1).clamp(min=0)
-    chosen = states[torch.arange(len(states), device=states.device), last]
-    return chosen.masked_fill((num_sentences == 0)[:, None], 0.0)
+    own = name.removeprefix(prefix)
+    if not name.startswith(prefix) or own.split(".")[0] in PARTS:
+        return name
+    return f"{prefix}tower.{own}"
+
+
+def _as_today(
+    module: nn.Module, state: MutableMapping[str, Tensor], prefix: str, *_: object
+) -> None:
+    """Rename a tower's own weights, and fold the biases it once had, as ``needless_bias`` says."""
+    for name in [name for name in state if name.startswith(prefix)]:
+        state[present_name(name, prefix)] = state.pop(name)
+    biases = biases_gone(state, f"{prefix}tower")
+    if biases is not None:
+        shift = state[f"{prefix}projection.linear.weight"] @ biases
+        shift_running_mean(state, f"{prefix}projection.norm", shift)

@@ -1,7 +1,7 @@
-"""From text vectors of a recipe's three parts to the recipe embedding, by transformers.
+"""The recipe tower over text vectors of a recipe's three parts: transformers.
 
 Letters: B recipes, L lines of a part, T = L + 1 of them with the summary, H dimensions of a text
-vector, W width of the transformers, D joint dimensions.
+vector, W width of the transformers.
 """
 
 from collections.abc import MutableMapping
@@ -10,43 +10,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seje_ray.models.heads import Projection
-from seje_ray.models.needless_bias import shift_running_mean
-
 MLP_FACTOR = 4  # width of a block's hidden layer over W
 LONGEST_WAVE = 10_000.0  # of the position waves, in 2 pi lines
 
 
 class RecipeTransformer(nn.Module):
-    """Title, ingredient lines and steps, each by a transformer of its own -> recipe embedding.
+    """Title, ingredient lines and steps, each by a transformer of its own, side by side.
 
     The lines of a part come as vectors of a sentence-transformer. Steps are a sequence, ingredient
     lines a set: their order does not matter.
 
     Args:
         text_dim: H.
-        embedding_dim: D.
         dim: W, a multiple of 2 and of ``num_heads``.
         num_layers: Blocks of each part, >= 1.
         num_heads: Of each block's attention.
-        dropout: In [0, 1), before the last linear layer.
 
     Source: Salvador et al. 2021 (H-T, arXiv:2103.13061), section 3.1: the second level of its
     hierarchical transformers, and the parts joined by concatenation. Its first level, over the
-    words of a line, is the sentence-transformer here. BatchNorm and LeakyReLU before the unit
-    rows are SEJE's (docs/method.md, rule 4.2).
+    words of a line, is the sentence-transformer here.
     """
 
-    def __init__(
-        self,
-        text_dim: int,
-        embedding_dim: int,
-        *,
-        dim: int,
-        num_layers: int,
-        num_heads: int,
-        dropout: float,
-    ) -> None:
+    def __init__(self, text_dim: int, *, dim: int, num_layers: int, num_heads: int) -> None:
         super().__init__()
 
         def part(*, is_ordered: bool) -> _PartEncoder:
@@ -55,9 +40,7 @@ class RecipeTransformer(nn.Module):
         self.title = part(is_ordered=False)
         self.ingredients = part(is_ordered=False)
         self.steps = part(is_ordered=True)
-        self.projection = Projection(3 * dim, embedding_dim, dropout=dropout)
-        # torch leaves this method without annotations.
-        self.register_load_state_dict_pre_hook(_fold_biases_of_parts)  # type: ignore[no-untyped-call]
+        self.output_dim = 3 * dim
 
     def forward(
         self,
@@ -68,7 +51,7 @@ class RecipeTransformer(nn.Module):
         step_vectors: Tensor,
         num_steps: Tensor,
     ) -> Tensor:
-        """Embed recipes as unit rows (B, D).
+        """Summaries of the parts, (B, 3 W).
 
         Lines at their part's number and beyond are padding and never matter.
 
@@ -85,19 +68,22 @@ class RecipeTransformer(nn.Module):
             self.ingredients(ingredient_vectors, num_ingredients),
             self.steps(step_vectors, num_steps),
         ]
-        embeddings: Tensor = self.projection(torch.cat(parts, dim=1))
-        return embeddings
+        return torch.cat(parts, dim=1)
 
 
-def _fold_biases_of_parts(
-    module: nn.Module, state: MutableMapping[str, Tensor], prefix: str, *_: object
-) -> None:
-    """Fold the biases that the parts' last norms once had, as ``needless_bias`` says."""
-    parts = (f"{prefix}{part}.norm.bias" for part in ("title", "ingredients", "steps"))
+def biases_gone(state: MutableMapping[str, Tensor], prefix: str) -> Tensor | None:
+    """Take out of a state the biases that the parts' last norms once had.
+
+    Args:
+        state: Of a model; changed in place.
+        prefix: Name of the tower in it.
+
+    Returns:
+        What they added to the tower's output, (3 W,); None where there are none.
+    """
+    parts = (f"{prefix}.{part}.norm.bias" for part in ("title", "ingredients", "steps"))
     biases = [state.pop(name) for name in parts if name in state]
-    if biases:
-        shift = state[f"{prefix}projection.linear.weight"] @ torch.cat(biases)
-        shift_running_mean(state, f"{prefix}projection.norm", shift)
+    return torch.cat(biases) if biases else None
 
 
 class _PartEncoder(nn.Module):

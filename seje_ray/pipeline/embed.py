@@ -22,6 +22,7 @@ from seje_ray.artifact import (
 from seje_ray.distributed.process import default_device
 from seje_ray.errors import ArtifactError
 from seje_ray.features.checkpoint import load_model, read_origin
+from seje_ray.features.inputs import Reads
 from seje_ray.pipeline.columns import vectors_array, with_columns
 from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.runs import TrainedRun
@@ -125,7 +126,7 @@ class EmbedPairs:
             world_size=1,
             seed=0,
             num_threads=max(2, torch.get_num_threads()),
-            use_texts=run.model.recipe_encoder == "transformer",
+            reads=Reads.of(run.model),
         )
         batches = [embed(self._trained.model, batch, run) for batch in loader.in_order()]
         images, recipes = (torch.cat(parts).numpy() for parts in zip(*batches, strict=True))

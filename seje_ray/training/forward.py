@@ -4,9 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from seje_ray.config import RunConfig
-from seje_ray.features.inputs import LstmFeatures, image_category_input, recipe_inputs
+from seje_ray.features.inputs import image_category_input, recipe_inputs
 from seje_ray.features.model import autocast
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
+from seje_ray.models.recipe_encoder import RecipeInputs
 from seje_ray.training.pairs import PairBatch
 
 
@@ -24,12 +25,11 @@ def forward_features(
     return model.embed_features(features, *_other_inputs(batch, run))
 
 
-def _other_inputs(batch: PairBatch, run: RunConfig) -> tuple[Tensor, ...]:
-    """Inputs of the model beside the photos: f_cat, and those of its recipe encoder."""
-    features = LstmFeatures(batch.sentence_vectors, batch.num_sentences, batch.key_term_vectors)
+def _other_inputs(batch: PairBatch, run: RunConfig) -> tuple[Tensor, RecipeInputs]:
+    """Inputs of the model beside the photos: f_cat, and those of its recipe side."""
     return (
         image_category_input(run.model, batch.image_category_vectors),
-        *recipe_inputs(run.model, features, batch.texts),
+        recipe_inputs(run.model, batch.recipes),
     )
 
 

@@ -11,6 +11,7 @@ from seje_ray.distributed.process import Process
 from seje_ray.errors import ArtifactError
 from seje_ray.features.backbones import as_settings
 from seje_ray.features.checkpoint import Origin
+from seje_ray.features.inputs import Reads
 from seje_ray.features.model import photos_of, pixel_spec
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.loop import Loaders
@@ -57,5 +58,5 @@ def loader_of(
         seed=run.seed,
         shuffle_window=run.train.shuffle_window,
         num_threads=max(2, torch.get_num_threads()),
-        use_texts=run.model.recipe_encoder == "transformer",
+        reads=Reads.of(run.model),
     )

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,7 +16,16 @@ from torch import Tensor
 
 from seje_ray import random_streams
 from seje_ray.distributed.collectives import split_sizes
-from seje_ray.features.inputs import TextBatch, padded, stacked
+from seje_ray.features.inputs import (
+    READS_OF_LSTM,
+    Reads,
+    RecipeFeatures,
+    Sentences,
+    TextBatch,
+    moved,
+    padded,
+    stacked,
+)
 from seje_ray.random_streams import Stream
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.shard import Shard
@@ -30,28 +38,17 @@ class PairBatch:
     ids: tuple[str, ...]
     images: Tensor  # (B, 3, crop, crop) uint8, or (B, F) pooled features
     image_category_vectors: Tensor  # (B, E)
-    sentence_vectors: Tensor  # (B, S, sentence dimensions), zero beyond num_sentences
-    num_sentences: Tensor  # (B,) int64
-    key_term_vectors: Tensor  # (B, E)
+    recipes: RecipeFeatures  # B rows of each
     category_ids: Tensor  # (B,) int64
     sizes: tuple[int, ...]  # rows of each worker in this global batch (in order: of this one)
-    texts: TextBatch | None = None  # where the recipe encoder takes them
 
     def to(self, device: torch.device) -> "PairBatch":
         """Copy the tensors to ``device``, asynchronously from pinned memory where it is CUDA."""
         if device.type == "cpu":
             return self
         return PairBatch(
-            **{field.name: _moved(getattr(self, field.name), device) for field in fields(self)}
+            **{field.name: moved(getattr(self, field.name), device) for field in fields(self)}
         )
-
-
-def _moved(value: Any, device: torch.device) -> Any:
-    if isinstance(value, TextBatch):
-        return TextBatch(*(_moved(part, device) for part in value))
-    if not isinstance(value, Tensor):
-        return value
-    return (value.pin_memory() if device.type == "cuda" else value).to(device, non_blocking=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ class PairLoader:
         seed: int,
         shuffle_window: int = 32,
         num_threads: int = 2,
-        use_texts: bool = False,
+        reads: Reads = READS_OF_LSTM,
     ) -> None:
         """Look at the shards.
 
@@ -95,10 +92,10 @@ class PairLoader:
             seed: Of every draw.
             shuffle_window: Shards held in memory and shuffled together.
             num_threads: That decode photos.
-            use_texts: Whether to read the stored text vectors, too.
+            reads: Features of recipes that are read.
         """
         self._shards = list(shards)
-        self._pixels, self._use_texts = pixels, use_texts
+        self._pixels, self._reads = pixels, reads
         self._rank, self._world_size, self._seed = rank, world_size, seed
         self._window, self._num_threads = shuffle_window, num_threads
         self._shard_rows = [pq.read_metadata(path).num_rows for path in self._shards]
@@ -155,7 +152,7 @@ class PairLoader:
     def _open(self, path: Path) -> Shard:
         if path in self._kept:
             return self._kept[path]
-        shard = Shard(path, use_features=self._pixels is None, use_texts=self._use_texts)
+        shard = Shard(path, use_features=self._pixels is None, reads=self._reads)
         if len(self._shards) <= self._window:
             self._kept[path] = shard
         return shard
@@ -190,22 +187,29 @@ class PairLoader:
             0 if draw is None else int(draw.integers(pair.shard.num_images(pair.row)))
             for pair, draw in zip(own, draws, strict=True)
         ]
-        sentence_vectors, num_sentences = padded([p.shard.sentence_vectors(p.row) for p in own])
         return PairBatch(
             ids=tuple(pair.shard.ids[pair.row] for pair in own),
             images=self._images(own, chosen, draws, decoders),
             image_category_vectors=stacked(
                 [p.shard.image_category_vector(p.row, i) for p, i in zip(own, chosen, strict=True)]
             ),
-            sentence_vectors=sentence_vectors,
-            num_sentences=num_sentences,
-            key_term_vectors=stacked([p.shard.key_term_vectors[p.row] for p in own]),
+            recipes=self._recipes(own),
             category_ids=torch.tensor(
                 [int(p.shard.category_ids[p.row]) for p in own], dtype=torch.int64
             ),
             sizes=sizes,
-            texts=_text_batch(own) if self._use_texts else None,
         )
+
+    def _recipes(self, own: list[_Pair]) -> RecipeFeatures:
+        reads = self._reads
+        sentences = texts = key_term_vectors = None
+        if reads.sentences:
+            sentences = Sentences(*padded([p.shard.sentence_vectors(p.row) for p in own]))
+        if reads.texts:
+            texts = _text_batch(own)
+        if reads.key_terms:
+            key_term_vectors = stacked([p.shard.key_term_vector(p.row) for p in own])
+        return RecipeFeatures(sentences, texts, key_term_vectors)
 
     def _images(
         self,

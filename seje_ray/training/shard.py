@@ -7,30 +7,29 @@ import pyarrow as pa
 
 from seje_ray.artifact import read_shard
 from seje_ray.calibration.recipe_parts import COLUMNS as TEXT_COLUMNS
+from seje_ray.features.inputs import Reads
+
+SENTENCES, KEY_TERMS = "sentence_vectors", "key_term_vector"
 
 
 class Shard:
     """One calibrated Parquet file as arrays; a photo's bytes stay in Arrow until needed."""
 
-    def __init__(self, path: Path, *, use_features: bool, use_texts: bool = False) -> None:
-        columns = [
-            "id", "title", "images", "image_category_vectors", "sentence_vectors",
-            "key_term_vector", "category_id",
-        ]  # fmt: skip
+    def __init__(self, path: Path, *, use_features: bool, reads: Reads) -> None:
+        columns = ["id", "title", "images", "image_category_vectors", "category_id"]
         if use_features:
             columns[2:3] = ["images.list.element.id", "image_features"]
-        if use_texts:
-            columns += TEXT_COLUMNS
-        table = read_shard(path, columns)
+        lists = [*([SENTENCES] if reads.sentences else []), *(TEXT_COLUMNS if reads.texts else [])]
+        vectors = [KEY_TERMS] if reads.key_terms else []
+        table = read_shard(path, [*columns, *lists, *vectors])
         self.num_rows = table.num_rows
         self.ids: list[str] = table.column("id").to_pylist()
         self.titles: list[str] = table.column("title").to_pylist()
         self.category_ids = table.column("category_id").to_numpy()
-        self.key_term_vectors = _matrix(table.column("key_term_vector").combine_chunks())
-        self._sentences = _Ragged(table.column("sentence_vectors"))
+        self._vectors = {name: _matrix(table.column(name).combine_chunks()) for name in vectors}
+        self._lists = {name: _Ragged(table.column(name)) for name in lists}
         self._image_categories = _Ragged(table.column("image_category_vectors"))
         self._features = _Ragged(table.column("image_features")) if use_features else None
-        self._texts = [_Ragged(table.column(name)) for name in TEXT_COLUMNS if use_texts]
         self._images = _whole(table.column("images"))
 
     def num_images(self, row: int) -> int:
@@ -61,13 +60,18 @@ class Shard:
         vector: np.ndarray = self._image_categories.row(row)[image]
         return vector
 
+    def key_term_vector(self, row: int) -> np.ndarray:
+        """f_term (E,) of a recipe, if it was read."""
+        vector: np.ndarray = self._vectors[KEY_TERMS][row]
+        return vector
+
     def sentence_vectors(self, row: int) -> np.ndarray:
-        """f_sent (S, sentence dimensions) of a recipe."""
-        return self._sentences.row(row)
+        """f_sent (S, sentence dimensions) of a recipe, if it was read."""
+        return self._lists[SENTENCES].row(row)
 
     def text_vectors(self, row: int) -> list[np.ndarray]:
-        """Vectors (lines, H) of title, ingredients and steps of a recipe; empty if not read."""
-        return [part.row(row) for part in self._texts]
+        """Vectors (lines, H) of title, ingredients and steps of a recipe, if they were read."""
+        return [self._lists[name].row(row) for name in TEXT_COLUMNS]
 
 
 class _Ragged:

@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from seje_ray.artifact import write_json
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.features.checkpoint import Origin
+from seje_ray.models.recipe_encoder import present_name
 from seje_ray.random_streams import STREAMS
 from seje_ray.training.optimisation import load_optimizer_state, without_biases_gone
 
@@ -93,7 +94,8 @@ class TrainingState:
         """
         weights = load_file(folder / "model.safetensors", device=str(device))
         optimizers = torch.load(folder / "optimizers.pt", map_location=device, weights_only=True)
-        moments = without_biases_gone(optimizers[0], self.optimizer, self.model, weights.keys())
+        stored = {present_name(name) for name in weights}
+        moments = without_biases_gone(optimizers[0], self.optimizer, self.model, stored)
         self.model.load_state_dict(weights)
         load_optimizer_state(self.optimizer, moments)
         weights = load_file(folder / "discriminator.safetensors", device=str(device))

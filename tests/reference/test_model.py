@@ -6,9 +6,10 @@ One recipe and one step at a time.
 import numpy as np
 import torch
 
-from seje_ray.models.heads import CategoryHead, Discriminator, ImageHead
+from seje_ray.models.heads import CategoryHead, Discriminator, ImageHead, Projection
 from seje_ray.models.joint_embedding import JointEmbedding
-from seje_ray.models.recipe_encoder import RecipeEncoder
+from seje_ray.models.recipe_encoder import KeyTerms, RecipeEncoder, RecipeInputs
+from seje_ray.models.recipe_lstm import RecipeLstm
 
 
 def sigmoid(x):
@@ -44,8 +45,8 @@ def test_model_equals_its_twin():
     torch.manual_seed(0)
     model = JointEmbedding(
         None,
-        ImageHead(7, 5, 8, dropout=0.0),
-        RecipeEncoder(6, 5, 8, 9, dropout=0.0),
+        ImageHead(Projection(12, 8, dropout=0.0)),
+        RecipeEncoder(RecipeLstm(6, 9), KeyTerms(5, 8), Projection(17, 8, dropout=0.0)),
         CategoryHead(8, 4),
     ).double()
     for parameter in model.parameters():
@@ -56,14 +57,14 @@ def test_model_equals_its_twin():
     f_sent, f_term = torch.randn(4, 4, 6).double(), torch.randn(4, 5).double()
 
     with torch.no_grad():
-        output = model(features, f_cat, f_sent, torch.tensor(lengths), f_term)
+        output = model(features, f_cat, RecipeInputs((f_sent, torch.tensor(lengths)), f_term))
 
     images = project(
         np.concatenate([features.numpy(), f_cat.numpy()], 1), weights, "image_head.projection."
     )
     states = np.stack(
         [
-            last_lstm_state(steps[:length], weights, "recipe_encoder.lstm.")
+            last_lstm_state(steps[:length], weights, "recipe_encoder.tower.lstm.")
             for steps, length in zip(f_sent.numpy(), lengths, strict=True)
         ]
     )

@@ -11,7 +11,7 @@ from seje_ray.config import LossConfig, run_to_dict
 from seje_ray.config.loss import InfoNceConfig, SigmoidConfig
 from seje_ray.errors import ArtifactError
 from seje_ray.features.model import FeatureDims, build_logit_scale, build_model, require_features
-from seje_ray.models.recipe_encoder import RecipeEncoder
+from seje_ray.models.recipe_lstm import RecipeLstm
 from seje_ray.models.recipe_transformer import RecipeTransformer
 from tests.unit.training.tiny_data import origin, tiny_run
 
@@ -52,11 +52,11 @@ def test_a_transformer_needs_text_vectors():
 def test_the_run_says_which_recipe_encoder_and_its_shape():
     dims = FeatureDims.of(origin().facts)
     lstm, transformer = (
-        build_model(tiny_run(recipe_encoder=kind), dims).recipe_encoder
+        build_model(tiny_run(recipe_encoder=kind), dims).recipe_encoder.tower
         for kind in ("lstm", "transformer")
     )
 
-    assert isinstance(lstm, RecipeEncoder)
+    assert isinstance(lstm, RecipeLstm)
     assert isinstance(transformer, RecipeTransformer)
     assert transformer.steps.linear.weight.shape == (8, dims.text_dim)
     assert len(transformer.steps.blocks) == 1

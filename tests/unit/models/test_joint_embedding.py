@@ -1,17 +1,18 @@
 import torch
 
-from seje_ray.models.heads import CategoryHead, ImageHead
+from seje_ray.models.heads import CategoryHead, ImageHead, Projection
 from seje_ray.models.image_backbone import ImageBackbone
 from seje_ray.models.joint_embedding import JointEmbedding
-from seje_ray.models.recipe_encoder import RecipeEncoder
+from seje_ray.models.recipe_encoder import KeyTerms, RecipeEncoder, RecipeInputs
+from seje_ray.models.recipe_lstm import RecipeLstm
 
 
 def build(backbone=None):
     torch.manual_seed(0)
     return JointEmbedding(
         backbone,
-        ImageHead(3, 5, 4, dropout=0.0),
-        RecipeEncoder(6, 5, 4, 7, dropout=0.0),
+        ImageHead(Projection(8, 4, dropout=0.0)),
+        RecipeEncoder(RecipeLstm(6, 7), KeyTerms(5, 4), Projection(11, 4, dropout=0.0)),
         CategoryHead(4, 2),
     )
 
@@ -20,9 +21,10 @@ def texts(num_pairs):
     torch.manual_seed(1)
     return (
         torch.randn(num_pairs, 5),
-        torch.randn(num_pairs, 3, 6),
-        torch.arange(num_pairs) % 4,
-        torch.randn(num_pairs, 5),
+        RecipeInputs(
+            (torch.randn(num_pairs, 3, 6), torch.arange(num_pairs) % 4),
+            torch.randn(num_pairs, 5),
+        ),
     )
 
 
@@ -51,12 +53,14 @@ def test_backbone_turns_pixels_into_the_features_the_head_sees():
 
 def test_branches_do_not_see_each_other():
     model = build().eval()
-    f_cat, sentences, lengths, terms = texts(4)
+    f_cat, recipes = texts(4)
+    sentences, lengths = recipes.tower
+    others = RecipeInputs((sentences + 1, lengths), recipes.key_term_vectors + 1)
     features = torch.randn(4, 3)
-    before = model(features, f_cat, sentences, lengths, terms)
+    before = model(features, f_cat, recipes)
 
-    other_image = model(features + 1, f_cat + 1, sentences, lengths, terms)
-    other_recipe = model(features, f_cat, sentences + 1, lengths, terms + 1)
+    other_image = model(features + 1, f_cat + 1, recipes)
+    other_recipe = model(features, f_cat, others)
 
     assert torch.equal(other_image.recipe_embeddings, before.recipe_embeddings)
     assert torch.equal(other_recipe.image_embeddings, before.image_embeddings)

@@ -16,6 +16,7 @@ from seje_ray.models.needless_bias import (
     biases_before_batch_norm,
     fold_biases,
 )
+from seje_ray.models.recipe_encoder import RecipeInputs
 from tests.unit.training.tiny_data import origin, tiny_run
 
 DIMS = FeatureDims.of(origin().facts)
@@ -173,11 +174,14 @@ def recipe_inputs(encoder, num_rows):
 
     counts = torch.arange(num_rows) % 3
     if encoder == "lstm":
-        return drawn(num_rows, 2, DIMS.sentence_dim), counts, drawn(num_rows, DIMS.word_dim)
-    return tuple(
-        value
-        for lines in (1, 2, 2)
-        for value in (drawn(num_rows, lines, DIMS.text_dim), counts.clamp(max=lines))
+        sentences = drawn(num_rows, 2, DIMS.sentence_dim), counts
+        return RecipeInputs(sentences, drawn(num_rows, DIMS.word_dim))
+    return RecipeInputs(
+        tuple(
+            value
+            for lines in (1, 2, 2)
+            for value in (drawn(num_rows, lines, DIMS.text_dim), counts.clamp(max=lines))
+        )
     )
 
 
@@ -187,7 +191,7 @@ def model_inputs(encoder, num_rows=9):
         torch.randn(num_rows, dim, generator=generator).double()
         for dim in (DIMS.feature_dim, DIMS.word_dim)
     )
-    return features, f_cat, *recipe_inputs(encoder, num_rows)
+    return features, f_cat, recipe_inputs(encoder, num_rows)
 
 
 @pytest.mark.parametrize("kind", ["soft_margin", "info_nce", "sigmoid"])
@@ -228,7 +232,7 @@ def test_a_state_made_with_the_biases_evaluates_to_the_same(encoder):
         projection.linear.bias = nn.Parameter(torch.randn(projection.linear.out_features))
     if encoder == "transformer":
         for part in ("title", "ingredients", "steps"):
-            norm = old.recipe_encoder.get_submodule(part).norm
+            norm = old.recipe_encoder.tower.get_submodule(part).norm
             norm.bias = nn.Parameter(torch.randn(norm.weight.shape))
     old.double().train()(*model_inputs(encoder))
 

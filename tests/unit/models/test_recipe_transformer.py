@@ -7,14 +7,14 @@ import torch
 
 from seje_ray.models.recipe_transformer import RecipeTransformer, position_waves
 
-H, W, D = 6, 8, 4  # a text vector, the transformers, the joint space
+H, W = 6, 8  # a text vector, the transformers
 PARTS = ("title", "ingredients", "steps")
 
 
 @pytest.fixture
 def encoder():
     torch.manual_seed(0)
-    return RecipeTransformer(H, D, dim=W, num_layers=2, num_heads=2, dropout=0.0).eval()
+    return RecipeTransformer(H, dim=W, num_layers=2, num_heads=2).eval()
 
 
 def recipes(seed=1):
@@ -31,11 +31,10 @@ def recipes(seed=1):
     ]  # fmt: skip
 
 
-def test_embeddings_are_unit_rows(encoder):
+def test_output_is_a_summary_of_each_part(encoder):
     found = encoder(*recipes())
 
-    assert found.shape == (3, D)
-    torch.testing.assert_close(found.norm(dim=1), torch.ones(3))
+    assert found.shape == (3, encoder.output_dim) == (3, 3 * W)
 
 
 def test_padding_never_matters(encoder):
@@ -104,7 +103,7 @@ def test_padding_gets_no_gradient_and_each_line_does(encoder):
     for part in range(3):
         inputs[2 * part].requires_grad_()
 
-    (encoder(*inputs) * torch.arange(1.0, D + 1)).sum().backward()
+    (encoder(*inputs) * torch.arange(1.0, 3 * W + 1)).sum().backward()
 
     for part in range(3):
         vectors, counts = inputs[2 * part : 2 * part + 2]
@@ -143,12 +142,9 @@ def test_positions_by_hand():
     torch.testing.assert_close(waves[0], torch.tensor([0.0, 0.0, 1.0, 1.0]))
 
 
-def test_dropout_is_that_of_the_last_linear_layer_alone(encoder):
-    """Inside, its mask would have the shape of the padding, which differs between workers."""
-    dropping = RecipeTransformer(H, D, dim=W, num_layers=1, num_heads=2, dropout=0.25)
-
-    found = {n: m.p for n, m in dropping.named_modules() if isinstance(m, torch.nn.Dropout)}
-    assert found == {"projection.dropout": 0.25}
+def test_nothing_is_dropped_inside(encoder):
+    """A mask would have the shape of the padding, which differs between workers."""
+    assert not [m for m in encoder.modules() if isinstance(m, torch.nn.Dropout)]
 
 
 def test_bf16_stays_near_float32(encoder):
@@ -158,5 +154,5 @@ def test_bf16_stays_near_float32(encoder):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         mixed = encoder(*inputs)
 
-    assert mixed.dtype == torch.float32
+    plain, mixed = (torch.nn.functional.normalize(rows.float(), dim=1) for rows in (plain, mixed))
     torch.testing.assert_close(mixed, plain, atol=0.05, rtol=0.05)

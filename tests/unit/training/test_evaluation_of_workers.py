@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
+from seje_ray.features.inputs import Reads
 from seje_ray.training.guards import unwatched
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
@@ -39,7 +40,7 @@ def trained_and_asked(folder, worker):
                     rank=worker.rank,
                     world_size=worker.world_size,
                     seed=0,
-                    use_texts=run.model.recipe_encoder == "transformer",
+                    reads=Reads.of(run.model),
                 )
 
             worker.folder = folder / f"{encoder}-{dropout}-{worker.world_size}"

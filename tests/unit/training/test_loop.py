@@ -11,6 +11,7 @@ import torch
 from seje_ray.config import LossConfig
 from seje_ray.config.loss import LossKind
 from seje_ray.errors import DivergedError, ResourceError
+from seje_ray.features.inputs import Reads
 from seje_ray.features.model import build_discriminator
 from seje_ray.random_streams import STREAMS
 from seje_ray.training.loop import Loaders, Trainer
@@ -33,7 +34,7 @@ def loaders(tmp_path_factory):
             rank=0,
             world_size=1,
             seed=0,
-            use_texts=True,
+            reads=Reads(texts=True),
         )
 
     return Loaders(of("train", [30, 34]), of("val", [20]))

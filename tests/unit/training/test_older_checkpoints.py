@@ -19,7 +19,7 @@ def state_of(run, *, is_old=False):
         for projection in (model.image_head.projection, model.recipe_encoder.projection):
             projection.linear.bias = nn.Parameter(torch.randn(projection.linear.out_features))
         if run.model.recipe_encoder == "transformer":
-            encoder = model.recipe_encoder
+            encoder = model.recipe_encoder.tower
             for part in (encoder.title, encoder.ingredients, encoder.steps):
                 part.norm.bias = nn.Parameter(torch.randn(part.norm.weight.shape))
     discriminator = build_discriminator(run)

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from seje_ray.features.inputs import Reads
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.pairs import PairLoader
 from tests.unit.training.tiny_data import write_shards
@@ -79,7 +80,7 @@ def test_an_epoch_goes_on_at_any_step(paths, window, first_step):
     assert [batch.ids for batch in rest] == [batch.ids for batch in whole[first_step:]]
     for one, other in zip(rest, whole[first_step:], strict=True):
         assert one.images.equal(other.images)
-        assert one.sentence_vectors.equal(other.sentence_vectors)
+        assert one.recipes.sentences.vectors.equal(other.recipes.sentences.vectors)
 
 
 def test_shards_before_the_first_step_are_not_read(paths):
@@ -131,28 +132,30 @@ def test_features_belong_to_their_recipe(paths):
             assert sum(chosen) == 1
             category = row["image_category_vectors"][chosen.index(True)]
             np.testing.assert_allclose(batch.image_category_vectors[n], category, rtol=1e-6)
-            np.testing.assert_allclose(batch.key_term_vectors[n], row["key_term_vector"], rtol=1e-6)
-            assert int(batch.category_ids[n]) == row["category_id"]
-            steps = int(batch.num_sentences[n])
             np.testing.assert_allclose(
-                batch.sentence_vectors[n, :steps], row["sentence_vectors"], rtol=1e-6
+                batch.recipes.key_term_vectors[n], row["key_term_vector"], rtol=1e-6
             )
-            assert not batch.sentence_vectors[n, steps:].any()
+            assert int(batch.category_ids[n]) == row["category_id"]
+            steps = int(batch.recipes.sentences.num_sentences[n])
+            np.testing.assert_allclose(
+                batch.recipes.sentences.vectors[n, :steps], row["sentence_vectors"], rtol=1e-6
+            )
+            assert not batch.recipes.sentences.vectors[n, steps:].any()
 
 
 def test_text_vectors_are_padded_by_part_and_read_only_where_asked_for(paths):
     """Each part to its own longest recipe; counts say how many lines there are."""
     rows = {r["id"]: r for path in paths for r in pq.read_table(path).to_pylist()}
     texts = PairLoader(
-        paths, None, global_batch_size=8, rank=0, world_size=1, seed=3, use_texts=True
+        paths, None, global_batch_size=8, rank=0, world_size=1, seed=3, reads=Reads(texts=True)
     )
     names = ("title_vectors", "ingredient_vectors", "step_vectors")
     plain = next(loader(paths).epoch(0))
-    assert plain.texts is None
+    assert plain.recipes.texts is None
 
     for batch in texts.epoch(0):
         for part, name in enumerate(names):
-            vectors, counts = batch.texts[2 * part : 2 * part + 2]
+            vectors, counts = batch.recipes.texts[2 * part : 2 * part + 2]
             expected = [rows[recipe][name] for recipe in batch.ids]
             assert counts.tolist() == [len(lines) for lines in expected]
             assert vectors.shape[1] == max(1, *(len(lines) for lines in expected))
@@ -161,7 +164,7 @@ def test_text_vectors_are_padded_by_part_and_read_only_where_asked_for(paths):
                     np.testing.assert_allclose(vectors[row, line], vector, rtol=1e-6)
                 assert not vectors[row, len(lines) :].any()
     moved = next(texts.epoch(0)).to(torch.device("meta"))
-    assert {part.device.type for part in moved.texts} == {"meta"}
+    assert {part.device.type for part in moved.recipes.texts} == {"meta"}
 
 
 def test_all_photos_of_a_recipe_are_chosen_over_the_epochs(paths):

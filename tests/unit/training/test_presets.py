@@ -10,6 +10,7 @@ from seje_ray.cli.run_files import read_run
 from seje_ray.config import load_run, named_run_file, run_to_dict
 from seje_ray.config.loss import LossKind
 from seje_ray.errors import ConfigError
+from seje_ray.features.inputs import Reads
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.worker import LocalWorker
@@ -123,7 +124,7 @@ def loaders(tmp_path_factory) -> Loaders:
             rank=0,
             world_size=1,
             seed=0,
-            use_texts=True,
+            reads=Reads(texts=True),
         )
 
     return Loaders(of("train", [16]), of("val", [10]))

@@ -8,11 +8,13 @@ from seje_ray.config import LossConfig
 from seje_ray.config.loss import AdaMineConfig, HingeConfig, SoftMarginConfig
 from seje_ray.distributed.batch_norm import use_global_batch_norm
 from seje_ray.distributed.dropout import begin_dropout_step, use_global_dropout
-from seje_ray.models.heads import CategoryHead, Discriminator, ImageHead
+from seje_ray.features.inputs import RecipeFeatures, Sentences, TextBatch
+from seje_ray.models.heads import CategoryHead, Discriminator, ImageHead, Projection, ResidualHead
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
-from seje_ray.models.recipe_encoder import RecipeEncoder
+from seje_ray.models.recipe_encoder import KeyTerms, RecipeEncoder, RecipeInputs
+from seje_ray.models.recipe_lstm import RecipeLstm
 from seje_ray.models.recipe_transformer import RecipeTransformer
-from seje_ray.training.pairs import PairBatch, TextBatch
+from seje_ray.training.pairs import PairBatch
 from seje_ray.training.step import (
     GlobalRows,
     active_share,
@@ -37,7 +39,7 @@ CONFIGS = {
     "wgan_gp": LossConfig(discriminator="wgan_gp", negatives="both", **CONSTANTS),
     "bce": LossConfig(discriminator="bce", negatives="category", **CONSTANTS),
 }
-KINDS = [("wgan_gp", "lstm"), ("bce", "lstm"), ("wgan_gp", "transformer")]
+KINDS = [("wgan_gp", "lstm"), ("bce", "lstm"), ("wgan_gp", "transformer"), ("bce", "residual")]
 
 
 def batch_of(rank, sizes):
@@ -54,45 +56,53 @@ def batch_of(rank, sizes):
         ids=tuple("abcdef")[own],
         images=drawn(7),
         image_category_vectors=drawn(5),
-        sentence_vectors=drawn(4, 6),
-        num_sentences=torch.tensor([4, 0, 1, 2, 3, 4])[own],
-        key_term_vectors=drawn(5),
+        recipes=RecipeFeatures(
+            sentences=Sentences(drawn(4, 6), torch.tensor([4, 0, 1, 2, 3, 4])[own]),
+            key_term_vectors=drawn(5),
+            texts=TextBatch(
+                drawn(1, 6),
+                torch.tensor([1, 1, 0, 1, 1, 1])[own],
+                # cut to the worker's longest recipe, as padding is
+                drawn(5, 6)[:, : int(num_ingredients.max())],
+                num_ingredients,
+                drawn(4, 6),
+                torch.tensor([4, 0, 1, 2, 3, 4])[own],
+            ),
+        ),
         category_ids=torch.tensor([1, 1, 0, 2, 0, 2])[own],
         sizes=sizes,
-        texts=TextBatch(
-            drawn(1, 6),
-            torch.tensor([1, 1, 0, 1, 1, 1])[own],
-            # cut to the worker's longest recipe, as padding is
-            drawn(5, 6)[:, : int(num_ingredients.max())],
-            num_ingredients,
-            drawn(4, 6),
-            torch.tensor([4, 0, 1, 2, 3, 4])[own],
-        ),
     )
 
 
-def encoder_of(encoder):
+def model_of(encoder):
+    """With the LSTM, the transformer, or the LSTM and residual heads."""
     if encoder == "transformer":
-        return RecipeTransformer(6, 8, dim=8, num_layers=2, num_heads=2, dropout=0.2)
-    return RecipeEncoder(6, 5, 8, 9, dropout=0.2)
+        tower, key_terms = RecipeTransformer(6, dim=8, num_layers=2, num_heads=2), None
+        heads = Projection(12, 8, dropout=0.2), Projection(24, 8, dropout=0.2)
+    elif encoder == "residual":
+        tower, key_terms = RecipeLstm(6, 9), torch.nn.Identity()
+        heads = [ResidualHead(dim, 8, hidden_dim=6, dropout=0.2) for dim in (12, 14)]
+        for head in heads:  # what begins at zero would hide what is before it
+            torch.nn.init.normal_(head.mlp[-1].weight)
+    else:
+        tower, key_terms = RecipeLstm(6, 9), KeyTerms(5, 8)
+        heads = Projection(12, 8, dropout=0.2), Projection(17, 8, dropout=0.2)
+    recipe_side = RecipeEncoder(tower, key_terms, heads[1])
+    return JointEmbedding(None, ImageHead(heads[0]), recipe_side, CategoryHead(8, 3))
 
 
 def inputs_of(batch, encoder):
     """What the recipe encoder takes."""
+    features = batch.recipes
     if encoder == "transformer":
-        return batch.texts
-    return batch.sentence_vectors, batch.num_sentences, batch.key_term_vectors
+        return RecipeInputs(features.texts)
+    return RecipeInputs(features.sentences, features.key_term_vectors)
 
 
 def train(rank, sizes, config, encoder="lstm"):
     """Some steps as ``Trainer`` takes them; everything they give and change."""
     torch.manual_seed(1)
-    model = JointEmbedding(
-        None,
-        ImageHead(7, 5, 8, dropout=0.2),
-        encoder_of(encoder),
-        CategoryHead(8, 3),
-    )
+    model = model_of(encoder)
     discriminator = Discriminator(8)
     use_global_batch_norm(model)
     use_global_dropout(model)
@@ -109,7 +119,7 @@ def train(rank, sizes, config, encoder="lstm"):
         begin_dropout_step(
             model, first=rows.first, num_rows=rows.total, seed=step, device=torch.device("cpu")
         )
-        output = wrapped(batch.images, batch.image_category_vectors, *inputs_of(batch, encoder))
+        output = wrapped(batch.images, batch.image_category_vectors, inputs_of(batch, encoder))
         its_loss = discriminator_step(
             output, discriminator, its_optimizer, rows, config, seed=(3, 4, step)
         )
