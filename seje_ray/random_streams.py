@@ -62,6 +62,8 @@ class Stream(IntEnum):
     """Order of the photos whose features are computed once; keys: epoch."""
     CATEGORIZER_DROPOUT = 22
     """What the image categorizer's network itself draws; keys: epoch, rank."""
+    LEXICAL_SAMPLE = 23
+    """Train recipes whose terms are counted, where there are more than are looked at."""
 
 
 def generator(stream: Stream, seed: int, *keys: int) -> np.random.Generator:

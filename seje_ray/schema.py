@@ -22,6 +22,7 @@ VERSIONS = {  # of each kind of artifact; raised when a column, file or fact of 
     f"{COMPONENT}sentence_encoder": 2,
     f"{COMPONENT}image_categorizer": 2,
     f"{COMPONENT}category_backoff": 2,
+    f"{COMPONENT}lexical": 1,
     "calibrated": 2,
     "run": 2,
     "embeddings": 2,
@@ -78,6 +79,7 @@ def calibrated(
     text_dim: int | None = None,
     *,
     has_tokens: bool = False,
+    has_terms: bool = False,
 ) -> pa.Schema:
     """``calibrated/``: ``recipes/`` with at least one photo, and the features of phase I.
 
@@ -87,6 +89,7 @@ def calibrated(
         feature_dim: F, or None if the image backbone is trained and stores no features.
         text_dim: H, or None if no text vectors are stored.
         has_tokens: Whether the tokens of a text model are stored.
+        has_terms: Whether lexical bags are stored.
     """
     columns = [
         *RECIPES,
@@ -115,6 +118,11 @@ def calibrated(
         tokens = pa.list_(pa.list_(pa.int32()))  # per line, without special tokens
         columns += [
             pa.field(name, tokens) for name in ("title_tokens", "ingredient_tokens", "step_tokens")
+        ]
+    if has_terms:
+        columns += [
+            pa.field("lexical_terms", pa.list_(pa.int32())),
+            pa.field("lexical_weights", pa.list_(pa.float32())),  # one per term
         ]
     return pa.schema(columns)
 

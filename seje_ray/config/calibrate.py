@@ -165,6 +165,34 @@ class TextTokensConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LexicalConfig:
+    """All words of a recipe as a sparse bag, weighted by TF-IDF, which ``model.lexical`` reads."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    enabled: bool = False  # store the bags
+    max_words: int = 2  # words in a row that make a term, at most
+    min_count: int = 2  # train recipes that hold a term, at least
+    max_terms: int = 50_000  # terms at most, the most frequent
+    title_weight: int = 3  # times that the title counts
+    # words that are left out: "none" where the recipes are not English
+    stop_words: Literal["english", "none"] = "english"
+    dim: int = 512  # dimensions of a term's vector, by a singular value decomposition
+    max_recipes: int = 100_000  # train recipes that are looked at, drawn by chance where more are
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            ("max_words", self.max_words >= 1, ">= 1"),
+            ("min_count", self.min_count >= 1, ">= 1"),
+            ("max_terms", self.max_terms >= 1, ">= 1"),
+            ("title_weight", self.title_weight >= 0, ">= 0"),
+            ("dim", self.dim >= 1, ">= 1"),
+            ("max_recipes", self.max_recipes >= 1, ">= 1"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrateConfig:
     """Phase I: how each feature is computed."""
 
@@ -189,6 +217,7 @@ class CalibrateConfig:
     sentence_encoder: SentenceEncoderConfig = field(default_factory=SentenceEncoderConfig)
     image_categorizer: ImageCategorizerConfig = field(default_factory=ImageCategorizerConfig)
     categories: CategoryConfig = field(default_factory=CategoryConfig)
+    lexical: LexicalConfig = field(default_factory=LexicalConfig)
     # store text_model's vectors of title, ingredient lines and steps, which
     # model.recipe_encoder transformer needs
     text_vectors: bool = False

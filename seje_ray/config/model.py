@@ -47,6 +47,13 @@ class ModelConfig:
     recipe_encoder: Literal["lstm", "transformer", "none"] = "lstm"
     lstm_dim: int = 1024  # state of the recipe LSTM
     recipe_transformer: RecipeTransformerConfig = field(default_factory=RecipeTransformerConfig)
+    # the lexical bag of calibrate.lexical beside it: none, with the vectors of its decomposition,
+    # or with vectors that are trained from there
+    lexical: Literal["off", "fixed", "learnt"] = "off"
+    term_dropout: float = 0.0  # in [0, 1), share of a bag's terms that a training step leaves out
+    # in [0, 1), chance of a whole part of a recipe (text, f_term, bag) to be left out of a training
+    # step; one always stays
+    part_dropout: float = 0.0
     # last layers of both sides: the paper's linear layer with BatchNorm, or a linear map of
     # standardised features and a small network that adds to it
     head: Literal["projection", "residual"] = "projection"
@@ -63,9 +70,11 @@ class ModelConfig:
             ("lstm_dim", self.lstm_dim >= 1, ">= 1"),
             ("head_hidden", self.head_hidden >= 1, ">= 1"),
             ("dropout", 0 <= self.dropout < 1, "in [0, 1)"),
+            ("term_dropout", 0 <= self.term_dropout < 1, "in [0, 1)"),
+            ("part_dropout", 0 <= self.part_dropout < 1, "in [0, 1)"),
             (
                 "recipe_encoder",
-                self.recipe_encoder != "none" or self.use_key_terms,
-                "lstm or transformer where model.use_key_terms is false",
+                self.recipe_encoder != "none" or self.use_key_terms or self.lexical != "off",
+                "lstm or transformer where use_key_terms is false and lexical is off",
             ),
         )

@@ -59,6 +59,16 @@ class RunConfig:
                     "calibrate.text_vectors=true --set calibrate.text_model=FOLDER_OR_HUB_NAME",
                 ),
             )
+        if self.model.lexical != "off":
+            require(
+                self.calibrate.lexical,
+                (
+                    "enabled",
+                    self.calibrate.lexical.enabled,
+                    "true where model.lexical is not off: calibrate with --set "
+                    "calibrate.lexical.enabled=true",
+                ),
+            )
         if self.model.freeze_backbone:
             require(
                 self.train,

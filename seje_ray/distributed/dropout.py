@@ -1,18 +1,13 @@
 """Dropout over the global batch: the same masks for any number of workers."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 
-class GlobalDropout(nn.Module):
-    """Dropout whose mask is this worker's rows of one mask over all workers' rows.
-
-    torch's own draws each worker's mask by itself, so that another number of workers trains
-    another model.
-
-    Args:
-        p: Share of the values that become zero, in [0, 1).
-    """
+class _Global(nn.Module):
+    """Draws for this worker's rows as rows of one draw for all workers' rows."""
 
     def __init__(self, p: float) -> None:
         super().__init__()
@@ -24,6 +19,32 @@ class GlobalDropout(nn.Module):
         """Say which of ``num_rows`` global rows the next input begins with, and where to draw."""
         self._generator, self._first, self._num_rows = generator, first, num_rows
 
+    def _own(self, count: int) -> slice:
+        """The global rows of the next ``count`` of this worker.
+
+        Raises:
+            ValueError: If the rows do not lie in the global batch that was announced.
+        """
+        last = self._first + count
+        if last > self._num_rows:
+            raise ValueError(f"rows up to {last} of a global batch of {self._num_rows}")
+        return slice(self._first, last)
+
+    def _numbers(self, *shape: int) -> Tensor:
+        """Room for a draw of (M, ...), M rows of the global batch, where the generator draws."""
+        return torch.empty((self._num_rows, *shape), device=self._generator.device)
+
+
+class GlobalDropout(_Global):
+    """Dropout whose mask is this worker's rows of one mask over all workers' rows.
+
+    torch's own draws each worker's mask by itself, so that another number of workers trains
+    another model.
+
+    Args:
+        p: Share of the values that become zero, in [0, 1).
+    """
+
     def forward(self, input: Tensor) -> Tensor:
         """Drop values of (B, D) in training.
 
@@ -32,13 +53,43 @@ class GlobalDropout(nn.Module):
         """
         if not self.training or self.p == 0:
             return input
-        last = self._first + len(input)
-        if last > self._num_rows:
-            raise ValueError(f"rows up to {last} of a global batch of {self._num_rows}")
-        shape = (self._num_rows, *input.shape[1:])
-        keep = torch.empty(shape, device=self._generator.device)
-        keep = keep.bernoulli_(1 - self.p, generator=self._generator)[self._first : last]
+        own = self._own(len(input))
+        keep = self._numbers(*input.shape[1:])
+        keep = keep.bernoulli_(1 - self.p, generator=self._generator)[own]
         return input * (keep.to(input) / (1 - self.p))
+
+
+class PartDropout(_Global):
+    """Leaves out whole parts of a row in training, never all of them.
+
+    The draws are this worker's rows of one draw over all workers' rows. What is left keeps its
+    size: a recipe without a part is a recipe, too.
+
+    Args:
+        widths: Columns of each part, in their order.
+        p: Chance of a part to be left out, in [0, 1); of several the one with the largest draw
+            stays in any case.
+
+    Source: docs/method.md, rule 4.7.
+    """
+
+    def __init__(self, widths: Sequence[int], p: float) -> None:
+        super().__init__(p)
+        self._widths = tuple(widths)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Set the columns of parts of (B, sum of the widths) to zero in training.
+
+        Raises:
+            ValueError: If the rows do not lie in the global batch that was announced.
+        """
+        if not self.training or self.p == 0:
+            return input
+        own = self._own(len(input))
+        draws = self._numbers(len(self._widths)).uniform_(generator=self._generator)[own]
+        keep = (draws >= self.p) | (draws == draws.amax(dim=1, keepdim=True))
+        widths = torch.tensor(self._widths, device=keep.device)
+        return input * keep.repeat_interleave(widths, dim=1, output_size=input.shape[1]).to(input)
 
 
 def use_global_dropout(module: nn.Module) -> None:
@@ -53,7 +104,7 @@ def use_global_dropout(module: nn.Module) -> None:
 def begin_dropout_step(
     module: nn.Module, *, first: int, num_rows: int, seed: int, device: torch.device
 ) -> None:
-    """Let every ``GlobalDropout`` in ``module`` draw again from ``seed``, equal on all workers.
+    """Let every dropout here in ``module`` draw again from ``seed``, equal on all workers.
 
     Args:
         module: The model.
@@ -64,5 +115,5 @@ def begin_dropout_step(
     """
     generator = torch.Generator(device).manual_seed(seed)
     for part in module.modules():
-        if isinstance(part, GlobalDropout):
+        if isinstance(part, _Global):
             part.begin_step(generator, first, num_rows)

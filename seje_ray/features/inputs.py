@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from seje_ray.config import ModelConfig
-from seje_ray.models.recipe_encoder import RecipeInputs
+from seje_ray.models.recipe_encoder import Bags, RecipeInputs
 
 
 class TextBatch(NamedTuple):
@@ -39,6 +39,7 @@ class RecipeFeatures(NamedTuple):
     sentences: Sentences | None = None
     texts: TextBatch | None = None
     key_term_vectors: Tensor | None = None  # f_term, (B, E)
+    bags: Bags | None = None
 
 
 class Reads(NamedTuple):
@@ -47,18 +48,20 @@ class Reads(NamedTuple):
     sentences: bool = True
     texts: bool = False
     key_terms: bool = True
+    lexical: bool = False
 
     @classmethod
     def of(cls, model: ModelConfig) -> "Reads":
         """Those that a model reads."""
+        lexical = model.lexical != "off"
         match model.recipe_encoder:
-            case "lstm":
-                return cls()  # without f_term, an ablation, it is zero
+            case "lstm":  # without f_term, an ablation, it is zero
+                return cls(lexical=lexical)
             case "transformer":
                 key_terms = model.use_key_terms and model.recipe_transformer.key_terms
-                return cls(sentences=False, texts=True, key_terms=key_terms)
+                return cls(sentences=False, texts=True, key_terms=key_terms, lexical=lexical)
             case "none":
-                return cls(sentences=False, key_terms=model.use_key_terms)
+                return cls(sentences=False, key_terms=model.use_key_terms, lexical=lexical)
         assert_never(model.recipe_encoder)
 
 
@@ -76,7 +79,7 @@ def recipe_inputs(model: ModelConfig, features: RecipeFeatures) -> RecipeInputs:
     if Reads.of(model).key_terms:
         assert features.key_term_vectors is not None
         key_term_vectors = _used(features.key_term_vectors, model.use_key_terms)
-    return RecipeInputs(_tower_inputs(model, features), key_term_vectors)
+    return RecipeInputs(_tower_inputs(model, features), key_term_vectors, features.bags)
 
 
 def _tower_inputs(model: ModelConfig, features: RecipeFeatures) -> tuple[Tensor, ...]:
@@ -124,3 +127,18 @@ def padded(rows: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
         target[: len(row)] = row
     lengths = torch.tensor([len(row) for row in rows], dtype=torch.int64)
     return torch.from_numpy(together), lengths
+
+
+def padded_bags(terms: Sequence[np.ndarray], weights: Sequence[np.ndarray], width: int) -> Bags:
+    """Bags padded to ``width`` terms with term 0 of weight 0.
+
+    Args:
+        terms: Numbers of each recipe's terms.
+        weights: One per term.
+        width: K, at least as many as a recipe has; at least 1.
+    """
+    numbers = np.zeros((len(terms), width), np.int64)
+    values = np.zeros((len(terms), width), np.float32)
+    for row, (own, weight) in enumerate(zip(terms, weights, strict=True)):
+        numbers[row, : len(own)], values[row, : len(own)] = own, weight
+    return Bags(torch.from_numpy(numbers), torch.from_numpy(values))

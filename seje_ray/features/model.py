@@ -7,14 +7,15 @@ from typing import Any
 import torch
 
 from seje_ray.artifact import Artifact
+from seje_ray.calibration.lexical import Lexicon
 from seje_ray.config import CATEGORIZER, BackboneConfig, LossConfig, RunConfig
 from seje_ray.distributed.batch_norm import use_global_batch_norm
 from seje_ray.distributed.dropout import use_global_dropout
 from seje_ray.errors import ArtifactError
 from seje_ray.features.inputs import Reads
-from seje_ray.features.recipe_side import build_recipe_encoder, head_of
+from seje_ray.features.recipe_side import build_image_head, build_recipe_encoder
 from seje_ray.losses.kinds import retrieval_loss
-from seje_ray.models.heads import CategoryHead, Discriminator, ImageHead, LogitScale
+from seje_ray.models.heads import CategoryHead, Discriminator, LogitScale
 from seje_ray.models.image_backbone import ImageBackbone, create_backbone
 from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.models.libraries import Published, published
@@ -31,16 +32,21 @@ class FeatureDims:
     num_categories: int  # C, background included
     feature_dim: int | None  # F, where pooled image features are stored
     text_dim: int | None = None  # H, where text vectors are stored
+    num_terms: int | None = None  # V, where lexical bags are stored
+    lexical_dim: int | None = None  # L, of the terms' vectors
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> "FeatureDims":
         """Read them from a calibrated artifact's manifest."""
+        lexical = facts.get("lexical", {})
         return cls(
             facts["word_dim"],
             facts["sentence_dim"],
             facts["num_categories"],
             facts["feature_dim"],
             facts.get("text_dim"),
+            lexical.get("num_terms"),
+            lexical.get("dim"),
         )
 
 
@@ -55,16 +61,22 @@ def stored_backbone(run: RunConfig) -> BackboneConfig | None:
 
 
 def require_features(run: RunConfig, calibrated: Artifact) -> None:
-    """Check that a run finds what it trains on: text vectors, a frozen backbone's features.
+    """Check that a run finds what it trains on: features of texts, a frozen backbone's features.
 
     Raises:
         ArtifactError: If they are missing, another network's, or of other pixels.
     """
-    if Reads.of(run.model).texts and not calibrated.manifest.facts.get("text_dim"):
+    reads = Reads.of(run.model)
+    if reads.texts and not calibrated.manifest.facts.get("text_dim"):
         raise ArtifactError(
             f"{calibrated.folder}: expected text vectors for model.recipe_encoder transformer, "
             "found none; run `seje-ray calibrate --set calibrate.text_vectors=true --set "
             "calibrate.text_model=FOLDER_OR_HUB_NAME`"
+        )
+    if reads.lexical and not calibrated.manifest.facts.get("lexical"):
+        raise ArtifactError(
+            f"{calibrated.folder}: expected lexical bags for model.lexical {run.model.lexical}, "
+            "found none; run `seje-ray calibrate --set calibrate.lexical.enabled=true`"
         )
     if not run.model.freeze_backbone:
         return
@@ -86,6 +98,7 @@ def build_model(
     *,
     load_weights: bool = True,
     photos: Published | None = None,
+    lexicon: Lexicon | None = None,
 ) -> JointEmbedding:
     """Build the joint embedding that a run describes, heads seeded by ``run.seed``.
 
@@ -94,6 +107,7 @@ def build_model(
         dims: Sizes of the calibrated features.
         load_weights: False if a checkpoint's weights are loaded right after.
         photos: How its backbone sees photos; None for what the library publishes.
+        lexicon: Terms whose vectors the lexical bag begins with, where the model has one.
     """
     torch.manual_seed(torch_seed(Stream.MODEL_WEIGHTS, run.seed))
     model, backbone = run.model, None
@@ -104,11 +118,17 @@ def build_model(
     assert feature_dim is not None
     joint = JointEmbedding(
         backbone,
-        ImageHead(head_of(model, feature_dim + dims.word_dim)),
+        build_image_head(model, feature_dim, dims.word_dim),
         build_recipe_encoder(model, dims),
         CategoryHead(model.embedding_dim, dims.num_categories),
         build_logit_scale(run.loss),
     )
+    bag = joint.recipe_encoder.lexical
+    if bag is not None and load_weights:
+        assert lexicon is not None
+        bag.begin_with(
+            torch.from_numpy(lexicon.vectors), torch.from_numpy(lexicon.mean), lexicon.std
+        )
     for name, child in joint.named_children():
         if name != "backbone" or run.train.batch_norm == "global":
             use_global_batch_norm(child)

@@ -1,4 +1,4 @@
-"""From a run to the recipe side of its model: which parts there are, and how wide each is."""
+"""From a run to the heads of its model, and to the parts that its recipe side is made of."""
 
 from dataclasses import asdict
 from typing import Protocol, assert_never
@@ -6,8 +6,10 @@ from typing import Protocol, assert_never
 from torch import nn
 
 from seje_ray.config import ModelConfig
+from seje_ray.distributed.dropout import PartDropout
 from seje_ray.features.inputs import Reads
-from seje_ray.models.heads import joint_head
+from seje_ray.models.heads import ImageHead, joint_head
+from seje_ray.models.lexical_bag import LexicalBag
 from seje_ray.models.recipe_encoder import KeyTerms, RecipeEncoder, RecipeTower
 from seje_ray.models.recipe_lstm import RecipeLstm
 from seje_ray.models.recipe_transformer import RecipeTransformer
@@ -28,6 +30,14 @@ class RecipeDims(Protocol):
     def text_dim(self) -> int | None:
         """H, where text vectors are stored."""
 
+    @property
+    def num_terms(self) -> int | None:
+        """V, where lexical bags are stored."""
+
+    @property
+    def lexical_dim(self) -> int | None:
+        """L, of the terms' vectors."""
+
 
 def build_recipe_encoder(model: ModelConfig, dims: RecipeDims) -> RecipeEncoder:
     """The parts that a run names, and a head on all of them.
@@ -42,18 +52,51 @@ def build_recipe_encoder(model: ModelConfig, dims: RecipeDims) -> RecipeEncoder:
     if Reads.of(model).key_terms:
         key_terms, width = _key_terms(model, dims.word_dim)
         widths.append(width)
-    return RecipeEncoder(tower, key_terms, head_of(model, sum(widths)))
+    lexical, num_ready = _lexical(model, dims), 0
+    if lexical is not None:
+        num_ready = lexical.output_dim
+        widths.append(num_ready)
+    parts = PartDropout(widths, model.part_dropout)
+    return RecipeEncoder(tower, key_terms, _head(model, sum(widths), num_ready, parts), lexical)
 
 
-def head_of(model: ModelConfig, input_dim: int) -> nn.Module:
-    """The head of either side, on ``input_dim`` features."""
+def build_image_head(model: ModelConfig, feature_dim: int, word_dim: int) -> ImageHead:
+    """The head on pooled features ++ f_cat.
+
+    Args:
+        model: The shape.
+        feature_dim: F.
+        word_dim: E.
+    """
+    return ImageHead(_head(model, feature_dim + word_dim, 0, None))
+
+
+def _head(model: ModelConfig, input_dim: int, num_ready: int, parts: nn.Module | None) -> nn.Module:
     return joint_head(
         model.head,
         input_dim,
         model.embedding_dim,
         hidden_dim=model.head_hidden,
         dropout=model.dropout,
+        num_ready=num_ready,
+        parts=parts,
     )
+
+
+def _lexical(model: ModelConfig, dims: RecipeDims) -> LexicalBag | None:
+    match model.lexical:
+        case "off":
+            return None
+        case "fixed" | "learnt" as kind:
+            assert dims.num_terms is not None
+            assert dims.lexical_dim is not None
+            return LexicalBag(
+                dims.num_terms,
+                dims.lexical_dim,
+                is_learnt=kind == "learnt",
+                dropout=model.term_dropout,
+            )
+    assert_never(model.lexical)
 
 
 def _tower(model: ModelConfig, dims: RecipeDims) -> RecipeTower | None:

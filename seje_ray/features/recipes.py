@@ -11,6 +11,7 @@ from torch import Tensor
 from seje_ray.artifact import Artifact, require_equal_hash
 from seje_ray.calibration.calibrator import TextCalibrator
 from seje_ray.calibration.corpus import RecipeText
+from seje_ray.calibration.lexical import Lexicon
 from seje_ray.calibration.recipe_parts import RecipeParts, part_vectors
 from seje_ray.calibration.sentence_encoder import SentenceVectors, Steps
 from seje_ray.calibration.text_model import TextModel, text_model_hash
@@ -22,9 +23,11 @@ from seje_ray.features.inputs import (
     Sentences,
     TextBatch,
     padded,
+    padded_bags,
     stacked,
 )
-from seje_ray.features.texts import sentence_vectors_of, text_calibrator_of
+from seje_ray.features.texts import lexicon_of, sentence_vectors_of, text_calibrator_of
+from seje_ray.models.recipe_encoder import Bags
 
 
 class QueryError(SejeError):
@@ -60,7 +63,14 @@ class RecipeExtractor:
             sentences=self._sentences(recipes) if reads.sentences else None,
             texts=self._text_vectors(recipes) if reads.texts else None,
             key_term_vectors=self._key_term_vectors(recipes) if reads.key_terms else None,
+            bags=self._bags(recipes) if reads.lexical else None,
         )
+
+    def _bags(self, recipes: Sequence[RecipeText]) -> Bags:
+        """Lexical bags."""
+        rows = self._lexicon.rows(recipes)
+        terms, weights = (np.split(part, rows.ends[:-1]) for part in (rows.terms, rows.weights))
+        return padded_bags(terms, weights, max([1, *(len(own) for own in terms)]))
 
     def _key_term_vectors(self, recipes: Sequence[RecipeText]) -> Tensor:
         """f_term."""
@@ -97,6 +107,10 @@ class RecipeExtractor:
     @cached_property
     def _sentence_vectors(self) -> SentenceVectors:
         return sentence_vectors_of(self._run.calibrate, self._calibrator, self._device)
+
+    @cached_property
+    def _lexicon(self) -> Lexicon:
+        return lexicon_of(self._calibrator)
 
     @cached_property
     def _texts(self) -> TextCalibrator:

@@ -8,6 +8,7 @@ import torch
 from seje_ray.calibration.calibrator import FittedText, TextCalibrator
 from seje_ray.calibration.entities import Reexaminer
 from seje_ray.calibration.key_terms import ActionFinder, ContentWords, NoActions
+from seje_ray.calibration.lexical import Lexicon
 from seje_ray.calibration.line_tagger import LineTagger
 from seje_ray.calibration.parts_of_speech import PosActions
 from seje_ray.calibration.raters import rater_of
@@ -78,6 +79,11 @@ def token_limits(config: CalibrateConfig) -> TokenLimits:
     """Most tokens of a line, by part."""
     tokens = config.text_tokens
     return TokenLimits(tokens.max_title, tokens.max_ingredient, tokens.max_step)
+
+
+def lexicon_of(calibrator: Path) -> Lexicon:
+    """Terms and their vectors, where ``calibrate.lexical`` is enabled."""
+    return Lexicon.load(component_folder(calibrator, "lexical"))
 
 
 def _actions_of(config: CalibrateConfig) -> ActionFinder:

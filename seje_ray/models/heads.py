@@ -24,12 +24,21 @@ class Projection(nn.Module):
         input_dim: Features per row.
         embedding_dim: D.
         dropout: In [0, 1), of the features.
+        parts: What leaves out parts of the features in training, before anything else.
 
     Source: docs/method.md, rules 4.1 and 4.2.
     """
 
-    def __init__(self, input_dim: int, embedding_dim: int, *, dropout: float) -> None:
+    def __init__(
+        self,
+        input_dim: int,
+        embedding_dim: int,
+        *,
+        dropout: float,
+        parts: nn.Module | None = None,
+    ) -> None:
         super().__init__()
+        self.parts = parts or nn.Identity()
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(input_dim, embedding_dim, bias=False)  # the norm's own is enough
         self.norm = nn.BatchNorm1d(embedding_dim)
@@ -37,7 +46,8 @@ class Projection(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Turn features (B, input_dim) into unit rows (B, D), of float32 or more."""
-        return _unit_rows(F.leaky_relu(self.norm(self.linear(self.dropout(features))), SLOPE))
+        rows = self.linear(self.dropout(self.parts(features)))
+        return _unit_rows(F.leaky_relu(self.norm(rows), SLOPE))
 
 
 class ResidualHead(nn.Module):
@@ -50,15 +60,26 @@ class ResidualHead(nn.Module):
         embedding_dim: D.
         hidden_dim: Width of the network.
         dropout: In [0, 1), of the standardised features, apart for both, and of the hidden layer.
+        num_ready: Features at the end of a row that come standardised.
+        parts: What leaves out parts of the standardised features in training.
 
     Source: docs/method.md, rule 4.6.
     """
 
     def __init__(
-        self, input_dim: int, embedding_dim: int, *, hidden_dim: int, dropout: float
+        self,
+        input_dim: int,
+        embedding_dim: int,
+        *,
+        hidden_dim: int,
+        dropout: float,
+        num_ready: int = 0,
+        parts: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm1d(input_dim, affine=False)
+        self._num_raw = input_dim - num_ready
+        self.norm = nn.BatchNorm1d(self._num_raw, affine=False) if self._num_raw else None
+        self.parts = parts or nn.Identity()
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(input_dim, embedding_dim, bias=False)
         self.mlp = nn.Sequential(
@@ -73,8 +94,14 @@ class ResidualHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Turn features (B, input_dim) into unit rows (B, D), of float32 or more."""
-        rows = self.norm(features)
+        rows = self.parts(self._standardised(features))
         return _unit_rows(self.linear(self.dropout(rows)) + self.mlp(rows))
+
+    def _standardised(self, features: Tensor) -> Tensor:
+        if self.norm is None:
+            return features
+        raw, ready = features.tensor_split([self._num_raw], dim=1)
+        return torch.cat([self.norm(raw), ready], dim=1)
 
 
 def _unit_rows(rows: Tensor) -> Tensor:
@@ -86,7 +113,14 @@ HeadKind = Literal["projection", "residual"]  # of ``model.head``
 
 
 def joint_head(
-    kind: HeadKind, input_dim: int, embedding_dim: int, *, hidden_dim: int, dropout: float
+    kind: HeadKind,
+    input_dim: int,
+    embedding_dim: int,
+    *,
+    hidden_dim: int,
+    dropout: float,
+    num_ready: int = 0,
+    parts: nn.Module | None = None,
 ) -> Projection | ResidualHead:
     """The last layers of either side, from its features to unit rows.
 
@@ -96,12 +130,21 @@ def joint_head(
         embedding_dim: D.
         hidden_dim: Of the residual head's network.
         dropout: In [0, 1), of the features.
+        num_ready: Features at the end of a row that come standardised.
+        parts: What leaves out parts of the features in training.
     """
     match kind:
         case "projection":
-            return Projection(input_dim, embedding_dim, dropout=dropout)
+            return Projection(input_dim, embedding_dim, dropout=dropout, parts=parts)
         case "residual":
-            return ResidualHead(input_dim, embedding_dim, hidden_dim=hidden_dim, dropout=dropout)
+            return ResidualHead(
+                input_dim,
+                embedding_dim,
+                hidden_dim=hidden_dim,
+                dropout=dropout,
+                num_ready=num_ready,
+                parts=parts,
+            )
     assert_never(kind)
 
 

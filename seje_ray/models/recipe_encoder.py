@@ -1,7 +1,7 @@
 """The recipe side of the model: parts of a recipe, side by side, and a head into the joint space.
 
-Letters: B recipes, E word-vector dimensions, F dimensions of all parts together, D joint
-dimensions.
+Letters: B recipes, K terms of the longest, E word-vector dimensions, F dimensions of all parts
+together, D joint dimensions.
 """
 
 from collections.abc import MutableMapping
@@ -12,10 +12,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seje_ray.models.heads import SLOPE
+from seje_ray.models.lexical_bag import LexicalBag
 from seje_ray.models.needless_bias import shift_running_mean
 from seje_ray.models.recipe_transformer import biases_gone
 
-PARTS = ("tower", "key_terms", "projection")  # of a state; once a tower's own names stood here
+# First part of a weight's name; in older states a tower's own names stand there.
+PARTS = ("tower", "key_terms", "lexical", "projection")
+
+
+class Bags(NamedTuple):
+    """Lexical bags, padded to the longest recipe of the global batch."""
+
+    terms: Tensor  # (B, K) int64
+    weights: Tensor  # (B, K), 0 where a recipe has fewer terms
 
 
 class RecipeInputs(NamedTuple):
@@ -23,6 +32,7 @@ class RecipeInputs(NamedTuple):
 
     tower: tuple[Tensor, ...] = ()  # what the tower's ``forward`` takes
     key_term_vectors: Tensor | None = None  # f_term, (B, E)
+    bags: Bags | None = None
 
 
 class RecipeTower(Protocol):
@@ -41,11 +51,7 @@ class RecipeTower(Protocol):
 
 
 class KeyTerms(nn.Linear):
-    """f_term -> Linear -> LeakyReLU.
-
-    Args:
-        in_features: E.
-        out_features: Of the output.
+    """f_term, of E dimensions -> Linear -> LeakyReLU.
 
     Source: docs/method.md, rule 4.2.
     """
@@ -56,22 +62,28 @@ class KeyTerms(nn.Linear):
 
 
 class RecipeEncoder(nn.Module):
-    """Tower ++ f_term, each where there is one -> head -> recipe embedding.
+    """Tower ++ f_term ++ lexical bag, each where there is one -> head -> recipe embedding.
 
     Args:
         tower: Of the texts.
         key_terms: Of f_term, from (B, E).
         head: From the parts, (B, F), to unit rows (B, D).
+        lexical: Of the lexical bags.
 
     Source: docs/method.md, rule 4.2.
     """
 
     def __init__(
-        self, tower: RecipeTower | None, key_terms: nn.Module | None, head: nn.Module
+        self,
+        tower: RecipeTower | None,
+        key_terms: nn.Module | None,
+        head: nn.Module,
+        lexical: LexicalBag | None = None,
     ) -> None:
         super().__init__()
         self.tower = tower
         self.key_terms = key_terms
+        self.lexical = lexical
         self.projection = head
         # torch leaves this method without annotations.
         self.register_load_state_dict_pre_hook(_as_today)  # type: ignore[no-untyped-call]
@@ -83,6 +95,9 @@ class RecipeEncoder(nn.Module):
             parts.append(self.tower(*inputs.tower))
         if self.key_terms is not None:
             parts.append(self.key_terms(inputs.key_term_vectors))
+        if self.lexical is not None:
+            assert inputs.bags is not None
+            parts.append(self.lexical(*inputs.bags))
         embeddings: Tensor = self.projection(torch.cat(parts, dim=1))
         return embeddings
 

@@ -34,6 +34,7 @@ from seje_ray.pipeline.component_fits import (
     word_vectors_fit,
 )
 from seje_ray.pipeline.given_calibrator import given_component
+from seje_ray.pipeline.lexical_fit import lexical_fit
 from seje_ray.recipe1m.labelled_photos import read_labelled_folder
 from seje_ray.schema import COMPONENT
 from seje_ray.workspace import Workspace
@@ -200,6 +201,13 @@ CATEGORY_BACKOFF = Component(
 )
 
 
+LEXICAL = Component(
+    "lexical",
+    lexical_fit,
+    lambda run: _without(asdict(run.calibrate.lexical), "enabled"),
+)
+
+
 def _text(*, tags: bool) -> Component:
     return Component(
         "text",
@@ -247,6 +255,7 @@ def generations(run: RunConfig) -> tuple[tuple[Component, ...], ...]:
             WORD_VECTORS,
             _sentence_encoder(is_fitted=is_fitted),
             _image_categorizer(has_own_photos=has_own_photos),
+            *((LEXICAL,) if config.lexical.enabled else ()),
         ),
         (CATEGORY_BACKOFF,) if fills else (),
     )

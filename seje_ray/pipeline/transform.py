@@ -43,6 +43,7 @@ from seje_ray.pipeline.stage import ShardStage, Step, shard_items
 from seje_ray.pipeline.transform_steps import (
     AddImageFeatures,
     AddSentenceVectors,
+    AddTerms,
     AddTextFeatures,
     AddTextTokens,
     FillCategories,
@@ -108,6 +109,7 @@ def _steps(run: RunConfig, workspace: Workspace) -> list[Step]:
         Step(partial(AddTextFeatures, run, workspace), gpu_share=_rater_share(run)),
         Step(partial(AddSentenceVectors, run, workspace), gpu_share=_sentences_share(run)),
         *([Step(partial(AddTextTokens, run))] if run.calibrate.text_tokens.store else []),
+        *([Step(partial(AddTerms, workspace))] if run.calibrate.lexical.enabled else []),
         Step(partial(AddImageFeatures, run, workspace), gpu_share=0.5),
         *([Step(partial(FillCategories, run, workspace))] if fills else []),
     ]
@@ -200,6 +202,7 @@ def _close(
             "feature_dim": _feature_dim(run),
             "text_dim": _text_dim(building),
             **_text_format(run),
+            **({"lexical": facts["lexical"]} if run.calibrate.lexical.enabled else {}),
             "image_features_of": _image_features_of(plan),
             "category_names": list(Categories.load(workspace.component("text")).names),
             "image_category_names": facts["image_category_names"],

@@ -25,7 +25,12 @@ from seje_ray.calibration.text_tokens import LineTokenizer, part_tokens
 from seje_ray.config import RunConfig
 from seje_ray.distributed.process import default_device
 from seje_ray.features.photos import PhotoExtractor
-from seje_ray.features.texts import sentence_vectors_of, text_calibrator_of, token_limits
+from seje_ray.features.texts import (
+    lexicon_of,
+    sentence_vectors_of,
+    text_calibrator_of,
+    token_limits,
+)
 from seje_ray.pipeline.columns import (
     matrix,
     offsets_of,
@@ -41,6 +46,7 @@ from seje_ray.workspace import Workspace
 
 PHOTOS = "images"  # column that is read where photos are needed, and not carried along
 TEXTS = [name for name in RECIPES.names if name != PHOTOS]
+TERMS = "lexical_terms"
 VOTES = "image_votes"  # column that only ``FillCategories`` reads
 
 
@@ -148,6 +154,23 @@ class AddTextTokens:
         return with_columns(table, columns)
 
 
+class AddTerms:
+    """Texts -> lexical bags."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._lexicon = lexicon_of(workspace.calibrator)
+
+    def __call__(self, item: Item, table: pa.Table) -> pa.Table:
+        """Append the columns to one shard."""
+        rows = self._lexicon.rows([recipe_text(row) for row in table.select(TEXTS).to_pylist()])
+        offsets = pa.array(np.concatenate([[0], rows.ends]), pa.int32())
+        columns = {
+            TERMS: pa.ListArray.from_arrays(offsets, pa.array(rows.terms)),
+            "lexical_weights": pa.ListArray.from_arrays(offsets, pa.array(rows.weights)),
+        }
+        return with_columns(table, columns)
+
+
 class AddImageFeatures:
     """Photos -> their category, f_cat, and frozen backbone features."""
 
@@ -215,6 +238,7 @@ def commit_calibrated(item: Item, table: pa.Table) -> dict[str, object]:
         vector_dim(table.schema, "image_features"),
         vector_dim(table.schema, TEXT_COLUMNS[0]),
         has_tokens=TOKEN_COLUMNS[0] in table.column_names,
+        has_terms=TERMS in table.column_names,
     )
     target = Path(item["target"])
     write_table(target, table.select(schema.names).cast(schema))

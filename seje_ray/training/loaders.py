@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from seje_ray.artifact import Artifact
+from seje_ray.calibration.lexical import Lexicon
 from seje_ray.config import RunConfig
 from seje_ray.distributed.process import Process
 from seje_ray.errors import ArtifactError
@@ -13,9 +14,11 @@ from seje_ray.features.backbones import as_settings
 from seje_ray.features.checkpoint import Origin
 from seje_ray.features.inputs import Reads
 from seje_ray.features.model import photos_of, pixel_spec
+from seje_ray.features.texts import lexicon_of
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.loop import Loaders
 from seje_ray.training.pairs import PairLoader
+from seje_ray.workspace import Workspace
 
 
 def origin_of(run: RunConfig, calibrated: Artifact) -> Origin:
@@ -43,6 +46,13 @@ def loaders_of(run: RunConfig, calibrated: Artifact, process: Process) -> Loader
     pixels = pixel_spec(run)
     loaders = [loader_of(run, calibrated.shards(p), pixels, process) for p in ("train", "val")]
     return Loaders(*loaders)
+
+
+def lexicon_for(run: RunConfig, calibrated: Artifact) -> Lexicon | None:
+    """What the model's lexical bag begins with; None where it has none."""
+    if not Reads.of(run.model).lexical:
+        return None
+    return lexicon_of(Workspace.of(calibrated).calibrator)
 
 
 def loader_of(

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from seje_ray.calibration.lexical import Lexicon
 from seje_ray.config import RunConfig
 from seje_ray.distributed.collectives import average_gradients, broadcast_buffers, sum_over_workers
 from seje_ray.distributed.dropout import begin_dropout_step
@@ -65,7 +66,23 @@ class Trainer:
     worker ever takes a step that another does not.
     """
 
-    def __init__(self, run: RunConfig, origin: Origin, loaders: Loaders, worker: Worker) -> None:
+    def __init__(
+        self,
+        run: RunConfig,
+        origin: Origin,
+        loaders: Loaders,
+        worker: Worker,
+        lexicon: Lexicon | None = None,
+    ) -> None:
+        """Build the model, or read the newest checkpoint.
+
+        Args:
+            run: The run.
+            origin: Of the data.
+            loaders: Of its pairs.
+            worker: This one.
+            lexicon: What the lexical bag begins with, where the model has one.
+        """
         self.run, self.origin, self.loaders, self.worker = run, origin, loaders, worker
         if loaders.train.global_batch_size < max(2, worker.world_size):
             raise ResourceError(
@@ -74,7 +91,8 @@ class Trainer:
             )
         checkpoint = worker.resume_dir()
         dims = FeatureDims.of(origin.facts)
-        model = build_model(run, dims, load_weights=checkpoint is None).to(worker.device)
+        is_new = checkpoint is None
+        model = build_model(run, dims, load_weights=is_new, lexicon=lexicon).to(worker.device)
         discriminator = build_discriminator(run).to(worker.device)
         self.state = TrainingState(
             model,

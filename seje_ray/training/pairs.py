@@ -24,6 +24,7 @@ from seje_ray.features.inputs import (
     TextBatch,
     moved,
     padded,
+    padded_bags,
     stacked,
 )
 from seje_ray.random_streams import Stream
@@ -193,23 +194,28 @@ class PairLoader:
             image_category_vectors=stacked(
                 [p.shard.image_category_vector(p.row, i) for p, i in zip(own, chosen, strict=True)]
             ),
-            recipes=self._recipes(own),
+            recipes=self._recipes(own, group),
             category_ids=torch.tensor(
                 [int(p.shard.category_ids[p.row]) for p in own], dtype=torch.int64
             ),
             sizes=sizes,
         )
 
-    def _recipes(self, own: list[_Pair]) -> RecipeFeatures:
+    def _recipes(self, own: list[_Pair], group: list[_Pair]) -> RecipeFeatures:
         reads = self._reads
-        sentences = texts = key_term_vectors = None
+        sentences = texts = key_term_vectors = bags = None
         if reads.sentences:
             sentences = Sentences(*padded([p.shard.sentence_vectors(p.row) for p in own]))
         if reads.texts:
             texts = _text_batch(own)
         if reads.key_terms:
             key_term_vectors = stacked([p.shard.key_term_vector(p.row) for p in own])
-        return RecipeFeatures(sentences, texts, key_term_vectors)
+        if reads.lexical:
+            # As wide on every worker: what a training leaves out is drawn for the global batch.
+            width = max([1, *(pair.shard.num_terms(pair.row) for pair in group)])
+            terms, weights = zip(*(pair.shard.bag(pair.row) for pair in own), strict=True)
+            bags = padded_bags(terms, weights, width)
+        return RecipeFeatures(sentences, texts, key_term_vectors, bags)
 
     def _images(
         self,

@@ -10,6 +10,7 @@ from seje_ray.calibration.recipe_parts import COLUMNS as TEXT_COLUMNS
 from seje_ray.features.inputs import Reads
 
 SENTENCES, KEY_TERMS = "sentence_vectors", "key_term_vector"
+TERMS, WEIGHTS = "lexical_terms", "lexical_weights"
 
 
 class Shard:
@@ -21,13 +22,15 @@ class Shard:
             columns[2:3] = ["images.list.element.id", "image_features"]
         lists = [*([SENTENCES] if reads.sentences else []), *(TEXT_COLUMNS if reads.texts else [])]
         vectors = [KEY_TERMS] if reads.key_terms else []
-        table = read_shard(path, [*columns, *lists, *vectors])
+        bags = [TERMS, WEIGHTS] if reads.lexical else []
+        table = read_shard(path, [*columns, *lists, *vectors, *bags])
         self.num_rows = table.num_rows
         self.ids: list[str] = table.column("id").to_pylist()
         self.titles: list[str] = table.column("title").to_pylist()
         self.category_ids = table.column("category_id").to_numpy()
         self._vectors = {name: _matrix(table.column(name).combine_chunks()) for name in vectors}
         self._lists = {name: _Ragged(table.column(name)) for name in lists}
+        self._bags = {name: _whole(table.column(name)) for name in bags}
         self._image_categories = _Ragged(table.column("image_category_vectors"))
         self._features = _Ragged(table.column("image_features")) if use_features else None
         self._images = _whole(table.column("images"))
@@ -72,6 +75,16 @@ class Shard:
     def text_vectors(self, row: int) -> list[np.ndarray]:
         """Vectors (lines, H) of title, ingredients and steps of a recipe, if they were read."""
         return [self._lists[name].row(row) for name in TEXT_COLUMNS]
+
+    def num_terms(self, row: int) -> int:
+        """K of a recipe's lexical bag, if it was read."""
+        offsets = self._bags[TERMS].offsets
+        return int(offsets[row + 1].as_py() - offsets[row].as_py())
+
+    def bag(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """Terms (K,) and weights (K,) of a recipe's lexical bag, if it was read."""
+        terms, weights = (self._bags[name][row].values.to_numpy() for name in (TERMS, WEIGHTS))
+        return terms, weights
 
 
 class _Ragged:

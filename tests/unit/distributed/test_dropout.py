@@ -4,7 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from seje_ray.distributed.dropout import GlobalDropout, begin_dropout_step, use_global_dropout
+from seje_ray.distributed.dropout import (
+    GlobalDropout,
+    PartDropout,
+    begin_dropout_step,
+    use_global_dropout,
+)
 
 CPU = torch.device("cpu")
 
@@ -59,3 +64,43 @@ def test_another_step_drops_others_and_evaluation_drops_none():
 def test_rows_outside_of_the_announced_batch_are_refused():
     with pytest.raises(ValueError, match="rows up to 5 of a global batch of 4"):
         dropped(network(), torch.ones(2, 3), 3, 4)
+
+
+@pytest.mark.parametrize("sizes", [(7,), (4, 3), (1,) * 7])
+def test_any_split_of_the_rows_leaves_out_the_same_parts(sizes):
+    layer, rows = PartDropout([2, 1, 3], 0.5).train(), torch.ones(7, 6)
+    expected = dropped(layer, rows, 0, 7)
+
+    parts, first = [], 0
+    for size in sizes:
+        parts.append(dropped(layer, rows[first : first + size], first, 7))
+        first += size
+
+    assert torch.cat(parts).equal(expected)
+
+
+@pytest.mark.parametrize("p", [0.3, 0.99])
+def test_whole_parts_are_left_out_and_never_all(p):
+    """Of 4,000 rows; the others keep their values. A part alone is left out p - p ** 3 / 3 of all.
+
+    All three are under p with chance p ** 3, and then each of them stays in a third.
+    """
+    widths, rows = [2, 1, 3], torch.rand(4000, 6) + 1
+    found = dropped(PartDropout(widths, p).train(), rows, 0, 4000)
+    is_there = torch.stack([part.ne(0).all(1) for part in found.split(widths, 1)], 1)
+    is_gone = torch.stack([part.eq(0).all(1) for part in found.split(widths, 1)], 1)
+
+    assert torch.equal(is_gone, ~is_there)
+    assert is_there.any(1).all()
+    assert found[found != 0].equal(rows[found != 0])
+    share = p - p**3 / 3
+    deviation = (share * (1 - share) / 4000) ** 0.5
+    assert is_gone.double().mean(0).tolist() == pytest.approx([share] * 3, abs=5 * deviation)
+
+
+def test_a_part_alone_stays_and_evaluation_leaves_out_none():
+    rows = torch.rand(5, 4) + 1
+
+    assert dropped(PartDropout([4], 0.9).train(), rows, 0, 5).equal(rows)
+    assert PartDropout([2, 2], 0.9).eval()(rows) is rows
+    assert PartDropout([2, 2], 0.0).train()(rows) is rows

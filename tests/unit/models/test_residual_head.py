@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from seje_ray.distributed.dropout import PartDropout, begin_dropout_step
 from seje_ray.models.heads import Projection, ResidualHead, joint_head
 
 
@@ -78,3 +79,37 @@ def test_a_constant_feature_and_a_zero_row_are_finite(head):
     found = head.train()(x)
 
     assert found.isfinite().all()
+
+
+def test_features_that_come_standardised_stay_as_they_are():
+    """The last two of three; with all of them there is no norm, and no need of a batch."""
+    torch.manual_seed(0)
+    some = ResidualHead(3, 4, hidden_dim=5, dropout=0.0, num_ready=2)
+    x = rows()
+    first = (x[:, :1] - x[:, :1].mean(0)) / (x[:, :1].var(0, correction=0) + 1e-5).sqrt()
+
+    expected = F.normalize(torch.cat([first, x[:, 1:]], 1) @ some.linear.weight.T, dim=1)
+    torch.testing.assert_close(some.train()(x), expected)
+
+    ready = ResidualHead(3, 4, hidden_dim=5, dropout=0.0, num_ready=3)
+    torch.testing.assert_close(
+        ready.train()(x[:1]), F.normalize(x[:1] @ ready.linear.weight.T, dim=1)
+    )
+
+
+def test_parts_are_left_out_after_they_are_standardised():
+    """What is left out is as the mean."""
+    torch.manual_seed(0)
+    head = ResidualHead(3, 4, hidden_dim=5, dropout=0.0, parts=PartDropout([1, 2], 0.5)).train()
+    begin_dropout_step(head, first=0, num_rows=6, seed=1, device=torch.device("cpu"))
+    seen = []
+    head.linear.register_forward_hook(lambda *call: seen.append(call[1][0]))
+    x = rows()
+
+    head(x)
+
+    standard = (x - x.mean(0)) / (x.var(0, correction=0) + 1e-5).sqrt()
+    is_kept = seen[0] != 0
+    torch.testing.assert_close(seen[0], standard * is_kept)
+    assert 0 < is_kept.sum() < is_kept.numel()
+    assert torch.equal(is_kept[:, 1], is_kept[:, 2])

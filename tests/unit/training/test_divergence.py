@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from seje_ray.errors import DivergedError
+from seje_ray.features.inputs import RecipeFeatures
 from seje_ray.training.guards import require_finite
 from seje_ray.training.pairs import PairBatch
 from seje_ray.training.worker import LocalWorker
@@ -19,7 +20,7 @@ METRICS = {"loss": math.nan, "retrieval": 0.5, "discriminator_loss": -math.inf}
 def batch_of(rank, sizes):
     start, none = sum(sizes[:rank]), torch.empty(0)
     ids = tuple("abcdef")[start : start + sizes[rank]]
-    return PairBatch(ids, none, none, none, none, none, none, sizes)
+    return PairBatch(ids, none, none, RecipeFeatures(), none, sizes)
 
 
 def on_worker(member):

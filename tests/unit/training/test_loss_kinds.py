@@ -20,6 +20,7 @@ from seje_ray.config.loss import (
 from seje_ray.features.model import build_logit_scale
 from seje_ray.models.heads import CategoryHead, Discriminator
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
+from seje_ray.models.recipe_encoder import RecipeInputs
 from seje_ray.training.step import GlobalRows, active_share, global_pairs, objective
 from tests.unit.training.workers_equal_one import assert_workers_equal_one
 
@@ -62,8 +63,8 @@ class Recipes(nn.Module):
         super().__init__()
         self.head = Head(5, 4)
 
-    def forward(self, sentences, num_sentences, key_terms):
-        return self.head(key_terms)
+    def forward(self, inputs):
+        return self.head(inputs.key_term_vectors)
 
 
 def rows_of(rank, sizes):
@@ -86,7 +87,7 @@ def train(rank, sizes, config, num_steps=2):
     rows = GlobalRows(sizes, rank)
     result = {}
     for step in range(num_steps):
-        output = wrapped(images, images, images, images, key_terms)
+        output = wrapped(images, images, RecipeInputs(key_term_vectors=key_terms))
         pairs = global_pairs(output, ids, rows)
         parts = objective(pairs, output, discriminator, rows, config, seed=(3, 6, step))
         optimizer.zero_grad()

@@ -167,6 +167,31 @@ def test_text_vectors_are_padded_by_part_and_read_only_where_asked_for(paths):
     assert {part.device.type for part in moved.recipes.texts} == {"meta"}
 
 
+def test_bags_are_padded_to_the_longest_recipe_of_the_global_batch(paths):
+    """On every worker, so that draws over terms are the same; padding weighs nothing."""
+    rows = {r["id"]: r for path in paths for r in pq.read_table(path).to_pylist()}
+
+    def batches(rank):
+        reads = Reads(sentences=False, key_terms=False, lexical=True)
+        own = PairLoader(
+            paths, None, global_batch_size=8, rank=rank, world_size=3, seed=3, reads=reads
+        )
+        return list(own.epoch(0))
+
+    for parts in zip(*(batches(rank) for rank in range(3)), strict=True):
+        longest = max(len(rows[recipe]["lexical_terms"]) for b in parts for recipe in b.ids)
+        for batch in parts:
+            terms, weights = batch.recipes.bags
+            assert (batch.recipes.sentences, batch.recipes.key_term_vectors) == (None, None)
+            assert terms.shape == weights.shape == (len(batch.ids), max(1, longest))
+            for n, recipe in enumerate(batch.ids):
+                own = rows[recipe]
+                num_terms = len(own["lexical_terms"])
+                assert terms[n, :num_terms].tolist() == own["lexical_terms"]
+                np.testing.assert_allclose(weights[n, :num_terms], own["lexical_weights"])
+                assert not weights[n, num_terms:].any()
+
+
 def test_all_photos_of_a_recipe_are_chosen_over_the_epochs(paths):
     """One random photo per recipe and epoch."""
     rows = {r["id"]: r for path in paths for r in pq.read_table(path).to_pylist()}

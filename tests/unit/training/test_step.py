@@ -7,11 +7,12 @@ from torch.nn.parallel import DistributedDataParallel
 from seje_ray.config import LossConfig
 from seje_ray.config.loss import AdaMineConfig, HingeConfig, SoftMarginConfig
 from seje_ray.distributed.batch_norm import use_global_batch_norm
-from seje_ray.distributed.dropout import begin_dropout_step, use_global_dropout
+from seje_ray.distributed.dropout import PartDropout, begin_dropout_step, use_global_dropout
 from seje_ray.features.inputs import RecipeFeatures, Sentences, TextBatch
 from seje_ray.models.heads import CategoryHead, Discriminator, ImageHead, Projection, ResidualHead
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
-from seje_ray.models.recipe_encoder import KeyTerms, RecipeEncoder, RecipeInputs
+from seje_ray.models.lexical_bag import LexicalBag
+from seje_ray.models.recipe_encoder import Bags, KeyTerms, RecipeEncoder, RecipeInputs
 from seje_ray.models.recipe_lstm import RecipeLstm
 from seje_ray.models.recipe_transformer import RecipeTransformer
 from seje_ray.training.pairs import PairBatch
@@ -39,7 +40,13 @@ CONFIGS = {
     "wgan_gp": LossConfig(discriminator="wgan_gp", negatives="both", **CONSTANTS),
     "bce": LossConfig(discriminator="bce", negatives="category", **CONSTANTS),
 }
-KINDS = [("wgan_gp", "lstm"), ("bce", "lstm"), ("wgan_gp", "transformer"), ("bce", "residual")]
+KINDS = [
+    ("wgan_gp", "lstm"),
+    ("bce", "lstm"),
+    ("wgan_gp", "transformer"),
+    ("bce", "residual"),
+    ("bce", "lexical"),
+]
 
 
 def batch_of(rank, sizes):
@@ -68,6 +75,12 @@ def batch_of(rank, sizes):
                 drawn(4, 6),
                 torch.tensor([4, 0, 1, 2, 3, 4])[own],
             ),
+            bags=Bags(
+                torch.tensor([[0, 1], [1, 2], [3, 0], [4, 5], [6, 1], [2, 3]])[own],
+                torch.tensor([[0.6, 0.8], [0.8, 0.6], [1, 0], [0.6, 0.8], [0.8, 0.6], [0.6, 0.8]])[
+                    own
+                ],
+            ),
         ),
         category_ids=torch.tensor([1, 1, 0, 2, 0, 2])[own],
         sizes=sizes,
@@ -75,19 +88,32 @@ def batch_of(rank, sizes):
 
 
 def model_of(encoder):
-    """With the LSTM, the transformer, or the LSTM and residual heads."""
+    """With the LSTM, the transformer, the LSTM and residual heads, or these and a learnt bag.
+
+    The last leaves out whole parts and single terms, too.
+    """
+    lexical = None
     if encoder == "transformer":
         tower, key_terms = RecipeTransformer(6, dim=8, num_layers=2, num_heads=2), None
         heads = Projection(12, 8, dropout=0.2), Projection(24, 8, dropout=0.2)
-    elif encoder == "residual":
+    elif encoder in {"residual", "lexical"}:
         tower, key_terms = RecipeLstm(6, 9), torch.nn.Identity()
-        heads = [ResidualHead(dim, 8, hidden_dim=6, dropout=0.2) for dim in (12, 14)]
+        widths, settings = [9, 5], {"hidden_dim": 6, "dropout": 0.2}
+        if encoder == "lexical":
+            lexical = LexicalBag(7, 4, is_learnt=True, dropout=0.4)
+            lexical.begin_with(torch.randn(7, 4), torch.randn(4) / 9, 0.5)
+            widths.append(4)
+        of_recipes = {"parts": PartDropout(widths, 0.5), "num_ready": 4 if lexical else 0}
+        heads = [
+            ResidualHead(12, 8, **settings),
+            ResidualHead(sum(widths), 8, **settings, **of_recipes),
+        ]
         for head in heads:  # what begins at zero would hide what is before it
             torch.nn.init.normal_(head.mlp[-1].weight)
     else:
         tower, key_terms = RecipeLstm(6, 9), KeyTerms(5, 8)
         heads = Projection(12, 8, dropout=0.2), Projection(17, 8, dropout=0.2)
-    recipe_side = RecipeEncoder(tower, key_terms, heads[1])
+    recipe_side = RecipeEncoder(tower, key_terms, heads[1], lexical)
     return JointEmbedding(None, ImageHead(heads[0]), recipe_side, CategoryHead(8, 3))
 
 
@@ -96,7 +122,7 @@ def inputs_of(batch, encoder):
     features = batch.recipes
     if encoder == "transformer":
         return RecipeInputs(features.texts)
-    return RecipeInputs(features.sentences, features.key_term_vectors)
+    return RecipeInputs(features.sentences, features.key_term_vectors, features.bags)
 
 
 def train(rank, sizes, config, encoder="lstm"):

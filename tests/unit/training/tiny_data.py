@@ -15,6 +15,7 @@ from seje_ray.features.checkpoint import Origin
 from seje_ray.schema import calibrated as calibrated_schema
 
 WORD_DIM, SENTENCE_DIM, FEATURE_DIM, TEXT_DIM, NUM_CATEGORIES = 4, 3, 5, 7, 3
+NUM_TERMS, LEXICAL_DIM = 11, 4
 
 
 def origin() -> Origin:
@@ -25,6 +26,7 @@ def origin() -> Origin:
         "num_categories": NUM_CATEGORIES,
         "feature_dim": FEATURE_DIM,
         "text_dim": TEXT_DIM,
+        "lexical": {"num_terms": NUM_TERMS, "dim": LEXICAL_DIM},
     }
     return Origin("calibrated", "vocabulary", facts)
 
@@ -57,7 +59,7 @@ def write_shards(folder: Path, partition: str, sizes: list[int], seed: int = 0) 
     paths = []
     for number, size in enumerate(sizes):
         rows = [_row(f"{partition}{number}-{row}", generator) for row in range(size)]
-        schema = calibrated_schema(WORD_DIM, SENTENCE_DIM, FEATURE_DIM, TEXT_DIM)
+        schema = calibrated_schema(WORD_DIM, SENTENCE_DIM, FEATURE_DIM, TEXT_DIM, has_terms=True)
         path = folder / shard_name(partition, number)
         write_table(path, pa.Table.from_pylist(rows, schema=schema))
         paths.append(path)
@@ -98,10 +100,14 @@ def _row(recipe_id: str, generator: np.random.Generator) -> dict:
     # drawn apart, so that all else is as without them
     generator = np.random.default_rng(zlib.crc32(recipe_id.encode()))
     said = [*meaning.tolist(), *[0.0] * (TEXT_DIM - FEATURE_DIM)]
+    ingredients = vectors(int(generator.integers(0, 4)), TEXT_DIM)
+    num_terms = int(generator.integers(0, 6))
     return row | {
         "title_vectors": [said],
-        "ingredient_vectors": vectors(int(generator.integers(0, 4)), TEXT_DIM),
+        "ingredient_vectors": ingredients,
         "step_vectors": [said] * len(row["sentence_vectors"]),
+        "lexical_terms": generator.permutation(NUM_TERMS)[:num_terms].tolist(),
+        "lexical_weights": (generator.random(num_terms) + 0.1).tolist(),
     }
 
 

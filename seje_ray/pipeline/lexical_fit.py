@@ -1,0 +1,26 @@
+"""Fitting of the lexical bag's terms on train recipes."""
+
+from seje_ray.calibration.corpus import TextCorpus
+from seje_ray.calibration.lexical import Reading, fit_lexicon
+from seje_ray.pipeline.component_fits import Facts, FitInputs, Fitted
+
+
+def lexical_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
+    """Terms of the train texts, their idf and their vectors."""
+    config = inputs.run.calibrate.lexical
+    reading = Reading(
+        max_words=config.max_words,
+        title_weight=config.title_weight,
+        stop_words=config.stop_words,
+    )
+    lexicon = fit_lexicon(
+        TextCorpus(inputs.recipes.shards("train")),
+        reading,
+        min_count=config.min_count,
+        max_terms=config.max_terms,
+        dim=config.dim,
+        max_recipes=config.max_recipes,
+        seed=inputs.run.seed,
+        progress=inputs.progress,
+    )
+    return lexicon, {"lexical": lexicon.facts}
