@@ -13,9 +13,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_matrix
-from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.preprocessing import normalize
+from sklearn.utils.extmath import randomized_svd
 
 from seje_ray import random_streams
 from seje_ray.artifact import write_json
@@ -156,8 +156,8 @@ def fit_lexicon(
     document_frequencies = np.bincount(counts.indices, minlength=counts.shape[1])
     idf = np.log((1 + num_read) / (1 + document_frequencies)) + 1
     bags = weighted(counts, idf)
-    svd = TruncatedSVD(min(dim, *bags.shape), random_state=seed).fit(bags)
-    vectors = svd.components_.T.astype(np.float32)
+    _, _, right = randomized_svd(bags, min(dim, *bags.shape), n_iter=5, random_state=seed)
+    vectors = right.T.astype(np.float32)
     rows = normalize(bags @ vectors)
     mean = rows.mean(axis=0)
     std = float(np.sqrt(np.mean((rows - mean) ** 2))) or 1.0
