@@ -49,7 +49,7 @@ class ModelConfig:
     recipe_transformer: RecipeTransformerConfig = field(default_factory=RecipeTransformerConfig)
     # the lexical bag of calibrate.lexical beside it: none, with the vectors of its decomposition,
     # or with vectors that are trained from there
-    lexical: Literal["off", "fixed", "learnt"] = "off"
+    lexical: Literal["none", "fixed", "learnt"] = "none"
     term_dropout: float = 0.0  # in [0, 1), share of a bag's terms that a training step leaves out
     # in [0, 1), chance of a whole part of a recipe (text, f_term, bag) to be left out of a training
     # step; one always stays
@@ -74,7 +74,7 @@ class ModelConfig:
             ("part_dropout", 0 <= self.part_dropout < 1, "in [0, 1)"),
             (
                 "recipe_encoder",
-                self.recipe_encoder != "none" or self.use_key_terms or self.lexical != "off",
-                "lstm or transformer where use_key_terms is false and lexical is off",
+                self.recipe_encoder != "none" or self.use_key_terms or self.lexical != "none",
+                "lstm or transformer where use_key_terms is false and lexical is none",
             ),
         )

@@ -59,13 +59,13 @@ class RunConfig:
                     "calibrate.text_vectors=true --set calibrate.text_model=FOLDER_OR_HUB_NAME",
                 ),
             )
-        if self.model.lexical != "off":
+        if self.model.lexical != "none":
             require(
                 self.calibrate.lexical,
                 (
                     "enabled",
                     self.calibrate.lexical.enabled,
-                    "true where model.lexical is not off: calibrate with --set "
+                    "true where model.lexical is not none: calibrate with --set "
                     "calibrate.lexical.enabled=true",
                 ),
             )

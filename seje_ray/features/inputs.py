@@ -53,7 +53,7 @@ class Reads(NamedTuple):
     @classmethod
     def of(cls, model: ModelConfig) -> "Reads":
         """Those that a model reads."""
-        lexical = model.lexical != "off"
+        lexical = model.lexical != "none"
         match model.recipe_encoder:
             case "lstm":  # without f_term, an ablation, it is zero
                 return cls(lexical=lexical)

@@ -85,7 +85,7 @@ def _head(model: ModelConfig, input_dim: int, num_ready: int, parts: nn.Module |
 
 def _lexical(model: ModelConfig, dims: RecipeDims) -> LexicalBag | None:
     match model.lexical:
-        case "off":
+        case "none":
             return None
         case "fixed" | "learnt" as kind:
             assert dims.num_terms is not None

@@ -1,6 +1,7 @@
 """A training that starts from another one: what is taken, and what becomes of the rest."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,33 @@ import torch
 from safetensors.torch import load_file
 
 from seje_ray.artifact import Artifact, file_hash, manifest_in
+from seje_ray.calibration.lexical import Lexicon
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import RunConfig
 from seje_ray.errors import ArtifactError
 from seje_ray.features.checkpoint import TrainedModel, load_model
+from seje_ray.features.inputs import Reads
 from seje_ray.features.model import FeatureDims, build_discriminator, build_model
 from seje_ray.features.model_axes import model_axes
-from seje_ray.features.transfer import Labelled, Mapped, Other, Same, Stretch, Transfer, transfer
+from seje_ray.features.transfer import (
+    Axis,
+    Labelled,
+    Mapped,
+    Other,
+    Same,
+    State,
+    Stretch,
+    Transfer,
+    transfer,
+)
 from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint
 from seje_ray.training.initial_weights import write_initial_weights
 from seje_ray.training.run_manifest import RunManifest, is_finished
 from seje_ray.workspace import Workspace
 
+MEANINGS = (  # of all that an axis may stand for
+    "photos", "words", "standardised words", "sentences", "tower", "terms", "bag", "categories",
+)  # fmt: skip
 MIN_SHARED_WORDS = 100  # that a map between two spaces of word vectors is learnt from
 RIDGE = 1e-3  # of that map, over the mean variance of the vectors
 
@@ -111,10 +127,16 @@ def _transfer(
     calibrated: Artifact,
     checkpoint: Path,
 ) -> Transfer:
-    facts = calibrated.manifest.facts
     state = given.model.state_dict()
-    axes = model_axes(own, facts["word_dim"]), model_axes(state, given.origin.facts["word_dim"])
+    axes = (
+        _axes_of(own, run, calibrated.manifest.facts),
+        _axes_of(state, given.run, given.origin.facts),
+    )
     return transfer(own, state, axes, _stretches(given, run, calibrated, checkpoint))
+
+
+def _axes_of(state: State, run: RunConfig, facts: Mapping[str, Any]) -> dict[str, Axis]:
+    return model_axes(state, facts["word_dim"], has_key_terms=Reads.of(run.model).key_terms)
 
 
 def _stretches(
@@ -123,15 +145,18 @@ def _stretches(
     """What becomes of each thing that an axis may stand for."""
     own_facts, facts = calibrated.manifest.facts, given.origin.facts
     if given.origin.calibrated_hash == calibrated.content_hash:
-        names = ("photos", "words", "standardised words", "sentences", "categories")
-        return dict.fromkeys(names, Same())
+        return dict.fromkeys(MEANINGS, Same())
     here, there = Workspace.of(calibrated), Workspace(checkpoint.parent.parent.parent)
+    terms = _terms(here, there)
     has_words = given.origin.vocabulary_hash == own_facts["vocabulary_hash"]
     return {
         "photos": _same(_sees(run, own_facts) == _sees(given.run, facts)),
         "words": Same() if has_words else _between_words(given, here, there),
         "standardised words": _same(has_words),
         "sentences": _same(_has_same_component("sentence_encoder", here, there)),
+        "tower": Same(),
+        "terms": Other() if terms is None else Labelled(*terms),
+        "bag": _same(terms is not None and not set(terms[0]).isdisjoint(terms[1])),
         "categories": Labelled(
             own_facts.get("category_names", ()), facts.get("category_names", ())
         ),
@@ -147,6 +172,15 @@ def _sees(run: RunConfig, facts: dict[str, Any] | Any) -> dict[str, Any]:
     stored = facts.get("image_features_of") if run.model.freeze_backbone else None
     known = dict(stored) if stored else {"name": run.model.backbone.name}
     return {key: value for key, value in known.items() if key != "weights"}
+
+
+def _terms(here: Workspace, there: Workspace) -> tuple[list[str], list[str]] | None:
+    """Terms of the lexical bags of both calibrations; None where one has none."""
+    folders = [workspace.component("lexical") for workspace in (here, there)]
+    if not all((folder / "lexicon.json").is_file() for folder in folders):
+        return None
+    own, theirs = (Lexicon.load(folder).terms for folder in folders)
+    return own, theirs
 
 
 def _has_same_component(name: str, here: Workspace, there: Workspace) -> bool:

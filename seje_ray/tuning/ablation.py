@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from seje_ray.config import RunConfig, Scalar, with_settings
+from seje_ray.features.inputs import Reads
 from seje_ray.tuning.space import setting
 
 FULL = "full model"
@@ -44,8 +45,7 @@ def variations(run: RunConfig, text_model: str | None) -> list[Variation]:
         raters.append({"calibrate.rater": "bert", "calibrate.text_model": model})
     return [
         Variation(FULL),
-        Variation("without key terms", {"model.use_key_terms": False}),
-        Variation("without sentences", {"model.use_sentences": False}),
+        *_recipe_parts(run),
         Variation("without image category", {"model.use_image_category": False}),
         Variation("without category alignment", {"loss.category_weight": 0.0}),
         Variation("without discriminator alignment", {"loss.discriminator_weight": 0.0}),
@@ -59,3 +59,31 @@ def variations(run: RunConfig, text_model: str | None) -> list[Variation]:
             for kind in ("hard", "soft")
         ),
     ]
+
+
+def _recipe_parts(run: RunConfig) -> list[Variation]:
+    """Rows without one part of the recipe side, of those that the run has beside another."""
+    reads, rows = Reads.of(run.model), []
+    has_tower = run.model.recipe_encoder != "none"
+    if reads.key_terms and (has_tower or reads.lexical):
+        rows.append(Variation("without key terms", {"model.use_key_terms": False}))
+    if reads.sentences:
+        rows.append(Variation("without sentences", {"model.use_sentences": False}))
+    elif has_tower and (reads.key_terms or reads.lexical):
+        rows.append(Variation("without recipe tower", {"model.recipe_encoder": "none"}))
+    if reads.lexical:
+        if has_tower or reads.key_terms:
+            rows.append(Variation("without lexical bag", {"model.lexical": "none"}))
+        rows += [Variation(f"lexical bag {k}", {"model.lexical": k}) for k in ("fixed", "learnt")]
+    dropped: dict[str, tuple[str, float]] = {
+        "parts": ("part_dropout", run.model.part_dropout),
+        "terms": ("term_dropout", run.model.term_dropout),
+    }
+    rows += [
+        Variation(f"all {what} in training", {f"model.{key}": 0.0})
+        for what, (key, share) in dropped.items()
+        if share > 0
+    ]
+    if run.model.head == "residual":
+        rows.append(Variation("head projection", {"model.head": "projection"}))
+    return rows

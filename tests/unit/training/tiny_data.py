@@ -31,17 +31,31 @@ def origin() -> Origin:
     return Origin("calibrated", "vocabulary", facts)
 
 
-def tiny_run(*, recipe_encoder: str = "lstm", dropout: float = 0.0, **train: object) -> RunConfig:
+def tiny_run(
+    *,
+    recipe_encoder: str = "lstm",
+    dropout: float = 0.0,
+    lexical: str = "none",
+    head: str = "projection",
+    **train: object,
+) -> RunConfig:
     """A run on stored features that takes a moment."""
     settings = {"num_epochs": 3, "global_batch_size": 8, "learning_rate": 0.01} | train
     raw = {
-        "calibrate": {"text_vectors": True, "text_model": "none that is read"},
+        "calibrate": {
+            "text_vectors": True,
+            "text_model": "none that is read",
+            "lexical": {"enabled": lexical != "none"},
+        },
         "model": {
             "freeze_backbone": True,
             "embedding_dim": 6,
             "lstm_dim": 4,
             "dropout": dropout,
             "recipe_encoder": recipe_encoder,
+            "lexical": lexical,
+            "head": head,
+            "head_hidden": 8,
             "recipe_transformer": {"dim": 8, "num_layers": 1, "num_heads": 2},
         },
         "train": settings,

@@ -28,3 +28,38 @@ def test_the_bert_row_needs_a_model():
     own = load_run(named_run_file("demo"), ["calibrate.text_model=mine"])
     [bert] = [row for row in variations(own, None) if "bert" in row.name]
     assert bert.applied(own).calibrate.rater == "bert"
+
+
+@pytest.mark.parametrize("encoder", ["none", "lstm", "transformer"])
+@pytest.mark.parametrize("lexical", ["none", "learnt"])
+@pytest.mark.parametrize("key_terms", [False, True])
+def test_rows_of_the_recipe_side_leave_out_what_is_there(encoder, lexical, key_terms):
+    """Each row leaves a part; none leaves out the only one, or what the run does not have."""
+    if encoder == "none" and lexical == "none" and not key_terms:
+        return  # no run
+    run = load_run(
+        named_run_file("demo"),
+        [
+            "calibrate.lexical.enabled=true", "calibrate.text_vectors=true",
+            "calibrate.text_model=mine", f"model.recipe_encoder={encoder}",
+            "model.recipe_transformer.key_terms=true", f"model.lexical={lexical}",
+            f"model.use_key_terms={key_terms}", "model.part_dropout=0.1",
+        ],
+    )  # fmt: skip
+    has_bag, has_tower = lexical != "none", encoder != "none"
+
+    rows = {row.name: row for row in variations(run, None)}
+
+    expected = {
+        "without key terms": (key_terms and (has_tower or has_bag)) or encoder == "lstm",
+        "without sentences": encoder == "lstm",
+        "without recipe tower": encoder == "transformer" and (key_terms or has_bag),
+        "without lexical bag": has_bag and (has_tower or key_terms),
+        "lexical bag fixed": has_bag,
+        "all parts in training": True,
+        "all terms in training": False,
+        "head projection": False,
+    }
+    assert {name: name in rows for name in expected} == expected
+    for row in rows.values():
+        row.applied(run)
