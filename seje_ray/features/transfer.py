@@ -12,16 +12,19 @@ from torch import Tensor
 
 State = Mapping[str, Tensor]
 
+MIN_SHARED = 100  # names that a map between two spaces of vectors is learnt from
+RIDGE = 1e-3  # of that map, over the mean variance of the vectors
+
 
 class Stretch(Protocol):
     """How a stretch of an axis of the given model becomes one of the new model."""
 
-    def carried(self, given: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    def carried(self, given: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
         """Rows of the new model, (n, r), and which of them are known, (n,) bool.
 
         Args:
             given: Rows of the given model, (g, r).
-            size: n.
+            own: Rows of the new model as they are, (n, r).
         """
         ...
 
@@ -30,20 +33,20 @@ class Stretch(Protocol):
 class Same:
     """Both stand for the same, in the same order."""
 
-    def carried(self, given: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    def carried(self, given: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
         """All rows, or none where their number differs."""
-        if len(given) != size:
-            return Other().carried(given, size)
-        return given, torch.ones(size, dtype=torch.bool)
+        if len(given) != len(own):
+            return Other().carried(given, own)
+        return given, torch.ones(len(own), dtype=torch.bool)
 
 
 @dataclass(frozen=True, slots=True)
 class Other:
     """Both stand for different things, or nobody knows."""
 
-    def carried(self, given: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    def carried(self, given: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
         """None."""
-        return given.new_zeros(size, given.shape[1]), torch.zeros(size, dtype=torch.bool)
+        return own, torch.zeros(len(own), dtype=torch.bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +55,21 @@ class Labelled:
 
     own: Sequence[str]  # n names
     given: Sequence[str]  # g names
+    is_vector: bool = False  # rows say by themselves what they mean: those not shared are mapped
 
-    def carried(self, given: Tensor, size: int) -> tuple[Tensor, Tensor]:
-        """The rows of the names that both have."""
-        if (size, len(given)) != (len(self.own), len(self.given)):
-            return Other().carried(given, size)
+    def carried(self, given: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
+        """The rows of the names that both have, and of the others where they can be mapped."""
+        if (len(own), len(given)) != (len(self.own), len(self.given)):
+            return Other().carried(given, own)
         place = {name: row for row, name in enumerate(self.given)}
-        rows = torch.tensor([place.get(name, -1) for name in self.own], dtype=torch.int64)
-        return given[rows.clamp(min=0)], rows >= 0
+        numbers = [place.get(name, -1) for name in self.own]
+        rows = torch.tensor(numbers, dtype=torch.int64)
+        is_shared = rows >= 0
+        found = given[rows.clamp(min=0)]
+        if self.is_vector and int(is_shared.sum()) >= MIN_SHARED:
+            matrix = linear_map(own[is_shared], found[is_shared])
+            return torch.where(is_shared[:, None], found, own @ matrix), torch.ones_like(is_shared)
+        return found, is_shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +78,29 @@ class Mapped:
 
     matrix: Tensor  # (n, g): a vector of the new model, times it, is about the given model's
 
-    def carried(self, given: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    def carried(self, given: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
         """Rows whose layer does to the new vectors what it did to the given ones."""
-        if (size, len(given)) != tuple(self.matrix.shape):
-            return Other().carried(given, size)
-        return self.matrix.to(given) @ given, torch.ones(size, dtype=torch.bool)
+        if (len(own), len(given)) != tuple(self.matrix.shape):
+            return Other().carried(given, own)
+        return self.matrix.to(given) @ given, torch.ones(len(own), dtype=torch.bool)
+
+
+def linear_map(own: Tensor, given: Tensor) -> Tensor:
+    """Ridge regression from one space of vectors to another, over vectors of the same things.
+
+    Args:
+        own: Shape (rows, n).
+        given: Shape (rows, g).
+
+    Returns:
+        Shape (n, g), float32.
+    """
+    ours, theirs = own.double(), given.double()
+    covariance = ours.T @ ours
+    penalty = RIDGE * covariance.diagonal().mean().clamp(min=torch.finfo(torch.float64).tiny)
+    covariance += penalty * torch.eye(len(covariance), dtype=torch.float64)
+    found: Tensor = torch.linalg.solve(covariance, ours.T @ theirs)
+    return found.float()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +187,9 @@ def _by_stretches(
     rows, is_known = own_rows.reshape(len(own_rows), -1).clone(), []
     there = _places(given_axis)
     for meaning, place in _places(own_axis).items():
-        size, found = place.stop - place.start, there.get(meaning, slice(0, 0))
-        given_part = given_rows.reshape(len(given_rows), -1)[found]
-        values, known = stretches.get(meaning, Other()).carried(given_part.to(rows), size)
+        found = there.get(meaning, slice(0, 0))
+        given_part = given_rows.reshape(len(given_rows), -1)[found].to(rows)
+        values, known = stretches.get(meaning, Other()).carried(given_part, rows[place])
         rows[place][known] = values[known]
         is_known.append(known)
     share = float(torch.cat(is_known).double().mean())

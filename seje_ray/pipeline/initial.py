@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from seje_ray.artifact import Artifact, file_hash, manifest_in
 from seje_ray.calibration.lexical import Lexicon
@@ -20,6 +20,7 @@ from seje_ray.features.inputs import Reads
 from seje_ray.features.model import FeatureDims, build_discriminator, build_model
 from seje_ray.features.model_axes import model_axes
 from seje_ray.features.transfer import (
+    MIN_SHARED,
     Axis,
     Labelled,
     Mapped,
@@ -28,18 +29,18 @@ from seje_ray.features.transfer import (
     State,
     Stretch,
     Transfer,
+    linear_map,
     transfer,
 )
 from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint
 from seje_ray.training.initial_weights import write_initial_weights
+from seje_ray.training.loaders import lexicon_for
 from seje_ray.training.run_manifest import RunManifest, is_finished
 from seje_ray.workspace import Workspace
 
 MEANINGS = (  # of all that an axis may stand for
     "photos", "words", "standardised words", "sentences", "tower", "terms", "bag", "categories",
 )  # fmt: skip
-MIN_SHARED_WORDS = 100  # that a map between two spaces of word vectors is learnt from
-RIDGE = 1e-3  # of that map, over the mean variance of the vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,8 @@ def write_initial(
         ArtifactError: If nothing fits.
     """
     given = load_model(initial.checkpoint)
-    model = build_model(run, FeatureDims.of(calibrated.manifest.facts), load_weights=False)
+    dims, lexicon = FeatureDims.of(calibrated.manifest.facts), lexicon_for(run, calibrated)
+    model = build_model(run, dims, lexicon=lexicon)
     found = _transfer(model.state_dict(), given, run, calibrated, initial.checkpoint)
     if found.is_empty:
         raise ArtifactError(
@@ -121,7 +123,7 @@ def write_initial(
 
 
 def _transfer(
-    own: dict[str, torch.Tensor],
+    own: dict[str, Tensor],
     given: TrainedModel,
     run: RunConfig,
     calibrated: Artifact,
@@ -155,7 +157,7 @@ def _stretches(
         "standardised words": _same(has_words),
         "sentences": _same(_has_same_component("sentence_encoder", here, there)),
         "tower": Same(),
-        "terms": Other() if terms is None else Labelled(*terms),
+        "terms": Other() if terms is None else Labelled(*terms, is_vector=True),
         "bag": _same(terms is not None and not set(terms[0]).isdisjoint(terms[1])),
         "categories": Labelled(
             own_facts.get("category_names", ()), facts.get("category_names", ())
@@ -197,24 +199,18 @@ def _between_words(given: TrainedModel, here: Workspace, there: Workspace) -> St
     if theirs.vocabulary_hash != given.origin.vocabulary_hash:
         return Other()  # calibrated anew since that training
     matrix = word_map(own, theirs)
-    return Other() if matrix is None else Mapped(torch.from_numpy(matrix))
+    return Other() if matrix is None else Mapped(matrix)
 
 
-def word_map(own: WordVectors, given: WordVectors) -> np.ndarray | None:
-    """Ridge regression from one space of word vectors to another, over the words that both have.
+def word_map(own: WordVectors, given: WordVectors) -> Tensor | None:
+    """A map from one space of word vectors to another, learnt from the words that both have.
 
     Returns:
-        Shape (own dimensions, given dimensions), float32; None if too few words are shared.
+        Shape (own dimensions, given dimensions); None if too few words are shared.
     """
     rows = {word: row for row, word in enumerate(given.words)}
-    pairs = [(row, rows[word]) for row, word in enumerate(own.words) if word in rows]
-    if len(pairs) < MIN_SHARED_WORDS:
+    ours = [row for row, word in enumerate(own.words) if word in rows]
+    if len(ours) < MIN_SHARED:
         return None
-    ours, theirs = (
-        vectors.matrix[list(numbers)].astype(np.float64)
-        for vectors, numbers in zip((own, given), zip(*pairs, strict=True), strict=True)
-    )
-    covariance = ours.T @ ours
-    covariance += RIDGE * np.trace(covariance) / own.dim * np.eye(own.dim)
-    found: np.ndarray = np.linalg.solve(covariance, ours.T @ theirs).astype(np.float32)
-    return found
+    theirs = [rows[own.words[row]] for row in ours]
+    return linear_map(torch.from_numpy(own.matrix[ours]), torch.from_numpy(given.matrix[theirs]))

@@ -59,6 +59,21 @@ def test_a_layer_behind_mapped_vectors_gives_what_it_gave():
     torch.testing.assert_close(vectors @ found.state["w"].T, (vectors @ matrix) @ weight.T)
 
 
+def test_a_vector_of_a_name_that_only_the_new_model_has_is_mapped():
+    """By the map that takes the own vectors of shared names to the given ones."""
+    generator = torch.Generator().manual_seed(0)
+    own = torch.randn(150, 4, generator=generator)
+    matrix = torch.randn(4, 4, generator=generator)
+    names = [f"name{n}" for n in range(150)]
+    axes = ({"w": Axis(0, (("names", 150),))}, {"w": Axis(0, (("names", 120),))})
+    stretch = Labelled(names, names[:120], is_vector=True)
+
+    found = transfer({"w": own}, {"w": (own @ matrix)[:120]}, axes, {"names": stretch})
+
+    torch.testing.assert_close(found.state["w"], own @ matrix, rtol=0, atol=0.05)
+    assert found.state["w"][:120].equal((own @ matrix)[:120])
+
+
 @pytest.mark.parametrize("stretch", [Same(), Labelled(("a",), ("a",)), Mapped(torch.zeros(1, 1))])
 def test_what_does_not_fit_in_length_is_new(stretch):
     """Whatever was said of it; and nothing taken is empty."""
