@@ -37,6 +37,7 @@ def audit(
     columns: Mapping[OwnField, str] | None = None,
     separator: Separator = "",
     global_batch_size: int = 100,
+    needs_ingredients: bool = True,
     seed: int = 0,
     num_threads: int = 1,
     progress: NamedReport = silent,
@@ -58,6 +59,7 @@ def audit(
         columns: Field -> key of own recipes, where near names do not do.
         separator: Between the lines of one text of own recipes; "" for none.
         global_batch_size: Pairs of a training step.
+        needs_ingredients: False where titles, captions or instructions alone will do.
         seed: Of the draws.
         num_threads: Threads that read photos.
         progress: Gives each part of the work its callback.
@@ -78,6 +80,7 @@ def audit(
             max_images=max_images,
             max_sentences=max_sentences,
             seed=seed,
+            needs_ingredients=needs_ingredients,
             progress=progress,
         )
         is_there, missing = found_photos(photos, num_threads=num_threads, progress=progress)
@@ -85,7 +88,9 @@ def audit(
         numbers = drawn_photos(np.asarray(texts.photo_draws), is_there, num_photos)
         sample = read_photos(photos, numbers, progress=progress, **options)
         passes = Passes(texts, names, photos, is_there, missing, sample)
-        blocked = passes.blocked(source.describe(), numbers, **options)
+        blocked = passes.blocked(
+            source.describe(), numbers, needs_ingredients=needs_ingredients, **options
+        )
         if (problem := source.notes.problem()) is not None:
             blocked = f"{source.describe()}: {problem}"
         cost = cost_of(

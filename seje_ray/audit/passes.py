@@ -21,6 +21,7 @@ from seje_ray.audit.overlaps import Items, OverlapFindings, equal_items, similar
 from seje_ray.audit.photos import Sample, any_usable
 from seje_ray.audit.spool import Spool
 from seje_ray.audit.texts import Texts
+from seje_ray.recipe1m.protocol_filter import needed
 from seje_ray.recipe1m.records import PARTITIONS
 
 NUM_MATCHES = 4  # examples per measure and pair of partitions
@@ -158,7 +159,13 @@ class Passes:
         )
 
     def blocked(
-        self, source: str, read: np.ndarray, *, shorter_side: int, num_threads: int
+        self,
+        source: str,
+        read: np.ndarray,
+        *,
+        shorter_side: int,
+        num_threads: int,
+        needs_ingredients: bool = True,
     ) -> str | None:
         """Why calibrate would refuse the data set, or None.
 
@@ -167,14 +174,15 @@ class Passes:
             read: Numbers of the photos in the sample.
             shorter_side: Pixels that ingest stores.
             num_threads: Threads that read photos.
+            needs_ingredients: Of the filter.
         """
         texts = self.texts
         reasons = {reason: number for (_, reason), number in sorted(texts.rejected.items())}
         if not sum(texts.recipes.values()):
             return (
                 f"{source}: expected recipes, found none of {texts.records:,} records that can be "
-                f"used ({reasons or 'nothing was rejected'}); a recipe needs 1 to 19 ingredients "
-                "and fewer than 20 instructions"
+                f"used ({reasons or 'nothing was rejected'}); "
+                f"{needed(has_ingredients=needs_ingredients)}"
             )
         train = PARTITIONS.index("train")
         if (self._partitions_of(self.sample.usable["photo"]) == train).any():

@@ -83,6 +83,7 @@ def read_texts(
     max_images: int,
     max_sentences: int,
     seed: int,
+    needs_ingredients: bool = True,
     progress: NamedReport,
 ) -> Texts:
     """Read every record once.
@@ -94,6 +95,7 @@ def read_texts(
         max_images: Photos taken per recipe.
         max_sentences: Instructions that calibrate encodes per recipe.
         seed: Of the draws of photos and recipes.
+        needs_ingredients: Of the filter.
         progress: Called with the number of records read.
     """
     texts, report = Texts(), progress("reading texts", "records")
@@ -105,7 +107,7 @@ def read_texts(
             texts.reject("record", record.reason, record.id, record.detail)
             continue
         _measure(texts, record)
-        reason = protocol_rejection(record)
+        reason = protocol_rejection(record, needs_ingredients=needs_ingredients)
         if reason is not None:
             texts.reject("filter", str(reason), record.id, record.title)
             continue

@@ -86,9 +86,9 @@ def with_understood_lines(documents: Iterable[Document]) -> Iterator[Document]:
     num_lines = num_known = 0
     example = ""
     for document in documents:
-        entities = document.tagged.entities
-        num_lines += len(entities)
-        num_known += sum(entity is not None for entity in entities)
+        tagged = document.tagged
+        num_lines += len(tagged.entities)
+        num_known += len(tagged.entities) - tagged.num_unknown_lines
         example = example or next(iter(document.recipe.ingredients), "")
         yield document
     if num_lines and not num_known:

@@ -8,6 +8,7 @@ from typing import Protocol
 from seje_ray.calibration.corpus import RecipeText
 from seje_ray.calibration.entities import EntityLexicon, Reexaminer, TaggedLines, tag_lines
 from seje_ray.calibration.line_tagger import LineTagger, TaggedSpan
+from seje_ray.recipe1m.text import STOP_WORDS, ingredient_tokens
 
 RECIPES_PER_CHUNK = 2048  # tagged together
 
@@ -35,6 +36,21 @@ class DetIngrsTagger:
     def tag_all(self, recipes: Sequence[RecipeText]) -> list[TaggedLines]:
         """See ``tag_lines``."""
         return [tag_lines(recipe, self._reexaminer) for recipe in recipes]
+
+
+class WordTagger:
+    """Looks for no ingredients: each word of a line that is no amount or stop word is taken.
+
+    For texts in any language, and for photos that have titles or captions alone.
+    """
+
+    def tag_all(self, recipes: Sequence[RecipeText]) -> list[TaggedLines]:
+        """Words of the lines in the place of entities; no line counts as unknown."""
+        return [TaggedLines(tuple(_words(recipe.ingredients)), 0, 0) for recipe in recipes]
+
+
+def _words(lines: Sequence[str]) -> list[str]:
+    return [t for line in lines for t in ingredient_tokens(line) if t not in STOP_WORDS]
 
 
 class BilstmTagger:

@@ -165,6 +165,7 @@ def check(
             columns=run.data.columns,
             separator=run.data.separator,
             global_batch_size=run.train.global_batch_size,
+            needs_ingredients=run.calibrate.needs_ingredients,
             seed=seed,
             num_threads=threads,
             progress=bars.bar,

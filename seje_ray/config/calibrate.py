@@ -201,7 +201,9 @@ class CalibrateConfig:
     # workspace whose fitted calibrator is taken as it is, with its settings of this section;
     # null: fitted on this workspace's train recipes
     calibrator_from: str | None = None
-    tagger: Literal["det_ingrs", "bilstm"] = "det_ingrs"  # source of ingredient entities
+    # source of ingredient entities; none: of no ingredients, the words of lines are key terms, and
+    # photos with a title, a caption or instructions alone will do
+    tagger: Literal["det_ingrs", "bilstm", "none"] = "det_ingrs"
     line_tagger: LineTaggerConfig = field(default_factory=LineTaggerConfig)
     # entities a line is re-examined by; corpus: val and test too
     known_entities: Literal["train", "corpus"] = "train"
@@ -222,6 +224,11 @@ class CalibrateConfig:
     # model.recipe_encoder transformer needs
     text_vectors: bool = False
     text_tokens: TextTokensConfig = field(default_factory=TextTokensConfig)
+
+    @property
+    def needs_ingredients(self) -> bool:
+        """Whether a recipe without ingredients is left out."""
+        return self.tagger != "none"
 
     def __post_init__(self) -> None:
         needs_text_model = {

@@ -16,7 +16,12 @@ from seje_ray.calibration.sentence_encoder import EncodedSentences, SentenceVect
 from seje_ray.calibration.sentence_encoder.given import GivenSentences
 from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
 from seje_ray.calibration.sentence_encoder.transformer import TransformerEncoder
-from seje_ray.calibration.term_tagger import BilstmTagger, DetIngrsTagger, TermTagger
+from seje_ray.calibration.term_tagger import (
+    BilstmTagger,
+    DetIngrsTagger,
+    TermTagger,
+    WordTagger,
+)
 from seje_ray.calibration.text_model import TextModel
 from seje_ray.calibration.text_tokens import TokenLimits
 from seje_ray.calibration.word_vectors import WordVectors
@@ -51,6 +56,8 @@ def term_tagger_of(
     match config.tagger:
         case "det_ingrs":
             return DetIngrsTagger(reexaminer)
+        case "none":
+            return WordTagger()
         case "bilstm":
             network = LineTagger.load(component_folder(calibrator, "line_tagger")).to(device)
             return BilstmTagger(network, reexaminer, threshold=config.line_tagger.threshold)

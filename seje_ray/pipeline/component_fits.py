@@ -33,7 +33,12 @@ from seje_ray.calibration.sentence_encoder.vector_file import (
     first_id,
     import_sentence_vectors,
 )
-from seje_ray.calibration.term_tagger import BilstmTagger, DetIngrsTagger, understood_entities
+from seje_ray.calibration.term_tagger import (
+    BilstmTagger,
+    DetIngrsTagger,
+    WordTagger,
+    understood_entities,
+)
 from seje_ray.calibration.text_model import TextModel
 from seje_ray.calibration.word2vec_file import read_word2vec
 from seje_ray.calibration.word_vectors import WordVectors, fit_word_vectors
@@ -125,6 +130,8 @@ def _tagging(inputs: FitInputs) -> tuple[TaggerOf, LexiconOf]:
     match config.tagger:
         case "det_ingrs":
             return DetIngrsTagger, EntityLexicon.fit
+        case "none":
+            return lambda reexaminer: WordTagger(), EntityLexicon.fit
         case "bilstm":
             network = LineTagger.load(inputs.workspace.component("line_tagger"))
             threshold = config.line_tagger.threshold

@@ -37,7 +37,7 @@ from seje_ray.console.progress import Bars
 from seje_ray.pipeline.executor import Session
 from seje_ray.pipeline.stage import Item, ShardStage, missing_shards
 from seje_ray.recipe1m.images import load_image
-from seje_ray.recipe1m.protocol_filter import protocol_rejection
+from seje_ray.recipe1m.protocol_filter import needed, protocol_rejection
 from seje_ray.recipe1m.records import DataError, ImageFile, Recipe, Reject
 from seje_ray.recipe1m.source import DataSource
 from seje_ray.schema import RECIPE_TEXTS, RECIPES, REJECTS
@@ -114,6 +114,7 @@ def _plan(run: RunConfig, source: DataSource, *, is_made_up: bool) -> Plan:
             "data": run.data.deciding(),
             "is_made_up": is_made_up,
             **({"reader": source.rules} if source.rules else {}),
+            **({} if run.calibrate.needs_ingredients else {"needs_ingredients": False}),
         },
         inputs={path.name: _raw_hash(path) for path in source.files()},
         seed=run.seed,
@@ -198,8 +199,11 @@ def _spool_texts(source: DataSource, partial: Path, run: RunConfig) -> None:
         write_table(texts / shard_name(partition, numbers[partition]), table)
         numbers[partition] += 1
 
+    needs_ingredients = run.calibrate.needs_ingredients
     for record in _counted(source.read()):
-        reason = None if isinstance(record, Reject) else protocol_rejection(record)
+        reason = None
+        if isinstance(record, Recipe):
+            reason = protocol_rejection(record, needs_ingredients=needs_ingredients)
         if isinstance(record, Reject):
             rejected.append(asdict(record))
         elif reason is not None:
@@ -217,8 +221,8 @@ def _spool_texts(source: DataSource, partial: Path, run: RunConfig) -> None:
     if not numbers:
         raise DataError(
             f"{source.describe()}: expected recipes, found none that can be used "
-            f"({dict(Counter(r['reason'] for r in rejected))}); a recipe needs 1 to 19 "
-            "ingredients and fewer than 20 instructions"
+            f"({dict(Counter(r['reason'] for r in rejected))}); "
+            f"{needed(has_ingredients=needs_ingredients)}"
         )
     write_json(partial / "texts.json", {"shards": dict(numbers), **reading})
 

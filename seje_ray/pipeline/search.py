@@ -96,7 +96,8 @@ class Searcher:
                 f"{name}: neither a file nor the id of a recipe of partition "
                 f"{self._partition!r}; an id is e.g. {self._embeddings.ids[0]}"
             )
-        recipe = first_recipe(path, load_run(self._workspace.calibrated_run).data)
+        run = load_run(self._workspace.calibrated_run)
+        recipe = first_recipe(path, run.data, is_title_enough=not run.calibrate.needs_ingredients)
         text = RecipeText(
             recipe.id, recipe.title, recipe.ingredients, recipe.instructions, recipe.entities
         )
@@ -154,12 +155,13 @@ class Searcher:
         return SearchResult(text, is_photo, results)
 
 
-def first_recipe(path: Path, data: DataConfig) -> Recipe:
+def first_recipe(path: Path, data: DataConfig, *, is_title_enough: bool = False) -> Recipe:
     """The first usable recipe of a file of own data.
 
     Args:
         path: The file.
         data: Says which keys are which fields, and what stands between lines.
+        is_title_enough: Whether a title alone is a recipe, as for a training on captions.
 
     Raises:
         QueryError: If it has none; says why the first record is none.
@@ -167,7 +169,10 @@ def first_recipe(path: Path, data: DataConfig) -> Recipe:
     reject: Reject | None = None
     for record in OwnData(path, columns=data.columns, separator=data.separator).read():
         if isinstance(record, Recipe):
-            return record
+            if not (is_title_enough or record.ingredients or record.instructions):
+                record = Reject(record.id, "no_text", "neither ingredients nor instructions")
+            else:
+                return record
         reject = reject or record
     reason = "it is empty" if reject is None else f"{reject.reason} ({reject.detail})"
     raise QueryError(f"{path}: expected one recipe as a line of JSON, found none: {reason}")

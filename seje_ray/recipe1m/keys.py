@@ -34,6 +34,7 @@ PARTITION_WORDS = {
     "eval": "val",
     "testing": "test",
 }
+CAPTIONS = ("caption", "captions", "text")  # are a title where no other text is there
 LISTS: tuple[OwnField, ...] = ("ingredients", "instructions", "images")  # may be numbered keys
 _BETWEEN = re.compile(r"[\W_]+")
 _NUMBERED = re.compile(r"(.*?\D)(\d{1,4})")
@@ -147,8 +148,16 @@ def _keys_by_field(
         found: list[Keys] = [(name,) for name in sorted(own, key=lambda name: name != field)]
         if not found:
             found = list(_near_keys(field, words))
+        if field == "title" and not found and not _has_lines(words, said):
+            found = [(name,) for near in CAPTIONS for name, word in words.items() if word == near]
         if found:
             yield field, tuple(found)
+
+
+def _has_lines(words: Mapping[str, str], said: Mapping[str, str]) -> bool:
+    """Whether some key holds ingredients or instructions."""
+    lines: tuple[OwnField, ...] = ("ingredients", "instructions")
+    return any(said.get(field) or next(_near_keys(field, words), None) for field in lines)
 
 
 def _near_keys(field: OwnField, words: Mapping[str, str]) -> Iterator[Keys]:

@@ -202,10 +202,11 @@ def _rows(batch: pa.RecordBatch) -> Iterator[Any]:
 
 def _recipe(record: Any, recipe_id: str, folder: Path) -> Iterator[Recipe | Reject]:
     """Rejects of the recipe's unusable parts, then the recipe."""
+    title = text_of(record.get("title") or "", "title")
     ingredients = lines_of(record.get("ingredients"), "ingredients")
     instructions = without_blanks(lines_of(record.get("instructions"), "instructions"))
-    if not without_blanks(ingredients) and not instructions:
-        raise FieldError("no_text", "neither ingredients nor instructions")
+    if not (title.strip() or without_blanks(ingredients) or instructions):
+        raise FieldError("no_text", "neither title nor ingredients nor instructions")
     entities = record.get("entities")
     found = None if entities is None else tuple(map(_entity, list_of(entities, "entities")))
     if found is not None and len(found) != len(ingredients):
@@ -223,7 +224,7 @@ def _recipe(record: Any, recipe_id: str, folder: Path) -> Iterator[Recipe | Reje
     yield Recipe(
         id=recipe_id,
         partition=partition_of(record.get("partition"), recipe_id),
-        title=text_of(record.get("title") or "", "title"),
+        title=title,
         ingredients=ingredients,
         instructions=instructions,
         entities=found,

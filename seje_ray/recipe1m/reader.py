@@ -122,16 +122,17 @@ class Recipe1M:
         self, record: Any, recipe_id: str, database: sqlite3.Connection, with_partition: bool
     ) -> Recipe:
         partition = partition_of(record.get("partition"), recipe_id)
+        title = text_of(record.get("title", ""), "title")
         ingredients = lines_of(record.get("ingredients"), "ingredients")
         instructions = without_blanks(lines_of(record.get("instructions"), "instructions"))
-        if not without_blanks(ingredients) and not instructions:
-            raise FieldError("no_text", "neither ingredients nor instructions")
+        if not (title.strip() or without_blanks(ingredients) or instructions):
+            raise FieldError("no_text", "neither title nor ingredients nor instructions")
         images = _found(database, "images", recipe_id) or []
         entities = _found(database, "entities", recipe_id)
         return Recipe(
             id=recipe_id,
             partition=partition,
-            title=text_of(record.get("title", ""), "title"),
+            title=title,
             ingredients=ingredients,
             instructions=instructions,
             entities=None if entities is None else tuple(Entity(t, v) for t, v in entities),

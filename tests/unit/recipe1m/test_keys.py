@@ -354,3 +354,14 @@ def test_parquet_as_the_hub_writes_it_keeps_its_partitions(shared_case, name):
     """Case 03: a dictionary column ``split``, and the word ``validation``."""
     found, _ = read(shared_case("03") / name)
     assert Counter(r.partition for r in found) == {"train": 30, "val": 6, "test": 6}
+
+
+@pytest.mark.parametrize("key", ["caption", "captions", "Text"])
+def test_a_caption_is_the_title_where_no_other_text_is_there(key):
+    """Beside ingredients, steps or a title it may be anything, and stays unused."""
+    assert mapped({"id": 1, key: "a soup"}, {})[0]["title"] == "a soup"
+    for other in ("title", "name", "ingredients", "step_1", "directions"):
+        fields, said = mapped({"id": 1, key: "a soup", other: "x"}, {})
+        assert fields.get("title") != "a soup"
+        assert said.unused == (key,)
+    assert "title" not in mapped({"id": 1, key: "a soup"}, {"title": ""})[0]

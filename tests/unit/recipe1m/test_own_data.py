@@ -54,8 +54,11 @@ def test_json_lines_and_parquet_give_the_same_recipe(tmp_path):
         ({"ingredients": [True]}, "wrong_type"),
         ({"partition": "fold 3"}, "unknown_partition"),
         ({"entities": [{"text": "x", "valid": "yes"}]}, "wrong_type"),
-        ({"ingredients": [], "instructions": None, "entities": None}, "no_text"),
-        ({"ingredients": [" "], "instructions": ["", "\t"], "entities": None}, "no_text"),
+        ({"title": "", "ingredients": [], "instructions": None, "entities": None}, "no_text"),
+        (
+            {"title": " ", "ingredients": [" "], "instructions": ["", "\t"], "entities": None},
+            "no_text",
+        ),
     ],
 )
 def test_each_fault_is_rejected_by_its_reason(tmp_path, change, reason):

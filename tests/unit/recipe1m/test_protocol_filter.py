@@ -1,5 +1,7 @@
 """The field's filter at its edges."""
 
+from dataclasses import replace
+
 import pytest
 
 from seje_ray.recipe1m.protocol_filter import protocol_rejection
@@ -24,6 +26,25 @@ def recipe(num_ingredients, num_instructions, entities=None):
 def test_fewer_than_twenty_of_each_and_one_ingredient(num_ingredients, num_instructions, expected):
     """The bounds are exclusive above and inclusive below."""
     assert protocol_rejection(recipe(num_ingredients, num_instructions)) == expected
+
+
+@pytest.mark.parametrize(
+    ("title", "num_ingredients", "num_instructions", "by_the_field", "of_texts"),
+    [
+        ("t", 0, 0, "no_text", None),
+        (" ", 0, 0, "no_text", "no_text"),
+        (" ", 0, 1, "no_ingredient", None),
+        ("t", 20, 0, "too_many_ingredients", "too_many_ingredients"),
+        ("", 0, 20, "too_many_instructions", "too_many_instructions"),
+    ],
+)
+def test_texts_alone_need_no_ingredient(
+    title, num_ingredients, num_instructions, by_the_field, of_texts
+):
+    """A title or one instruction is enough; the bounds above stay."""
+    one = replace(recipe(num_ingredients, num_instructions), title=title)
+    assert protocol_rejection(one) == by_the_field
+    assert protocol_rejection(one, needs_ingredients=False) == of_texts
 
 
 def test_only_detected_ingredients_count():

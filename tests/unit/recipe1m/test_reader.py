@@ -91,7 +91,7 @@ BROKEN = {
     "missing_id": '{"title": "x"}',
     "duplicate_id": json.dumps(RECIPE),
     "wrong_type": json.dumps({**RECIPE, "id": "b", "title": 7}),
-    "no_text": '{"id": "c", "title": "x"}',
+    "no_text": '{"id": "c", "title": " "}',
     "unknown_partition": json.dumps({**RECIPE, "id": "d", "partition": "dev"}),
     "invalid_unicode": '{"id": "e", "title": "\\ud800", "ingredients": ["x"]}',
 }
