@@ -139,3 +139,18 @@ def embeddings(embedding_dim: int) -> pa.Schema:
             ("recipe_embedding", vector(embedding_dim)),
         ]
     )
+
+
+VECTOR_FACTS = b"seje_ray"  # key of the metadata of a file of vectors: JSON
+
+
+def vectors(embedding_dim: int) -> pa.Schema:
+    """What ``embed`` writes: unit vectors of new recipes and photos."""
+    return pa.schema(
+        [
+            ("id", pa.string()),
+            ("kind", pa.string()),  # recipe or photo
+            ("recipe", pa.string()),  # whose photo it is; null for a photo of a folder
+            ("vector", vector(embedding_dim)),
+        ]
+    )

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from seje_ray.audit.findings import Piece
+from seje_ray.recipe1m.reader import layers_folder
 from seje_ray.recipe1m.records import PARTITIONS
 
 ADVICE = {
@@ -23,6 +24,7 @@ ADVICE = {
     "too_many_ingredients": "nothing: the field's filter keeps 1 to 19 detected ingredients",
     "too_many_instructions": "nothing, the field's filter; or join steps to fewer than 20",
     "missing_file": "put the photo where the detail says, or look whether images/ is whole",
+    "other_name": "nothing: the one photo of a like name is taken; or name it as the file is",
     "unreadable_file": "look at the path's permissions and at the disk",
     "file_too_large": "store the photo in less than 64 MB",
     "truncated_image": "fetch the photo again: its end is missing",
@@ -37,7 +39,8 @@ def missing_pieces(path: Path) -> tuple[Piece, ...]:
     """Files that a Recipe1M folder lacks, and the cost; nothing for a file of your own recipes."""
     if not path.is_dir():
         return ()
-    pieces = [*_photo_pieces(path)]
+    above, path = path, layers_folder(path) or path
+    pieces = [*_photo_pieces(path, above)]
     if not (path / "det_ingrs.json").is_file():
         pieces.append(
             Piece(
@@ -53,7 +56,7 @@ def missing_pieces(path: Path) -> tuple[Piece, ...]:
     return tuple(pieces)
 
 
-def _photo_pieces(path: Path) -> list[Piece]:
+def _photo_pieces(path: Path, above: Path) -> list[Piece]:
     has_plus = (path / "layer2+.json").is_file()
     has_layer2 = (path / "layer2.json").is_file()
     pieces = []
@@ -70,8 +73,12 @@ def _photo_pieces(path: Path) -> list[Piece]:
             Piece("layer2.json", "no photo belongs to a recipe: calibrate refuses the data set")
         )
     images = path / "images"
-    if not images.is_dir():
+    places = [images, above / "images", path.parent / "images"]
+    places += [place / name for place in (path, above) for name in PARTITIONS]
+    if not any(place.is_dir() for place in places):
         pieces.append(Piece("images/", "no photo is found: calibrate refuses the data set"))
+        return pieces
+    if not images.is_dir():
         return pieces
     missing = [name for name in PARTITIONS if not (images / name).is_dir()]
     if 0 < len(missing) < len(PARTITIONS):

@@ -83,11 +83,11 @@ def audit(
             needs_ingredients=needs_ingredients,
             progress=progress,
         )
-        is_there, missing = found_photos(photos, num_threads=num_threads, progress=progress)
+        there = found_photos(photos, num_threads=num_threads, progress=progress)
         options = {"shorter_side": shorter_side, "num_threads": num_threads}
-        numbers = drawn_photos(np.asarray(texts.photo_draws), is_there, num_photos)
+        numbers = drawn_photos(np.asarray(texts.photo_draws), there.is_there, num_photos)
         sample = read_photos(photos, numbers, progress=progress, **options)
-        passes = Passes(texts, names, photos, is_there, missing, sample)
+        passes = Passes(texts, names, photos, there, sample)
         blocked = passes.blocked(
             source.describe(), numbers, needs_ingredients=needs_ingredients, **options
         )
@@ -97,7 +97,7 @@ def audit(
             texts,
             sample,
             Path(folder),
-            photos_found=int(is_there.sum()),
+            photos_found=int(there.is_there.sum()),
             recipes_with_photos=sum(passes.recipes_with_photos().values()),
             word_dim=word_dim,
             sentence_dim=sentence_dim,
@@ -122,7 +122,7 @@ def audit(
             duplicate_photos=passes.duplicate_photos(),
             cost=cost,
             blocked=blocked,
-            said=tuple(source.notes.lines()),
+            said=(*source.notes.lines(), *_said_of_photos(passes)),
             later=tuple(
                 refused_later(
                     passes.recipes_with_photos(),
@@ -132,6 +132,11 @@ def audit(
             ),
             drawn=_drawn(texts),
         )
+
+
+def _said_of_photos(passes: Passes) -> list[str]:
+    known = passes.missing_photos()
+    return [f"missing photos: {known}"] if known else []
 
 
 def _drawn(texts: Texts) -> tuple[Recipe, ...]:

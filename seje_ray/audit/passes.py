@@ -18,9 +18,10 @@ from seje_ray.audit.findings import (
 )
 from seje_ray.audit.near import MAX_DISTANCE
 from seje_ray.audit.overlaps import Items, OverlapFindings, equal_items, similar_items
-from seje_ray.audit.photos import Sample, any_usable
+from seje_ray.audit.photos import Found, Sample, any_usable
 from seje_ray.audit.spool import Spool
 from seje_ray.audit.texts import Texts
+from seje_ray.recipe1m.photo_names import OTHER_NAME, where_missing_are
 from seje_ray.recipe1m.protocol_filter import needed
 from seje_ray.recipe1m.records import PARTITIONS
 
@@ -39,9 +40,18 @@ class Passes:
     texts: Texts
     names: Spool  # (R,) id, title
     photos: Spool  # (N,) recipe's number, id, location
-    is_there: np.ndarray  # (N,)
-    missing: tuple[int, str] | None  # the first photo without a file
+    found: Found
     sample: Sample
+
+    @property
+    def is_there(self) -> np.ndarray:
+        """Which photos have a file, (N,)."""
+        return self.found.is_there
+
+    def missing_photos(self) -> str:
+        """Where photos are that were not found, where that is known."""
+        looked_for = [(self.photos.row(n)[1], place) for n, place in self.found.missing]
+        return where_missing_are(looked_for)
 
     def _partitions_of(self, photos: np.ndarray) -> np.ndarray:
         """Position in PARTITIONS of photos by their number."""
@@ -83,9 +93,12 @@ class Passes:
         examples = {}
         for photo, reason, detail in reversed(self.sample.bad):
             examples[reason] = (photo, detail)
-        if self.missing is not None:
+        if self.found.missing:
             counts["missing_file"] += int((~self.is_there).sum())
-            examples["missing_file"] = self.missing
+            examples["missing_file"] = self.found.missing[0]
+        if self.found.like is not None:
+            counts[OTHER_NAME] = self.found.num_like
+            examples[OTHER_NAME] = self.found.like
         for reason, number in counts.items():
             photo, detail = examples[reason]
             found.append(_rejected(reason, number, "photo", self._named(photo).recipe_id, detail))
@@ -194,8 +207,11 @@ class Passes:
         return (
             f"{source}: expected train recipes with photos, found {texts.recipes['train']:,} train "
             f"recipes that name {texts.photos_named['train']:,} photos, of which "
-            f"{int((self.is_there & is_train).sum()):,} are there and none can be used; a "
-            "Recipe1M folder names them in layer2.json and holds them in images/"
+            f"{int((self.is_there & is_train).sum()):,} are there and none can be used; "
+            + (
+                self.missing_photos()
+                or "a Recipe1M folder names them in layer2.json and holds them in images/"
+            )
         )
 
     def _recipe(self, number: int, location: str = "") -> NamedItem:

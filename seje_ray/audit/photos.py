@@ -15,7 +15,8 @@ import numpy as np
 from seje_ray.audit.near import difference_hashes
 from seje_ray.audit.spool import Spool
 from seje_ray.console.report import NamedReport
-from seje_ray.recipe1m.images import decode, load_image
+from seje_ray.recipe1m.images import decode
+from seje_ray.recipe1m.photo_names import MAX_EXAMPLES, like_name, load_like
 from seje_ray.recipe1m.records import ImageFile, Reject
 
 SequenceT = TypeVar("SequenceT", bound=Sequence[Any])
@@ -46,27 +47,36 @@ class Sample:
     bad: list[tuple[int, str, str]] = field(default_factory=list)  # (photo, reason, detail)
 
 
-def found_photos(
-    photos: Spool, *, num_threads: int, progress: NamedReport
-) -> tuple[np.ndarray, tuple[int, str] | None]:
-    """Photos that have a file.
+@dataclass(slots=True)
+class Found:
+    """Which photos have a file; N photos."""
 
-    Returns:
-        bool (N,), and the first missing one as (number, location).
-    """
-    is_there = np.zeros(len(photos), bool)
-    missing = None
+    is_there: np.ndarray  # bool (N,), also where it has a like name
+    missing: list[tuple[int, str]] = field(default_factory=list)  # some: (number, location)
+    num_like: int = 0  # are there under a like name
+    like: tuple[int, str] | None = None  # the first of these
+
+
+def found_photos(photos: Spool, *, num_threads: int, progress: NamedReport) -> Found:
+    """Photos that have a file, by their name or a like one."""
+    found = Found(np.zeros(len(photos), bool))
     report = progress("looking up photos", "photos", len(photos))
     with ThreadPoolExecutor(num_threads) as pool:
         for block in _blocks(range(len(photos)), PHOTOS_PER_STEP * num_threads):
             locations = [photos.row(number)[2] for number in block]
             parts = list(_blocks(locations, PHOTOS_PER_STEP))
-            is_there[block.start : block.stop] = [f for p in pool.map(_are_there, parts) for f in p]
-            if missing is None and not is_there[block.start : block.stop].all():
-                number = block.start + int(np.argmin(is_there[block.start : block.stop]))
-                missing = number, locations[number - block.start]
+            there = [f for part in pool.map(_are_there, parts) for f in part]
+            for number, location, is_there in zip(block, locations, there, strict=True):
+                if not is_there and (like := like_name(location)) is not None:
+                    found.like = found.like or (number, f"{location}: taken as {Path(like).name!r}")
+                    found.num_like += 1
+                elif not is_there:
+                    if len(found.missing) < MAX_EXAMPLES:
+                        found.missing.append((number, location))
+                    continue
+                found.is_there[number] = True
             report(block.stop)
-    return is_there, missing
+    return found
 
 
 def _are_there(locations: Sequence[str]) -> list[bool]:
@@ -148,11 +158,11 @@ def _noted(
 
 def _photo(file: ImageFile, shorter_side: int) -> tuple[int, int, int, int, int] | Reject:
     """(bytes as ingest stores it, and the four hashes of ``RECORD``) of one photo."""
-    jpeg = load_image(file, shorter_side=shorter_side)
+    jpeg, note = load_like(file, shorter_side=shorter_side)
     if isinstance(jpeg, Reject):
         return jpeg
     try:
-        data = Path(file.location).read_bytes()
+        data = Path(file.location if note is None else str(like_name(file.location))).read_bytes()
     except OSError as error:
         return Reject(file.id, "unreadable_file", f"{file.location}: {error.strerror}")
     return len(jpeg), _hash(data), _hash(jpeg), *difference_hashes(decode(jpeg))
@@ -166,7 +176,7 @@ def any_usable(photos: Spool, numbers: np.ndarray, *, shorter_side: int, num_thr
     """Whether one of the photos can be used; stops at the first."""
 
     def is_usable(row: list[Any]) -> bool:
-        loaded = load_image(ImageFile(row[1], row[2]), shorter_side=shorter_side)
+        loaded, _ = load_like(ImageFile(row[1], row[2]), shorter_side=shorter_side)
         return isinstance(loaded, bytes)
 
     with ThreadPoolExecutor(num_threads) as pool:

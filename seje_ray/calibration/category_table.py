@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seje_ray.calibration.categories import BACKGROUND, Categories
+from seje_ray.conversion import pickle_to_json
 from seje_ray.errors import SejeError
 from seje_ray.recipe1m.fields import FieldError, id_of, text_of
 from seje_ray.recipe1m.labelled_photos import class_name
@@ -60,7 +61,8 @@ def read_category_table(path: Path) -> CategoryTable:
     if suffix in PICKLES:
         raise SejeError(
             f"{path}: expected .json, .csv, .tsv or .parquet, found a pickle, which can run code "
-            f"when it is read; if you trust it, convert it once: {_conversion(path)}"
+            f"when it is read; if you trust it, convert it once: "
+            f"{pickle_to_json(str(path), str(path.with_suffix('.json')))}"
         )
     readers: dict[str, Callable[[Path], Iterator[Row | FieldError]]] = {
         ".csv": _lines, ".tsv": _lines, ".parquet": _columns,
@@ -75,14 +77,6 @@ def read_category_table(path: Path) -> CategoryTable:
         return _table(path, rows, names)
     except (OSError, ValueError) as error:  # JSON's, Unicode's and Arrow's errors are ValueErrors
         raise DataError(f"{path}: expected a table of id and class in UTF-8, {error}") from error
-
-
-def _conversion(path: Path) -> str:
-    source, target = str(path), str(path.with_suffix(".json"))
-    return (
-        f"python -c \"import json, pickle; json.dump(pickle.load(open({source!r}, 'rb')), "
-        f"open({target!r}, 'w'))\""
-    )
 
 
 def _table(path: Path, rows: Iterator[Row | FieldError], names: list[str] | None) -> CategoryTable:

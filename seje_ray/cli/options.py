@@ -60,13 +60,19 @@ def map_option(function: Function) -> Function:
 
 def as_settings(columns: tuple[str, ...]) -> tuple[str, ...]:
     """The words of ``--map`` as ``--set`` takes them; a key is text, whatever YAML makes of it."""
-    settings = []
+    named = as_columns(columns)
+    return tuple(f"data.columns.{field}={json.dumps(key)}" for field, key in named.items())
+
+
+def as_columns(columns: tuple[str, ...]) -> dict[str, str]:
+    """The words of ``--map``: field -> key."""
+    named = {}
     for value in columns:
         field, separator, key = value.partition("=")
         if not separator or not field:
             raise click.BadParameter(f"expected FIELD=KEY, e.g. title=name, found {value!r}")
-        settings.append(f"data.columns.{field.strip()}={json.dumps(key.strip())}")
-    return tuple(settings)
+        named[field.strip()] = key.strip()
+    return named
 
 
 def run_name_option(function: Function) -> Function:

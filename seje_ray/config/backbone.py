@@ -17,8 +17,9 @@ class BackboneConfig:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     name: str = "torchvision/resnet50"  # torchvision/NAME, timm/NAME, or NAME (torchvision first)
-    # null: random; "download"; a local .safetensors file; or "categorizer", the fitted image
-    # categorizer's, for a model.backbone that is frozen and the same network
+    # null: random; "download"; a local file of weights (.safetensors, .pth, .bin); or
+    # "categorizer", the fitted image categorizer's, for a model.backbone that is frozen and the
+    # same network
     weights: str | None = None
     resize: int = 256  # pixels, shorter side of the decoded photo
     crop: int = 224  # pixels, side of the square that the network sees

@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import click
+
 from seje_ray.artifact import Artifact, Plan, file_hash, open_artifact
 from seje_ray.config import CATEGORIZER, BackboneConfig, RunConfig
 from seje_ray.features.model import backbone_of, photos_of, weights_source
@@ -41,7 +43,10 @@ def network_weights(config: BackboneConfig) -> dict[str, str]:
 @lru_cache
 def _hash_of_file(config: BackboneConfig, size: int, changed_ns: int) -> str:
     """Hash of a file's weights, read once by a command, which makes many plans."""
-    return weights_hash(backbone_of(config).network)
+    backbone = backbone_of(config)
+    for line in backbone.said:
+        click.echo(f"{config.weights}: {line}", err=True)
+    return weights_hash(backbone.network)
 
 
 def as_settings(photos: Published) -> dict[str, Any]:

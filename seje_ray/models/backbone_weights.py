@@ -6,19 +6,18 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 import timm
 import torch
 import torchvision
 from huggingface_hub import hf_hub_url, try_to_load_from_cache
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from seje_ray.models.libraries import BackboneError, Library, timm_network
+from seje_ray.models.weights_file import require_finite, without_prefix
 
 COUNTER = "num_batches_tracked"  # what BatchNorm counts its batches by
+NUM_PUBLISHED_CLASSES = 1000  # ImageNet's: leaving them out needs no word
 CONNECT_S = 5.0  # seconds without an answer after which a download is given up
 
 
@@ -42,8 +41,10 @@ def fill(
     *,
     name: str,
     source: str,
-) -> None:
+) -> tuple[str, ...]:
     """Put weights into ``network``; all of its own, and none but its own and the head's.
+
+    A prefix that a training put before the names is taken away.
 
     Args:
         network: Without classifier.
@@ -52,11 +53,16 @@ def fill(
         name: Of the network, for errors.
         source: Of the weights, for errors.
 
+    Returns:
+        What was done to make them fit, for a person.
+
     Raises:
-        BackboneError: If they do not fit; names the keys.
+        BackboneError: If they do not fit, or are no numbers; names the keys.
     """
     wanted = network.state_dict()
     counters = {key for key in wanted if key.endswith(COUNTER)}
+    num_found = len(found)
+    found, prefix = without_prefix(found, wanted.keys() - counters, source=source)
     missing = sorted(wanted.keys() - found.keys() - counters)
     unknown = sorted(
         key
@@ -79,29 +85,23 @@ def fill(
             f"{source}: the keys do not fit {name}: {'; '.join(told)}; give the weights of this "
             "very network, or backbone.weights: null"
         )
-    network.load_state_dict({key: found[key] for key in wanted if key in found}, strict=False)
+    own = {key: found[key] for key in wanted if key in found}
+    require_finite(own, source=source)
+    network.load_state_dict(own, strict=False)
+    return tuple(_said(found, head, prefix, num_found - len(found)))
 
 
-def read_weights(path: str) -> dict[str, Tensor]:
-    """Weights of a .safetensors file.
-
-    Raises:
-        BackboneError: If there is none.
-    """
-    if not path.endswith(".safetensors"):
-        raise BackboneError(
-            f"backbone.weights {path!r}: expected null, download, or the path of a .safetensors "
-            "file; convert other formats with safetensors.torch.save_file"
-        )
-    if not Path(path).is_file():
-        raise BackboneError(
-            f"backbone.weights {path!r}: there is no such file (looked from {Path.cwd()}); give "
-            "the path of a .safetensors file, download, or null"
-        )
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise BackboneError(f"{path}: not a safetensors file ({error})") from error
+def _said(
+    found: Mapping[str, Tensor], head: tuple[str, ...], prefix: str, num_others: int
+) -> Iterator[str]:
+    """What was taken away."""
+    if prefix:
+        others = f", and {num_others:,} weights of other parts left out" if num_others else ""
+        yield f"{prefix} taken away from the names of weights{others}"
+    for key, value in found.items():
+        is_classifier = key.startswith(tuple(f"{h}." for h in head)) and value.dim() > 1
+        if is_classifier and len(value) != NUM_PUBLISHED_CLASSES:
+            yield f"the classifier {key} of {len(value):,} classes left out"
 
 
 def download_weights(name: str, library: Library, model: str, image_size: int) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seje_ray.models.backbone_weights import download_weights, fill, read_weights
+from seje_ray.models.backbone_weights import download_weights, fill
 from seje_ray.models.image_tower import image_tower
 from seje_ray.models.libraries import (
     BackboneError,
@@ -24,6 +24,7 @@ from seje_ray.models.libraries import (
     timm_network,
 )
 from seje_ray.models.needless_bias import biases_before_batch_norm, fold_biases
+from seje_ray.models.weights_file import read_weights
 
 MIN_SIDE = 32  # pixels; the total stride of these networks, whose last maps would be empty
 HEADS = ("fc", "classifier", "heads", "head")  # where torchvision keeps the classifier
@@ -42,6 +43,7 @@ class ImageBackbone(nn.Module):
 
     _mean_value: Tensor  # of pixels in 0..255, (3, 1, 1)
     _std_value: Tensor
+    said: tuple[str, ...] = ()  # what was done to make a file's weights fit, for a person
 
     def __init__(
         self,
@@ -84,8 +86,8 @@ def create_backbone(
         name: ``torchvision/NAME``, ``timm/NAME``, NAME (torchvision's, or else timm's), or
             ``transformers/SOURCE``: see ``resolve``.
         weights: None for random ones from torch's generator, ``"download"`` for the library's,
-            or the path of a .safetensors file with the library's key names; its classifier is
-            ignored.
+            or the path of a file of weights with the library's key names (``weights_file``); its
+            classifier is ignored.
         image_size: Side of the square images, pixels; a transformer is built for it.
         photos: How the network was trained to see them; None for what its library publishes.
         network: Configuration of a network of ``transformers``; None to read it at its source.
@@ -105,13 +107,15 @@ def create_backbone(
             f"{name}: cannot be built for images of {image_size} pixels ({error}); change "
             "backbone.crop or backbone.name"
         ) from error
+    said: tuple[str, ...] = ()
     if weights == "download":
         found = download_weights(name, library, model, image_size)
         fill(built.network, found, built.head, name=name, source=f"the download of {name}")
     elif weights is not None:
-        fill(built.network, read_weights(weights), built.head, name=name, source=weights)
+        said = fill(built.network, read_weights(weights), built.head, name=name, source=weights)
     mean, std, _ = photos or published(name)
     backbone = ImageBackbone(built.network, built.feature_dim, mean, std, built.min_side)
+    backbone.said = said
     with suppress(RuntimeError):  # of a network that looks at numbers: it keeps its biases
         example = torch.empty(2, 3, image_size, image_size, device="meta")
         fold_biases(backbone, biases_before_batch_norm(backbone, example))

@@ -42,6 +42,8 @@ class Calibrated:
 
     def __str__(self) -> str:
         lines = [_recipes_line(self.recipes), *reading_lines(self.recipes.manifest.facts)]
+        if (known := self.recipes.manifest.facts.get("missing_photos")) is not None:
+            lines.append(f"missing photos: {known}")
         given = None
         if self.calibrator is not None:
             facts = self.calibrator.manifest.facts

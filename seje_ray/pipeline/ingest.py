@@ -36,7 +36,7 @@ from seje_ray.config import RunConfig
 from seje_ray.console.progress import Bars
 from seje_ray.pipeline.executor import Session
 from seje_ray.pipeline.stage import Item, ShardStage, missing_shards
-from seje_ray.recipe1m.images import load_image
+from seje_ray.recipe1m.photo_names import load_like, where_missing_are
 from seje_ray.recipe1m.protocol_filter import needed, protocol_rejection
 from seje_ray.recipe1m.records import DataError, ImageFile, Recipe, Reject
 from seje_ray.recipe1m.source import DataSource
@@ -158,6 +158,7 @@ def _close(folder: Path, partial: Path, plan: Plan) -> Artifact:
             "rows_with_image": _rows_with_image(partial),
             "is_made_up": plan.section["is_made_up"],
             **_reading(partial),
+            **_missing_photos(partial),
         },
     )
     if not manifest.rows:
@@ -167,6 +168,15 @@ def _close(folder: Path, partial: Path, plan: Plan) -> Artifact:
         shutil.rmtree(folder / name)
     (folder / "texts.json").unlink()
     return artifact
+
+
+def _missing_photos(partial: Path) -> dict[str, str]:
+    """Where photos are that were not found, where that is known."""
+    rejects = pq.read_table(partial / "rejects.parquet", columns=["id", "reason", "detail"])
+    missing = rejects.filter(pc.equal(rejects["reason"], "missing_file"))
+    ids, places = (missing[name].to_pylist() for name in ("id", "detail"))
+    found = where_missing_are(list(zip(ids, places, strict=True)))
+    return {"missing_photos": found} if found else {}
 
 
 def _reading(partial: Path) -> dict[str, Any]:
@@ -252,17 +262,19 @@ def commit_with_photos(item: Item, texts: pa.Table) -> dict[str, Any]:
     partial, shard = Path(item["folder"]), item["shard"]
     rows = texts.to_pylist()
     rejected: list[Reject] = []
-    load = functools.partial(load_image, shorter_side=item["shorter_side"])
+    load = functools.partial(load_like, shorter_side=item["shorter_side"])
     with ThreadPoolExecutor(NUM_READERS) as readers:
         for row in rows:
             files = [ImageFile(**image) for image in row["images"]][: item["max_images"]]
-            loaded = list(readers.map(load, files))
+            both = list(readers.map(load, files))
+            loaded = [result for result, _ in both]
             row["images"] = [
                 {"id": file.id, "jpeg": result}
                 for file, result in zip(files, loaded, strict=True)
                 if isinstance(result, bytes)
             ]
             rejected.extend(result for result in loaded if isinstance(result, Reject))
+            rejected.extend(note for _, note in both if note is not None)
     table = pa.Table.from_pylist([asdict(reject) for reject in rejected], schema=REJECTS)
     write_table(partial / "rejects" / shard, table)
     write_table(partial / shard, pa.Table.from_pylist(rows, schema=RECIPES))

@@ -141,12 +141,17 @@ def _sentences_share(run: RunConfig) -> float:
 def _require_pairs(recipes: Artifact) -> None:
     """Without a photo of a train recipe there is nothing to learn from."""
     with_image, rejected = recipes.manifest.facts["rows_with_image"], recipes.manifest.rejected
+    known = recipes.manifest.facts.get("missing_photos")
     if not with_image.get("train"):
         raise DataError(
             f"{recipes.folder}: expected train recipes with photos, found photos of "
             f"{sum(with_image.values()):,} of {recipes.num_rows():,} recipes, none of them train; "
-            f"rejected: {dict(rejected) or 'nothing'}; rejects.parquet says where photos were "
-            "looked for, and a Recipe1M folder names them in layer2.json"
+            f"rejected: {dict(rejected) or 'nothing'}; "
+            + (
+                known
+                or "rejects.parquet says where photos were looked for, and a Recipe1M folder names "
+                "them in layer2.json"
+            )
         )
 
 

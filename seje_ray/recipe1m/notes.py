@@ -57,6 +57,7 @@ class Notes:
     more_lines: Counter[str] = field(default_factory=Counter)  # field
     between: Counter[tuple[str, str]] = field(default_factory=Counter)  # (field, separator)
     beside: dict[str, str] = field(default_factory=dict)  # unused numbered key -> its field
+    photos: str = ""  # where they were found, if not where they should be
     photo_rows: int = 0  # that gave their photos to the first row of their recipe
 
     def add(self, record: Mapping[str, Any], fields: Mapping[str, Any], said: Said) -> None:
@@ -163,7 +164,7 @@ class Notes:
     def to_facts(self) -> dict[str, Any]:
         """Plain data for a manifest."""
         facts = {
-            "taken": {f"{key} -> {name}": n for (key, name), n in self.taken.most_common()},
+            "taken": {f"{key} -> {name}": n for (key, name), n in self.taken.most_common() if n},
             "partitions": {f"{word} -> {name}": n for (word, name), n in self.words.most_common()},
             "unused": dict(self.unused.most_common()),
             "empty": [name for name in FIELDS if self.present[name] and not self.filled[name]],
@@ -177,6 +178,7 @@ class Notes:
                 if self.one_line[name] >= MIN_ALIKE and not self.more_lines[name]
             },
             "photo_rows": self.photo_rows,
+            "photos": self.photos,
         }
         facts = {name: found for name, found in facts.items() if found}
         return {"records": self.records, **facts} if facts else {}
@@ -199,6 +201,8 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[str]:
     for name, what in WHAT.items():
         if name in facts:
             yield f"{what}: {_counts(facts[name], records)}"
+    if "photos" in facts:
+        yield facts["photos"]
     if "photo_rows" in facts:
         yield f"rows of a further photo, added to their recipe: {facts['photo_rows']:,}"
     for name, mark in facts.get("one_line", {}).items():

@@ -22,7 +22,9 @@ from seje_ray.recipe1m.fields import (
     without_blanks,
 )
 from seje_ray.recipe1m.json_stream import Broken, json_records
+from seje_ray.recipe1m.keys import is_empty
 from seje_ray.recipe1m.notes import Notes
+from seje_ray.recipe1m.photo_layout import Layouts, layouts_of
 from seje_ray.recipe1m.records import PARTITIONS, DataError, Entity, ImageFile, Recipe, Reject
 
 ROWS_PER_INSERT = 5000
@@ -44,15 +46,17 @@ class Recipe1M:
         Raises:
             DataError: If there is no layer1.json.
         """
-        self._folder, self._removed = folder, removed
-        self.notes = Notes()  # its keys are known: nothing to say
-        self._layer1 = folder / "layer1.json"
-        if not self._layer1.is_file():
+        layers = layers_folder(folder)
+        if layers is None:
             found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
             raise DataError(
                 f"{folder}: expected Recipe1M's layer1.json, found {found}; name the folder that "
                 "holds it, or a .jsonl or .parquet file of your own recipes"
             )
+        self._named, self._removed = folder, removed
+        self.notes = Notes()  # its keys are known: nothing to say but where photos lie
+        folder, self._layer1 = layers, layers / "layer1.json"
+        self._folder = folder
         candidates = (folder / "layer2+.json", folder / "layer2.json")
         self._layer2 = next((path for path in candidates if path.is_file()), None)
         entities = folder / "det_ingrs.json"
@@ -67,7 +71,7 @@ class Recipe1M:
 
     def describe(self) -> str:
         """Kind and location of the data set, for messages."""
-        return f"Recipe1M in {self._folder}"
+        return f"Recipe1M in {self._named}"
 
     @property
     def rules(self) -> int:
@@ -95,10 +99,12 @@ class Recipe1M:
         self, database: sqlite3.Connection, leave_out: set[str]
     ) -> Iterator[Recipe | Reject]:
         seen: set[bytes] = set()  # eight bytes per recipe: 1M recipes take some 100 MB
-        with_partition = self._has_partition_folders()
+        layouts = self._layouts(database)
+        self.notes = Notes(photos=layouts.said())
         for record in json_records(self._layer1):
             recipe_id = ""
             try:
+                self.notes.records += 1
                 if isinstance(record, Broken):
                     raise FieldError(record.reason, record.detail)
                 recipe_id = id_of(record)
@@ -108,7 +114,7 @@ class Recipe1M:
                 seen.add(digest)
                 if recipe_id in leave_out:
                     raise FieldError("removed", f"listed in remove1M.txt ({self._removed})")
-                recipe = self._recipe(record, recipe_id, database, with_partition)
+                recipe = self._recipe(record, recipe_id, database, layouts)
             except FieldError as error:
                 yield Reject(recipe_id, error.reason, str(error))
                 continue
@@ -119,15 +125,19 @@ class Recipe1M:
             yield recipe
 
     def _recipe(
-        self, record: Any, recipe_id: str, database: sqlite3.Connection, with_partition: bool
+        self, record: Any, recipe_id: str, database: sqlite3.Connection, layouts: Layouts
     ) -> Recipe:
-        partition = partition_of(record.get("partition"), recipe_id)
         title = text_of(record.get("title", ""), "title")
         ingredients = lines_of(record.get("ingredients"), "ingredients")
         instructions = without_blanks(lines_of(record.get("instructions"), "instructions"))
         if not (title.strip() or without_blanks(ingredients) or instructions):
             raise FieldError("no_text", "neither title nor ingredients nor instructions")
         images = _found(database, "images", recipe_id) or []
+        said = record.get("partition")
+        if is_empty(said) and images:  # photos in folders by partition say it
+            said = layouts.partition_of(images)
+            self.notes.taken["the folder of the photos", "partition"] += said is not None
+        partition = partition_of(said, recipe_id)
         entities = _found(database, "entities", recipe_id)
         return Recipe(
             id=recipe_id,
@@ -137,24 +147,43 @@ class Recipe1M:
             instructions=instructions,
             entities=None if entities is None else tuple(Entity(t, v) for t, v in entities),
             images=tuple(
-                ImageFile(Path(name).stem, str(self._image_path(name, partition, with_partition)))
-                for name in images
+                ImageFile(Path(name).stem, str(layouts.path(name, partition))) for name in images
             ),
         )
 
-    def _image_path(self, name: str, partition: str, with_partition: bool) -> Path:
-        folder = self._folder / "images"
-        folder = folder / partition if with_partition else folder
-        return folder.joinpath(*name[:4], name)
-
-    def _has_partition_folders(self) -> bool:
-        return any((self._folder / "images" / partition).is_dir() for partition in PARTITIONS)
+    def _layouts(self, database: sqlite3.Connection) -> Layouts:
+        """Where photos lie: in images/, or beside the layers, or above them."""
+        images = self._folder / "images"
+        above = [self._folder.parent] if self._folder == self._named else [self._named]
+        roots = [images, self._folder, *(path for up in above for path in (up / "images", up))]
+        by_partition = any((images / partition).is_dir() for partition in PARTITIONS)
+        return layouts_of(roots, _some_names(database), by_partition=by_partition)
 
     def _ids_to_remove(self) -> set[str]:
         if self._remove_list is None:
             return set()
         lines = self._remove_list.read_text(encoding="utf-8", errors="replace").splitlines()
         return {line.strip() for line in lines[self._removed == "public" :]}
+
+
+def layers_folder(folder: Path) -> Path | None:
+    """The folder with layer1.json: this one, or the only one in it, as the archives unpack."""
+    if (folder / "layer1.json").is_file():
+        return folder
+    below = [path.parent for path in sorted(folder.glob("*/layer1.json"))]
+    return below[0] if len(below) == 1 else None
+
+
+def _some_names(database: sqlite3.Connection) -> list[str]:
+    """Names of photos of the first and the last recipes by their ids."""
+    rows = [
+        row
+        for order in ("ASC", "DESC")
+        for row in database.execute(
+            f"SELECT value FROM images WHERE value != '[]' ORDER BY id {order} LIMIT 100"
+        )
+    ]
+    return [json.loads(row[0])[0] for row in rows]
 
 
 def _without_entities(recipe: Recipe) -> Recipe:

@@ -2,7 +2,11 @@
 
 import json
 import pickle
+import shlex
+import subprocess
+import sys
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -115,10 +119,6 @@ def test_ids_of_parquet_may_be_numbers_and_classes_dictionaries(tmp_path):
 
 def test_a_pickle_is_never_read_and_the_hint_converts_it(tmp_path):
     """The command in the message is run as it stands."""
-    import shlex
-    import subprocess
-    import sys
-
     path = tmp_path / "classes.pkl"
     path.write_bytes(pickle.dumps(IDS))
     with pytest.raises(SejeError, match="found a pickle") as error:
@@ -127,6 +127,24 @@ def test_a_pickle_is_never_read_and_the_hint_converts_it(tmp_path):
     command = shlex.split(str(error.value).partition("convert it once: ")[2])
     subprocess.run([sys.executable, *command[1:]], check=True)
     assert read_category_table(path.with_suffix(".json")).numbers == EXPECTED
+
+
+def test_classes1m_converts_with_its_numbers_and_its_names(tmp_path):
+    """Two pickles in one file, as im2recipe writes it: id -> number, then number -> name."""
+    path = tmp_path / "classes1M.pkl"
+    names = {0: "background", 2: "plum_cake", 1: "soup"}
+    ids = {"r1": np.int64(2), "r2": 1, "r4": 0}
+    path.write_bytes(pickle.dumps(ids, protocol=2) + pickle.dumps(names, protocol=2))
+    with pytest.raises(SejeError, match="found a pickle") as error:
+        read_category_table(path)
+
+    command = str(error.value).partition("convert it once: python ")[2]
+    subprocess.run(f"{sys.executable} {command}", shell=True, check=True)
+
+    table = read_category_table(tmp_path / "classes1M.json")
+    assert table.names == ("background", "soup", "plum cake")
+    assert table.numbers == {"r1": 2, "r2": 1, "r4": 0}
+    assert not table.rejected
 
 
 @pytest.mark.parametrize(

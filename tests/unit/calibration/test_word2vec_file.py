@@ -1,11 +1,18 @@
 """Word vectors from and to word2vec's files."""
 
+import gzip
 import struct
 
 import numpy as np
 import pytest
+from gensim.models.fasttext import FastText, save_facebook_model
 
-from seje_ray.calibration.word2vec_file import WordVectorFileError, read_word2vec, write_word2vec
+from seje_ray.calibration.word2vec_file import (
+    FASTTEXT,
+    WordVectorFileError,
+    read_word2vec,
+    write_word2vec,
+)
 from seje_ray.calibration.word_vectors import WordVectors
 
 WORDS = ["salt", "soy_sauce", "crème"]
@@ -48,12 +55,18 @@ def test_a_suffix_means_text(tmp_path, suffix):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("none.bin", None, "no such word2vec file"),
-        ("short.bin", b"3 2\nsalt \x00\x00", "expected word2vec's binary format"),
-        ("page.bin", b"<html>not vectors</html>\n", "expected word2vec's binary format"),
-        ("empty.bin", b"", "expected word2vec's binary format"),
-        ("page.txt", b"2 3\nsalt 1 2\n", "expected word2vec's text format"),
+        ("none.bin", None, "no such file of word vectors"),
+        ("short.bin", b"3 2\nsalt \x00\x00", "expected word vectors, as word2vec"),
+        ("page.bin", b"<html>not vectors</html>\n", "expected word vectors, as word2vec"),
+        ("empty.bin", b"", "expected word vectors, found none"),
+        ("page.txt", b"2 3\nsalt 1 2\n", "line 2: expected a word and 3 numbers, found 'salt 1 2'"),
+        ("glove.txt", b"salt 1 2\npepper 3\n", "line 2: expected a word and 2 numbers"),
+        ("short.txt", b"3 2\nsalt 1 2\n", "expected 3 words, found 1: its end is missing"),
         ("nan.txt", b"1 2\nsalt nan 1\n", "expected finite numbers"),
+        ("glove.zip", b"PK\x03\x04", "found a zip file; unpack it first"),
+        ("v.pkl", b"\x80\x04\x95", "found a pickle"),
+        ("cut.bin", FASTTEXT + b"\x0c\x00\x00\x00", "found something else or damage"),
+        ("cut.gz", b"\x1f\x8b\x08", "found something else or damage"),
     ],
 )
 def test_any_other_file_is_one_clear_error(tmp_path, name, content, message):
@@ -62,3 +75,48 @@ def test_any_other_file_is_one_clear_error(tmp_path, name, content, message):
 
     with pytest.raises(WordVectorFileError, match=message):
         read_word2vec(tmp_path / name)
+
+
+TEXT = "salt 0.5 -1.25\nsoy_sauce 3.0 0.1\ncrème 1e-09 2.0\n"
+
+
+@pytest.mark.parametrize("name", ["glove.6B.txt", "vectors", "v.vec", "v.txt.gz", "v.bin"])
+@pytest.mark.parametrize("header", ["", "3 2\n"])
+def test_text_is_read_with_and_without_a_line_of_counts_whatever_its_name(tmp_path, name, header):
+    data = (header + TEXT).encode()
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+
+    found = read_word2vec(tmp_path / name)
+
+    assert found.words == tuple(WORDS)
+    np.testing.assert_array_equal(found.matrix, MATRIX)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", [" \n", "\r\n"])
+def test_marks_and_ends_of_lines_are_no_part_of_words_or_numbers(tmp_path, encoding, end):
+    """fastText ends lines with a blank; Windows with another mark."""
+    (tmp_path / "v.vec").write_bytes(TEXT.replace("\n", end).encode(encoding))
+    assert read_word2vec(tmp_path / "v.vec").words == tuple(WORDS)
+
+
+def test_a_word_may_hold_blanks_and_counts_once(tmp_path):
+    """As some of GloVe's do; the first vector stays."""
+    (tmp_path / "v.txt").write_text("salt 1 2\nat name 3 4\nsalt 5 6\n")
+
+    found = read_word2vec(tmp_path / "v.txt")
+
+    assert found.words == ("salt", "at name")
+    assert found.matrix.tolist() == [[1, 2], [3, 4]]
+
+
+def test_fasttexts_own_file_gives_its_own_words(tmp_path):
+    """With what their n-grams add, as fastText itself gives them."""
+    model = FastText([["salt", "pepper"], ["salt", "soup"]] * 20, vector_size=4, bucket=50, seed=1)
+    save_facebook_model(model, str(tmp_path / "cc.en.bin"))
+
+    found = read_word2vec(tmp_path / "cc.en.bin")
+
+    assert set(found.words) == {"salt", "pepper", "soup"}
+    for word, vector in zip(found.words, found.matrix, strict=True):
+        np.testing.assert_allclose(vector, model.wv[word], atol=1e-6)

@@ -247,9 +247,9 @@ def test_missing_file_is_told(tmp_path):
         create_backbone(SMALL, weights=str(tmp_path / "nowhere.safetensors"), image_size=64)
 
 
-def test_pickles_are_refused():
-    with pytest.raises(BackboneError, match=r"'resnet18\.pth': expected null, download, or"):
-        create_backbone(SMALL, weights="resnet18.pth", image_size=64)
+def test_files_of_other_kinds_are_refused():
+    with pytest.raises(BackboneError, match=r"'resnet18\.npz': expected null, download, or"):
+        create_backbone(SMALL, weights="resnet18.npz", image_size=64)
 
 
 def test_file_of_another_format_is_told(tmp_path):

@@ -1,0 +1,368 @@
+"""Vectors of new recipes and photos by a finished training, in one Parquet file."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from seje_ray import __version__
+from seje_ray.artifact import file_hash, write_json, write_rejects, write_table
+from seje_ray.calibration.corpus import recipe_text
+from seje_ray.config import load_run
+from seje_ray.config.data import DataConfig, OwnField
+from seje_ray.errors import SejeError
+from seje_ray.features.encoder import Encoder
+from seje_ray.pipeline.columns import vectors_array
+from seje_ray.pipeline.executor import Executor
+from seje_ray.pipeline.runs import TrainedRun
+from seje_ray.pipeline.stage import Item, ShardStage, Step, missing_shards
+from seje_ray.recipe1m.fields import without_blanks
+from seje_ray.recipe1m.photo_names import SUFFIXES, load_like
+from seje_ray.recipe1m.records import ImageFile, Recipe, Reject
+from seje_ray.recipe1m.source import DataSource, open_source
+from seje_ray.schema import RECIPE_TEXTS, REJECTS, VECTOR_FACTS, vectors
+from seje_ray.workspace import Workspace
+
+ROWS_PER_SHARD = 256  # recipes, or photos, that are committed and resumed together
+MADE_OF = pa.schema([("id", pa.string()), ("recipe", pa.string()), ("location", pa.string())])
+NOTED = ("other_name", "entities_mismatch")  # reasons that cost nothing of what is embedded
+
+
+class NothingToEmbedError(SejeError):
+    """No recipe and no photo can be embedded."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewVectors:
+    """A file of vectors; its text is what the command prints."""
+
+    path: Path
+    rejects: Path | None  # file of what was rejected, if something was
+    counts: dict[str, int]  # rows by kind
+    rejected: dict[str, int]  # by reason
+    embedding_dim: int
+
+    def __str__(self) -> str:
+        rows = ", ".join(f"{n:,} {kind}s" for kind, n in self.counts.items())
+        lines = [f"embedded: {rows}, {self.embedding_dim} numbers each"]
+        if self.rejects is not None:
+            reasons = ", ".join(f"{n:,} {reason}" for reason, n in self.rejected.items())
+            lines.append(f"rejected or noted: {reasons} (see {self.rejects})")
+        return "\n".join([*lines, f"in {self.path}"])
+
+
+def embed_new(
+    trained: TrainedRun,
+    workspace: Workspace,
+    executor: Executor,
+    out: Path,
+    *,
+    recipes: Path | None = None,
+    photos: Path | None = None,
+    columns: Mapping[OwnField, str] | None = None,
+) -> NewVectors:
+    """Embed recipes and photos that the training has never seen, without a new calibration.
+
+    A row of ``out`` is a recipe, or a photo, also those that recipes name; what cannot be used is
+    in ``OUT.rejects.parquet`` by its reason. Work is committed in shards beside ``out``: repeated
+    after an interruption it goes on, and with the same inputs a finished file is kept.
+
+    Args:
+        trained: The training; its best checkpoint embeds.
+        workspace: Where it was calibrated.
+        executor: Where to compute; not asked where nothing is left to do.
+        out: The file, replaced as a whole.
+        recipes: A data set: a file of own recipes, or a Recipe1M folder.
+        photos: A photo, or a folder whose photos are taken, also those in folders below it.
+        columns: Field -> key of own recipes, beside those of the calibration.
+
+    Raises:
+        NothingToEmbedError: If neither is given, or nothing of it can be embedded.
+        DataError: If the recipes cannot be read at all.
+        QueryError: If instructions have no vectors, since calibration was given these.
+    """
+    source = None if recipes is None else _source(recipes, workspace, columns or {})
+    files = [] if photos is None else list(_photo_files(photos))
+    plan = _plan(trained, source, files, columns or {})
+    known = _finished(out, plan)
+    if known is not None:
+        return known
+    building = _begun(out, plan)
+    if not (building / "inputs.json").is_file():
+        run = load_run(workspace.calibrated_run)
+        _spool(building, source, files, needs_ingredients=run.calibrate.needs_ingredients)
+    names = json.loads((building / "inputs.json").read_text())
+    if not names:
+        rejected = write_rejects(building, (building / "rejects").glob("*.parquet"))
+        raise NothingToEmbedError(
+            f"{recipes or photos}: expected recipes or photos to embed, found none "
+            f"({rejected or 'nothing'} rejected)"
+        )
+    todo = missing_shards(building, names)
+    if todo:
+        stage = _stage(trained, workspace, building, todo, len(names) - len(todo))
+        with executor.session(1) as session:
+            session.run_shards(stage)
+    return _close(out, building, plan, names)
+
+
+def _source(path: Path, workspace: Workspace, columns: Mapping[OwnField, str]) -> DataSource:
+    """The recipes, read with the workspace's columns and separator if they are own ones."""
+    data: DataConfig = load_run(workspace.calibrated_run).data
+    if path.is_dir():
+        return open_source(path, removed="none", columns=columns or None)
+    return open_source(path, columns={**data.columns, **columns}, separator=data.separator)
+
+
+def _photo_files(path: Path) -> Iterator[Path]:
+    """A photo, or the photos below a folder, in the order of their names."""
+    if not path.exists():
+        raise NothingToEmbedError(f"{path}: no such photo or folder of photos")
+    if path.is_file():
+        yield path
+        return
+    for folder, below, names in os.walk(path):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        for name in sorted(names):
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+                yield Path(folder) / name
+
+
+def _plan(
+    trained: TrainedRun,
+    source: DataSource | None,
+    files: list[Path],
+    columns: Mapping[OwnField, str],
+) -> dict[str, Any]:
+    """All that decides the file; part of it."""
+    content = hashlib.sha256()
+    for path in files:
+        found = path.stat()
+        content.update(f"{path.absolute()}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
+    return {
+        "run": trained.folder.name,
+        "checkpoint": file_hash(trained.best_checkpoint / "model.safetensors"),
+        "recipes": {} if source is None else {str(p): file_hash(p) for p in source.files()},
+        "columns": dict(columns),
+        "photos": content.hexdigest() if files else None,
+        "seje_ray": __version__,
+    }
+
+
+def _finished(out: Path, plan: dict[str, Any]) -> NewVectors | None:
+    """The file, if it was made of the same."""
+    if not out.is_file():
+        return None
+    try:
+        facts = json.loads((pq.read_schema(out).metadata or {}).get(VECTOR_FACTS, b"{}"))
+    except (pa.ArrowInvalid, OSError, ValueError):
+        return None
+    if facts.get("made_of") != plan:
+        return None
+    rejects = _rejects_of(out)
+    return NewVectors(
+        out,
+        rejects if facts["rejected"] else None,
+        facts["rows"],
+        facts["rejected"],
+        facts["embedding_dim"],
+    )
+
+
+def _rejects_of(out: Path) -> Path:
+    return out.with_name(f"{out.stem}.rejects.parquet")
+
+
+def _begun(out: Path, plan: dict[str, Any]) -> Path:
+    """The folder in which the file is built; what was made of the same stays."""
+    building = out.with_name(f"{out.name}.partial")
+    marker = building / "plan.json"
+    if building.exists() and not (marker.is_file() and json.loads(marker.read_text()) == plan):
+        shutil.rmtree(building)
+    for name in ("inputs", "rejects"):
+        (building / name).mkdir(parents=True, exist_ok=True)
+    write_json(marker, plan)
+    return building
+
+
+def _spool(
+    building: Path, source: DataSource | None, files: list[Path], *, needs_ingredients: bool
+) -> None:
+    """Write what is to be embedded, in shards; the list of them comes last."""
+    rejected: list[Reject] = []
+    photos: list[dict[str, Any]] = []
+    names = []
+
+    def usable() -> Iterator[dict[str, Any]]:
+        for record in source.read() if source is not None else ():
+            if isinstance(record, Reject):
+                rejected.append(record)
+            elif needs_ingredients and not _has_lines(record):
+                rejected.append(Reject(record.id, "no_text", record.title))
+            else:
+                photos.extend(
+                    {"id": image.id, "recipe": record.id, "location": image.location}
+                    for image in record.images
+                )
+                yield asdict(record)
+
+    for number, rows in enumerate(_batched(usable(), ROWS_PER_SHARD)):
+        names.append(f"recipe-{number:06d}.parquet")
+        table = pa.Table.from_pylist(rows, schema=RECIPE_TEXTS)
+        write_table(building / "inputs" / names[-1], table)
+    root = os.path.commonpath([path.parent for path in files]) if files else ""
+    photos += [
+        {"id": os.path.relpath(path, root), "recipe": None, "location": str(path.absolute())}
+        for path in files
+    ]
+    for number, found in enumerate(_batched(iter(photos), ROWS_PER_SHARD)):
+        names.append(f"photo-{number:06d}.parquet")
+        table = pa.Table.from_pylist(found, schema=MADE_OF)
+        write_table(building / "inputs" / names[-1], table)
+    write_table(building / "rejects" / "texts.parquet", _rejects_table(rejected))
+    write_json(building / "inputs.json", names)
+
+
+def _batched(rows: Iterator[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+    while batch := list(islice(rows, size)):
+        yield batch
+
+
+def _has_lines(recipe: Recipe) -> bool:
+    return bool(without_blanks(recipe.ingredients) or recipe.instructions)
+
+
+def _rejects_table(rejected: Iterable[Reject]) -> pa.Table:
+    return pa.Table.from_pylist([asdict(reject) for reject in rejected], schema=REJECTS)
+
+
+def _stage(
+    trained: TrainedRun, workspace: Workspace, building: Path, todo: list[str], num_done: int
+) -> ShardStage:
+    items = [
+        {"source": str(building / "inputs" / name), "target": str(building / name)} for name in todo
+    ]
+    return ShardStage(
+        "embedding",
+        items,
+        _read_inputs,
+        _commit,
+        [Step(partial(EmbedNew, trained.best_checkpoint, workspace), gpu_share=1.0)],
+        num_done=num_done,
+    )
+
+
+def _read_inputs(item: Item) -> pa.Table:
+    return pq.read_table(item["source"])
+
+
+class EmbedNew:
+    """Embeds a shard of recipes or photos; holds the model."""
+
+    def __init__(self, checkpoint: Path, workspace: Workspace) -> None:
+        self._encoder = Encoder.load(checkpoint, workspace)
+
+    def __call__(self, item: Item, inputs: pa.Table) -> pa.Table:
+        """Vectors, and in ``reason`` and ``detail`` what cannot be embedded or is to be noted."""
+        if inputs.schema.names == MADE_OF.names:
+            return self._photos(inputs.to_pylist())
+        rows = inputs.to_pylist()
+        found = self._encoder.embed_recipes([recipe_text(row) for row in rows])
+        ids = [row["id"] for row in rows]
+        return _table(ids, "recipe", ids, found, [None] * len(ids))
+
+    def _photos(self, rows: list[dict[str, Any]]) -> pa.Table:
+        side = self._encoder.shorter_side
+        loaded = [
+            load_like(ImageFile(row["id"], row["location"]), shorter_side=side) for row in rows
+        ]
+        jpegs = [photo for photo, _ in loaded if isinstance(photo, bytes)]
+        found = iter(self._encoder.embed_jpegs(jpegs))
+        none = np.full(self._encoder.embedding_dim, np.nan, np.float32)
+        embedded = [next(found) if isinstance(photo, bytes) else none for photo, _ in loaded]
+        said = [photo if isinstance(photo, Reject) else note for photo, note in loaded]
+        ids, recipes = ([row[name] for row in rows] for name in ("id", "recipe"))
+        return _table(ids, "photo", recipes, np.stack(embedded), said)
+
+
+def _table(
+    ids: list[str],
+    kind: str,
+    recipes: list[str | None],
+    found: np.ndarray,
+    said: list[Reject | None],
+) -> pa.Table:
+    return pa.table(
+        {
+            "id": pa.array(ids, pa.string()),
+            "kind": pa.array([kind] * len(ids)),
+            "recipe": pa.array(recipes, pa.string()),
+            "vector": vectors_array(found),
+            "reason": pa.array([one and one.reason for one in said], pa.string()),
+            "detail": pa.array([one and one.detail for one in said], pa.string()),
+        }
+    )
+
+
+def _commit(item: Item, table: pa.Table) -> dict[str, Any]:
+    """Write the vectors of a shard, and what was rejected of it."""
+    target = Path(item["target"])
+    said = [
+        Reject(row["id"], row["reason"], row["detail"])
+        for row in table.select(["id", "reason", "detail"]).to_pylist()
+        if row["reason"]
+    ]
+    write_table(target.parent / "rejects" / target.name, _rejects_table(said))
+    schema = vectors(table.schema.field("vector").type.list_size)
+    reasons = table["reason"].to_pylist()
+    kept = table.filter(pa.array([not one or one in NOTED for one in reasons]))
+    write_table(target, kept.select(schema.names).cast(schema))
+    return {"shard": target.name, "rows": kept.num_rows}
+
+
+def _close(out: Path, building: Path, plan: dict[str, Any], names: list[str]) -> NewVectors:
+    """Put the shards together, with facts; the file is there as a whole or not at all."""
+    rejected = write_rejects(building, (building / "rejects").glob("*.parquet"))
+    shards = [building / name for name in names]
+    counts: Counter[str] = Counter()
+    for shard in shards:
+        counts[shard.name.partition("-")[0]] += pq.read_metadata(shard).num_rows
+    if not counts.total():
+        raise NothingToEmbedError(
+            f"{out}: expected recipes or photos that can be embedded, found none; rejected: "
+            f"{rejected} (see {building / 'rejects.parquet'})"
+        )
+    schema = pq.read_schema(shards[0])
+    facts = {
+        "run": plan["run"],
+        "checkpoint": plan["checkpoint"],
+        "embedding_dim": schema.field("vector").type.list_size,
+        "rows": dict(counts),
+        "rejected": rejected,
+        "made_of": plan,
+    }
+    schema = schema.with_metadata({VECTOR_FACTS: json.dumps(facts)})
+    whole = building / "vectors.parquet"
+    with pq.ParquetWriter(whole, schema, compression="zstd", use_dictionary=False) as writer:
+        for shard in shards:
+            writer.write_table(pq.read_table(shard).replace_schema_metadata(schema.metadata))
+    if rejected:
+        os.replace(building / "rejects.parquet", _rejects_of(out))
+    else:
+        _rejects_of(out).unlink(missing_ok=True)
+    os.replace(whole, out)
+    shutil.rmtree(building)
+    known = _finished(out, plan)
+    assert known is not None
+    return known
