@@ -10,6 +10,7 @@ from seje_ray.cli.options import cluster_options, run_options, workspace_option
 from seje_ray.cli.run_files import read_run
 
 if TYPE_CHECKING:
+    from seje_ray.config import RunConfig
     from seje_ray.submission.cluster import Cluster
     from seje_ray.workspace import Workspace
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     "--init-from",
     metavar="RUN",
     help="Start from a finished training, also of another workspace: WORKSPACE/runs/NAME, the "
-    "folder of a checkpoint, or a name of this workspace; prints what fits.",
+    "folder of a checkpoint, or a name of this workspace; prints what fits. Model and loss are its "
+    "own where --config names no run file.",
 )
 @workspace_option
 @run_options
@@ -48,9 +50,9 @@ def command(
     """
     if init_from is not None:
         path = Path(init_from)
-        location = str(path.absolute()) if path.exists() else init_from
-        overrides += (f"train.init_from={json.dumps(location)}",)
-    run = read_run(config, overrides, workspace)
+        init_from = str(path.absolute()) if path.exists() else init_from
+        overrides += (f"train.init_from={json.dumps(init_from)}",)
+    run = _run(config, overrides, workspace, init_from)
     from seje_ray.console.tables import show
     from seje_ray.on_ray.executor import RayExecutor
     from seje_ray.pipeline.train import train
@@ -60,3 +62,16 @@ def command(
     trained = train(run, workspace, executor, name=name or run.name, num_workers=workers)
     show(lambda width: as_text(trained.folder, width))
     click.echo(f"checkpoint: {trained.best_checkpoint}")
+
+
+def _run(
+    config: str | None, overrides: tuple[str, ...], workspace: "Workspace", init_from: str | None
+) -> "RunConfig":
+    """The run; where no run file is named, model and loss are those of what it starts from."""
+    if init_from is None or config is not None:
+        return read_run(config, overrides, workspace)
+    from seje_ray.config import with_overrides
+    from seje_ray.pipeline.initial import with_shape_of_start
+
+    run = read_run(None, (), workspace)
+    return with_overrides(with_shape_of_start(run, init_from, workspace), overrides)

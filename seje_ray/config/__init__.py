@@ -23,6 +23,7 @@ from seje_ray.config.load import (
     named_run_file,
     run_from_json,
     run_to_dict,
+    with_overrides,
     with_settings,
     with_space,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "named_run_file",
     "run_from_json",
     "run_to_dict",
+    "with_overrides",
     "with_settings",
     "with_space",
 ]

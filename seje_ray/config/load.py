@@ -98,6 +98,18 @@ def with_settings(run: RunConfig, values: Mapping[str, Any]) -> RunConfig:
     return _check(raw, " ".join(f"{key}={value}" for key, value in values.items()))
 
 
+def with_overrides(run: RunConfig, overrides: Iterable[str]) -> RunConfig:
+    """Return ``run`` with ``"section.key=value"`` laid over it.
+
+    Raises:
+        ConfigError: Naming what is no override, or each value that the run does not take.
+    """
+    raw, overrides = run_to_dict(run), tuple(overrides)
+    for override in overrides:
+        _apply(raw, override)
+    return _check(raw, " ".join(f"--set {o}" for o in overrides))
+
+
 def named_run_file(name: str) -> Path:
     """Return the packaged run file ``runs/NAME.yaml``.
 

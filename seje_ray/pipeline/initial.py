@@ -13,9 +13,9 @@ from torch import Tensor
 from seje_ray.artifact import Artifact, file_hash, manifest_in
 from seje_ray.calibration.lexical import Lexicon
 from seje_ray.calibration.word_vectors import WordVectors
-from seje_ray.config import RunConfig
+from seje_ray.config import RunConfig, run_to_dict, with_settings
 from seje_ray.errors import ArtifactError
-from seje_ray.features.checkpoint import TrainedModel, load_model
+from seje_ray.features.checkpoint import TrainedModel, load_model, read_origin
 from seje_ray.features.inputs import Reads
 from seje_ray.features.model import FeatureDims, build_discriminator, build_model
 from seje_ray.features.model_axes import model_axes
@@ -92,6 +92,22 @@ def _checkpoint(location: str, workspace: Workspace) -> Path:
         f"checkpoint, or the name of a training in {workspace}, found none; name one such as "
         f"WORKSPACE/runs/NAME/{checkpoint_name(12)}"
     )
+
+
+def with_shape_of_start(run: RunConfig, location: str, workspace: Workspace) -> RunConfig:
+    """``run`` with the model and the loss of the training that it is to start from.
+
+    The image network stays that of ``run``: its features are the workspace's.
+
+    Raises:
+        ArtifactError: If there is no such training.
+        ConfigError: If the workspace's calibration lacks what that model reads.
+    """
+    given, _ = read_origin(_checkpoint(location, workspace))
+    theirs, own = run_to_dict(given), run_to_dict(run)["model"]
+    image = {name: own[name] for name in ("backbone", "freeze_backbone")}
+    settings = {"model": theirs["model"] | image, "loss": theirs["loss"]}
+    return with_settings(run, settings | {"train.init_from": location})
 
 
 def write_initial(

@@ -2,14 +2,16 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from safetensors.torch import load_file
 
 from seje_ray.calibration.word_vectors import WordVectors
+from seje_ray.config import with_overrides
 from seje_ray.errors import ArtifactError
-from seje_ray.pipeline.initial import prepare_initial, word_map
+from seje_ray.pipeline.initial import prepare_initial, with_shape_of_start, word_map
 from seje_ray.pipeline.train import train
 from seje_ray.training.loaders import loaders_of, origin_of
 from seje_ray.training.loop import Trainer
@@ -147,3 +149,21 @@ def test_a_worker_needs_the_training_s_own_folder_alone(tmp_path, workspace, loc
 
     found = trainer.state.model.state_dict()
     assert all(value.equal(expected[name]) for name, value in found.items())
+
+
+def test_the_model_and_the_loss_of_the_start_are_taken_and_the_image_network_is_not(
+    workspace, local
+):
+    """So that it fits as it is; what is laid over it afterwards counts."""
+    settings = {"model__embedding_dim": 7, "loss__kind": "info_nce", "train__learning_rate": 0.5}
+    train(tiny_run(1, **settings), workspace, local, name="first")
+    own = tiny_run(model__backbone__crop=100, model__dropout=0.1)
+
+    run = with_shape_of_start(own, "first", workspace)
+
+    assert run.model.embedding_dim == 7
+    assert run.model.backbone == own.model.backbone
+    assert run.model.dropout == tiny_run().model.dropout
+    assert run.loss.kind == "info_nce"
+    assert run.train == replace(own.train, init_from="first")
+    assert with_overrides(run, ["model.embedding_dim=8"]).model.embedding_dim == 8
