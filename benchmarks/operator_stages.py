@@ -32,7 +32,7 @@ class BarePhotos:
         backbone = backbone_of(config.backbone, load_weights=False)
         folder = workspace.component("image_categorizer")
         self._model = ImageCategorizer.load(folder, backbone).to(memory_format=memory_format)
-        self._pixels = pixels_of(config.backbone)
+        self._pixels = pixels_of(config.backbone)[0]
         self._batch_size, self._memory_format = batch_size, memory_format
 
     @torch.inference_mode()

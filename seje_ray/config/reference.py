@@ -100,6 +100,8 @@ def values_of(kind: Any) -> str:
         parts = dict.fromkeys(values_of(part) for part in inside)  # int | float says number once
         return _either(parts)
     if origin is tuple:
+        if typing.get_origin(inside[0]) is Literal:
+            return f"list of {_either(choices_of(inside[0]))}"
         return {int: "list of integers", float: "list of numbers"}.get(inside[0], "list of values")
     if origin is not None and issubclass(origin, Mapping):
         value = inside[1]

@@ -34,15 +34,24 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         own, categorizer = self.model.backbone, self.calibrate.image_categorizer
-        pixels = ("name", "resize", "crop")
+        pixels = ("name", "resize", "crop", "flip")
         is_same = all(getattr(own, k) == getattr(categorizer.backbone, k) for k in pixels)
         if own.weights == CATEGORIZER and not (self.model.freeze_backbone and is_same):
             raise ValueError(
                 "model.backbone.weights categorizer: expected model.freeze_backbone and the name, "
-                "resize and crop of calibrate.image_categorizer.backbone, found "
+                "resize, crop and flip of calibrate.image_categorizer.backbone, found "
                 f"freeze_backbone {self.model.freeze_backbone} and "
-                f"{own.name}, {own.resize}, {own.crop}"
+                f"{own.name}, {own.resize}, {own.crop}, {own.flip}"
             )
+        several = {"calibrate.image_categorizer": categorizer.backbone}
+        if not self.model.freeze_backbone:
+            several["model"] = own
+        for section, backbone in several.items():
+            if len(backbone.views) > 1:
+                raise ValueError(
+                    f"{section}.backbone.views: expected one view of a network that is trained, "
+                    f"found {', '.join(backbone.views)}; several need model.freeze_backbone"
+                )
         valid = self.name.translate(str.maketrans("", "", "-_.+")).isalnum()
         require(
             self,

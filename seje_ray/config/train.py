@@ -7,6 +7,8 @@ from pydantic import ConfigDict
 
 from seje_ray.config.rules import STRICT, require
 
+Augmentation = Literal["crop_flip", "rand_augment", "trivial"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
@@ -21,6 +23,14 @@ class TrainConfig:
     global_batch_size: int = 100  # pairs of a step, over all workers together
     learning_rate: float = 1e-4  # of the heads
     backbone_learning_rate: float | None = None  # of the image backbone; null: learning_rate
+    # in (0, 1], factor of that rate from each block of the network to the one below; 1: none
+    layer_decay: float = 1.0
+    frozen_blocks: int = 0  # blocks of the image backbone, from the pixels on, that never learn
+    drop_path: float = 0.0  # in [0, 1), stochastic depth of the image backbone's last block
+    # random changes of a training photo: its window and flip, and RandAugment or TrivialAugment
+    augmentation: Augmentation = "crop_flip"
+    # in (0, 1), of a moving mean of the weights, which is validated and kept; null: none
+    ema_decay: float | None = None
     weight_decay: float = 0.0  # >= 0, decoupled (AdamW) where > 0
     warmup_steps: int = 0  # steps of a linear rise from 0 to the learning rate
     schedule: Literal["plateau", "cosine"] = "plateau"  # drop once without gain, or fall to 0
@@ -58,6 +68,14 @@ class TrainConfig:
                 "backbone_learning_rate",
                 self.backbone_learning_rate is None or self.backbone_learning_rate > 0,
                 "> 0 or null",
+            ),
+            ("layer_decay", 0 < self.layer_decay <= 1, "in (0, 1]"),
+            ("frozen_blocks", self.frozen_blocks >= 0, ">= 0"),
+            ("drop_path", 0 <= self.drop_path < 1, "in [0, 1)"),
+            (
+                "ema_decay",
+                self.ema_decay is None or 0 < self.ema_decay < 1,
+                "in (0, 1) or null",
             ),
             ("weight_decay", self.weight_decay >= 0, ">= 0"),
             ("warmup_steps", self.warmup_steps >= 0, ">= 0"),

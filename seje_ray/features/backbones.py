@@ -4,7 +4,7 @@ A stored feature is used again as long as this stays the same, and computed agai
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from seje_ray.workspace import component_folder
 
 def network_settings(run: RunConfig, config: BackboneConfig) -> dict[str, Any]:
     """Entry of a plan for a network of ``run`` beside its weights: how it sees a photo."""
-    return asdict(config) | as_settings(photos_of(weights_source(run, config)))
+    return config.decisive() | as_settings(photos_of(weights_source(run, config)))
 
 
 def network_weights(config: BackboneConfig) -> dict[str, str]:
@@ -98,7 +98,7 @@ def plan_before(plan: Plan, key: str, config: BackboneConfig) -> Plan | None:
     inputs = {name: value for name, value in plan.inputs.items() if name != "weights"}
     if config.weights not in (None, CATEGORIZER, "download"):
         inputs["weights"] = file_hash(Path(config.weights))
-    return replace(plan, section={**plan.section, key: asdict(config)}, inputs=inputs)
+    return replace(plan, section={**plan.section, key: config.decisive()}, inputs=inputs)
 
 
 def changed_photos(before: Published, now: Published) -> list[str]:

@@ -73,5 +73,5 @@ def load_model(checkpoint: Path, device: torch.device | str = "cpu") -> TrainedM
     dims = FeatureDims.of(origin.facts)
     model = build_model(run, dims, load_weights=False, photos=photos)
     load_model_weights(model, checkpoint)
-    pixels = None if photos is None else pixels_of(config, photos)
+    pixels = None if photos is None else pixels_of(config, photos)[0]
     return TrainedModel(run, origin, model.to(device), pixels, torch.device(device))

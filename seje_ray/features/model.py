@@ -1,14 +1,15 @@
 """From a run and its calibrated data to the modules that are trained."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, assert_never
 
 import torch
 
 from seje_ray.artifact import Artifact
 from seje_ray.calibration.lexical import Lexicon
 from seje_ray.config import CATEGORIZER, BackboneConfig, LossConfig, RunConfig
+from seje_ray.config.backbone import NEWER, View
 from seje_ray.distributed.batch_norm import use_global_batch_norm
 from seje_ray.distributed.dropout import use_global_dropout
 from seje_ray.errors import ArtifactError
@@ -18,9 +19,9 @@ from seje_ray.losses.kinds import retrieval_loss
 from seje_ray.models.heads import CategoryHead, Discriminator, LogitScale
 from seje_ray.models.image_backbone import ImageBackbone, create_backbone
 from seje_ray.models.joint_embedding import JointEmbedding
-from seje_ray.models.libraries import Published, published
+from seje_ray.models.libraries import Published, published, takes_only_squares
 from seje_ray.random_streams import Stream, torch_seed
-from seje_ray.recipe1m.pixels import PixelSpec
+from seje_ray.recipe1m.pixels import PixelSpec, whole_size_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,11 @@ def require_features(run: RunConfig, calibrated: Artifact) -> None:
         )
     if not run.model.freeze_backbone:
         return
-    wanted = asdict(run.model.backbone)
+    wanted = run.model.backbone.decisive()
+    wanted = wanted | NEWER | wanted
     found = calibrated.manifest.facts["image_features_of"]
+    if found is not None:
+        found = NEWER | found
     differing = [key for key in wanted if found is None or found.get(key) != wanted[key]]
     if differing:
         expected = ", ".join(f"{key} {wanted[key]}" for key in differing)
@@ -113,7 +117,12 @@ def build_model(
     model, backbone = run.model, None
     feature_dim = dims.feature_dim
     if not model.freeze_backbone:
-        backbone = backbone_of(model.backbone, load_weights=load_weights, photos=photos)
+        backbone = backbone_of(
+            model.backbone,
+            load_weights=load_weights,
+            photos=photos,
+            drop_path=run.train.drop_path,
+        )
         feature_dim = backbone.feature_dim
     assert feature_dim is not None
     joint = JointEmbedding(
@@ -153,20 +162,50 @@ def build_discriminator(run: RunConfig) -> Discriminator:
 
 def pixel_spec(run: RunConfig) -> PixelSpec | None:
     """Pixels of the run's backbone; None if it is frozen and features are read."""
-    return None if run.model.freeze_backbone else pixels_of(run.model.backbone)
+    return None if run.model.freeze_backbone else pixels_of(run.model.backbone)[0]
 
 
 def backbone_of(
-    config: BackboneConfig, *, load_weights: bool = True, photos: Published | None = None
+    config: BackboneConfig,
+    *,
+    load_weights: bool = True,
+    photos: Published | None = None,
+    drop_path: float = 0.0,
 ) -> ImageBackbone:
     """Build the backbone that a run file names; ``photos`` None is what its library publishes."""
     weights = config.weights if load_weights else None
-    return create_backbone(config.name, weights=weights, image_size=config.crop, photos=photos)
+    return create_backbone(
+        config.name,
+        weights=weights,
+        image_size=config.crop,
+        photos=photos,
+        flip=config.flip,
+        drop_path=drop_path,
+    )
 
 
-def pixels_of(config: BackboneConfig, photos: Published | None = None) -> PixelSpec:
-    """Pixels that a backbone sees; ``photos`` None is how its weights want them today."""
-    return PixelSpec(config.resize, config.crop, (photos or photos_of(config)).interpolation)
+def pixels_of(config: BackboneConfig, photos: Published | None = None) -> tuple[PixelSpec, ...]:
+    """Pixels of each view of a backbone; ``photos`` None is how its weights want them today.
+
+    Source: docs/method.md, rule 6.3.
+    """
+    interpolation = (photos or photos_of(config)).interpolation
+    return tuple(
+        PixelSpec(config.resize, config.crop, interpolation, _whole_size(config, view))
+        for view in config.views
+    )
+
+
+def _whole_size(config: BackboneConfig, view: View) -> tuple[int, int] | None:
+    """Width and height of a view of the whole photo, pixels; None of a crop."""
+    match view:
+        case "crop":
+            return None
+        case "whole":
+            if takes_only_squares(config.name):
+                return config.crop, config.crop
+            return config.whole_size or whole_size_of(config.crop)
+    assert_never(view)
 
 
 def photos_of(config: BackboneConfig) -> Published:

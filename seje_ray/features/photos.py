@@ -46,7 +46,7 @@ class PhotoFeatures:
     probabilities: np.ndarray  # (n, K) float32, of the categorizer's classes
     category_ids: np.ndarray  # (n,) int32, the categorizer's likeliest class
     category_vectors: np.ndarray  # (n, E) float32, f_cat
-    pooled: np.ndarray | None  # (n, F) float32, where calibration stores features
+    pooled: np.ndarray | None  # (n, F) float32, where calibration stores features; of all views
 
 
 class SeenPhotos(NamedTuple):
@@ -85,23 +85,25 @@ class PhotoExtractor:
         )
         self._categorizer = categorizer.to(device)
         self.class_names = categorizer.names
-        self._pixels = pixels_of(config.backbone, seen.categorizer)
+        self._pixels = pixels_of(config.backbone, seen.categorizer)[0]
         words = WordVectors.load(component_folder(calibrator, "word_vectors"))
         self._vectors = category_word_vectors(categorizer.names, words)
         self._mode = config.vector
         self._device, self._num_threads = device, num_threads
         self._batch_size = CPU_BATCH_SIZE if device.type == "cpu" else BATCH_SIZE
-        self._frozen, self._frozen_pixels = None, self._pixels
+        self._frozen: ImageBackbone | None = None
+        self._views: tuple[PixelSpec, ...] = ()
         if stored is not None:
             is_own = stored.weights == CATEGORIZER
             frozen = backbone if is_own else _seeded(stored, run.seed, seen)
-            self._frozen_pixels = pixels_of(stored, seen.stored)
+            self._views = pixels_of(stored, seen.stored)
             self._frozen = frozen.to(device)
         self._are_one = (
             stored is not None
             and self._frozen is not None
-            and self._pixels == self._frozen_pixels
+            and self._pixels in self._views
             and config.backbone.name == stored.name
+            and config.backbone.flip == stored.flip
             and seen.categorizer == seen.stored
             and _have_equal_weights(categorizer.backbone, self._frozen)
         )
@@ -113,22 +115,28 @@ class PhotoExtractor:
         """Features of at least one photo, in order."""
         found: list[Tensor] = []
         pooled: list[Tensor] = []
-        for pixels in self._decoded(jpegs, self._pixels):
-            if self._frozen is not None and self._pixels == self._frozen_pixels:
-                pooled.append(self._frozen(pixels))
-            found.append(self._categorizer.predict(pooled[-1] if self._are_one else pixels).cpu())
-        if self._frozen is not None and not pooled:
-            pooled = [self._frozen(pixels) for pixels in self._decoded(jpegs, self._frozen_pixels)]
+        for view in self._views:
+            assert self._frozen is not None
+            features: list[Tensor] = []
+            for pixels in self._decoded(jpegs, view):
+                features.append(self._frozen(pixels))
+                if view == self._pixels:
+                    seen = features[-1] if self._are_one else pixels
+                    found.append(self._categorizer.predict(seen).cpu())
+            pooled.append(torch.cat(features))
+        if not found:
+            batches = self._decoded(jpegs, self._pixels)
+            found = [self._categorizer.predict(pixels).cpu() for pixels in batches]
         probabilities = torch.cat(found).numpy()
         return PhotoFeatures(
             probabilities,
             probabilities.argmax(axis=1).astype(np.int32),
             image_category_vectors(probabilities, self._vectors, self._mode).astype(np.float32),
-            torch.cat(pooled).float().cpu().numpy() if pooled else None,
+            torch.cat(pooled, dim=1).float().cpu().numpy() if pooled else None,
         )
 
     def _decoded(self, jpegs: Sequence[bytes], pixels: PixelSpec) -> Iterator[Tensor]:
-        """Batches of centre crops; each thread decodes one batch ahead of the network."""
+        """Batches of one view; each thread decodes one batch ahead of the network."""
 
         def batch(start: int) -> Tensor:
             crops = [pixels.crop_of(jpeg, None) for jpeg in jpegs[start : start + self._batch_size]]

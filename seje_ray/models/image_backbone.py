@@ -21,6 +21,7 @@ from seje_ray.models.libraries import (
     has_fixed_size,
     published,
     resolve,
+    takes_only_squares,
     timm_network,
 )
 from seje_ray.models.needless_bias import biases_before_batch_norm, fold_biases
@@ -39,6 +40,7 @@ class ImageBackbone(nn.Module):
         mean: Per channel, of pixels in [0, 1], as the network was trained.
         std: Per channel.
         min_side: Smaller images are enlarged to this side, pixels.
+        flip: Give the mean of an image's features and its mirror image's, but for training.
     """
 
     _mean_value: Tensor  # of pixels in 0..255, (3, 1, 1)
@@ -52,23 +54,27 @@ class ImageBackbone(nn.Module):
         mean: Channels,
         std: Channels,
         min_side: int = MIN_SIDE,
+        *,
+        flip: bool = False,
     ) -> None:
         super().__init__()
         self.network = network
         self.feature_dim = feature_dim
-        self._min_side = min_side
+        self._min_side, self._flip = min_side, flip
         for name, values in (("_mean_value", mean), ("_std_value", std)):
             per_channel = torch.tensor(values, dtype=torch.float32).view(3, 1, 1) * 255
             self.register_buffer(name, per_channel, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Pooled features (B, F) of square images (B, 3, side, side), RGB in 0..255, any dtype."""
+        """Pooled features (B, F) of images (B, 3, height, width), RGB in 0..255, any dtype."""
         values = images.to(self._mean_value.dtype, copy=True)
         images = values.sub_(self._mean_value).div_(self._std_value)
-        if images.shape[-1] < self._min_side:
-            side = (self._min_side, self._min_side)
-            images = F.interpolate(images, side, mode="bilinear", align_corners=False)
+        if min(images.shape[-2:]) < self._min_side:
+            size = [max(side, self._min_side) for side in images.shape[-2:]]
+            images = F.interpolate(images, size, mode="bilinear", align_corners=False)
         features: Tensor = self.network(images)
+        if self._flip and not self.training:
+            features = (features + self.network(images.flip(-1))) / 2
         return features
 
 
@@ -79,6 +85,8 @@ def create_backbone(
     image_size: int,
     photos: Published | None = None,
     network: Mapping[str, Any] | None = None,
+    flip: bool = False,
+    drop_path: float = 0.0,
 ) -> ImageBackbone:
     """Build an image backbone.
 
@@ -91,6 +99,8 @@ def create_backbone(
         image_size: Side of the square images, pixels; a transformer is built for it.
         photos: How the network was trained to see them; None for what its library publishes.
         network: Configuration of a network of ``transformers``; None to read it at its source.
+        flip: Of ``ImageBackbone``.
+        drop_path: Of stochastic depth in the last block, for networks that have it.
 
     Raises:
         BackboneError: If the name is unknown, the size does not suit the network, or the weights
@@ -98,10 +108,10 @@ def create_backbone(
     """
     library, model = resolve(name)
     if library == "transformers":
-        return _published_tower(name, model, weights, image_size, photos, network)
+        return _published_tower(name, model, weights, image_size, photos, network, flip=flip)
     build = _build_torchvision if library == "torchvision" else _build_timm
     try:
-        built = build(model, image_size)
+        built = build(model, image_size, drop_path)
     except (AssertionError, TypeError, ValueError, RuntimeError) as error:
         raise BackboneError(
             f"{name}: cannot be built for images of {image_size} pixels ({error}); change "
@@ -114,7 +124,7 @@ def create_backbone(
     elif weights is not None:
         said = fill(built.network, read_weights(weights), built.head, name=name, source=weights)
     mean, std, _ = photos or published(name)
-    backbone = ImageBackbone(built.network, built.feature_dim, mean, std, built.min_side)
+    backbone = ImageBackbone(built.network, built.feature_dim, mean, std, built.min_side, flip=flip)
     backbone.said = said
     with suppress(RuntimeError):  # of a network that looks at numbers: it keeps its biases
         example = torch.empty(2, 3, image_size, image_size, device="meta")
@@ -129,6 +139,8 @@ def _published_tower(
     image_size: int,
     photos: Published | None,
     network: Mapping[str, Any] | None,
+    *,
+    flip: bool,
 ) -> ImageBackbone:
     """The image tower of a CLIP or SigLIP."""
     if weights not in (None, "download"):
@@ -142,7 +154,7 @@ def _published_tower(
             f"{name}: takes images of {own_size} pixels, found backbone.crop {image_size}"
         )
     mean, std, _ = photos or published(name)
-    return ImageBackbone(tower, tower.feature_dim, mean, std, min_side=0)
+    return ImageBackbone(tower, tower.feature_dim, mean, std, min_side=0, flip=flip)
 
 
 class _Built(NamedTuple):
@@ -154,16 +166,15 @@ class _Built(NamedTuple):
     head: tuple[str, ...]  # prefixes of what was removed
 
 
-def _build_torchvision(model: str, image_size: int) -> _Built:
-    options: dict[str, Any] = {}
-    is_fixed = model.startswith(("vit_", "maxvit"))
+def _build_torchvision(model: str, image_size: int, drop_path: float) -> _Built:
+    options: dict[str, Any] = {"stochastic_depth_prob": drop_path} if drop_path > 0 else {}
+    is_fixed = takes_only_squares(f"torchvision/{model}")
     if is_fixed:
-        options = {"image_size": image_size}
-        if model.startswith("maxvit"):
-            options = {"input_size": (image_size, image_size)}
+        is_maxvit = model.startswith("maxvit")
+        options |= {"input_size": (image_size,) * 2} if is_maxvit else {"image_size": image_size}
     if model in ("inception_v3", "googlenet"):
         # their published weights expect pixels in [-1, 1]; the network itself converts
-        options = {"aux_logits": False, "init_weights": True, "transform_input": True}
+        options |= {"aux_logits": False, "init_weights": True, "transform_input": True}
     network = torchvision.models.get_model(model, weights=None, **options)
     removed, feature_dim = _remove_classifier(network)
     head = (removed, "AuxLogits", "aux1", "aux2")
@@ -184,8 +195,8 @@ def _remove_classifier(network: nn.Module) -> tuple[str, int]:
     return removed, classifier.in_features
 
 
-def _build_timm(model: str, image_size: int) -> _Built:
-    network = timm_network(model, image_size, pretrained=False)
+def _build_timm(model: str, image_size: int, drop_path: float) -> _Built:
+    network = timm_network(model, image_size, pretrained=False, drop_path=drop_path)
     removed = network.pretrained_cfg.get("classifier") or ()
     return _Built(
         network,

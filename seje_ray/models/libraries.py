@@ -1,7 +1,7 @@
 """Image networks of some libraries by name, and what the library publishes about each."""
 
 import difflib
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, assert_never
 
 import timm
 import torchvision
@@ -111,15 +111,30 @@ def resolve(name: str) -> tuple[Library, str]:
     )
 
 
-def timm_network(model: str, image_size: int, *, pretrained: bool) -> Any:
+def timm_network(model: str, image_size: int, *, pretrained: bool, drop_path: float = 0.0) -> Any:
     """A network of timm without classifier, for images of ``image_size`` pixels."""
     options: dict[str, Any] = {"img_size": image_size} if has_fixed_size(model) else {}
+    if drop_path > 0:
+        options["drop_path_rate"] = drop_path
     return timm.create_model(model, pretrained=pretrained, num_classes=0, **options)
 
 
 def has_fixed_size(model: str) -> bool:
     """Whether a network of timm is built for one image size."""
     return bool(_timm_config(model).fixed_input_size)
+
+
+def takes_only_squares(name: str) -> bool:
+    """Whether the network ``name`` is built for one square image size."""
+    library, model = resolve(name)
+    match library:
+        case "torchvision":
+            return model.startswith(("vit_", "maxvit"))
+        case "timm":
+            return has_fixed_size(model)
+        case "transformers":
+            return True
+    assert_never(library)
 
 
 def _timm_config(model: str) -> Any:

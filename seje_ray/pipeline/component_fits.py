@@ -228,7 +228,7 @@ def image_categorizer_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
     torch.manual_seed(seed)
     backbone = backbone_of(config.backbone)
     use_global_batch_norm(backbone)
-    names, photos, held_out = _labelled_photos(inputs, pixels_of(config.backbone))
+    names, photos, held_out = _labelled_photos(inputs, pixels_of(config.backbone)[0])
     categorizer = fit_image_categorizer(
         backbone,
         photos,

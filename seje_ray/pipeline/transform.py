@@ -230,7 +230,9 @@ def _image_features_of(plan: Plan) -> dict[str, Any] | None:
 
 def _feature_dim(run: RunConfig) -> int | None:
     stored = stored_backbone(run)
-    return backbone_of(stored, load_weights=False).feature_dim if stored is not None else None
+    if stored is None:
+        return None
+    return len(stored.views) * backbone_of(stored, load_weights=False).feature_dim
 
 
 def _text_format(run: RunConfig) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Photos: from any file to a small JPEG, and from JPEG bytes to the crops that networks see."""
 
 import io
+import math
 import struct
 from pathlib import Path
 from typing import Literal
@@ -156,6 +157,56 @@ def train_crop(
     left, top = (int(n) for n in generator.integers(0, resize - crop + 1, size=2))
     cropped = _crop(jpeg, resize, crop, left, top, interpolation)
     return cropped[:, ::-1] if generator.random() < 0.5 else cropped
+
+
+def squashed(
+    jpeg: bytes, size: tuple[int, int], interpolation: Interpolation = "bilinear"
+) -> np.ndarray:
+    """The whole photo in ``size``, width and height: (height, width, 3) uint8.
+
+    Source: docs/method.md, rule 6.3.
+    """
+    return _window(jpeg, size, (0.0, 0.0, 1.0, 1.0), interpolation)
+
+
+def squashed_window(
+    jpeg: bytes,
+    size: tuple[int, int],
+    least: float,
+    generator: np.random.Generator,
+    interpolation: Interpolation = "bilinear",
+) -> np.ndarray:
+    """A random window of the photo in ``size``, flipped half of the time.
+
+    Its width and its height are each a share of the photo's, in [least, 1].
+
+    Source: docs/method.md, rule 6.3.
+    """
+    x_share, y_share = generator.uniform(least, 1, size=2)
+    x, y = generator.random(2) * (1 - x_share, 1 - y_share)
+    window = _window(jpeg, size, (x, y, x + x_share, y + y_share), interpolation)
+    return window[:, ::-1] if generator.random() < 0.5 else window
+
+
+def _window(
+    jpeg: bytes,
+    size: tuple[int, int],
+    box: tuple[float, float, float, float],
+    interpolation: Interpolation,
+) -> np.ndarray:
+    """A box of the photo, in shares of its sides, read in one resampling."""
+    with Image.open(io.BytesIO(jpeg)) as image:
+        x_share, y_share = box[2] - box[0], box[3] - box[1]
+        image.draft("RGB", (math.ceil(size[0] / x_share), math.ceil(size[1] / y_share)))
+        width, height = image.size
+        pixels = (
+            box[0] * width,
+            box[1] * height,
+            min(float(width), box[2] * width),
+            min(float(height), box[3] * height),
+        )
+        window = image.convert("RGB").resize(size, RESAMPLING[interpolation], box=pixels)
+    return np.asarray(window)
 
 
 def _crop(

@@ -3,6 +3,8 @@
 from torch import nn
 
 from seje_ray.config import TrainConfig
+from seje_ray.errors import ConfigError
+from seje_ray.models.blocks import parameter_blocks
 from seje_ray.models.joint_embedding import JointEmbedding
 
 
@@ -37,7 +39,32 @@ def begin_epoch(model: JointEmbedding, config: TrainConfig, epoch: int) -> None:
         return
     if not trains_backbone:
         model.backbone.eval()
-    elif config.batch_norm == "frozen":
+        return
+    if config.batch_norm == "frozen":
         for module in model.backbone.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.eval()
+    freeze_first_blocks(model, config.frozen_blocks)
+
+
+def freeze_first_blocks(model: JointEmbedding, num_blocks: int) -> None:
+    """Take the gradients of the image network's first blocks, and set them to evaluation.
+
+    Raises:
+        ConfigError: If it has no more blocks than these.
+    """
+    if num_blocks == 0 or model.backbone is None:
+        return
+    network = model.backbone.network
+    blocks = parameter_blocks(network)
+    if num_blocks >= len(blocks):
+        raise ConfigError(
+            f"train.frozen_blocks: expected fewer than the {len(blocks)} blocks of the image "
+            f"backbone, found {num_blocks}; model.freeze_backbone freezes all of them"
+        )
+    for name in (name for block in blocks[:num_blocks] for name in block):
+        network.get_parameter(name).requires_grad_(False)
+    for module in network.modules():
+        own = list(module.parameters())
+        if own and not any(parameter.requires_grad for parameter in own):
+            module.eval()

@@ -69,4 +69,5 @@ def loader_of(
         shuffle_window=run.train.shuffle_window,
         num_threads=max(2, torch.get_num_threads()),
         reads=Reads.of(run.model),
+        augmentation=run.train.augmentation,
     )

@@ -16,10 +16,11 @@ from seje_ray.features.checkpoint import Origin
 from seje_ray.features.model import FeatureDims, autocast, build_discriminator, build_model
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.random_streams import Stream, torch_seed
+from seje_ray.training.averaging import averaged_copy
 from seje_ray.training.checkpoints import begin_checkpoint, checkpoint_name
 from seje_ray.training.compilation import compile_parts
 from seje_ray.training.forward import forward, forward_features
-from seje_ray.training.freezing import begin_epoch
+from seje_ray.training.freezing import begin_epoch, freeze_first_blocks
 from seje_ray.training.guards import (
     DIVERGED_FILE,
     require_finite,
@@ -93,6 +94,7 @@ class Trainer:
         dims = FeatureDims.of(origin.facts)
         is_new = checkpoint is None
         model = build_model(run, dims, load_weights=is_new, lexicon=lexicon).to(worker.device)
+        freeze_first_blocks(model, run.train.frozen_blocks)  # before DDP, which leaves them out
         discriminator = build_discriminator(run).to(worker.device)
         self.state = TrainingState(
             model,
@@ -100,6 +102,7 @@ class Trainer:
             model_optimizer(model, run),
             discriminator_optimizer(discriminator, run.loss),
             Progress(),
+            None if run.train.ema_decay is None else averaged_copy(model),
         )
         if checkpoint is not None:
             warning = self.state.load(checkpoint, worker.device)
@@ -107,6 +110,7 @@ class Trainer:
                 worker.warn(warning)
         elif run.train.init_from is not None:
             load_initial_weights(worker.folder, model, discriminator, worker.device)
+            self.state.begin_average()
         if run.train.compile:
             compile_parts(model, worker.device)
         self._alive: Callable[[str], None] = unwatched
@@ -137,7 +141,9 @@ class Trainer:
                 clock = EpochClock()
                 metrics = {"epoch": float(progress.num_epochs + 1)}
                 metrics |= self._train_epoch(progress.num_epochs, clock)
-                val = embed_val(self._model, self.loaders.val, run, self.worker, self._alive)
+                val = embed_val(
+                    self.state.evaluated, self.loaders.val, run, self.worker, self._alive
+                )
                 metrics |= self._val_metrics(val)
                 self._decide(metrics)
                 self._publish(metrics, val, clock)
@@ -172,7 +178,8 @@ class Trainer:
                 self.worker.progress(step + 1, num_steps, f"epoch {epoch + 1}")
             self._keep_step()
         if self.run.train.batch_norm == "worker":
-            broadcast_buffers(self.state.model)
+            for module in dict.fromkeys((self.state.model, self.state.evaluated)):
+                broadcast_buffers(module)
         means = {f"train/{name}": total / num_steps for name, total in progress.sums.items()}
         progress.step, progress.sums = 0, {}
         if self._model.logit_scale is not None:
@@ -206,6 +213,7 @@ class Trainer:
         metrics = self._metrics_of_step(values)
         require_finite(metrics, batch, self.worker, epoch=epoch + 1, step=step + 1)
         state.optimizer.step()
+        state.move_average(run.train.ema_decay, epoch * self.loaders.train.num_steps + step)
         return metrics
 
     def _train_discriminator(

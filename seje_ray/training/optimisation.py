@@ -10,35 +10,56 @@ from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
 from seje_ray.config import LossConfig, RunConfig, TrainConfig
+from seje_ray.models.blocks import parameter_blocks
 from seje_ray.models.heads import Discriminator
+from seje_ray.models.image_backbone import ImageBackbone
 from seje_ray.models.joint_embedding import JointEmbedding
+
+BACKBONE = "backbone"  # name of its parameter groups
 
 
 def model_optimizer(model: JointEmbedding, run: RunConfig) -> Optimizer:
-    """Adam with a named parameter group for the backbone, the heads, and a logit scale's numbers.
+    """Adam with named parameter groups for the backbone, the heads, and a logit scale's numbers.
 
-    The last, where the loss has them, never decay: 0 is no better a temperature than another.
+    The backbone has one for each block where learning rates fall with depth. The scale's numbers,
+    where the loss has them, never decay: 0 is no better a temperature than another.
     """
     config = run.train
-    backbone = [] if model.backbone is None else list(model.backbone.parameters())
+    backbone = _backbone_groups(model.backbone, config)
     scale = [] if model.logit_scale is None else list(model.logit_scale.parameters())
-    known = {id(parameter) for parameter in (*backbone, *scale)}
+    of_backbone = [] if model.backbone is None else list(model.backbone.parameters())
+    known = {id(parameter) for parameter in (*of_backbone, *scale)}
     heads = [p for p in model.parameters() if id(p) not in known]
-    settings: dict[str, dict[str, object]] = {
-        "backbone": {
-            "params": backbone,
-            "full_lr": config.backbone_learning_rate or config.learning_rate,
-        },
-        "heads": {"params": heads, "full_lr": config.learning_rate},
-        "logit_scale": {"params": scale, "full_lr": config.learning_rate, "weight_decay": 0.0},
-    }
-    groups = [
-        {**group, "name": name, "lr": group["full_lr"]}
-        for name, group in settings.items()
-        if group["params"]
+    rate = config.learning_rate
+    settings: list[dict[str, Any]] = [
+        *backbone,
+        {"name": "heads", "params": heads, "full_lr": rate},
+        {"name": "logit_scale", "params": scale, "full_lr": rate, "weight_decay": 0.0},
     ]
+    groups = [{**group, "lr": group["full_lr"]} for group in settings if group["params"]]
     kind = torch.optim.AdamW if config.weight_decay > 0 else torch.optim.Adam
     return kind(groups, weight_decay=config.weight_decay, fused=True)
+
+
+def _backbone_groups(backbone: ImageBackbone | None, config: TrainConfig) -> list[dict[str, Any]]:
+    """Parameters of the backbone with their learning rate, the lowest block first.
+
+    Source: docs/method.md, rule 6.7.
+    """
+    if backbone is None:
+        return []
+    rate = config.backbone_learning_rate or config.learning_rate
+    if config.layer_decay == 1:
+        return [{"name": BACKBONE, "params": list(backbone.parameters()), "full_lr": rate}]
+    blocks = parameter_blocks(backbone.network)
+    return [
+        {
+            "name": BACKBONE,
+            "params": [backbone.network.get_parameter(name) for name in names],
+            "full_lr": rate * config.layer_decay ** (len(blocks) - 1 - number),
+        }
+        for number, names in enumerate(blocks)
+    ]
 
 
 def discriminator_optimizer(discriminator: Discriminator, config: LossConfig) -> Optimizer:
@@ -124,7 +145,7 @@ def drop_learning_rates(optimizer: Optimizer, factor: float) -> None:
 
 
 def gradient_norms(optimizer: Optimizer) -> dict[str, Tensor]:
-    """Euclidean norms of the gradients of each parameter group and of all together.
+    """Euclidean norms of the gradients of parameter groups by name, and of all together.
 
     Gradients are already means over the workers, so every worker gets the same numbers.
 
@@ -133,20 +154,19 @@ def gradient_norms(optimizer: Optimizer) -> dict[str, Tensor]:
     """
     groups = optimizer.param_groups
     device = groups[0]["params"][0].device
-    norms = {
-        group["name"]: get_total_norm([p.grad for p in group["params"] if p.grad is not None])
-        .to(device)
-        .double()
-        for group in groups
-    }
+    grads: dict[str, list[Tensor]] = {}
+    for group in groups:
+        own = [p.grad for p in group["params"] if p.grad is not None]
+        grads.setdefault(group["name"], []).extend(own)
+    norms = {name: get_total_norm(own).to(device).double() for name, own in grads.items()}
     return norms | {"all": torch.linalg.vector_norm(torch.stack(list(norms.values())))}
 
 
 def learning_rates(optimizer: Optimizer) -> dict[str, float]:
-    """Learning rate of the heads, and of the backbone where there is one, under metric keys."""
+    """Learning rate of the heads, and of the backbone's last block, under metric keys."""
     rates = {group["name"]: group["lr"] for group in optimizer.param_groups}
     named = {"learning_rate": rates["heads"]}
-    return named | {f"learning_rate/{name}": rates[name] for name in ("backbone",) if name in rates}
+    return named | {f"learning_rate/{name}": rates[name] for name in (BACKBONE,) if name in rates}
 
 
 def cosine(done: float) -> float:

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from seje_ray import random_streams
+from seje_ray.config.train import Augmentation
 from seje_ray.distributed.collectives import split_sizes
+from seje_ray.features.augmentation import augmented
 from seje_ray.features.inputs import (
     READS_OF_LSTM,
     Reads,
@@ -81,6 +83,7 @@ class PairLoader:
         shuffle_window: int = 32,
         num_threads: int = 2,
         reads: Reads = READS_OF_LSTM,
+        augmentation: Augmentation = "crop_flip",
     ) -> None:
         """Look at the shards.
 
@@ -94,9 +97,11 @@ class PairLoader:
             shuffle_window: Shards held in memory and shuffled together.
             num_threads: That decode photos.
             reads: Features of recipes that are read.
+            augmentation: Random changes of training photos.
         """
         self._shards = list(shards)
         self._pixels, self._reads = pixels, reads
+        self._augmentation = augmentation
         self._rank, self._world_size, self._seed = rank, world_size, seed
         self._window, self._num_threads = shuffle_window, num_threads
         self._shard_rows = [pq.read_metadata(path).num_rows for path in self._shards]
@@ -231,7 +236,8 @@ class PairLoader:
             )
 
         def crop(pair: _Pair, image: int, draw: np.random.Generator | None) -> np.ndarray:
-            return spec.crop_of(pair.shard.jpeg(pair.row, image), draw)
+            photo = spec.crop_of(pair.shard.jpeg(pair.row, image), draw)
+            return photo if draw is None else augmented(photo, self._augmentation, draw)
 
         return torch.from_numpy(spec.stack(list(decoders.map(crop, own, chosen, draws))))
 

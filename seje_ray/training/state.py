@@ -3,8 +3,9 @@
 One folder: ``model.safetensors`` and ``discriminator.safetensors`` (weights), ``optimizers.pt``
 (read with ``weights_only=True``), ``progress.json`` (epoch, step, sums of the epoch's metrics,
 scores, patience, history, version of the random streams) and ``run.json`` (the complete run and
-what it was calibrated on). All random draws are functions of (seed, epoch, step), so there is no
-generator's state to keep.
+what it was calibrated on). Where a moving mean of the weights is kept, ``model.safetensors`` is
+that mean, and ``trained.safetensors`` the weights that go on learning. All random draws are
+functions of (seed, epoch, step), so there is no generator's state to keep.
 """
 
 import json
@@ -21,7 +22,10 @@ from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.features.checkpoint import Origin
 from seje_ray.models.recipe_encoder import present_name
 from seje_ray.random_streams import STREAMS
+from seje_ray.training.averaging import update_average
 from seje_ray.training.optimisation import load_optimizer_state, without_biases_gone
+
+TRAINED_FILE = "trained.safetensors"
 
 
 @dataclass(slots=True)
@@ -75,10 +79,28 @@ class TrainingState:
     optimizer: Optimizer
     discriminator_optimizer: Optimizer
     progress: Progress
+    average: nn.Module | None = None  # of the model's weights over its last steps
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The model that is validated and kept: the average where there is one."""
+        return self.model if self.average is None else self.average
+
+    def begin_average(self) -> None:
+        """Let the average, where there is one, begin anew from the weights as they are."""
+        if self.average is not None:
+            self.average.load_state_dict(self.model.state_dict())
+
+    def move_average(self, decay: float | None, step: int) -> None:
+        """Take a step of the training, 0 for the first, into the average where there is one."""
+        if self.average is not None and decay is not None:
+            update_average(self.average, self.model, decay, step)
 
     def save(self, folder: Path, run: RunConfig, origin: Origin) -> None:
         """Write a checkpoint into the existing empty ``folder``."""
-        save_file(_contiguous(self.model), folder / "model.safetensors")
+        save_file(_contiguous(self.evaluated), folder / "model.safetensors")
+        if self.average is not None:
+            save_file(_contiguous(self.model), folder / TRAINED_FILE)
         save_file(_contiguous(self.discriminator), folder / "discriminator.safetensors")
         optimizers = [self.optimizer.state_dict(), self.discriminator_optimizer.state_dict()]
         torch.save(optimizers, folder / "optimizers.pt")
@@ -93,6 +115,9 @@ class TrainingState:
             ended with their draws.
         """
         weights = load_file(folder / "model.safetensors", device=str(device))
+        if self.average is not None:
+            self.average.load_state_dict(weights)
+            weights = load_file(folder / TRAINED_FILE, device=str(device))
         optimizers = torch.load(folder / "optimizers.pt", map_location=device, weights_only=True)
         stored = {present_name(name) for name in weights}
         moments = without_biases_gone(optimizers[0], self.optimizer, self.model, stored)

@@ -128,3 +128,33 @@ def test_a_packaged_run_survives_being_printed(tmp_path, name):
     assert run.name == name
     assert load_run(written(tmp_path, yaml.safe_dump(run_to_dict(run)))) == run
     assert run_from_json(json.dumps(run_to_dict(run)), "a checkpoint") == run
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["model.backbone.views=[]"],
+        ["model.backbone.views=[whole, whole]"],
+        ["model.backbone.views=[crop, whole]"],  # of a network that is trained
+        ["calibrate.image_categorizer.backbone.views=[crop, whole]"],
+        ["model.backbone.whole_size=[256, 192]"],  # of no view
+        ["model.backbone.views=[whole]", "model.backbone.whole_size=[256, 8]"],
+    ],
+)
+def test_views_that_cannot_be_are_refused(tmp_path, settings):
+    """Each names its setting."""
+    with pytest.raises(ConfigError, match=r"views|whole_size"):
+        load_run(written(tmp_path, ""), settings)
+
+
+def test_settings_of_views_decide_a_stored_feature_only_where_they_are_used(tmp_path):
+    """Plans of features as older versions stored them stay as they are."""
+    plain = load_run(written(tmp_path, "")).model.backbone
+    assert plain.decisive().keys() == {"name", "weights", "resize", "crop"}
+
+    run = load_run(
+        written(tmp_path, ""), ["model.freeze_backbone=true", "model.backbone.views=[crop, whole]"]
+    )
+
+    assert run.model.backbone.decisive() == plain.decisive() | {"views": ["crop", "whole"]}
+    assert run_from_json(json.dumps(run_to_dict(run)), "stored") == run

@@ -115,9 +115,9 @@ def test_photos_are_scaled_as_the_weights_want_them():
     categorizer = replace(RUN.calibrate.image_categorizer, backbone=network(lite, "download"))
     run = replace(RUN, calibrate=replace(RUN.calibrate, image_categorizer=categorizer))
 
-    assert pixels_of(network(lite)).interpolation == "bilinear"
-    assert pixels_of(network(lite, "file")).interpolation == "bicubic"
-    assert pixels_of(network("timm/test_resnet", "download")).interpolation == "bilinear"
+    assert pixels_of(network(lite))[0].interpolation == "bilinear"
+    assert pixels_of(network(lite, "file"))[0].interpolation == "bicubic"
+    assert pixels_of(network("timm/test_resnet", "download"))[0].interpolation == "bilinear"
     of_categorizer = network_settings(run, network(lite, "categorizer"))
     assert of_categorizer["interpolation"] == "bicubic"
     assert network_settings(RUN, network(lite, "categorizer"))["interpolation"] == "bilinear"

@@ -12,14 +12,18 @@ from seje_ray.calibration.corpus import RecipeText, recipe_text
 from seje_ray.errors import ArtifactError
 from seje_ray.features.encoder import BATCH_SIZE, Encoder, QueryError
 from seje_ray.pipeline.embed import embed_partition
+from seje_ray.pipeline.train import train
 from seje_ray.retrieval.embeddings import load_embeddings
+from tests.tiny import tiny_run
 from tests.unit.pipeline.locally import EXECUTOR, copied
 
 
 @pytest.fixture(scope="module")
-def trainings(trained, trained_heads):
-    """With an image network of its own, and on stored features."""
-    return {"own": trained, "frozen": trained_heads}
+def trainings(cookbook, calibrated, trained, trained_heads):
+    """With an image network of its own, on whole photos too, and on stored features."""
+    views = ("model.backbone.views=[whole]", "model.backbone.flip=true")
+    whole = train(tiny_run("train.num_epochs=1", *views), cookbook, EXECUTOR, name="whole")
+    return {"own": trained, "whole": whole, "frozen": trained_heads}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,7 @@ def files(cookbook, test_rows):
     return [found[row["images"][0]["id"].removesuffix(".jpg")].read_bytes() for row in test_rows]
 
 
-@pytest.mark.parametrize("name", ["own", "frozen"])
+@pytest.mark.parametrize("name", ["own", "whole", "frozen"])
 def test_a_file_of_the_gallery_is_embedded_as_the_gallery_was(
     name, cookbook, trainings, encoders, test_rows, files
 ):

@@ -119,7 +119,7 @@ def test_a_photo_passes_a_backbone_that_both_have_only_once(
         found = extractor.extract(jpegs)
 
     def pixels_for(config):
-        spec = pixels_of(config)
+        spec = pixels_of(config)[0]
         return torch.from_numpy(spec.stack([spec.crop_of(jpeg, None) for jpeg in jpegs]))
 
     assert len(passes) == num_passes
@@ -146,7 +146,7 @@ def test_the_categorizers_own_features_are_stored_where_they_are_wanted(run, cal
         return PhotoExtractor(run, calibrator, torch.device("cpu")).extract(jpegs).pooled
 
     config = run.calibrate.image_categorizer.backbone
-    pixels = pixels_of(config)
+    pixels = pixels_of(config)[0]
     crops = torch.from_numpy(pixels.stack([pixels.crop_of(jpeg, None) for jpeg in jpegs]))
     with torch.inference_mode():
         expected = categorizer.backbone(crops).numpy()
@@ -207,3 +207,29 @@ def stripes():
     values = np.random.default_rng(0).integers(0, 255, (20, 24, 3), dtype=np.uint8)
     Image.fromarray(values).save(buffer, "JPEG")
     return buffer.getvalue()
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("views", [["whole"], ["crop", "whole"], ["whole", "crop"]])
+def test_features_of_views_lie_side_by_side(run, calibrator, views, flip):
+    """Each is what the network gives for it alone; the categorizer sees what it always does."""
+    jpegs = [stripes(), photo(2)]
+    plain = PhotoExtractor(run, calibrator, torch.device("cpu")).extract(jpegs)
+    settings = {"model.backbone.views": views, "model.backbone.flip": flip}
+    run = with_settings(run, settings)
+    torch.manual_seed(run.seed)
+    frozen = backbone_of(run.model.backbone).eval()
+    specs = pixels_of(run.model.backbone)
+
+    found = PhotoExtractor(run, calibrator, torch.device("cpu")).extract(jpegs)
+
+    np.testing.assert_allclose(found.category_vectors, plain.category_vectors, atol=1e-6)
+    parts = np.split(found.pooled, len(views), axis=1)
+    for view, spec, part in zip(views, specs, parts, strict=True):
+        pixels = torch.from_numpy(spec.stack([spec.crop_of(jpeg, None) for jpeg in jpegs]))
+        assert pixels.shape[2:] == ((16, 16) if view == "crop" else (32, 32))
+        with torch.inference_mode():
+            expected = frozen(pixels)
+            mirrored = frozen(pixels.flip(-1))
+        np.testing.assert_allclose(part, expected.numpy(), atol=1e-5)
+        assert torch.allclose(expected, mirrored, atol=1e-5) == flip

@@ -7,9 +7,17 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torchvision.transforms import functional as pixels
 
+from seje_ray.config import BackboneConfig
+from seje_ray.features.model import pixels_of
 from seje_ray.models.backbone_weights import weights_hash
 from seje_ray.models.image_backbone import ImageBackbone, create_backbone
-from seje_ray.models.libraries import IMAGENET_MEAN, IMAGENET_STD, BackboneError, Published
+from seje_ray.models.libraries import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    BackboneError,
+    Published,
+    takes_only_squares,
+)
 
 SMALL = "torchvision/shufflenet_v2_x0_5"  # 1.4 million parameters
 
@@ -309,3 +317,29 @@ def test_real_imagenet_weights_tell_real_photos_apart(shared_data):
     assert features.shape == (8, 1280)
     assert float(confidence.median()) > 0.2  # chance is 0.001
     assert len(logits.argmax(1).unique()) > 1
+
+
+def test_a_flipping_network_gives_the_mean_of_both_sides_but_for_training():
+    """By hand, of rectangular images; in training each image passes once."""
+    torch.manual_seed(0)
+    plain = create_backbone(SMALL, weights=None, image_size=64).eval()
+    both = create_backbone(SMALL, weights=None, image_size=64, flip=True).eval()
+    both.load_state_dict(plain.state_dict())
+    images = torch.randint(0, 256, (2, 3, 64, 96), dtype=torch.uint8)
+
+    with torch.no_grad():
+        expected = (plain(images) + plain(images.flip(-1))) / 2
+        torch.testing.assert_close(both(images), expected)
+        torch.testing.assert_close(both.train()(images), plain.train()(images))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_square"),
+    [("resnet18", False), ("vit_b_16", True), ("timm/vit_tiny_patch16_224", True),
+     ("timm/tf_efficientnet_lite0", False)],
+)  # fmt: skip
+def test_networks_that_take_one_square_are_known(name, is_square):
+    """Their whole photo is squashed into that square."""
+    assert takes_only_squares(name) == is_square
+    spec = pixels_of(BackboneConfig(name=name, views=("crop", "whole")))[1]
+    assert spec.size == ((224, 224) if is_square else (256, 192))

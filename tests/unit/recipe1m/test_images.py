@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seje_ray.recipe1m.images import decode, eval_crop, load_image, to_jpeg, train_crop
+from seje_ray.recipe1m.images import (
+    decode,
+    eval_crop,
+    load_image,
+    squashed,
+    squashed_window,
+    to_jpeg,
+    train_crop,
+)
 from seje_ray.recipe1m.records import ImageFile, Reject
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
@@ -197,6 +205,41 @@ def test_train_crop_is_a_window_of_the_central_square_that_the_generator_chose()
         expected = window[:, ::-1] if flips[-1] else window
         assert np.abs(crop.astype(int) - expected).mean() < 1
     assert 8 < sum(flips) < 32
+
+
+def test_a_squashed_photo_shows_all_of_it():
+    """A wide and a high photo, half red and half blue, in one size, as Pillow scales them."""
+    for size in ((200, 60), (60, 200)):
+        jpeg = to_jpeg(encoded(halves(*size)), shorter_side=60)
+
+        photo = squashed(jpeg, (64, 32))
+
+        assert (photo.shape, photo.dtype) == ((32, 64, 3), np.uint8)
+        expected = decode(jpeg).resize((64, 32), Image.Resampling.BILINEAR)
+        assert np.abs(photo.astype(int) - np.asarray(expected)).mean() < 1
+        assert colour(photo[16, 1], RED, 30)
+        assert colour(photo[16, 62], BLUE, 30)
+
+
+def test_a_window_of_a_squashed_photo_has_the_shares_that_the_generator_chose():
+    """Against a plain twin: decode, cut the window, scale, flip; some seed flips, some does not."""
+    noise = np.random.default_rng(3).integers(0, 255, (6, 9, 3), dtype=np.uint8)
+    picture = Image.fromarray(noise).resize((90, 60), Image.Resampling.BICUBIC)
+    jpeg = to_jpeg(encoded(picture), shorter_side=60)
+    flips = []
+    for seed in range(20):
+        window = squashed_window(jpeg, (64, 32), 0.8, np.random.default_rng(seed))
+        twin = np.random.default_rng(seed)
+        shares = twin.uniform(0.8, 1, size=2)
+        left, top = twin.random(2) * (1 - shares) * (90, 60)
+        right, low = left + shares[0] * 90, top + shares[1] * 60
+        flips.append(twin.random() < 0.5)
+        expected = np.asarray(
+            decode(jpeg).resize((64, 32), Image.Resampling.BILINEAR, box=(left, top, right, low))
+        )
+        expected = expected[:, ::-1] if flips[-1] else expected
+        assert np.abs(window.astype(int) - expected).mean() < 1
+    assert 2 < sum(flips) < 18
 
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])

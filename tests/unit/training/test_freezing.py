@@ -1,15 +1,19 @@
 """Parts of the model in turn: what is frozen stays bit by bit, what is not learns."""
 
 import json
+import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from seje_ray.config import load_run, run_from_json
 from seje_ray.errors import ConfigError
-from seje_ray.features.model import pixel_spec
+from seje_ray.features.model import FeatureDims, build_model, pixel_spec
+from seje_ray.models.blocks import parameter_blocks
 from seje_ray.training.freezing import begin_epoch, trained_parts
 from seje_ray.training.loop import Loaders, Trainer
+from seje_ray.training.optimisation import gradient_norms, learning_rates, model_optimizer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.worker import LocalWorker
 from tests.unit.training.tiny_data import origin, tiny_run, write_shards
@@ -34,6 +38,7 @@ def loaders_of(folder, run, sizes=(16,)):
             rank=0,
             world_size=1,
             seed=0,
+            augmentation=run.train.augmentation,
         )
 
     return Loaders(of("train", list(sizes)), of("val", [8]))
@@ -185,3 +190,61 @@ def test_a_training_goes_on_in_the_turn_it_was_in(tmp_path):
     assert parts.reports[-1] == whole.reports[-1]
     for name, value in whole.states[-1].items():
         assert torch.equal(value, parts.states[-1][name]), name
+
+
+def test_first_blocks_stay_as_they_are_and_the_others_learn(tmp_path):
+    """Weights and statistics of three of five blocks, also after a warm-up of the heads."""
+    run = run_of(frozen_blocks=3, num_epochs=2, freeze_schedule="warm", freeze_epochs=1)
+    worker = trained(tmp_path, run)
+
+    backbone, heads = worker.changed(2)
+    prefixes = {name.removeprefix("backbone.network.").split(".")[0] for name in backbone}
+    assert prefixes == {"layer3", "layer4"}
+    assert any(name.endswith("running_mean") for name in backbone)
+    assert "image_head.projection.linear.weight" in heads
+
+
+def test_more_frozen_blocks_than_there_are_is_told(tmp_path):
+    """Before anything is trained."""
+    with pytest.raises(ConfigError, match=r"fewer than the 5 blocks of the image .*, found 5"):
+        trained(tmp_path, run_of(frozen_blocks=5, num_epochs=1))
+
+
+def test_a_fine_tuning_goes_on_bit_by_bit(tmp_path):
+    """Rates by depth, frozen blocks, a mean of the weights, augmentation, stochastic depth."""
+    settings = {"layer_decay": 0.7, "frozen_blocks": 1, "ema_decay": 0.9, "drop_path": 0.1,
+                "augmentation": "rand_augment", "schedule": "cosine", "num_epochs": 2}  # fmt: skip
+    whole = trained(tmp_path / "whole", run_of(**settings))
+    folder = tmp_path / "parts"
+    shutil.copytree(tmp_path / "whole", folder)
+    shutil.rmtree(folder / "checkpoint-00002")
+    parts = trained(folder, run_of(**settings))
+
+    assert parts.reports[-1] == whole.reports[-1]
+    for name, value in whole.states[-1].items():
+        assert torch.equal(value, parts.states[-1][name]), name
+    kept = [
+        load_file(f / "checkpoint-00002/model.safetensors") for f in (tmp_path / "whole", folder)
+    ]
+    for name, value in kept[0].items():
+        assert torch.equal(value, kept[1][name]), name
+    learnt = "image_head.projection.linear.weight"
+    assert not torch.equal(kept[0][learnt], whole.states[-1][learnt])
+
+
+def test_learning_rates_fall_from_block_to_block():
+    """By hand, of five blocks; every parameter of the model is in one group."""
+    run = run_of(layer_decay=0.5, learning_rate=0.01, backbone_learning_rate=0.16)
+    model = build_model(run, FeatureDims.of(origin().facts))
+
+    optimizer = model_optimizer(model, run)
+
+    groups = optimizer.param_groups
+    names = {id(parameter): name for name, parameter in model.backbone.network.named_parameters()}
+    assert [g["lr"] for g in groups] == pytest.approx([0.01, 0.02, 0.04, 0.08, 0.16, 0.01])
+    own = [[names[id(p)] for p in g["params"]] for g in groups[:5]]
+    assert own == parameter_blocks(model.backbone.network)
+    of_groups = [id(p) for g in groups for p in g["params"]]
+    assert sorted(of_groups) == sorted(map(id, model.parameters()))
+    assert learning_rates(optimizer)["learning_rate/backbone"] == pytest.approx(0.16)
+    assert gradient_norms(optimizer).keys() == {"backbone", "heads", "all"}

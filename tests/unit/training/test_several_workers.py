@@ -37,7 +37,7 @@ def on_worker(member):
         write_shards(folder, "val", [20])
     dist.barrier()
     loaders, result = loaders_of(folder, member.rank), {}
-    run = tiny_run(num_epochs=NUM_EPOCHS, checkpoint_steps=1)
+    run = tiny_run(num_epochs=NUM_EPOCHS, checkpoint_steps=1, ema_decay=0.8)
 
     def fit(name, num_checkpoints=None):
         (folder / name).mkdir(exist_ok=True)
@@ -53,7 +53,7 @@ def on_worker(member):
     parts = fit("parts")
     for name, trainer in (("whole", whole), ("parts", parts)):
         result[f"{name} history"] = trainer.state.progress.history
-        for kind in ("model", "discriminator"):
+        for kind in ("model", "discriminator", "average"):
             for key, value in getattr(trainer.state, kind).state_dict().items():
                 result[f"{name} {kind} {key}"] = value
     return result
@@ -69,7 +69,8 @@ def test_going_on_inside_an_epoch_equals_never_having_stopped_bitwise(saved):
     first = saved[0]
     assert first["resumed_from"] == "checkpoint-00001-00000003"
     names = [key.removeprefix("whole ") for key in first if key.startswith("whole ")]
-    assert "model image_head.projection.linear.weight" in names
+    learnt = "image_head.projection.linear.weight"
+    assert not torch.equal(first[f"whole model {learnt}"], first[f"whole average {learnt}"])
     for worker in saved:
         for name in names:
             whole, parts = worker[f"whole {name}"], worker[f"parts {name}"]
