@@ -5,6 +5,7 @@ from pathlib import Path
 from seje_ray.audit.findings import Piece
 from seje_ray.recipe1m.reader import layers_folder
 from seje_ray.recipe1m.records import PARTITIONS
+from seje_ray.recipe1m.source import is_recipe1m
 
 ADVICE = {
     "malformed_json": "repair or fetch the file again; the records behind the place are read",
@@ -23,6 +24,8 @@ ADVICE = {
     "no_ingredient": "nothing where det_ingrs.json finds none: the field's filter; else add some",
     "too_many_ingredients": "nothing: the field's filter keeps 1 to 19 detected ingredients",
     "too_many_instructions": "nothing, the field's filter; or join steps to fewer than 20",
+    "malformed_row": "put quotes around cells with a delimiter in them, or mend the row",
+    "outside_folder": "put the photo below the folder of the file, or link its folder there",
     "missing_file": "put the photo where the detail says, or look whether images/ is whole",
     "other_name": "nothing: the one photo of a like name is taken; or name it as the file is",
     "unreadable_file": "look at the path's permissions and at the disk",
@@ -36,8 +39,8 @@ ADVICE = {
 
 
 def missing_pieces(path: Path) -> tuple[Piece, ...]:
-    """Files that a Recipe1M folder lacks, and the cost; nothing for a file of your own recipes."""
-    if not path.is_dir():
+    """Files that a Recipe1M folder lacks, and the cost; nothing for your own recipes."""
+    if not is_recipe1m(path):
         return ()
     above, path = path, layers_folder(path) or path
     pieces = [*_photo_pieces(path, above)]

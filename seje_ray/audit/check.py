@@ -19,7 +19,7 @@ from seje_ray.config.data import OwnField, Separator
 from seje_ray.console.report import NamedReport, silent
 from seje_ray.recipe1m.reader import Removed
 from seje_ray.recipe1m.records import Recipe
-from seje_ray.recipe1m.source import open_source
+from seje_ray.recipe1m.source import DataSource, open_source
 
 NUM_DRAWN = 10  # recipes to look at
 
@@ -122,7 +122,7 @@ def audit(
             duplicate_photos=passes.duplicate_photos(),
             cost=cost,
             blocked=blocked,
-            said=(*source.notes.lines(), *_said_of_photos(passes)),
+            said=(*_said_of_records(source), *_said_of_photos(passes)),
             later=tuple(
                 refused_later(
                     passes.recipes_with_photos(),
@@ -132,6 +132,11 @@ def audit(
             ),
             drawn=_drawn(texts),
         )
+
+
+def _said_of_records(source: DataSource) -> list[str]:
+    recognition = source.notes.recognition()
+    return [*([recognition] if recognition else []), *source.notes.lines()]
 
 
 def _said_of_photos(passes: Passes) -> list[str]:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from seje_ray.console.report import NamedReport
 from seje_ray.recipe1m.images import decode
 from seje_ray.recipe1m.photo_names import MAX_EXAMPLES, like_name, load_like
 from seje_ray.recipe1m.records import ImageFile, Reject
+from seje_ray.recipe1m.stored_photos import file_of, photo_bytes
 
 SequenceT = TypeVar("SequenceT", bound=Sequence[Any])
 
@@ -68,7 +68,10 @@ def found_photos(photos: Spool, *, num_threads: int, progress: NamedReport) -> F
             there = [f for part in pool.map(_are_there, parts) for f in part]
             for number, location, is_there in zip(block, locations, there, strict=True):
                 if not is_there and (like := like_name(location)) is not None:
-                    found.like = found.like or (number, f"{location}: taken as {Path(like).name!r}")
+                    found.like = found.like or (
+                        number,
+                        f"{location}: taken as {os.path.basename(like)!r}",
+                    )
                     found.num_like += 1
                 elif not is_there:
                     if len(found.missing) < MAX_EXAMPLES:
@@ -86,7 +89,7 @@ def _are_there(locations: Sequence[str]) -> list[bool]:
 def _is_there(location: str) -> bool:
     """False where ingest says missing_file; other faults show when the photo is read."""
     try:
-        os.stat(location)
+        os.stat(file_of(location))
     except FileNotFoundError:
         return False
     except (OSError, ValueError):
@@ -162,7 +165,8 @@ def _photo(file: ImageFile, shorter_side: int) -> tuple[int, int, int, int, int]
     if isinstance(jpeg, Reject):
         return jpeg
     try:
-        data = Path(file.location if note is None else str(like_name(file.location))).read_bytes()
+        location = file.location if note is None else str(like_name(file.location))
+        data = photo_bytes(location)
     except OSError as error:
         return Reject(file.id, "unreadable_file", f"{file.location}: {error.strerror}")
     return len(jpeg), _hash(data), _hash(jpeg), *difference_hashes(decode(jpeg))

@@ -41,8 +41,10 @@ class Calibrated:
     report: Path | None = None  # the page that shows what came out
 
     def __str__(self) -> str:
-        lines = [_recipes_line(self.recipes), *reading_lines(self.recipes.manifest.facts)]
-        if (known := self.recipes.manifest.facts.get("missing_photos")) is not None:
+        facts = self.recipes.manifest.facts
+        recognised = [f"read as {facts['recognition']}"] if "recognition" in facts else []
+        lines = [_recipes_line(self.recipes), *recognised, *reading_lines(facts)]
+        if (known := facts.get("missing_photos")) is not None:
             lines.append(f"missing photos: {known}")
         given = None
         if self.calibrator is not None:

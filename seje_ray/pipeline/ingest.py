@@ -116,9 +116,15 @@ def _plan(run: RunConfig, source: DataSource, *, is_made_up: bool) -> Plan:
             **({"reader": source.rules} if source.rules else {}),
             **({} if run.calibrate.needs_ingredients else {"needs_ingredients": False}),
         },
-        inputs={path.name: _raw_hash(path) for path in source.files()},
+        inputs=_inputs(source.files()),
         seed=run.seed,
     )
+
+
+def _inputs(files: list[Path]) -> dict[str, str]:
+    """Hash of each raw file, by its name below the folder that holds all of them."""
+    root = Path(os.path.commonpath([path.parent for path in files]))
+    return {path.relative_to(root).as_posix(): _raw_hash(path) for path in files}
 
 
 def _is_read_by_other_rules(folder: Path, plan: Plan) -> bool:
@@ -182,7 +188,7 @@ def _missing_photos(partial: Path) -> dict[str, str]:
 def _reading(partial: Path) -> dict[str, Any]:
     """What the reader did with keys and texts, where there is something to say."""
     spooled = json.loads((partial / "texts.json").read_text())
-    return {name: spooled[name] for name in ("reading",) if name in spooled}
+    return {name: spooled[name] for name in ("reading", "recognition") if name in spooled}
 
 
 def _rows_with_image(folder: Path) -> dict[str, int]:
@@ -227,7 +233,8 @@ def _spool_texts(source: DataSource, partial: Path, run: RunConfig) -> None:
     write_table(rejects / "texts.parquet", pa.Table.from_pylist(rejected, schema=REJECTS))
     if (problem := source.notes.problem()) is not None:
         raise DataError(f"{source.describe()}: {problem}")
-    reading = {"reading": facts} if (facts := source.notes.to_facts()) else {}
+    reading = {"reading": source.notes.to_facts(), "recognition": source.notes.recognition()}
+    reading = {name: found for name, found in reading.items() if found}
     if not numbers:
         raise DataError(
             f"{source.describe()}: expected recipes, found none that can be used "

@@ -1,10 +1,11 @@
 """Cells of own recipes as a table or a web page leaves them, made what the fields take."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from seje_ray.recipe1m.keys import is_empty
+from seje_ray.recipe1m.line_objects import lines_of_object, listed_lines
 from seje_ray.recipe1m.markup import has_marks, listed, plain_text
 
 LINES = ("ingredients", "instructions")
@@ -65,6 +66,7 @@ def _as_list(value: Any, name: str, seen: Seen) -> Any:
 
 def _lines(value: Any, name: str, separator: str, in_place: bool, seen: Seen) -> Any:
     """A list of lines; what is neither text nor list is left to be rejected."""
+    value = listed_lines(value)
     if isinstance(value, str):
         value = [line for line in _without_marks(value, name, seen).splitlines() if line.strip()]
     if not isinstance(value, list):
@@ -73,9 +75,7 @@ def _lines(value: Any, name: str, separator: str, in_place: bool, seen: Seen) ->
         seen.split.add(name)
         value = _split(value[0], separator)
     lines: list[Any] = []
-    for line in value:
-        if isinstance(line, dict) and "text" in line:
-            line = line["text"]
+    for line in _flat(value):
         if isinstance(line, int | float) and not isinstance(line, bool) and line == line:
             seen.numbers.add(name)
             line = None
@@ -90,6 +90,15 @@ def _lines(value: Any, name: str, separator: str, in_place: bool, seen: Seen) ->
         else:
             lines.append(line)
     return lines
+
+
+def _flat(lines: list[Any]) -> Iterator[Any]:
+    """Lines with texts in the place of objects."""
+    for line in lines:
+        if isinstance(line, dict):
+            yield from lines_of_object(line)
+        else:
+            yield line
 
 
 def _split(text: str, separator: str) -> list[str]:

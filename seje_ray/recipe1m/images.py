@@ -3,15 +3,14 @@
 import io
 import math
 import struct
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from seje_ray.recipe1m.records import ImageFile, Reject
+from seje_ray.recipe1m.stored_photos import PhotoTooLargeError, photo_bytes
 
-MAX_FILE_BYTES = 64 * 2**20
 MAX_PIXELS = 64_000_000
 MIN_SIDE = 16  # pixels
 MAX_ASPECT = 8.0  # longer side over shorter side
@@ -43,17 +42,17 @@ def load_image(file: ImageFile, *, shorter_side: int) -> bytes | Reject:
         file: Where it lies.
         shorter_side: Pixels; a larger photo is made smaller, a smaller one stays as it is.
     """
-    path = Path(file.location)
+    path = file.location
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            return Reject(file.id, "file_too_large", f"{path}: over {MAX_FILE_BYTES} bytes")
-        data = path.read_bytes()
+        data = photo_bytes(path)
     except FileNotFoundError:
-        return Reject(file.id, "missing_file", str(path))
+        return Reject(file.id, "missing_file", path)
+    except PhotoTooLargeError as error:
+        return Reject(file.id, "file_too_large", f"{path}: {error.strerror}")
     except OSError as error:
         return Reject(file.id, "unreadable_file", f"{path}: {error.strerror}")
     except ValueError as error:  # a NUL in its name
-        return Reject(file.id, "unreadable_file", f"{str(path)!r}: {error}")
+        return Reject(file.id, "unreadable_file", f"{path!r}: {error}")
     result = to_jpeg(data, shorter_side=shorter_side)
     if isinstance(result, bytes):
         return result

@@ -1,22 +1,23 @@
 """JSON records of a large file one by one; a broken record costs itself and nothing else."""
 
-import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seje_ray.recipe1m.formats.encodings import CHUNK_BYTES, UTF_8, TextStream
 from seje_ray.recipe1m.records import DataError
 
-CHUNK_BYTES = 1 << 20
 MAX_RECORD_CHARS = 8 << 20
 TAIL = 16  # characters at the end of what is read where an error may mean "cut", not "wrong"
 
-_BETWEEN = re.compile(r"[\s,]*")
-_NEXT_LINE = re.compile(r"\n[\s,]*(?=\{)")
-_NEXT_OBJECT = re.compile(r"\n[\s,\[]*(?=\{)|(?<=\}),\s*(?=\{)")
+BETWEEN = re.compile(r"[\s,\ufeff]*")  # with the BOM of a file that was put behind another
+_NEXT_LINE = re.compile(r"[\n\r][\s,\ufeff]*(?=\{)")
+_NEXT_OBJECT = re.compile(r"[\n\r][\s,\[]*(?=\{)|(?<=\}),\s*(?=\{)")
+_COLON = re.compile(r"\s*:?\s*")
+_NEXT_MEMBER = re.compile(r'(?="(?:[^"\\]|\\.){0,200}"\s*:\s*\{)')
 _DECODER = json.JSONDecoder()
 
 
@@ -37,31 +38,42 @@ def json_records(path: Path, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Any 
     Raises:
         DataError: If the file is empty, or starts like no JSON list and no JSON object.
     """
-    with path.open("rb") as file:
-        window = _Window(path, file, chunk_bytes)
+    with TextStream(path, encoding=UTF_8, chunk_bytes=chunk_bytes) as stream:
+        window = Window(path, stream.read)
         is_list = window.start()
-        while window.skip(_BETWEEN):
-            if is_list and window.is_at_the_end():
-                return
-            yield window.record()
-        if is_list and not window.ends_with("]"):
-            yield Broken("truncated_file", f"{path.name}: ends without the closing ]")
+        yield from window.elements() if is_list else window.lines()
+        if stream.damage:
+            yield Broken("truncated_file", stream.damage)
 
 
-class _Window:
+class Window:
     """The part of a file that is held as text, and how far it is read."""
 
-    def __init__(self, path: Path, file: Any, chunk_bytes: int) -> None:
-        self._path, self._file, self._chunk_bytes = path, file, chunk_bytes
-        # A byte that is not UTF-8 becomes a lone surrogate, which the readers reject by record.
-        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape")
+    def __init__(
+        self,
+        path: Path,
+        read: Callable[[], str],
+        is_record: Callable[[Any], bool] = lambda value: isinstance(value, dict) and "id" in value,
+    ) -> None:
+        """Start before the file's first character.
+
+        Args:
+            path: The file, for messages.
+            read: Gives its text by and by, "" at the end.
+            is_record: Tells a record from the objects in it, to go on behind damage.
+        """
+        self._path, self._read_text, self._is_record = path, read, is_record
         self._text, self._at = "", 0
         self._is_list = False
         self._is_whole = False  # the file's end is in the text
         self._before = 0  # characters of the file before the text
 
     def start(self) -> bool:
-        """Move past the opening bracket of a list; False if the file has JSON lines."""
+        """Move past the opening bracket of a list; False if the file has JSON lines.
+
+        Raises:
+            DataError: If nothing is there, or something else than JSON.
+        """
         self._read()
         if self._text.startswith("\ufeff"):
             self._at = 1
@@ -77,9 +89,84 @@ class _Window:
         self._at += self._is_list
         return self._is_list
 
-    def ends_with(self, character: str) -> bool:
-        """Whether it is the last of the text, at the end of the file."""
-        return self._text.rstrip().endswith(character)
+    def elements(self) -> Iterator[Any | Broken]:
+        """What is in the list that has begun."""
+        self._is_list = True
+        while self.skip(BETWEEN):
+            if self.is_at_the_end():
+                return
+            yield self.record()
+        if not self._text.rstrip().endswith("]"):
+            yield Broken("truncated_file", f"{self._path.name}: ends without the closing ]")
+
+    def lines(self) -> Iterator[Any | Broken]:
+        """Records up to the end of the file."""
+        while self.skip(BETWEEN):
+            yield self.record()
+
+    def members(self, *, streamed: bool) -> Iterator[tuple[str, Any | Broken]]:
+        """Keys and values of the object that has begun.
+
+        Args:
+            streamed: Whether a list's elements come one by one, each with the list's key.
+        """
+        while self.skip(BETWEEN):
+            if self.character() == "}":
+                self.step()
+                return
+            key = self._decoded()
+            if not isinstance(key, str) or not self.skip(_COLON):
+                yield "", Broken("malformed_json", self._where("expected a key and a colon"))
+                self._resume_member()
+            elif streamed and self.character() == "[":
+                self.step()
+                yield from ((key, value) for value in self._inner_elements())
+            else:
+                value = self._decoded(is_list_allowed=True)
+                yield key, value
+                if isinstance(value, Broken):
+                    self._resume_member()
+        yield "", Broken("truncated_file", f"{self._path.name}: ends without the closing }}")
+
+    def _inner_elements(self) -> Iterator[Any | Broken]:
+        """Elements of a list inside an object, past its end."""
+        self._is_list = True
+        while self.skip(BETWEEN):
+            if self.character() == "]":
+                self.step()
+                return
+            yield self.record()
+
+    def _resume_member(self) -> None:
+        """Move to the next key of a record, or to the end of the file."""
+        while self._search(_NEXT_MEMBER):
+            start = self._before + self._at
+            self._decoded()
+            self.skip(_COLON)
+            value = self._decoded() if self.ahead() else None
+            self._at = start - self._before
+            if self._is_record(value):
+                return
+            self._at += 1
+
+    def character(self) -> str:
+        """The one that comes next."""
+        return self._text[self._at]
+
+    def step(self) -> None:
+        """Move past one character."""
+        self._at += 1
+
+    def peek(self) -> Any | Broken:
+        """The value that starts here; stays before it."""
+        start = self._before + self._at
+        value = self._decoded()
+        self._at = start - self._before
+        return value
+
+    def ahead(self) -> str:
+        """What is read of the text that comes next."""
+        return self._text[self._at :]
 
     def skip(self, pattern: re.Pattern[str]) -> bool:
         """Move past ``pattern``; False at the end of the file."""
@@ -109,13 +196,16 @@ class _Window:
             self._resume()
         return value
 
-    def _decoded(self) -> Any | Broken:
+    def _decoded(self, *, is_list_allowed: bool = False) -> Any | Broken:
         """The value that starts here; move past it, or stay if it is broken."""
-        if self._text[self._at] == "[":  # read as one value, it could be the rest of the file
+        if self._text[self._at] == "[" and not is_list_allowed:  # perhaps the rest of the file
             return Broken("not_an_object", self._where("found a list"))
         while True:
             try:
-                value, self._at = _DECODER.raw_decode(self._text, self._at)
+                value, end = _DECODER.raw_decode(self._text, self._at)
+                if end == len(self._text) and isinstance(value, int | float) and self._read():
+                    continue  # a number may go on
+                self._at = end
                 return value
             except (ValueError, RecursionError) as error:  # ValueError: also a far too long number
                 # The error holds the whole text: nothing of it may outlive this block.
@@ -144,7 +234,7 @@ class _Window:
             start = self._before + self._at
             value = self._decoded()
             self._at = start - self._before
-            if isinstance(value, dict) and "id" in value:
+            if self._is_record(value):
                 return
 
     def _search(self, pattern: re.Pattern[str]) -> bool:
@@ -163,9 +253,8 @@ class _Window:
         """Add a chunk to the text and drop what was read; False at the end of the file."""
         if self._is_whole:
             return False
-        data = self._file.read(self._chunk_bytes)
-        self._is_whole = not data
-        kept = self._text[self._at :]
+        new = self._read_text()
+        self._is_whole = not new
         self._before += self._at
-        self._text, self._at = kept + self._decoder.decode(data, final=self._is_whole), 0
-        return not self._is_whole or len(self._text) > len(kept)
+        self._text, self._at = self._text[self._at :] + new, 0
+        return not self._is_whole

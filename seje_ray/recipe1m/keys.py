@@ -12,7 +12,7 @@ from seje_ray.recipe1m.records import PARTITIONS
 Keys = tuple[str, ...]  # a key, or numbered keys that are one list
 FIELDS: tuple[OwnField, ...] = get_args(OwnField)
 NEAR: dict[OwnField, tuple[str, ...]] = {  # in lower case, without blanks; the first one wins
-    "id": ("recipeid", "uid", "uuid"),
+    "id": ("recipeid", "uid", "uuid", "key"),
     "title": ("name", "recipename", "recipetitle"),
     "ingredients": ("recipeingredient", "recipeingredients", "ingredient", "ingredientlines"),
     "instructions": (
@@ -21,7 +21,7 @@ NEAR: dict[OwnField, tuple[str, ...]] = {  # in lower case, without blanks; the 
     ),
     "images": (
         "image", "imagepath", "imagepaths", "imagefile", "imagename", "photo", "photos", "picture",
-        "pictures", "img",
+        "pictures", "img", "filename", "jpg", "jpeg", "png", "webp",
     ),
     "partition": ("split", "subset"),
     "entities": (),
@@ -94,8 +94,10 @@ def keys_of_fields(
 
 
 def id_alone(record: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
-    """``mapped(record, columns)`` with no field but ``id``; quicker."""
+    """``mapped(record, columns)`` with no field but ``id``, if it has a key for it; quicker."""
     candidates = dict(_plan(tuple(record), tuple(sorted(columns.items())))).get("id", ())
+    if not candidates:
+        return {}
     found = next((record[k] for (k,) in candidates if not is_empty(record[k])), None)
     return {"id": found}
 

@@ -15,6 +15,7 @@ from seje_ray.recipe1m.keys import (
     near_field,
 )
 from seje_ray.recipe1m.records import PARTITIONS
+from seje_ray.recipe1m.stored_photos import StoredPhoto
 
 MIN_ALIKE = 2  # recipes that say something of a data set together
 TEXTS = ("title", "ingredients", "instructions")
@@ -58,6 +59,10 @@ class Notes:
     between: Counter[tuple[str, str]] = field(default_factory=Counter)  # (field, separator)
     beside: dict[str, str] = field(default_factory=dict)  # unused numbered key -> its field
     photos: str = ""  # where they were found, if not where they should be
+    recognised: dict[str, None] = field(default_factory=dict)  # format, delimiter, encoding
+    places: set[str] = field(default_factory=set)  # of photos that are not where a file says
+    made_ids: int = 0  # of records that have no key for it
+    by_file: int = 0  # records whose partition a file's name says
     photo_rows: int = 0  # that gave their photos to the first row of their recipe
 
     def add(self, record: Mapping[str, Any], fields: Mapping[str, Any], said: Said) -> None:
@@ -112,6 +117,14 @@ class Notes:
             near = near_field(key)
             if near is not None:
                 self.beside[key] = near
+
+    def recognition(self) -> str:
+        """Format, encoding and number of records of what was read, in one line; "" if unknown."""
+        if not self.recognised:
+            return ""
+        found = "; ".join((*self.recognised, f"{self.records:,} records", *sorted(self.places)))
+        fields = ", ".join(name for name in FIELDS if self.filled[name]) or "none"
+        return f"{found}; fields: {fields}"
 
     def lines(self) -> list[str]:
         """What a person should know, a line each."""
@@ -179,6 +192,8 @@ class Notes:
             },
             "photo_rows": self.photo_rows,
             "photos": self.photos,
+            "made_ids": self.made_ids,
+            "by_file": self.by_file,
         }
         facts = {name: found for name, found in facts.items() if found}
         return {"records": self.records, **facts} if facts else {}
@@ -205,6 +220,11 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[str]:
         yield facts["photos"]
     if "photo_rows" in facts:
         yield f"rows of a further photo, added to their recipe: {facts['photo_rows']:,}"
+    if "made_ids" in facts:
+        made = f"{facts['made_ids']:,} of {records:,} records"
+        yield f"no id in {made}: made of the recipe's texts; --map id=KEY names one"
+    if "by_file" in facts:
+        yield f"partition by the file's name in {facts['by_file']:,} of {records:,} records"
     for name, mark in facts.get("one_line", {}).items():
         advice = f"--set 'data.separator={{{name}: \"{mark}\"}}' splits it" if mark else ""
         yield f"every recipe has one line of {name}" + (f"; {advice}" if advice else "")
@@ -236,6 +256,8 @@ def looks_of(value: Any) -> set[str]:
 
 
 def _is_photo(value: Any) -> bool:
+    if isinstance(value, StoredPhoto):
+        return True
     if isinstance(value, Mapping):
         return isinstance(value.get("bytes"), bytes) or _is_photo(value.get("path"))
     return isinstance(value, str) and value.lower().endswith(PHOTO_SUFFIXES)

@@ -1,13 +1,12 @@
-"""A user's own recipes: JSON lines or Parquet of {id, title, ingredients, instructions, images}."""
+"""A user's own recipes: files of any format of the table, one or the parts in a folder."""
 
 import contextlib
-import os
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from seje_ray.config.data import OwnField, Separator
 from seje_ray.recipe1m.cells import LINES, read_cells
@@ -20,17 +19,23 @@ from seje_ray.recipe1m.fields import (
     text_of,
     without_blanks,
 )
-from seje_ray.recipe1m.json_stream import Broken, json_records
-from seje_ray.recipe1m.keys import FIELDS, id_alone, keys_of_fields, mapped
+from seje_ray.recipe1m.formats.reading import Reading
+from seje_ray.recipe1m.formats.schema_org import recipes_in
+from seje_ray.recipe1m.formats.table import Part, named_partitions, part_of, parts_in
+from seje_ray.recipe1m.json_stream import Broken
+from seje_ray.recipe1m.keys import id_alone, is_empty, mapped
 from seje_ray.recipe1m.notes import Notes
+from seje_ray.recipe1m.photo_places import NUM_NAMES, PhotoPlace, photo_place
 from seje_ray.recipe1m.photo_rows import PhotoRows, repeated_ids, texts_of
 from seje_ray.recipe1m.records import DataError, Entity, ImageFile, Recipe, Reject
+from seje_ray.recipe1m.stored_photos import NoPhotoError, StoredPhoto, beside
 
-RULES = 2  # version of what the reader makes of keys and cells; before 2, plans did not name it
+RULES = 3  # version of what the reader makes of keys and cells; before 2, plans did not name it
+RECORDS_PEEKED = 2000  # of a file, to see where its photos are
 
 
 class OwnData:
-    """A file of own recipes."""
+    """A file of own recipes, or a folder of such files."""
 
     def __init__(
         self,
@@ -39,7 +44,19 @@ class OwnData:
         columns: Mapping[OwnField, str] | None = None,
         separator: Separator = "",
     ) -> None:
+        """Find the files.
+
+        Args:
+            path: The file or folder.
+            columns: Field -> key, where near names do not do.
+            separator: Between the lines of one text; "" for none.
+
+        Raises:
+            DataError: If there is none of a known format.
+        """
         self._path = path
+        self._root = path if path.is_dir() else path.parent
+        self._parts = parts_in(path) if path.is_dir() else [part_of(path)]
         self._columns = {str(field): key for field, key in (columns or {}).items()}
         by_field = dict.fromkeys(LINES, separator) if isinstance(separator, str) else separator
         self._separators = {str(field): mark for field, mark in by_field.items()}
@@ -47,7 +64,7 @@ class OwnData:
 
     def files(self) -> list[Path]:
         """Files that decide the texts."""
-        return [self._path]
+        return [part.path for part in self._parts]
 
     def describe(self) -> str:
         """Kind and location of the data set, for messages."""
@@ -62,14 +79,14 @@ class OwnData:
         """Recipes in file order, and everything that cannot be used.
 
         Raises:
-            DataError: If the file cannot be read at all.
+            DataError: If a file cannot be read at all.
         """
         self.notes = Notes(self._columns, self._separators)
-        return read_own_data(self._path, self.notes)
+        return _Run(self._parts, self._root, self.notes).recipes()
 
 
 def read_own_data(path: Path, notes: Notes | None = None) -> Iterator[Recipe | Reject]:
-    """Recipes of a .jsonl or .parquet file, streamed; image paths are relative to the file.
+    """Recipes of a file, streamed; image paths are relative to the file.
 
     Args:
         path: The file.
@@ -79,128 +96,143 @@ def read_own_data(path: Path, notes: Notes | None = None) -> Iterator[Recipe | R
         DataError: If the file cannot be read at all.
     """
     notes = Notes() if notes is None else notes
-    rows = _photo_rows(path, notes)
-    seen: set[str] = set()
-    for record in _records(path, notes.columns):
+    return _Run([part_of(path)], path.parent, notes).recipes()
+
+
+@dataclass(slots=True)
+class _Run:
+    """One reading of all files of a data set."""
+
+    parts: list[Part]
+    root: Path
+    notes: Notes
+    _rows: dict[str, PhotoRows] = field(default_factory=dict)
+    _places: dict[Path, PhotoPlace | None] = field(default_factory=dict)  # by folder of files
+
+    def recipes(self) -> Iterator[Recipe | Reject]:
+        """Recipes in file order, and everything that cannot be used."""
+        self._rows = self._photo_rows()
+        seen: set[bytes] = set()  # eight bytes per recipe
+        for part in self.parts:
+            place = self._place_of(part)
+            for record in self._records(part, said=True):
+                yield from self._recipe_of(record, part, place, seen)
+
+    def _recipe_of(
+        self, record: Any, part: Part, place: PhotoPlace | None, seen: set[bytes]
+    ) -> Iterator[Recipe | Reject]:
         recipe_id = ""
         try:
             if isinstance(record, Broken):
                 raise FieldError(record.reason, record.detail)
-            fields = _fields(record, notes)
-            recipe_id = id_of(fields if "id" in fields else record)
-            fields = _cells(fields, notes)
-            same = rows.get(recipe_id)
-            is_further_photo = same is not None and same.is_further_photo(fields)
-            if recipe_id in seen:
+            fields = self._fields(record, part)
+            cells, found = read_cells(fields, self.notes.separators)
+            self.notes.add_cells(cells, found)
+            if is_made := "id" not in fields and isinstance(record, Mapping):
+                cells["id"] = made_id(cells)
+            recipe_id = id_of(cells if isinstance(record, Mapping) else record)
+            self.notes.made_ids += is_made
+            same = self._rows.get(recipe_id)
+            is_further_photo = same is not None and same.is_further_photo(cells)
+            digest = hashlib.blake2b(recipe_id.encode(), digest_size=8).digest()
+            if digest in seen:
                 if is_further_photo:
-                    notes.photo_rows += 1
-                    continue
+                    self.notes.photo_rows += 1
+                    return
                 raise FieldError("duplicate_id", "the first stays")
-            seen.add(recipe_id)
+            seen.add(digest)
             if same is not None and same.images:
-                fields["images"] = same.images
-            yield from _recipe(fields, recipe_id, path.parent)
+                cells["images"] = same.images
+            yield from _recipe(cells, recipe_id, _Photos(part.path.parent, place))
         except FieldError as error:
             yield Reject(recipe_id, error.reason, str(error))
 
+    def _records(
+        self, part: Part, *, said: bool = False, ids_only: bool = False
+    ) -> Iterator[Any | Broken]:
+        """Raw records of a file; ``ids_only`` if the rest is not looked at."""
+        reading = Reading(self.notes.columns, ids_only)
+        for record in part.format.read(part.path, reading):
+            yield from recipes_in(record)
+        if said:
+            self.notes.recognised.update(dict.fromkeys(reading.said))
 
-def _records(
-    path: Path, columns: Mapping[str, str], *, ids_only: bool = False
-) -> Iterator[Any | Broken]:
-    """Raw records; ``ids_only`` if the rest is not looked at."""
-    if path.suffix == ".parquet":
-        return _parquet_rows(path, columns, ids_only=ids_only)
-    return json_records(path)
-
-
-def _photo_rows(path: Path, notes: Notes) -> dict[str, PhotoRows]:
-    """By id, for ids of several records: reads the file once, and once more if there are any."""
-
-    def objects(*, ids_only: bool) -> Iterator[dict[str, Any]]:
-        records = _records(path, notes.columns, ids_only=ids_only)
-        return (record for record in records if isinstance(record, dict))
-
-    repeated = repeated_ids(id_alone(record, notes.columns) for record in objects(ids_only=True))
-    found: dict[str, PhotoRows] = {}
-    for record in objects(ids_only=False) if repeated else ():
-        with contextlib.suppress(FieldError):  # rejected where it is read
-            fields, _ = mapped(record, notes.columns)
-            if (recipe_id := id_of(fields)) in repeated:
-                cells, _ = read_cells(fields, notes.separators)
-                rows = found.setdefault(recipe_id, PhotoRows(texts_of(cells)))
-                if texts_of(cells) == rows.texts:
-                    rows.add(cells)
-    return found
-
-
-def _fields(record: Any, notes: Notes) -> dict[str, Any]:
-    """A record under our names, counted; nothing of what is no object."""
-    if not isinstance(record, Mapping):
-        return {}
-    fields, said = mapped(record, notes.columns)
-    notes.add(record, fields, said)
-    return fields
-
-
-def _cells(fields: dict[str, Any], notes: Notes) -> dict[str, Any]:
-    """The fields' cells made plain, counted."""
-    cells, seen = read_cells(fields, notes.separators)
-    notes.add_cells(cells, seen)
-    return cells
-
-
-def _parquet_rows(path: Path, columns: Mapping[str, str], *, ids_only: bool) -> Iterator[Any]:
-    """Rows of the columns that may fill a field; of the others the first few values alone."""
-    try:
-        with pq.ParquetFile(path) as file:
-            names = tuple(file.schema_arrow.names)
-            keys = keys_of_fields(names, columns)
-            if "id" not in keys:
+    def _fields(self, record: Any, part: Part) -> dict[str, Any]:
+        """A record under our names, counted; nothing of what is no object."""
+        if not isinstance(record, Mapping):
+            return {}
+        fields, said = mapped(record, self.notes.columns)
+        self.notes.add(record, fields, said)
+        if is_empty(fields.get("partition")) and len(named := named_partitions(self.parts)) > 1:
+            if part.partition is None:
                 raise DataError(
-                    f"{path}: expected columns {', '.join(FIELDS)}, found "
-                    f"{', '.join(names) or 'none'}; rename yours, or say --map id=YOURS"
+                    f"{part.path}: expected a name that says the partition, as the files of "
+                    f"{', '.join(sorted(named))} beside it do; rename it, or move it away"
                 )
-            wanted = {key for found in keys.values() for key in found}
-            unread = dict.fromkeys(name for name in names if name not in wanted and not ids_only)
-            looked_at = _first_rows(file, list(unread))
-            wanted = set(keys["id"]) if ids_only else wanted
-            for batch in file.iter_batches(batch_size=256, columns=sorted(wanted)):
-                for row in _rows(batch):
-                    yield row if isinstance(row, Broken) else row | next(looked_at, unread)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path}: expected a Parquet file, found none: {error}") from error
+            fields["partition"] = part.partition
+            self.notes.by_file += 1
+        return fields
+
+    def _photo_rows(self) -> dict[str, PhotoRows]:
+        """By id, for ids of several records: reads once, and once more if there are any."""
+        repeated = repeated_ids(self._with_id(record) for record in self._objects(ids_only=True))
+        found: dict[str, PhotoRows] = {}
+        for record in self._objects(ids_only=False) if repeated else ():
+            with contextlib.suppress(FieldError):  # rejected where it is read
+                cells = self._with_id(record, whole=True)
+                if (recipe_id := id_of(cells)) in repeated:
+                    rows = found.setdefault(recipe_id, PhotoRows(texts_of(cells)))
+                    if texts_of(cells) == rows.texts:
+                        rows.add(cells)
+        return found
+
+    def _objects(self, *, ids_only: bool) -> Iterator[dict[str, Any]]:
+        for part in self.parts:
+            records = self._records(part, ids_only=ids_only)
+            yield from (record for record in records if isinstance(record, dict))
+
+    def _with_id(self, record: dict[str, Any], *, whole: bool = False) -> dict[str, Any]:
+        """The cells of a record with its id; the id alone where it has one, if that is enough."""
+        alone = id_alone(record, self.notes.columns)
+        if not whole and alone:
+            return alone
+        fields, _ = mapped(record, self.notes.columns)
+        cells, _ = read_cells(fields, self.notes.separators)
+        return cells if "id" in fields else {**cells, "id": made_id(cells)}
+
+    def _place_of(self, part: Part) -> PhotoPlace | None:
+        """Where the photos of a folder's files are, if not where they say."""
+        if part.path.parent in self._places:
+            return self._places[part.path.parent]
+        names: list[str] = []
+        for record in islice(self._records(part), RECORDS_PEEKED):
+            if isinstance(record, dict):
+                fields, _ = mapped(record, self.notes.columns)
+                names += _photo_names(fields.get("images"))
+            if len(names) >= NUM_NAMES:
+                break
+        place = photo_place(self.root, part.path.parent, names)
+        if place is not None:
+            self.notes.places.add(place.said(self.root))
+        if names:
+            self._places[part.path.parent] = place
+        return place
 
 
-def _first_rows(file: pq.ParquetFile, names: list[str]) -> Iterator[dict[str, Any]]:
-    """Some rows of columns that fill no field, to see what they may be."""
-    batch = next(file.iter_batches(batch_size=256, columns=names), None) if names else None
-    if batch is None:
-        return
-    columns = {}
-    for name in names:
-        try:
-            columns[name] = batch.column(name).to_pylist()
-        except UnicodeDecodeError:
-            columns[name] = [None] * batch.num_rows
-    for values in zip(*columns.values(), strict=True):
-        yield dict(zip(columns, values, strict=True))
+def _photo_names(value: Any) -> Iterable[str]:
+    cells, _ = read_cells({"images": value}, {})
+    values = cells["images"] if isinstance(cells["images"], list) else [cells["images"]]
+    return [name for name in map(_name_of, values) if isinstance(name, str)]
 
 
-def _rows(batch: pa.RecordBatch) -> Iterator[Any]:
-    """Rows one by one where not all can be read at once."""
-    try:
-        yield from batch.to_pylist()
-        return
-    except UnicodeDecodeError:
-        pass
-    for number in range(batch.num_rows):
-        try:
-            yield from batch.slice(number, 1).to_pylist()
-        except UnicodeDecodeError as error:
-            yield Broken("invalid_unicode", str(error))
+def made_id(cells: Mapping[str, Any]) -> str:
+    """An id of a recipe that has none: a hash of its texts, so that it moves with them."""
+    return "made-" + texts_of({**cells, "partition": None}).hex()[:16]
 
 
-def _recipe(record: Any, recipe_id: str, folder: Path) -> Iterator[Recipe | Reject]:
+def _recipe(
+    record: Mapping[str, Any], recipe_id: str, photos: "_Photos"
+) -> Iterator[Recipe | Reject]:
     """Rejects of the recipe's unusable parts, then the recipe."""
     title = text_of(record.get("title") or "", "title")
     ingredients = lines_of(record.get("ingredients"), "ingredients")
@@ -218,7 +250,7 @@ def _recipe(record: Any, recipe_id: str, folder: Path) -> Iterator[Recipe | Reje
     images = []
     for name in names:
         try:
-            images.append(_image(text_of(name, "images[]"), folder))
+            images.append(photos.file_of(name))
         except FieldError as error:  # it costs itself, not the recipe
             yield Reject(recipe_id, error.reason, str(error))
     yield Recipe(
@@ -232,9 +264,35 @@ def _recipe(record: Any, recipe_id: str, folder: Path) -> Iterator[Recipe | Reje
     )
 
 
-def _image(name: str, folder: Path) -> ImageFile:
-    path = name if os.sep == "\\" else name.replace("\\", "/")  # as Windows writes it
-    return ImageFile(name, str((folder / path).absolute()))
+@dataclass(frozen=True, slots=True)
+class _Photos:
+    """Photos that a file names."""
+
+    folder: Path
+    place: PhotoPlace | None
+
+    def file_of(self, value: Any) -> ImageFile:
+        """Where a photo is.
+
+        Raises:
+            FieldError: If the value names none, or one outside the data set.
+        """
+        if isinstance(value, StoredPhoto):
+            return ImageFile(value.id, value.location)
+        name = text_of(_name_of(value), "images[]")
+        try:
+            path = beside(self.folder, name) if self.place is None else self.place.path_of(name)
+        except NoPhotoError as error:
+            raise FieldError("outside_folder", str(error.strerror)) from error
+        return ImageFile(name, path)
+
+
+def _name_of(value: Any) -> Any:
+    """The name that an object gives for a photo, or the value itself."""
+    if isinstance(value, Mapping):
+        keys = ("path", "file_name", "filename", "url", "contentUrl", "src")
+        return next((value[key] for key in keys if value.get(key)), value)
+    return value
 
 
 def _entity(value: Any) -> Entity:

@@ -24,7 +24,7 @@ class ImageFile:
     """Location of one photo."""
 
     id: str
-    location: str  # absolute path
+    location: str  # absolute path, or where it is in a file (stored_photos)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,8 @@ from typing import Protocol
 from seje_ray.config.data import OwnField, Separator
 from seje_ray.recipe1m.notes import Notes
 from seje_ray.recipe1m.own_data import OwnData
-from seje_ray.recipe1m.reader import Recipe1M, Removed
+from seje_ray.recipe1m.reader import Recipe1M, Removed, layers_folder
 from seje_ray.recipe1m.records import DataError, Recipe, Reject
-
-OWN_SUFFIXES = (".jsonl", ".parquet")
 
 
 class DataSource(Protocol):
@@ -41,7 +39,7 @@ def open_source(
     columns: Mapping[OwnField, str] | None = None,
     separator: Separator = "",
 ) -> DataSource:
-    """Choose the reader for ``path``: a Recipe1M folder, or a file of own recipes.
+    """Choose the reader for ``path``: a Recipe1M folder, or own recipes in a file or a folder.
 
     Args:
         path: What the user named.
@@ -52,7 +50,7 @@ def open_source(
     Raises:
         DataError: If there is no such thing, or it is neither.
     """
-    if path.is_dir():
+    if is_recipe1m(path):
         for setting, value in (("columns", columns), ("separator", separator)):
             if value:
                 way = "--map and data.columns" if setting == "columns" else "it"
@@ -63,9 +61,11 @@ def open_source(
         return Recipe1M(path, removed=removed)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
-    if path.suffix not in OWN_SUFFIXES:
-        raise DataError(
-            f"{path}: expected a Recipe1M folder or a {' or '.join(OWN_SUFFIXES)} file, found "
-            f"{path.suffix or 'a file without suffix'}"
-        )
     return OwnData(path, columns=columns, separator=separator)
+
+
+def is_recipe1m(path: Path) -> bool:
+    """Whether it is a folder in Recipe1M's layout, or in a part of it."""
+    if layers_folder(path) is not None:
+        return True
+    return any((path / name).exists() for name in ("layer1.json", "layer2.json", "layer2+.json"))

@@ -12,7 +12,8 @@ from seje_ray.artifact import write_text
 from seje_ray.audit import Audit
 from seje_ray.audit.findings import Distribution, Match, printable
 from seje_ray.recipe1m import records
-from seje_ray.recipe1m.images import DECODER_ERRORS, MAX_FILE_BYTES, MAX_PIXELS, load_image
+from seje_ray.recipe1m.images import DECODER_ERRORS, MAX_PIXELS, load_image
+from seje_ray.recipe1m.stored_photos import photo_bytes
 from seje_ray.report.audit import (
     cost_lines,
     entity_text,
@@ -59,8 +60,7 @@ def page(audit: Audit) -> str:
             "max_images": audit.max_images,
             "rejected": audit.rejected,
             "bad_photos": [
-                {"found": found, "photo": preview(Path(found.location))}
-                for found in audit.bad_photos
+                {"found": found, "photo": preview(found.location)} for found in audit.bad_photos
             ],
             "reading": reading_text(audit),
             "recipe_measures": [(m, overlap_rows(m, "recipe")) for m in audit.duplicate_recipes],
@@ -101,14 +101,12 @@ def thumbnail(location: str) -> str:
     return photo_uri(jpeg) if isinstance(jpeg, bytes) else ""
 
 
-def preview(path: Path) -> str:
+def preview(location: str) -> str:
     """As much as can be seen of a photo that was rejected, as a data URI; "" for nothing."""
     strict = ImageFile.LOAD_TRUNCATED_IMAGES
     ImageFile.LOAD_TRUNCATED_IMAGES = True  # Pillow has no other way to show the part that is there
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            return ""
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(photo_bytes(location))) as image:
             if image.width * image.height > MAX_PIXELS:
                 return ""
             image.draft("RGB", (THUMBNAIL_SIDE, THUMBNAIL_SIDE))

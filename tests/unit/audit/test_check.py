@@ -203,9 +203,10 @@ def test_a_usable_train_photo_outside_the_sample_is_enough(tmp_path):
 def test_broken_data_is_the_readers_own_error(tmp_path):
     """An empty file, a folder without layer1.json, nothing at all."""
     (tmp_path / "own.jsonl").write_text("")
+    (tmp_path / "bare").mkdir()
     for path, expected in (
         (tmp_path / "own.jsonl", "an empty file"),
-        (tmp_path, "layer1.json"),
+        (tmp_path / "bare", "layer1.json"),
         (tmp_path / "nowhere", "no such file"),
     ):
         with pytest.raises(DataError, match=expected):
@@ -216,6 +217,8 @@ def test_missing_pieces_of_a_folder(tmp_path):
     """Each says what it costs; with layer2 of both kinds one is not read."""
     bare = tmp_path / "bare"
     bare.mkdir()
+    assert missing_pieces(bare) == ()  # perhaps a folder of own recipes
+    (bare / "layer1.json").write_text("[]")
     names = [piece.name for piece in missing_pieces(bare)]
     assert names == ["layer2.json", "images/", "det_ingrs.json", "remove1M.txt"]
     folder = write_faulty(tmp_path)

@@ -131,7 +131,7 @@ def test_a_parquet_row_that_is_no_utf_8_costs_itself(tmp_path):
 def test_a_message_about_half_a_character_can_be_written(tmp_path):
     """A lone surrogate in the name of a key of a record without an id."""
     path = tmp_path / "own.jsonl"
-    path.write_text('{"\\ud800": 1, "ingredients": ["peas"]}')
+    path.write_text('{"id": null, "\\ud800": 1, "ingredients": ["peas"]}')
     (reject,) = read_own_data(path)
     assert reject.reason == "missing_id"
     reject.detail.encode()
@@ -149,15 +149,15 @@ def test_only_the_needed_fields_are_needed(tmp_path):
 
 
 def test_what_is_no_data_set_is_one_error(tmp_path):
-    """A missing path, a strange suffix, a Parquet file that is none or lacks an id."""
+    """A missing path, a strange suffix, a Parquet file that is none or has no text."""
     with pytest.raises(DataError, match="no such file or folder"):
         open_source(tmp_path / "none.jsonl")
-    (tmp_path / "own.csv").write_text("id,title")
-    with pytest.raises(DataError, match=r"found \.csv"):
-        open_source(tmp_path / "own.csv")
+    (tmp_path / "own.doc").write_text("id,title")
+    with pytest.raises(DataError, match=r"found \.doc"):
+        open_source(tmp_path / "own.doc")
     (tmp_path / "own.parquet").write_text("id,title")
     with pytest.raises(DataError, match="expected a Parquet file"):
         list(open_source(tmp_path / "own.parquet").read())
-    pq.write_table(pa.table({"name": ["x"]}), tmp_path / "own.parquet")
-    with pytest.raises(DataError, match=r"expected columns id.*found name"):
+    pq.write_table(pa.table({"colour": ["x"]}), tmp_path / "own.parquet")
+    with pytest.raises(DataError, match=r"expected columns id.*found colour"):
         list(open_source(tmp_path / "own.parquet").read())

@@ -25,4 +25,4 @@ def test_sizes_and_times_have_a_unit_that_fits():
 
 def test_a_photo_that_is_gone_has_no_preview(tmp_path):
     """It may have been deleted since it was read."""
-    assert preview(tmp_path / "gone.jpg") == ""
+    assert preview(str(tmp_path / "gone.jpg")) == ""

@@ -1,0 +1,196 @@
+"""Photos as files, and as parts of files: a column of Parquet or Arrow, a member of a tar."""
+
+import os
+import stat
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote, unquote
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+MAX_FILE_BYTES = 64 * 2**20
+ROWS_AT_ONCE = 8  # of a column of photos
+BATCHES_KEPT = 4  # threads ask for rows a little out of order
+COLUMNS_KEPT = 4  # open at once
+Kind = Literal["parquet", "arrow"]
+
+
+class PhotoTooLargeError(OSError):
+    """A photo takes more than ``MAX_FILE_BYTES``."""
+
+
+class NoPhotoError(FileNotFoundError):
+    """A cell holds no photo, and names no file that is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPhoto:
+    """A photo that a reader found inside a file; what a record itself says is never one."""
+
+    id: str
+    location: str
+
+
+def in_tar(path: Path, offset: int, size: int) -> str:
+    """Location of a member of a tar file, in bytes."""
+    return f"tar:{offset}:{size}:{path.absolute()}"
+
+
+def in_column(kind: Kind, path: Path, column: str, row: int, index: int) -> str:
+    """Location of a photo in a column: that of a row, or one of its list."""
+    return f"{kind}:{row}:{index}:{quote(column, safe='')}:{path.absolute()}"
+
+
+def file_of(location: str) -> str:
+    """Path of the file in which a photo is."""
+    kind, _, rest = location.partition(":")
+    if kind == "tar":
+        return rest.split(":", 2)[2]
+    return rest.split(":", 3)[3] if kind in ("parquet", "arrow") else location
+
+
+def photo_bytes(location: str) -> bytes:
+    """A photo's bytes as they are stored.
+
+    Raises:
+        PhotoTooLargeError: If there are more than ``MAX_FILE_BYTES``.
+        OSError: If it is not there or cannot be read.
+        ValueError: If the name cannot be that of a file.
+    """
+    kind, _, rest = location.partition(":")
+    if kind == "tar":
+        offset, size, path = rest.split(":", 2)
+        return _part_of(path, int(offset), int(size))
+    if kind in ("parquet", "arrow"):
+        row, index, column, path = rest.split(":", 3)
+        return _cell(kind, path, unquote(column), int(row), int(index))
+    return _part_of(location, 0, None)
+
+
+def _part_of(path: str, offset: int, size: int | None) -> bytes:
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(0, "no regular file")
+    size = found.st_size - offset if size is None else size
+    if size > MAX_FILE_BYTES:
+        raise PhotoTooLargeError(0, f"over {MAX_FILE_BYTES} bytes")
+    with open(path, "rb") as file:
+        file.seek(offset)
+        return file.read(size)
+
+
+def _cell(kind: str, path: str, column: str, row: int, index: int) -> bytes:
+    try:
+        value = _column(kind, path, column).at(row)
+    except pa.ArrowException as error:
+        raise OSError(0, str(error)) from error
+    if isinstance(value, pa.ListScalar | pa.LargeListScalar):
+        value = value.values[index] if value.is_valid and index < len(value.values) else None
+    if isinstance(value, pa.StructScalar) and value.is_valid:
+        name = value["path"].as_py() if "path" in value else None
+        value = dict(value.items()).get("bytes")
+        if (value is None or not value.is_valid) and isinstance(name, str):
+            return _part_of(beside(Path(path).parent, name), 0, None)
+    if value is None or not value.is_valid:
+        raise NoPhotoError(2, "no photo in this cell")
+    buffer = value.as_buffer()
+    if buffer.size > MAX_FILE_BYTES:
+        raise PhotoTooLargeError(0, f"over {MAX_FILE_BYTES} bytes")
+    return bytes(buffer)
+
+
+def beside(folder: Path, name: str) -> str:
+    """Path of the file that a data set in ``folder`` names.
+
+    Raises:
+        NoPhotoError: If it is not below the folder: a data set names nothing else.
+    """
+    name = name if os.sep == "\\" else name.replace("\\", "/")  # as Windows writes it
+    root = os.path.abspath(folder)
+    path = os.path.abspath(os.path.join(root, name))
+    if not path.startswith(root.rstrip(os.sep) + os.sep):
+        raise NoPhotoError(2, f"{name} is not below {root}")
+    return path
+
+
+class _Column:
+    """Cells of one column, read forward; rows are asked for nearly in order."""
+
+    def __init__(self, kind: str, path: str, column: str) -> None:
+        self._kind, self._path, self._column_name = kind, path, column
+        self._batches: deque[tuple[int, pa.Array]] = deque(maxlen=BATCHES_KEPT)
+        self._next_row = 0
+        self._group = -1
+        self._rows: Iterator[pa.RecordBatch] = iter(())
+        self._lock = threading.Lock()
+        if kind == "parquet":
+            self._file = pq.ParquetFile(path, memory_map=True)
+            groups = range(self._file.num_row_groups)
+            counts = [self._file.metadata.row_group(group).num_rows for group in groups]
+            self._starts = np.cumsum([0, *counts])
+
+    def at(self, row: int) -> Any:
+        """The cell of a row, as Arrow's scalar."""
+        with self._lock:
+            for start, cells in self._batches:
+                if start <= row < start + len(cells):
+                    return cells[row - start]
+            self._move_before(row)
+            while True:
+                batch = next(self._rows, None)
+                if batch is None:
+                    raise NoPhotoError(2, f"no row {row}")
+                start, self._next_row = self._next_row, self._next_row + batch.num_rows
+                if row < self._next_row:
+                    self._batches.append((start, batch.column(0)))
+                    return batch.column(0)[row - start]
+
+    def _move_before(self, row: int) -> None:
+        """Begin again where the row is behind, or in another row group."""
+        if self._kind == "arrow":
+            if row < self._next_row or self._group < 0:
+                self._group, self._next_row = 0, 0
+                self._rows = (batch.select([self._column_name]) for batch in batches(self._path))
+            return
+        group = int(np.searchsorted(self._starts, row, side="right")) - 1
+        if group != self._group or row < self._next_row:
+            self._group, self._next_row = group, int(self._starts[group])
+            self._rows = self._file.iter_batches(
+                batch_size=ROWS_AT_ONCE,
+                row_groups=[group] if group < self._file.num_row_groups else [],
+                columns=[self._column_name],
+                use_threads=False,
+            )
+
+
+def batches(path: str) -> Iterator[pa.RecordBatch]:
+    """Batches of an Arrow file or stream, one at a time."""
+    source = pa.memory_map(path)
+    try:
+        reader = pa.ipc.open_file(source)
+    except pa.ArrowInvalid:
+        source.seek(0)
+        yield from pa.ipc.open_stream(source)
+        return
+    yield from (reader.get_batch(number) for number in range(reader.num_record_batches))
+
+
+_open: OrderedDict[tuple[str, str, str], _Column] = OrderedDict()
+_open_lock = threading.Lock()
+
+
+def _column(kind: str, path: str, column: str) -> _Column:
+    """The column, opened once for the photos that are read one after the other."""
+    with _open_lock:
+        key = (kind, path, column)
+        found = _open.pop(key, None) or _Column(kind, path, column)
+        _open[key] = found
+        while len(_open) > COLUMNS_KEPT:
+            _open.popitem(last=False)
+        return found
