@@ -95,8 +95,8 @@ def with_understood_lines(documents: Iterable[Document]) -> Iterator[Document]:
         raise NothingAppliesError(
             f"train recipes: expected known ingredients in their lines, found none in "
             f"{num_lines:,} lines, e.g. {example!r:.60}; the built-in ingredients are English, "
-            "e.g. 'red onion': give each recipe its entities, or set calibrate.tagger=none to do "
-            "without ingredients"
+            "e.g. 'red onion': name a list of yours in calibrate.word_lists.ingredients, give each "
+            "recipe its entities, or set calibrate.tagger=none to do without ingredients"
         )
 
 

@@ -1,7 +1,7 @@
 """The text side of phase I: what is fitted on train texts, and the features it gives."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from seje_ray.calibration.corpus import Recipes, RecipeText
 from seje_ray.calibration.entities import EntityLexicon, Reexaminer
 from seje_ray.calibration.key_term_vector import Normalisation, key_term_vector
 from seje_ray.calibration.key_terms import ActionFinder, all_documents, documents
+from seje_ray.calibration.language import Language
 from seje_ray.calibration.raters import Rater
 from seje_ray.calibration.raters.tfidf import TfidfRater
 from seje_ray.calibration.term_tagger import DetIngrsTagger, TermTagger
@@ -30,6 +31,7 @@ class FittedText:
     lexicon: EntityLexicon
     tfidf: TfidfRater
     categories: Categories
+    language: Language = field(default_factory=Language)
 
     @cached_property
     def reexaminer(self) -> Reexaminer:
@@ -41,11 +43,17 @@ class FittedText:
         self.lexicon.save(folder)
         self.tfidf.save(folder)
         self.categories.save(folder)
+        self.language.save(folder)
 
     @classmethod
     def load(cls, folder: Path) -> "FittedText":
         """Read what ``save`` wrote."""
-        return cls(EntityLexicon.load(folder), TfidfRater.load(folder), Categories.load(folder))
+        return cls(
+            EntityLexicon.load(folder),
+            TfidfRater.load(folder),
+            Categories.load(folder),
+            Language.load(folder),
+        )
 
 
 def fit_text(
@@ -123,13 +131,14 @@ class TextCalibrator:
     actions: ActionFinder
     rater: Rater
     normalisation: Normalisation = "weighted_mean"
+    language: Language = field(default_factory=Language)
 
     def features(self, recipes: Sequence[RecipeText]) -> list[TextFeatures]:
         """Key terms, their scores and vector, and the category of each recipe.
 
         They do not depend on the other recipes, but for the rounding of batched networks.
         """
-        found = documents(recipes, self.tagger)
+        found = documents([self.language.prepared(recipe) for recipe in recipes], self.tagger)
         terms = [
             list(dict.fromkeys([*document.entities, *actions]))
             for document, actions in zip(found, self.actions.find(found), strict=True)

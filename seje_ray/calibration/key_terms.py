@@ -75,17 +75,25 @@ class NoActions:
 class ContentWords:
     """Takes every word that may name an action, a utensil or a dish.
 
-    All tokens of a document but stop words, numbers and words of up to two letters. Stands in for
+    All tokens of a document but stop words, numbers and short words. Stands in for
     verbs and nouns where no tagger of parts of speech is installed; the rater gives words that
     every recipe has a low score.
+
+    Args:
+        min_letters: Of a word that is taken.
     """
+
+    def __init__(self, min_letters: int = 3) -> None:
+        self._min_letters = min_letters
 
     def find(self, documents: Sequence[Document]) -> list[list[str]]:
         """Words of each document, in order."""
         return [
             list(
                 dict.fromkeys(
-                    t for t in d.tokens if len(t) > 2 and t.isalpha() and t not in STOP_WORDS
+                    t
+                    for t in d.tokens
+                    if len(t) >= self._min_letters and t.isalpha() and t not in STOP_WORDS
                 )
             )
             for d in documents

@@ -42,6 +42,8 @@ class WordTagger:
     """Looks for no ingredients: each word of a line that is no amount or stop word is taken.
 
     For texts in any language, and for photos that have titles or captions alone.
+
+    Source: docs/method.md, rule 1.9.
     """
 
     def tag_all(self, recipes: Sequence[RecipeText]) -> list[TaggedLines]:

@@ -193,6 +193,17 @@ class LexicalConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WordListConfig:
+    """A user's own words, beside the built-in English ones: text files, a word in a line."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    stop_words: str | None = None  # say nothing about a dish; beside those of the language
+    units: str | None = None  # of ingredient lines, e.g. EL, cuillère
+    ingredients: str | None = None  # names of common ingredients, found in lines without entities
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrateConfig:
     """Phase I: how each feature is computed."""
 
@@ -204,6 +215,10 @@ class CalibrateConfig:
     # source of ingredient entities; none: of no ingredients, the words of lines are key terms, and
     # photos with a title, a caption or instructions alone will do
     tagger: Literal["det_ingrs", "bilstm", "none"] = "det_ingrs"
+    # of the texts, by its code: stop words of spaCy's languages, words of zh, ja and th; units,
+    # common ingredients and parts of speech are English only: docs/data.md
+    language: str = "en"
+    word_lists: WordListConfig = field(default_factory=WordListConfig)
     line_tagger: LineTaggerConfig = field(default_factory=LineTaggerConfig)
     # entities a line is re-examined by; corpus: val and test too
     known_entities: Literal["train", "corpus"] = "train"
@@ -240,6 +255,11 @@ class CalibrateConfig:
         needed_for = " and ".join(name for name, needs in needs_text_model.items() if needs)
         require(
             self,
+            (
+                "actions",
+                self.language == "en" or self.actions != "pos",
+                "content_words or none where language is not en: parts of speech are English only",
+            ),
             (
                 "text_model",
                 self.text_model is not None or not needed_for,

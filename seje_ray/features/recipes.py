@@ -26,7 +26,12 @@ from seje_ray.features.inputs import (
     padded_bags,
     stacked,
 )
-from seje_ray.features.texts import lexicon_of, sentence_vectors_of, text_calibrator_of
+from seje_ray.features.texts import (
+    lexicon_of,
+    sentence_vectors_of,
+    stored_language,
+    text_calibrator_of,
+)
 from seje_ray.models.recipe_encoder import Bags
 
 
@@ -68,7 +73,8 @@ class RecipeExtractor:
 
     def _bags(self, recipes: Sequence[RecipeText]) -> Bags:
         """Lexical bags."""
-        rows = self._lexicon.rows(recipes)
+        language = stored_language(self._calibrator)
+        rows = self._lexicon.rows([language.prepared(recipe) for recipe in recipes])
         terms, weights = (np.split(part, rows.ends[:-1]) for part in (rows.terms, rows.weights))
         return padded_bags(terms, weights, max([1, *(len(own) for own in terms)]))
 

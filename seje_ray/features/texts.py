@@ -8,6 +8,7 @@ import torch
 from seje_ray.calibration.calibrator import FittedText, TextCalibrator
 from seje_ray.calibration.entities import Reexaminer
 from seje_ray.calibration.key_terms import ActionFinder, ContentWords, NoActions
+from seje_ray.calibration.language import Language, SegmentingEncoder
 from seje_ray.calibration.lexical import Lexicon
 from seje_ray.calibration.line_tagger import LineTagger
 from seje_ray.calibration.parts_of_speech import PosActions
@@ -38,11 +39,12 @@ def text_calibrator_of(
         categories=text.categories,
         word_vectors=WordVectors.load(component_folder(calibrator, "word_vectors")),
         tagger=term_tagger_of(config, calibrator, text.reexaminer, device),
-        actions=_actions_of(config),
+        actions=_actions_of(config, text.language),
         rater=rater_of(
             config.rater, text.tfidf, lambda: TextModel(str(config.text_model), device).encode
         ),
         normalisation=config.key_term_vector,
+        language=text.language,
     )
 
 
@@ -74,7 +76,11 @@ def sentence_vectors_of(
     )
     match backend:
         case "skip_instructions":
-            return EncodedSentences(SkipInstructions.load(folder).to(device))
+            encoder = SkipInstructions.load(folder).to(device)
+            language = stored_language(calibrator)
+            if language.is_plain:
+                return EncodedSentences(encoder)
+            return EncodedSentences(SegmentingEncoder(encoder, language))
         case "transformer":
             return EncodedSentences(TransformerEncoder.load(folder, device))
         case "file":
@@ -88,17 +94,22 @@ def token_limits(config: CalibrateConfig) -> TokenLimits:
     return TokenLimits(tokens.max_title, tokens.max_ingredient, tokens.max_step)
 
 
+def stored_language(calibrator: Path) -> Language:
+    """The language of the texts that were calibrated."""
+    return Language.load(component_folder(calibrator, "text"))
+
+
 def lexicon_of(calibrator: Path) -> Lexicon:
     """Terms and their vectors, where ``calibrate.lexical`` is enabled."""
     return Lexicon.load(component_folder(calibrator, "lexical"))
 
 
-def _actions_of(config: CalibrateConfig) -> ActionFinder:
+def _actions_of(config: CalibrateConfig, language: Language) -> ActionFinder:
     match config.actions:
         case "pos":
             return PosActions()
         case "content_words":
-            return ContentWords()
+            return ContentWords(language.min_letters)
         case "none":
             return NoActions()
     assert_never(config.actions)

@@ -3,7 +3,7 @@
 import functools
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, assert_never
@@ -17,11 +17,12 @@ from seje_ray.calibration.calibrator import FittedText, LexiconOf, TaggerOf, fit
 from seje_ray.calibration.categorizer_accuracy import Confusion, categorizer_accuracy
 from seje_ray.calibration.category_backoff import fit_category_backoff
 from seje_ray.calibration.category_table import read_category_table
-from seje_ray.calibration.corpus import TextCorpus, TokenFile
-from seje_ray.calibration.entities import EntityLexicon, Reexaminer
+from seje_ray.calibration.corpus import Recipes, TextCorpus, TokenFile
+from seje_ray.calibration.entities import EntityLexicon, Reexaminer, normalise_entity
 from seje_ray.calibration.folder_photos import FolderPhotos
 from seje_ray.calibration.image_categorizer import ImageCategorizer, fit_image_categorizer
 from seje_ray.calibration.key_terms import RECIPES_PER_BATCH, RecipeWords
+from seje_ray.calibration.language import Language, PreparedRecipes, language_of, read_words
 from seje_ray.calibration.line_tagger import LineTagger, fit_line_tagger
 from seje_ray.calibration.photo_batches import ShuffledPhotos
 from seje_ray.calibration.photos import PhotoBatches
@@ -73,6 +74,20 @@ class FitInputs:
     worker: Process
     progress: Report | None  # of rank 0
 
+    @property
+    def language(self) -> Language:
+        """Of the texts."""
+        config = self.run.calibrate
+        lists = config.word_lists
+        return language_of(config.language, stop_words=lists.stop_words, units=lists.units)
+
+    def corpus(self, *partitions: str) -> Recipes:
+        """Recipes of some partitions, or of all, with texts that the English rules read right."""
+        shards = [path for one in partitions or (None,) for path in self.recipes.shards(one)]
+        texts = TextCorpus(shards)
+        language = self.language
+        return texts if language.is_plain else PreparedRecipes(texts, language)
+
 
 Facts = dict[str, Any]  # the calibrator's manifest's entry for a component
 
@@ -80,7 +95,7 @@ Facts = dict[str, Any]  # the calibrator's manifest's entry for a component
 def line_tagger_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
     """Marks the ingredient in a line; taught by det_ingrs, or by common ingredients."""
     config = inputs.run.calibrate.line_tagger
-    train = TextCorpus(inputs.recipes.shards("train"))
+    train = inputs.corpus("train")
     tagger = fit_line_tagger(
         train,
         Reexaminer(EntityLexicon.fit(train)),
@@ -100,7 +115,7 @@ def text_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
     """Known entities, idf and categories."""
     config = inputs.run.calibrate
     tagger_of, lexicon_of = _tagging(inputs)
-    everything = TextCorpus(inputs.recipes.shards()) if config.known_entities == "corpus" else None
+    everything = inputs.corpus() if config.known_entities == "corpus" else None
     table, facts = None, {}
     if config.categories.table is not None:
         table = read_category_table(Path(config.categories.table))
@@ -110,18 +125,30 @@ def text_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
             "known_ids": known_ids(ids, table.numbers, config.categories.table),
         }
     fitted = fit_text(
-        TextCorpus(inputs.recipes.shards("train")),
+        inputs.corpus("train"),
         given=table.categories() if table else None,
         num_bigrams=config.categories.num_bigrams,
         max_bigram_categories=config.categories.max_bigram_categories,
         min_members=config.categories.min_members,
         food101=config.categories.food101,
         tagger_of=tagger_of,
-        lexicon_of=lexicon_of,
+        lexicon_of=_with_listed(inputs, lexicon_of),
         known_entities=everything,
         progress=inputs.progress,
     )
+    fitted = replace(fitted, language=inputs.language)
     return fitted, {"num_categories": len(fitted.categories.names), **facts}
+
+
+def _with_listed(inputs: FitInputs, lexicon_of: LexiconOf) -> LexiconOf:
+    """What collects known entities, and adds the ingredients of a user's list."""
+    path = inputs.run.calibrate.word_lists.ingredients
+    if path is None:
+        return lexicon_of
+    language = inputs.language
+    names = [normalise_entity(language.content(name, is_line=True)) for name in read_words(path)]
+    listed = list(filter(None, names))
+    return lambda recipes: lexicon_of(recipes).merged_with(listed)
 
 
 def _tagging(inputs: FitInputs) -> tuple[TaggerOf, LexiconOf]:
@@ -147,7 +174,7 @@ def word_vectors_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
     config = inputs.run.calibrate.word_vectors
     text = FittedText.load(inputs.workspace.component("text"))
     tagger = term_tagger_of(inputs.run.calibrate, inputs.workspace.calibrator, text.reexaminer)
-    words = RecipeWords(TextCorpus(inputs.recipes.shards("train")), tagger)
+    words = RecipeWords(inputs.corpus("train"), tagger)
     if config.file is not None:
         vectors = read_word2vec(Path(config.file))
         known = known_words(words, frozenset(vectors.words), config.file)
@@ -192,7 +219,7 @@ def _skip_instructions(inputs: FitInputs) -> tuple[Fitted, Facts]:
     """Fitted on the train recipes' instructions."""
     config = inputs.run.calibrate.sentence_encoder
     encoder = fit_skip_instructions(
-        TextCorpus(inputs.recipes.shards("train")),
+        inputs.corpus("train"),
         dim=config.dim,
         vocabulary_size=config.vocabulary_size,
         epochs=config.epochs,
@@ -264,10 +291,13 @@ def _labelled_photos(
             FolderPhotos(files, **settings) for files in (folder.train, folder.test)
         )
         return folder.names, fitted_on, measured_on
-    categories = FittedText.load(inputs.workspace.component("text")).categories
+    text = FittedText.load(inputs.workspace.component("text"))
+    categories, language = text.categories, text.language
     train, val = (
         PhotoBatches(
-            inputs.recipes.shards(partition), lambda *recipe: categories.of(*recipe)[0], **settings
+            inputs.recipes.shards(partition),
+            lambda title, id_: categories.of(language.content(title), id_)[0],
+            **settings,
         )
         for partition in ("train", "val")
     )
@@ -294,7 +324,9 @@ def category_backoff_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
     ids: list[int] = []
     corpus = iter(TextCorpus(inputs.recipes.shards("train")))
     while len(ids) < MAX_BACKOFF_RECIPES and (recipes := list(islice(corpus, RECIPES_PER_BATCH))):
-        labelled = [r for r in recipes if text.categories.of(r.title, r.id)[0] > 0]
+        labelled = [
+            r for r in recipes if text.categories.of(text.language.content(r.title), r.id)[0] > 0
+        ]
         for features in text.features(labelled):
             vectors.append(features.key_term_vector)
             ids.append(features.category_id)

@@ -14,6 +14,7 @@ from seje_ray.artifact import (
     open_artifact,
     outdated,
 )
+from seje_ray.calibration.language import ENGLISH
 from seje_ray.calibration.text_model import text_model_hash
 from seje_ray.config import BackboneConfig, RunConfig
 from seje_ray.features.backbones import (
@@ -74,7 +75,7 @@ class Component:
             inputs[need] = fitted.manifest.shards[file] if file else fitted.content_hash
         return Plan(
             kind=self.kind,
-            section=self.settings(run),
+            section=self.settings(run) | language_section(run),
             inputs=inputs | self.files(run),
             seed=run.seed,
         )
@@ -114,6 +115,15 @@ def file_hashes(**paths: str | None) -> dict[str, str]:
     """Hash of each file that is named."""
     named = {name: Path(path) for name, path in paths.items() if path is not None}
     return {name: file_hash(p) if p.is_file() else "missing" for name, p in named.items()}
+
+
+def language_section(run: RunConfig) -> dict[str, Any]:
+    """What decides how texts of another language are read; nothing for plain English."""
+    config = run.calibrate
+    lists = file_hashes(**asdict(config.word_lists))
+    if config.language == ENGLISH and not lists:
+        return {}
+    return {"language": {"name": config.language, **lists}}
 
 
 def _text_settings(run: RunConfig) -> dict[str, Any]:

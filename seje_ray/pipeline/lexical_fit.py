@@ -1,6 +1,5 @@
 """Fitting of the lexical bag's terms on train recipes."""
 
-from seje_ray.calibration.corpus import TextCorpus
 from seje_ray.calibration.lexical import Reading, fit_lexicon
 from seje_ray.pipeline.component_fits import Facts, FitInputs, Fitted
 
@@ -14,7 +13,7 @@ def lexical_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
         stop_words=config.stop_words,
     )
     lexicon = fit_lexicon(
-        TextCorpus(inputs.recipes.shards("train")),
+        inputs.corpus("train"),
         reading,
         min_count=config.min_count,
         max_terms=config.max_terms,

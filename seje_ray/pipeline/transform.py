@@ -37,7 +37,7 @@ from seje_ray.features.backbones import (
 from seje_ray.features.model import backbone_of, stored_backbone
 from seje_ray.features.texts import token_limits
 from seje_ray.pipeline.columns import vector_dim
-from seje_ray.pipeline.components import text_files, text_section
+from seje_ray.pipeline.components import language_section, text_files, text_section
 from seje_ray.pipeline.executor import Session
 from seje_ray.pipeline.stage import ShardStage, Step, shard_items
 from seje_ray.pipeline.transform_steps import (
@@ -159,6 +159,7 @@ def _plan(run: RunConfig, recipes: Artifact, calibrator: Artifact) -> Plan:
     config, stored = run.calibrate, stored_backbone(run)
     section: dict[str, Any] = {
         **text_section(run),
+        **language_section(run),
         "backoff": config.categories.backoff,
         "vector": config.image_categorizer.vector,
         "max_sentences": config.sentence_encoder.max_sentences,

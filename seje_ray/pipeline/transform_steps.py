@@ -28,6 +28,7 @@ from seje_ray.features.photos import PhotoExtractor
 from seje_ray.features.texts import (
     lexicon_of,
     sentence_vectors_of,
+    stored_language,
     text_calibrator_of,
     token_limits,
 )
@@ -159,10 +160,12 @@ class AddTerms:
 
     def __init__(self, workspace: Workspace) -> None:
         self._lexicon = lexicon_of(workspace.calibrator)
+        self._language = stored_language(workspace.calibrator)
 
     def __call__(self, item: Item, table: pa.Table) -> pa.Table:
         """Append the columns to one shard."""
-        rows = self._lexicon.rows([recipe_text(row) for row in table.select(TEXTS).to_pylist()])
+        recipes = [recipe_text(row) for row in table.select(TEXTS).to_pylist()]
+        rows = self._lexicon.rows([self._language.prepared(recipe) for recipe in recipes])
         offsets = pa.array(np.concatenate([[0], rows.ends]), pa.int32())
         columns = {
             TERMS: pa.ListArray.from_arrays(offsets, pa.array(rows.terms)),

@@ -10,6 +10,7 @@ from seje_ray.artifact import read_shard
 from seje_ray.calibration.applied import NothingAppliesError
 from seje_ray.pipeline.columns import matrix
 from seje_ray.pipeline.embed import embed_partition
+from seje_ray.pipeline.search import Searcher
 from seje_ray.pipeline.train import train
 from seje_ray.recipe1m.records import DataError
 from seje_ray.workspace import Workspace
@@ -70,3 +71,37 @@ def test_lines_of_another_language_are_refused_before_anything_is_fitted(tmp_pat
     path = written(tmp_path / "data", ingredients=lambda n: "2 杯面粉\n盐")
     with pytest.raises(NothingAppliesError, match=r"none in 20 lines, e.g. '2 杯面粉'"):
         calibrated_locally(tiny_run(), path, Workspace(tmp_path / "w"))
+
+
+def test_a_script_without_spaces_is_calibrated_and_trained(tmp_path):
+    """Chinese lines and steps with a list of ingredients; English settings read one word a line."""
+    pytest.importorskip("jieba")
+    pytest.importorskip("spacy")
+    names = ("面粉", "鸡蛋", "番茄", "土豆")
+    (tmp_path / "names.txt").write_text("\n".join(names), encoding="utf-8")
+    path = written(
+        tmp_path / "data",
+        title=lambda n: f"{names[n % 4]}汤",
+        ingredients=lambda n: [f"200克{names[n % 4]}", "加入鸡蛋"],
+        instructions=lambda n: [f"将{names[n % 4]}打散\uff0c搅拌均匀。", "加入鸡蛋煮熟。"],
+    )
+    workspace = Workspace(tmp_path / "w")
+    run = tiny_run(
+        *SETTINGS[1:],
+        "calibrate.language=zh",
+        f"calibrate.word_lists.ingredients={tmp_path / 'names.txt'}",
+    )
+
+    made = calibrated_locally(run, path, workspace)
+    trained = train(run, workspace, EXECUTOR, name="one")
+
+    counts = made.calibrated.manifest.facts["counts"]
+    assert (counts["lines"], counts["unknown_lines"]) == (32, 0)
+    terms = {term for row in rows_of(made.calibrated) for term in row["key_terms"]}
+    assert {*names, "搅拌", "打散"} <= terms
+    assert not any(len(term) > 4 for term in terms)
+    assert calibrated_locally(run, path, workspace).calibrated == made.calibrated
+    query = tmp_path / "query.jsonl"
+    query.write_text(json.dumps({"id": 1, "ingredients": ["200克面粉"]}))
+    found = Searcher(trained, workspace, EXECUTOR, "test").for_recipe(str(query), 2)
+    assert len(found.results) == 2
