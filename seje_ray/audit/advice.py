@@ -83,8 +83,9 @@ def _photo_pieces(path: Path, above: Path) -> list[Piece]:
         return pieces
     if not images.is_dir():
         return pieces
+    used = [name for name in PARTITIONS if any((images / name).glob("*"))]
     missing = [name for name in PARTITIONS if not (images / name).is_dir()]
-    if 0 < len(missing) < len(PARTITIONS):
+    if used and missing:
         names = ", ".join(f"images/{name}/" for name in missing)
         pieces.append(Piece(names, "photos of these partitions are looked for there only"))
     return pieces

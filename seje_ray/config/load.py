@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.reader import ReaderError
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -141,8 +142,15 @@ def run_to_dict(run: RunConfig) -> dict[str, Any]:
 def _read(path: Path, expected: str) -> dict[str, Any]:
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: expected UTF-8, found {error}; save it as UTF-8") from error
+    except OSError as error:
         raise ConfigError(f"{path}: cannot read the file: {error}") from error
+    except ReaderError as error:  # a character that no text has, such as NUL
+        raise ConfigError(
+            f"{path}: expected UTF-8, found character {error.character:#x}, as in UTF-16 or a "
+            "binary file; save it as UTF-8"
+        ) from error
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f" at line {where.line + 1}" if where is not None else ""

@@ -79,6 +79,23 @@ def test_broken_files_are_one_error(tmp_path, text, message):
         load_run(written(tmp_path, text))
 
 
+@pytest.mark.parametrize(
+    ("encoding", "message"),
+    [
+        ("utf-16", "expected UTF-8, found"),
+        ("utf-16-le", "found character 0x0, as in UTF-16"),
+        ("cp1252", "save it as UTF-8"),
+    ],
+)
+def test_a_run_file_in_another_encoding_is_named(tmp_path, encoding, message):
+    path = tmp_path / "run.yaml"
+    path.write_bytes("name: one # crème\n".encode(encoding))
+    with pytest.raises(ConfigError, match=message):
+        load_run(path)
+    path.write_bytes("name: one # crème\n".encode("utf-8-sig"))
+    assert load_run(path).name == "one"
+
+
 @pytest.mark.parametrize("encoder", ["{backend: file}", "{file: vectors.parquet}"])
 def test_a_file_of_sentence_vectors_and_its_back_end_go_together(tmp_path, encoder):
     """Neither is ignored where the other was forgotten."""
