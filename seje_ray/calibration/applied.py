@@ -109,7 +109,7 @@ def little_applied(facts: Mapping[str, Any], counts: Mapping[str, int]) -> list[
     """
     lines = Applied(counts["lines"] - counts["unknown_lines"], counts["lines"])
     said = {
-        "words of the train recipes with a vector of the file": facts.get("known_words"),
+        "words of the first train recipes with a vector of the file": facts.get("known_words"),
         "train recipes in the category table": facts.get("known_ids"),
         "ingredient lines in which an ingredient is known": lines,
     }

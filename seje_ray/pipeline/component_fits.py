@@ -53,6 +53,7 @@ from seje_ray.recipe1m.labelled_photos import read_labelled_folder
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.workspace import Workspace
 
+MAX_LOOKED_AT = 5000  # train recipes whose words are looked up in a file of word vectors
 MAX_BACKOFF_RECIPES = 50_000  # labelled train recipes that means are taken over
 
 
@@ -177,7 +178,8 @@ def word_vectors_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
     words = RecipeWords(inputs.corpus("train"), tagger)
     if config.file is not None:
         vectors = read_word2vec(Path(config.file))
-        known = known_words(words, frozenset(vectors.words), config.file)
+        looked_at = islice(words, MAX_LOOKED_AT)
+        known = known_words(looked_at, frozenset(vectors.words), config.file)
         return vectors, _vocabulary(vectors) | {"known_words": known}
     vectors = fit_word_vectors(
         TokenFile(inputs.state / "texts.txt", words),
