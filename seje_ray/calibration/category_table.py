@@ -1,6 +1,7 @@
 """Categories that a user gives: a table from recipe id to class, read from a file."""
 
 import csv
+import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from seje_ray.errors import SejeError
 from seje_ray.recipe1m.fields import FieldError, id_of, text_of
 from seje_ray.recipe1m.labelled_photos import class_name
 from seje_ray.recipe1m.records import DataError
+from seje_ray.recipe1m.text_files import read_text
 
 GIVEN = "given"  # source of a category of the table
 PICKLES = (".pkl", ".pickle", ".p")
@@ -76,7 +78,7 @@ def read_category_table(path: Path) -> CategoryTable:
             names, rows = None, readers[suffix](path)
         return _table(path, rows, names)
     except (OSError, ValueError) as error:  # JSON's, Unicode's and Arrow's errors are ValueErrors
-        raise DataError(f"{path}: expected a table of id and class in UTF-8, {error}") from error
+        raise DataError(f"{path}: expected a table of id and class as text, {error}") from error
 
 
 def _table(path: Path, rows: Iterator[Row | FieldError], names: list[str] | None) -> CategoryTable:
@@ -144,7 +146,7 @@ def _numbers_first(label: str) -> tuple[bool, int, str]:
 
 def _json_rows(path: Path) -> tuple[list[str] | None, Iterator[Row | FieldError]]:
     """Names, where the file has them, and rows; an object keeps what it has twice."""
-    raw = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_Pairs)
+    raw = json.loads(read_text(path), object_pairs_hook=_Pairs)
     if not isinstance(raw, _Pairs):
         raise DataError(
             f"{path}: expected an object of id: class, found {type(raw).__name__}; write "
@@ -175,7 +177,7 @@ def _checked_names(path: Path, names: Any) -> list[str] | None:
 def _lines(path: Path) -> Iterator[Row | FieldError]:
     """Rows of a .csv or .tsv file, streamed."""
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+    with io.StringIO(read_text(path), newline="") as file:
         reader = csv.reader(file, delimiter=delimiter)
         is_first = True
         while True:

@@ -21,7 +21,8 @@ from seje_ray.artifact import write_json
 from seje_ray.calibration.corpus import Recipes, RecipeText
 from seje_ray.calibration.sentence_encoder import SentenceEncoder
 from seje_ray.errors import SejeError
-from seje_ray.recipe1m.records import Entity
+from seje_ray.recipe1m.records import DataError, Entity
+from seje_ray.recipe1m.text_files import read_text
 
 ENGLISH = "en"
 SPACELESS = ("zh", "ja", "th")  # scripts whose words a library finds
@@ -127,16 +128,12 @@ def read_words(path: str) -> list[str]:
     """Lines of a list that are not blank and no comment, in lower case.
 
     Raises:
-        LanguageError: If there is no such file, or it is not UTF-8.
+        LanguageError: If there is no such file, or it is no text.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise LanguageError(
-            f"{path}: expected a list in UTF-8, a word in a line, found none: {error}"
-        ) from error
-    if "\0" in text:
-        raise LanguageError(f"{path}: expected a list in UTF-8, found UTF-16 or binary data")
+        text = read_text(Path(path))
+    except (OSError, DataError) as error:
+        raise LanguageError(f"{path}: expected a list, a word in a line, found {error}") from error
     lines = (line.strip().lower() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 

@@ -1,14 +1,11 @@
 """Word vectors in the formats that people publish, to take from elsewhere and to give away."""
 
-import codecs
 import gzip
-import io
 import os
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
 
 import numpy as np
 from gensim.models import KeyedVectors
@@ -16,13 +13,14 @@ from gensim.models.fasttext import load_facebook_vectors
 
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.errors import SejeError
+from seje_ray.recipe1m.text_files import text_lines
 
 TEXT_SUFFIXES = (".txt", ".vec")  # written as text; any other suffix is the binary format
 HEAD_BYTES = 1 << 16
 GZIP = b"\x1f\x8b"
 FASTTEXT = struct.pack("<i", 793712314)  # how its .bin begins
 OTHERS = {
-    b"PK": "a zip file; unpack it first",
+    b"PK\x03\x04": "a zip file; unpack it first",
     b"\x80": "a pickle, which can run code when it is read; save the vectors with gensim's "
     "save_word2vec_format",
     b"\x93NUMPY": "a NumPy array without words; write a line of text per word",
@@ -95,8 +93,7 @@ def _read(path: Path) -> tuple[Sequence[str], np.ndarray]:
     if _is_binary(head):
         found = KeyedVectors.load_word2vec_format(str(path), binary=True, unicode_errors="replace")
         return found.index_to_key, found.vectors
-    with _text(path, head) as lines:
-        return _rows(path, lines)
+    return _rows(path, text_lines(path))
 
 
 def _head(path: Path) -> bytes:
@@ -119,16 +116,6 @@ def _is_binary(head: bytes) -> bool:
         return not [float(number) for number in rest.split(b"\n")[0].split()[1:]]
     except ValueError:
         return True
-
-
-def _text(path: Path, head: bytes) -> TextIO:
-    is_wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    encoding = "utf-16" if is_wide else "utf-8-sig"
-    options: dict[str, Any] = {"encoding": encoding, "errors": "replace", "newline": "\n"}
-    if _is_packed(path):
-        return io.TextIOWrapper(gzip.open(path), **options)
-    file: TextIO = path.open(**options)
-    return file
 
 
 def _rows(path: Path, lines: Iterable[str]) -> tuple[list[str], np.ndarray]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from yaml.reader import ReaderError
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
+from yaml.reader import ReaderError
 
 from seje_ray.config.renamed import present_name, with_present_names
 from seje_ray.config.run import RunConfig

@@ -30,7 +30,7 @@ from seje_ray.pipeline.stage import Item, ShardStage, Step, missing_shards
 from seje_ray.recipe1m.fields import without_blanks
 from seje_ray.recipe1m.photo_names import SUFFIXES, load_like
 from seje_ray.recipe1m.records import ImageFile, Recipe, Reject
-from seje_ray.recipe1m.source import DataSource, open_source
+from seje_ray.recipe1m.source import DataSource, is_recipe1m, open_source
 from seje_ray.schema import RECIPE_TEXTS, REJECTS, VECTOR_FACTS, vectors
 from seje_ray.workspace import Workspace
 
@@ -120,7 +120,7 @@ def embed_new(
 def _source(path: Path, workspace: Workspace, columns: Mapping[OwnField, str]) -> DataSource:
     """The recipes, read with the workspace's columns and separator if they are own ones."""
     data: DataConfig = load_run(workspace.calibrated_run).data
-    if path.is_dir():
+    if is_recipe1m(path):
         return open_source(path, removed="none", columns=columns or None)
     return open_source(path, columns={**data.columns, **columns}, separator=data.separator)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seje_ray.recipe1m.formats.encodings import CHUNK_BYTES, UTF_8, TextStream
+from seje_ray.recipe1m.formats.encodings import CHUNK_BYTES, TextStream
 from seje_ray.recipe1m.records import DataError
 
 MAX_RECORD_CHARS = 8 << 20
@@ -38,7 +38,7 @@ def json_records(path: Path, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Any 
     Raises:
         DataError: If the file is empty, or starts like no JSON list and no JSON object.
     """
-    with TextStream(path, encoding=UTF_8, chunk_bytes=chunk_bytes) as stream:
+    with TextStream(path, chunk_bytes=chunk_bytes) as stream:
         window = Window(path, stream.read)
         is_list = window.start()
         yield from window.elements() if is_list else window.lines()

@@ -8,6 +8,7 @@ from typing import Any
 
 from seje_ray.recipe1m.fields import FieldError, list_of, text_of
 from seje_ray.recipe1m.records import DataError, Reject
+from seje_ray.recipe1m.text_files import read_text
 
 Listed = dict[str, dict[str, list[str]]]  # class folder -> split -> file names
 
@@ -86,7 +87,7 @@ def printable(name: str) -> str:
 def _entries(path: Path) -> Iterator[tuple[str, Any]]:
     """(class, entry) of a list, in file order."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
         if path.suffix == ".txt":
             for line in filter(None, map(str.strip, text.splitlines())):
                 yield line.partition("/")[0], line

@@ -26,6 +26,7 @@ from seje_ray.recipe1m.keys import is_empty
 from seje_ray.recipe1m.notes import Notes
 from seje_ray.recipe1m.photo_layout import Layouts, layouts_of
 from seje_ray.recipe1m.records import PARTITIONS, DataError, Entity, ImageFile, Recipe, Reject
+from seje_ray.recipe1m.text_files import read_text
 
 ROWS_PER_INSERT = 5000
 Removed = Literal["none", "public", "strict"]
@@ -162,7 +163,7 @@ class Recipe1M:
     def _ids_to_remove(self) -> set[str]:
         if self._remove_list is None:
             return set()
-        lines = self._remove_list.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_text(self._remove_list).splitlines()
         return {line.strip() for line in lines[self._removed == "public" :]}
 
 

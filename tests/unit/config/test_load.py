@@ -80,16 +80,16 @@ def test_broken_files_are_one_error(tmp_path, text, message):
 
 
 @pytest.mark.parametrize(
-    ("encoding", "message"),
+    ("text", "encoding", "message"),
     [
-        ("utf-16", "expected UTF-8, found"),
-        ("utf-16-le", "found character 0x0, as in UTF-16"),
-        ("cp1252", "save it as UTF-8"),
+        ("name: one\n", "utf-16", "expected UTF-8, found"),
+        ("name: one\n", "utf-16-le", "found character 0x0, as in UTF-16"),
+        ("name: one # crème\n", "cp1252", "save it as UTF-8"),
     ],
 )
-def test_a_run_file_in_another_encoding_is_named(tmp_path, encoding, message):
+def test_a_run_file_in_another_encoding_is_named(tmp_path, text, encoding, message):
     path = tmp_path / "run.yaml"
-    path.write_bytes("name: one # crème\n".encode(encoding))
+    path.write_bytes(text.encode(encoding))
     with pytest.raises(ConfigError, match=message):
         load_run(path)
     path.write_bytes("name: one # crème\n".encode("utf-8-sig"))
