@@ -3,15 +3,19 @@
 import os
 import shutil
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from seje_ray.errors import ResourceError
 from seje_ray.on_ray.ray_internals import CHECKPOINT_LIST
+from seje_ray.pipeline.embed_new import embed_new as embed_locally
+from seje_ray.pipeline.local import LocalExecutor
 from seje_ray.report.training import as_text as training_as_text
 from seje_ray.training.timing import read_timings
 from seje_ray.workspace import Workspace
 from tests.on_ray.killing import run_until
-from tests.on_ray.verbs import embed_partition, train
+from tests.on_ray.verbs import embed_new, embed_partition, train
 from tests.tiny import TINY, tiny_run
 from tests.trainings import assert_equal_weights, history_of
 
@@ -93,3 +97,20 @@ def test_every_pair_of_a_partition_is_embedded_in_actors(workspace, trained, cal
 
     assert embedded.num_rows("test") == calibrated.calibrated.num_rows("test")
     assert embed_partition(trained, workspace, "test") == embedded
+
+
+def test_new_recipes_and_photos_are_embedded_in_actors_as_in_one_process(
+    workspace, trained, tmp_path
+):
+    """The same file, but for rounding; shards of recipes and of photos have other columns."""
+    inputs = {"recipes": workspace.folder / "cookbook-120-0"}
+    on_ray = embed_new(trained, workspace, tmp_path / "ray.parquet", **inputs)
+    here = embed_locally(
+        trained, workspace, LocalExecutor(num_threads=1), tmp_path / "here.parquet", **inputs
+    )
+
+    found, expected = (pq.read_table(one.path) for one in (on_ray, here))
+    assert found.drop_columns(["vector"]) == expected.drop_columns(["vector"])
+    vectors = (np.stack(table["vector"].to_pylist()) for table in (found, expected))
+    np.testing.assert_allclose(*vectors, atol=1e-5)
+    assert (on_ray.counts, on_ray.rejected) == (here.counts, here.rejected)

@@ -9,6 +9,7 @@ from seje_ray.on_ray.executor import RayExecutor
 from seje_ray.pipeline import ablate as ablation
 from seje_ray.pipeline import calibrate as calibration
 from seje_ray.pipeline import embed, evaluate, search
+from seje_ray.pipeline import embed_new as new_vectors
 from seje_ray.pipeline import train as training
 from seje_ray.pipeline import tune as tuning
 from seje_ray.pipeline.ablate import Ablated
@@ -35,6 +36,13 @@ def calibrate(
 def embed_partition(trained: TrainedRun, workspace: Workspace, partition: str) -> Artifact:
     """``pipeline.embed.embed_partition`` on Ray."""
     return embed.embed_partition(trained, workspace, RayExecutor(workspace), partition)
+
+
+def embed_new(
+    trained: TrainedRun, workspace: Workspace, out: Path, **inputs: Any
+) -> new_vectors.NewVectors:
+    """``pipeline.embed_new.embed_new`` on Ray."""
+    return new_vectors.embed_new(trained, workspace, RayExecutor(workspace), out, **inputs)
 
 
 def evaluate_run(trained: TrainedRun, workspace: Workspace, **options: Any) -> EvaluatedRun:
