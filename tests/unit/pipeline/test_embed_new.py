@@ -57,7 +57,7 @@ def mixed(tmp_path):
     (photos / "broken.jpg").write_bytes(b"no photo")
     (photos / "notes.txt").write_text("no photo either")
     path = tmp_path / "new.jsonl"
-    lines = [SOUP | {"images": ["own.PNG"]}, {"id": "t", "title": "Only a title"}, {"title": "x"}]
+    lines = [SOUP | {"images": ["own.PNG"]}, {"id": "t", "title": "Only a title"}, {"id": [7]}]
     path.write_text("\n".join(map(json.dumps, lines)))
     return path, tmp_path / "photos"
 
@@ -79,7 +79,7 @@ def test_recipes_and_photos_stand_in_one_file_and_bad_ones_are_counted(
         assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
     assert found.counts == {"recipe": 1, "photo": 3}
     assert found.rejected == {
-        "other_name": 1, "undecodable_image": 1, "no_text": 1, "missing_id": 1,
+        "other_name": 1, "undecodable_image": 1, "no_text": 1, "wrong_type": 1,
     }  # fmt: skip
     assert set(pq.read_table(found.rejects)["id"].to_pylist()) >= {"t", "inner/broken.jpg"}
     assert not list(tmp_path.glob("*.partial"))

@@ -10,6 +10,7 @@ from PIL import Image
 from seje_ray.artifact import open_artifact
 from seje_ray.calibration.corpus import recipe_text
 from seje_ray.features.texts import text_calibrator_of
+from seje_ray.recipe1m.own_data import RULES
 from seje_ray.recipe1m.records import DataError
 from seje_ray.workspace import Workspace
 from tests.tiny import tiny_run
@@ -39,7 +40,7 @@ def test_own_recipes_of_the_version_before_are_read_again_and_said(tmp_path, cap
     first, is_said = made()
     assert not is_said
     manifest = json.loads((workspace.recipes / "manifest.json").read_text())
-    assert manifest["plan"]["section"].pop("reader") == 2
+    assert manifest["plan"]["section"].pop("reader") == RULES
     (workspace.recipes / "manifest.json").write_text(json.dumps(manifest))
     assert made() == (first, True)
     assert made() == (first, False)
@@ -122,7 +123,7 @@ def test_a_data_set_without_a_usable_recipe_is_one_clear_error(tmp_path):
     """What was rejected is named."""
     path = tmp_path / "own.jsonl"
     path.write_text('{"id": 1}\n{"title": "no id"}\n')
-    with pytest.raises(DataError, match="'no_text': 1, 'missing_id': 1"):
+    with pytest.raises(DataError, match="'no_text': 2"):
         calibrated_locally(tiny_run(), path, Workspace(tmp_path / "w"))
 
 
