@@ -60,10 +60,13 @@ def tiny_siglip(folder: Path) -> Path:
         text_config={
             **layers, "vocab_size": len(tokenizer), "hidden_size": 16,
             "max_position_embeddings": MAX_LENGTH, "projection_size": 16,
+            "eos_token_id": tokenizer.eos_token_id, "bos_token_id": tokenizer.bos_token_id,
         },
         vision_config={**layers, "hidden_size": 16, "image_size": SIDE, "patch_size": 16},
     )  # fmt: skip
-    SiglipModel(config).save_pretrained(folder)
+    model = SiglipModel(config).requires_grad_(False)
+    model.logit_bias.fill_(-8.0)
+    model.save_pretrained(folder)
     _photos(folder, "SiglipImageProcessor", mean=[0.5] * 3, std=[0.5] * 3)
     return folder
 

@@ -28,7 +28,7 @@ from seje_ray.config.load import (
     with_space,
 )
 from seje_ray.config.loss import LossConfig
-from seje_ray.config.model import ModelConfig
+from seje_ray.config.model import ModelConfig, TextTowerConfig
 from seje_ray.config.run import RunConfig
 from seje_ray.config.train import TrainConfig
 from seje_ray.config.tune import Dimension, Scalar, TuneConfig
@@ -51,6 +51,7 @@ __all__ = [
     "Scalar",
     "SentenceEncoderConfig",
     "TextTokensConfig",
+    "TextTowerConfig",
     "TrainConfig",
     "TuneConfig",
     "WordVectorConfig",

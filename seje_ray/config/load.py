@@ -14,6 +14,7 @@ from yaml.reader import ReaderError
 
 from seje_ray.config.renamed import present_name, with_present_names
 from seje_ray.config.run import RunConfig
+from seje_ray.config.shorthand import spell_out, spelled_out
 from seje_ray.errors import ConfigError
 
 SEARCHABLE = ("loss.", "model.", "train.")
@@ -55,6 +56,7 @@ def load_run(
     """
     expected = "a run file is a mapping of sections"
     raw = with_present_names(_read(path, expected))
+    spell_out(raw)
     base = raw.pop(BASE, None)
     if base is not None:
         if base != WORKSPACE:
@@ -234,6 +236,11 @@ def _set(raw: dict[str, Any], dotted: str, value: object) -> None:
     Raises:
         ConfigError: If the name goes through a value.
     """
+    meant = spelled_out(present_name(dotted), value)
+    if len(meant) > 1:
+        for name, each in meant.items():
+            _set(raw, name, each)
+        return
     *sections, key = present_name(dotted).split(".")
     node = raw
     for section in sections:

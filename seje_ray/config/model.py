@@ -34,6 +34,31 @@ class RecipeTransformerConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextTowerConfig:
+    """The network of recipe encoder ``text``, which is calibrate.text_model."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    # one text of title, ingredients and steps, or a text per line, below recipe_transformer
+    layout: Literal["sequence", "hierarchical"] = "sequence"
+    max_tokens: int = 128  # of a sequence; the text model may take fewer
+    # what of it learns: all, low-rank additions to its linear layers (LoRA), or nothing
+    training: Literal["full", "lora", "frozen"] = "full"
+    lora_rank: int = 16  # of these additions
+    lora_alpha: int = 32  # over lora_rank, what they are scaled by
+    gradient_checkpointing: bool = False  # less memory for a second forward pass
+    key_terms: bool = False  # f_term stands beside it, too, unless model.use_key_terms is false
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            ("max_tokens", self.max_tokens >= 8, ">= 8"),
+            ("lora_rank", self.lora_rank >= 1, ">= 1"),
+            ("lora_alpha", self.lora_alpha >= 1, ">= 1"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
     """Shape of the joint-embedding model."""
 
@@ -43,10 +68,12 @@ class ModelConfig:
     freeze_backbone: bool = False  # train on pooled features, stored by calibrate
     embedding_dim: int = 1024  # D, dimensions of the joint space
     # what reads a recipe's text: the paper's LSTM over f_sent; transformers over text vectors of
-    # title, ingredients, steps; nothing. Beside it stand f_term and the lexical bag
-    recipe_encoder: Literal["lstm", "transformer", "none"] = "lstm"
+    # title, ingredients, steps; a text network over their tokens; nothing. Beside it stand f_term
+    # and the lexical bag
+    recipe_encoder: Literal["lstm", "transformer", "text", "none"] = "lstm"
     lstm_dim: int = 1024  # state of the recipe LSTM
     recipe_transformer: RecipeTransformerConfig = field(default_factory=RecipeTransformerConfig)
+    text: TextTowerConfig = field(default_factory=TextTowerConfig)
     # the lexical bag of calibrate.lexical beside it: none, with the vectors of its decomposition,
     # or with vectors that are trained from there
     lexical: Literal["none", "fixed", "learnt"] = "none"
@@ -54,10 +81,11 @@ class ModelConfig:
     # in [0, 1), chance of a whole part of a recipe (text, f_term, bag) to be left out of a training
     # step; one always stays
     part_dropout: float = 0.0
-    # last layers of both sides: the paper's linear layer with BatchNorm, or a linear map of
-    # standardised features and a small network that adds to it
-    head: Literal["projection", "residual"] = "projection"
-    head_hidden: int = 1024  # width of that network; unused by projection
+    # last layers of both sides: the paper's linear layer with BatchNorm; a linear map of
+    # standardised features and a small network that adds to it; or a linear map that begins as
+    # that of the dual encoder whose towers are in use, with its temperature: docs/method.md
+    head: Literal["projection", "residual", "published"] = "projection"
+    head_hidden: int = 1024  # width of that network; unused by the others
     dropout: float = 0.0  # in [0, 1), before each linear layer of the heads
     use_key_terms: bool = True  # false: f_term is left out; beside the LSTM it is zero
     use_sentences: bool = True  # false, an ablation: f_sent is zero; of the LSTM alone
@@ -75,6 +103,6 @@ class ModelConfig:
             (
                 "recipe_encoder",
                 self.recipe_encoder != "none" or self.use_key_terms or self.lexical != "none",
-                "lstm or transformer where use_key_terms is false and lexical is none",
+                "lstm, transformer or text where use_key_terms is false and lexical is none",
             ),
         )

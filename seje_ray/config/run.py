@@ -78,6 +78,19 @@ class RunConfig:
                     "calibrate.lexical.enabled=true",
                 ),
             )
+        if self.model.recipe_encoder == "text":
+            require(
+                self.calibrate.text_tokens,
+                (
+                    "store",
+                    self.calibrate.text_tokens.store,
+                    "true where model.recipe_encoder is text: calibrate with --set "
+                    "calibrate.text_tokens.store=true --set calibrate.text_model=FOLDER_OR_HUB_"
+                    "NAME",
+                ),
+            )
+        if self.model.head == "published":
+            require_dual_encoder(self)
         if self.model.freeze_backbone:
             require(
                 self.train,
@@ -87,3 +100,22 @@ class RunConfig:
                     "null where model.freeze_backbone is true",
                 ),
             )
+
+
+def require_dual_encoder(run: RunConfig) -> None:
+    """Check that both towers are those of one published model, as they came.
+
+    Raises:
+        ValueError: If they are not.
+    """
+    model, source = run.model, run.calibrate.text_model
+    are_one = model.backbone.name == f"transformers/{source}"
+    is_text = model.recipe_encoder == "text" and model.text.layout == "sequence"
+    if not (are_one and is_text and model.backbone.weights == "download"):
+        raise ValueError(
+            "model.head published: expected the towers of one dual encoder (model.recipe_encoder "
+            "text, model.text.layout sequence, model.backbone.weights download, and "
+            "model.backbone.name transformers/X where calibrate.text_model is X; --set "
+            f"model.dual_encoder=X sets both), found {model.recipe_encoder}, {model.text.layout}, "
+            f"{model.backbone.weights}, {model.backbone.name} and {source}"
+        )

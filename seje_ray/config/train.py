@@ -31,6 +31,9 @@ class TrainConfig:
     augmentation: Augmentation = "crop_flip"
     # in (0, 1), of a moving mean of the weights, which is validated and kept; null: none
     ema_decay: float | None = None
+    text_learning_rate: float | None = None  # of a text tower; null: learning_rate
+    # in (0, 1], what each layer of a text tower takes of the learning rate of the one above
+    text_layer_decay: float = 1.0
     weight_decay: float = 0.0  # >= 0, decoupled (AdamW) where > 0
     warmup_steps: int = 0  # steps of a linear rise from 0 to the learning rate
     schedule: Literal["plateau", "cosine"] = "plateau"  # drop once without gain, or fall to 0
@@ -77,6 +80,12 @@ class TrainConfig:
                 self.ema_decay is None or 0 < self.ema_decay < 1,
                 "in (0, 1) or null",
             ),
+            (
+                "text_learning_rate",
+                self.text_learning_rate is None or self.text_learning_rate > 0,
+                "> 0 or null",
+            ),
+            ("text_layer_decay", 0 < self.text_layer_decay <= 1, "in (0, 1]"),
             ("weight_decay", self.weight_decay >= 0, ">= 0"),
             ("warmup_steps", self.warmup_steps >= 0, ">= 0"),
             ("lr_drop_patience", self.lr_drop_patience >= 1, ">= 1"),

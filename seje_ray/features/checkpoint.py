@@ -25,6 +25,7 @@ class Origin:
     vocabulary_hash: str
     facts: dict[str, Any]  # of the calibrated artifact: dimensions, category names
     photos: dict[str, Any] | None = None  # how its own backbone sees them; older ones lack it
+    network: dict[str, Any] | None = None  # its configuration, of a library that reads one
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def load_model(checkpoint: Path, device: torch.device | str = "cpu") -> TrainedM
     if not run.model.freeze_backbone:
         photos = photos_as_stored(origin.photos or {}, config.name)
     dims = FeatureDims.of(origin.facts)
-    model = build_model(run, dims, load_weights=False, photos=photos)
+    model = build_model(run, dims, load_weights=False, photos=photos, network=origin.network)
     load_model_weights(model, checkpoint)
     pixels = None if photos is None else pixels_of(config, photos)[0]
     return TrainedModel(run, origin, model.to(device), pixels, torch.device(device))

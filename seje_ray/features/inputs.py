@@ -4,14 +4,16 @@ Letters: B recipes, S instruction steps, L lines of a part of a recipe, E word-v
 H text-vector dimensions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, assert_never
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from seje_ray.calibration.text_tokens import TextFormat
 from seje_ray.config import ModelConfig
+from seje_ray.features.tokens import TextShape, TokenBatch
 from seje_ray.models.recipe_encoder import Bags, RecipeInputs
 
 
@@ -40,6 +42,7 @@ class RecipeFeatures(NamedTuple):
     texts: TextBatch | None = None
     key_term_vectors: Tensor | None = None  # f_term, (B, E)
     bags: Bags | None = None
+    tokens: TokenBatch | None = None
 
 
 class Reads(NamedTuple):
@@ -49,6 +52,7 @@ class Reads(NamedTuple):
     texts: bool = False
     key_terms: bool = True
     lexical: bool = False
+    tokens: bool = False
 
     @classmethod
     def of(cls, model: ModelConfig) -> "Reads":
@@ -60,12 +64,28 @@ class Reads(NamedTuple):
             case "transformer":
                 key_terms = model.use_key_terms and model.recipe_transformer.key_terms
                 return cls(sentences=False, texts=True, key_terms=key_terms, lexical=lexical)
+            case "text":
+                key_terms = model.use_key_terms and model.text.key_terms
+                return cls(sentences=False, key_terms=key_terms, lexical=lexical, tokens=True)
             case "none":
                 return cls(sentences=False, key_terms=model.use_key_terms, lexical=lexical)
         assert_never(model.recipe_encoder)
 
 
 READS_OF_LSTM = Reads()
+
+
+def text_shape_of(model: ModelConfig, facts: Mapping[str, Any]) -> TextShape | None:
+    """How the recipe side takes recipes as texts; None if it takes none.
+
+    Args:
+        model: The shape.
+        facts: Of the calibrated artifact.
+    """
+    if not Reads.of(model).tokens:
+        return None
+    form = TextFormat.from_dict(facts["text_format"])
+    return TextShape(form, model.text.layout, model.text.max_tokens)
 
 
 def image_category_input(model: ModelConfig, vectors: Tensor) -> Tensor:
@@ -91,6 +111,11 @@ def _tower_inputs(model: ModelConfig, features: RecipeFeatures) -> tuple[Tensor,
         case "transformer":
             assert features.texts is not None
             return features.texts
+        case "text":
+            assert features.tokens is not None
+            tokens, num_tokens, num_lines = features.tokens
+            has_lines = model.text.layout == "hierarchical"
+            return (tokens, num_tokens, num_lines) if has_lines else (tokens, num_tokens)
         case "none":
             return ()
     assert_never(model.recipe_encoder)

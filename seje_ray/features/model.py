@@ -8,11 +8,14 @@ import torch
 
 from seje_ray.artifact import Artifact
 from seje_ray.calibration.lexical import Lexicon
+from seje_ray.calibration.text_model import text_model_source
+from seje_ray.calibration.text_tokens import TextFormat, tokenizer_hash
 from seje_ray.config import CATEGORIZER, BackboneConfig, LossConfig, RunConfig
 from seje_ray.config.backbone import NEWER, View
 from seje_ray.distributed.batch_norm import use_global_batch_norm
 from seje_ray.distributed.dropout import use_global_dropout
 from seje_ray.errors import ArtifactError
+from seje_ray.features.dual_encoder import begin_as_published
 from seje_ray.features.inputs import Reads
 from seje_ray.features.recipe_side import build_image_head, build_recipe_encoder
 from seje_ray.losses.kinds import retrieval_loss
@@ -35,6 +38,7 @@ class FeatureDims:
     text_dim: int | None = None  # H, where text vectors are stored
     num_terms: int | None = None  # V, where lexical bags are stored
     lexical_dim: int | None = None  # L, of the terms' vectors
+    text_format: TextFormat | None = None  # of the text model, where its tokens are stored
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> "FeatureDims":
@@ -48,6 +52,7 @@ class FeatureDims:
             facts.get("text_dim"),
             lexical.get("num_terms"),
             lexical.get("dim"),
+            TextFormat.from_dict(facts["text_format"]) if "text_format" in facts else None,
         )
 
 
@@ -79,6 +84,8 @@ def require_features(run: RunConfig, calibrated: Artifact) -> None:
             f"{calibrated.folder}: expected lexical bags for model.lexical {run.model.lexical}, "
             "found none; run `seje-ray calibrate --set calibrate.lexical.enabled=true`"
         )
+    if reads.tokens:
+        _require_tokens(run, calibrated)
     if not run.model.freeze_backbone:
         return
     wanted = run.model.backbone.decisive()
@@ -96,6 +103,20 @@ def require_features(run: RunConfig, calibrated: Artifact) -> None:
         )
 
 
+def _require_tokens(run: RunConfig, calibrated: Artifact) -> None:
+    name = str(run.calibrate.text_model)
+    found = calibrated.manifest.plan.inputs.get("tokenizer")
+    if found == tokenizer_hash(name):
+        return
+    instead = "none" if found is None else "those of another text model"
+    raise ArtifactError(
+        f"{calibrated.folder}: expected tokens of text model {name} for model.recipe_encoder text, "
+        f"found {instead}; run `seje-ray calibrate` with this run file (its stage transform runs "
+        "again), or `seje-ray calibrate --set calibrate.text_tokens.store=true --set "
+        f"calibrate.text_model={name}`"
+    )
+
+
 def build_model(
     run: RunConfig,
     dims: FeatureDims,
@@ -103,6 +124,7 @@ def build_model(
     load_weights: bool = True,
     photos: Published | None = None,
     lexicon: Lexicon | None = None,
+    network: Mapping[str, Any] | None = None,
 ) -> JointEmbedding:
     """Build the joint embedding that a run describes, heads seeded by ``run.seed``.
 
@@ -112,6 +134,7 @@ def build_model(
         load_weights: False if a checkpoint's weights are loaded right after.
         photos: How its backbone sees photos; None for what the library publishes.
         lexicon: Terms whose vectors the lexical bag begins with, where the model has one.
+        network: Configuration of its backbone, of a library that reads one; None for its source's.
     """
     torch.manual_seed(torch_seed(Stream.MODEL_WEIGHTS, run.seed))
     model, backbone = run.model, None
@@ -122,16 +145,22 @@ def build_model(
             load_weights=load_weights,
             photos=photos,
             drop_path=run.train.drop_path,
+            network=network,
         )
         feature_dim = backbone.feature_dim
     assert feature_dim is not None
+    text_source = None
+    if load_weights and Reads.of(model).tokens:
+        text_source = text_model_source(str(run.calibrate.text_model))
     joint = JointEmbedding(
         backbone,
         build_image_head(model, feature_dim, dims.word_dim),
-        build_recipe_encoder(model, dims),
+        build_recipe_encoder(model, dims, text_source=text_source),
         CategoryHead(model.embedding_dim, dims.num_categories),
         build_logit_scale(run.loss),
     )
+    if text_source is not None and model.head == "published":
+        begin_as_published(joint, text_source, feature_dim)
     bag = joint.recipe_encoder.lexical
     if bag is not None and load_weights:
         assert lexicon is not None
@@ -171,6 +200,7 @@ def backbone_of(
     load_weights: bool = True,
     photos: Published | None = None,
     drop_path: float = 0.0,
+    network: Mapping[str, Any] | None = None,
 ) -> ImageBackbone:
     """Build the backbone that a run file names; ``photos`` None is what its library publishes."""
     weights = config.weights if load_weights else None
@@ -181,6 +211,7 @@ def backbone_of(
         photos=photos,
         flip=config.flip,
         drop_path=drop_path,
+        network=network,
     )
 
 

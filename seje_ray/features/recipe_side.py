@@ -5,6 +5,7 @@ from typing import Protocol, assert_never
 
 from torch import nn
 
+from seje_ray.calibration.text_tokens import TextFormat
 from seje_ray.config import ModelConfig
 from seje_ray.distributed.dropout import PartDropout
 from seje_ray.features.inputs import Reads
@@ -13,6 +14,8 @@ from seje_ray.models.lexical_bag import LexicalBag
 from seje_ray.models.recipe_encoder import KeyTerms, RecipeEncoder, RecipeTower
 from seje_ray.models.recipe_lstm import RecipeLstm
 from seje_ray.models.recipe_transformer import RecipeTransformer
+from seje_ray.models.text_hierarchy import TextHierarchy
+from seje_ray.models.text_tower import build_text_tower
 
 
 class RecipeDims(Protocol):
@@ -38,15 +41,22 @@ class RecipeDims(Protocol):
     def lexical_dim(self) -> int | None:
         """L, of the terms' vectors."""
 
+    @property
+    def text_format(self) -> TextFormat | None:
+        """How the text model takes texts, where tokens are stored."""
 
-def build_recipe_encoder(model: ModelConfig, dims: RecipeDims) -> RecipeEncoder:
+
+def build_recipe_encoder(
+    model: ModelConfig, dims: RecipeDims, *, text_source: str | None = None
+) -> RecipeEncoder:
     """The parts that a run names, and a head on all of them.
 
     Args:
         model: The shape.
         dims: Sizes of the calibrated features.
+        text_source: Folder or hub name of the weights of a text tower; None for random ones.
     """
-    tower = _tower(model, dims)
+    tower = _tower(model, dims, text_source)
     widths = [] if tower is None else [tower.output_dim]
     key_terms = None
     if Reads.of(model).key_terms:
@@ -99,25 +109,52 @@ def _lexical(model: ModelConfig, dims: RecipeDims) -> LexicalBag | None:
     assert_never(model.lexical)
 
 
-def _tower(model: ModelConfig, dims: RecipeDims) -> RecipeTower | None:
+def _tower(model: ModelConfig, dims: RecipeDims, text_source: str | None) -> RecipeTower | None:
     match model.recipe_encoder:
         case "lstm":
             return RecipeLstm(dims.sentence_dim, model.lstm_dim)
         case "transformer":
             assert dims.text_dim is not None
-            shape = asdict(model.recipe_transformer)
-            del shape["key_terms"]  # a part of its own
-            return RecipeTransformer(dims.text_dim, **shape)
+            return _transformer(model, dims.text_dim)
+        case "text":
+            assert dims.text_format is not None
+            return _text_tower(model, dims.text_format, text_source)
         case "none":
             return None
     assert_never(model.recipe_encoder)
 
 
+def _transformer(model: ModelConfig, text_dim: int) -> RecipeTransformer:
+    shape = asdict(model.recipe_transformer)
+    del shape["key_terms"]  # a part of its own
+    return RecipeTransformer(text_dim, **shape)
+
+
+def _text_tower(model: ModelConfig, form: TextFormat, source: str | None) -> RecipeTower:
+    config = model.text
+    tower = build_text_tower(
+        form.config,
+        pooling=form.pooling,
+        sees_padding=form.has_fixed_length,
+        source=source,
+        training=config.training,
+        lora_rank=config.lora_rank,
+        lora_alpha=config.lora_alpha,
+        gradient_checkpointing=config.gradient_checkpointing,
+    )
+    match config.layout:
+        case "sequence":
+            return tower
+        case "hierarchical":
+            return TextHierarchy(tower, _transformer(model, tower.output_dim))
+    assert_never(config.layout)
+
+
 def _key_terms(model: ModelConfig, word_dim: int) -> tuple[nn.Module, int]:
-    """What f_term goes through, and how wide it is then; a residual head takes it as it is."""
+    """What f_term goes through, and how wide it is then; only a projection wants it prepared."""
     match model.head:
         case "projection":
             return KeyTerms(word_dim, model.embedding_dim), model.embedding_dim
-        case "residual":
+        case "residual" | "published":
             return nn.Identity(), word_dim
     assert_never(model.head)

@@ -15,6 +15,7 @@ from seje_ray.calibration.lexical import Lexicon
 from seje_ray.calibration.recipe_parts import RecipeParts, part_vectors
 from seje_ray.calibration.sentence_encoder import SentenceVectors, Steps
 from seje_ray.calibration.text_model import TextModel, text_model_hash
+from seje_ray.calibration.text_tokens import LineTokenizer, part_tokens, tokenizer_hash
 from seje_ray.config import RunConfig
 from seje_ray.errors import SejeError
 from seje_ray.features.inputs import (
@@ -25,13 +26,16 @@ from seje_ray.features.inputs import (
     padded,
     padded_bags,
     stacked,
+    text_shape_of,
 )
 from seje_ray.features.texts import (
     lexicon_of,
     sentence_vectors_of,
     stored_language,
     text_calibrator_of,
+    token_limits,
 )
+from seje_ray.features.tokens import TokenBatch, recipes_of, token_batch
 from seje_ray.models.recipe_encoder import Bags
 
 
@@ -69,6 +73,7 @@ class RecipeExtractor:
             texts=self._text_vectors(recipes) if reads.texts else None,
             key_term_vectors=self._key_term_vectors(recipes) if reads.key_terms else None,
             bags=self._bags(recipes) if reads.lexical else None,
+            tokens=self._tokens(recipes) if reads.tokens else None,
         )
 
     def _bags(self, recipes: Sequence[RecipeText]) -> Bags:
@@ -101,14 +106,24 @@ class RecipeExtractor:
 
     def _text_vectors(self, recipes: Sequence[RecipeText]) -> TextBatch:
         """Vectors of title, ingredients and steps."""
-        parts = [
+        tensors: list[Tensor] = []
+        for vectors, counts in part_vectors(self._text_model, self._parts(recipes)):
+            tensors += padded(np.split(vectors, np.cumsum(counts)[:-1]))
+        return TextBatch(*tensors)
+
+    def _tokens(self, recipes: Sequence[RecipeText]) -> TokenBatch:
+        """Title, ingredients and steps as texts of the text tower."""
+        shape = text_shape_of(self._run.model, self._calibrated.manifest.facts)
+        assert shape is not None
+        limits = token_limits(self._run.calibrate)
+        parts = part_tokens(self._tokenizer, self._parts(recipes), limits)
+        return token_batch(recipes_of(parts), shape)
+
+    def _parts(self, recipes: Sequence[RecipeText]) -> list[RecipeParts]:
+        return [
             RecipeParts.of(r.title, r.ingredients, r.instructions, max_steps=self._max_steps)
             for r in recipes
         ]
-        tensors: list[Tensor] = []
-        for vectors, counts in part_vectors(self._text_model, parts):
-            tensors += padded(np.split(vectors, np.cumsum(counts)[:-1]))
-        return TextBatch(*tensors)
 
     @cached_property
     def _sentence_vectors(self) -> SentenceVectors:
@@ -125,12 +140,16 @@ class RecipeExtractor:
     @cached_property
     def _text_model(self) -> TextModel:
         name = str(self._run.calibrate.text_model)
-        expected = self._calibrated.manifest.plan.inputs["text_model"]
-        require_equal_hash(
-            "text model",
-            self._calibrated.folder,
-            text_model_hash(name),
-            expected,
-            "seje-ray calibrate",
-        )
+        self._require_same("text model", "text_model", text_model_hash(name))
         return TextModel(name, self._device)
+
+    @cached_property
+    def _tokenizer(self) -> LineTokenizer:
+        name = str(self._run.calibrate.text_model)
+        self._require_same("tokenizer", "tokenizer", tokenizer_hash(name))
+        return LineTokenizer(name)
+
+    def _require_same(self, what: str, key: str, found: str) -> None:
+        """Refuse what is not as the calibrated recipes were made with."""
+        folder, expected = self._calibrated.folder, self._calibrated.manifest.plan.inputs[key]
+        require_equal_hash(what, folder, found, expected, "seje-ray calibrate")

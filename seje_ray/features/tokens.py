@@ -4,7 +4,7 @@ Letters: B recipes, N texts, T tokens.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple, assert_never
 
 import numpy as np
 import torch
@@ -29,6 +29,24 @@ class TokenBatch(NamedTuple):
     tokens: Tensor  # (N, T) int64, special tokens included, padded
     num_tokens: Tensor  # (N,) int64
     num_lines: Tensor  # (B, 3) int64: lines of title, ingredients, steps; N together, or B texts
+
+
+class TextShape(NamedTuple):
+    """How recipes become texts."""
+
+    form: TextFormat
+    layout: Literal["sequence", "hierarchical"]
+    max_tokens: int  # of a sequence
+
+
+def token_batch(recipes: Sequence[RecipeTokens], shape: TextShape) -> TokenBatch:
+    """Texts of at least one recipe."""
+    match shape.layout:
+        case "sequence":
+            return sequence_batch(recipes, shape.form, max_tokens=shape.max_tokens)
+        case "hierarchical":
+            return line_batch(recipes, shape.form)
+    assert_never(shape.layout)
 
 
 def recipes_of(parts: Sequence[PartTokens]) -> list[RecipeTokens]:

@@ -109,7 +109,53 @@ def _unit_rows(rows: Tensor) -> Tensor:
     return F.normalize(rows, dim=1, eps=MIN_NORM)
 
 
-HeadKind = Literal["projection", "residual"]  # of ``model.head``
+class PublishedHead(nn.Module):
+    """One linear map -> unit rows, as a dual encoder has it.
+
+    It begins at zero; ``begin_as`` gives it the map of a published model.
+
+    Args:
+        input_dim: Features per row: those of a tower first.
+        embedding_dim: D.
+        parts: What leaves out parts of the features in training.
+
+    Source: docs/method.md, rule 11.3.
+    """
+
+    def __init__(
+        self, input_dim: int, embedding_dim: int, *, parts: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        self.parts = parts or nn.Identity()
+        self.linear = nn.Linear(input_dim, embedding_dim, bias=False)
+        nn.init.zeros_(self.linear.weight)
+
+    @torch.no_grad()
+    def begin_as(self, projection: Tensor | None, tower_dim: int) -> None:
+        """Take over a published map of the tower's features; what stands beside them adds nothing.
+
+        Args:
+            projection: Shape (D, tower_dim); None for features that are embeddings themselves.
+            tower_dim: Features of the tower.
+
+        Raises:
+            ValueError: If D is another one.
+        """
+        found = torch.eye(tower_dim) if projection is None else projection
+        if found.shape != (self.linear.out_features, tower_dim):
+            raise ValueError(
+                f"model.embedding_dim: expected {found.shape[0]}, as the dual encoder has, found "
+                f"{self.linear.out_features}"
+            )
+        self.linear.weight.zero_()
+        self.linear.weight[:, :tower_dim] = found
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Turn features (B, input_dim) into unit rows (B, D), of float32 or more."""
+        return _unit_rows(self.linear(self.parts(features)))
+
+
+HeadKind = Literal["projection", "residual", "published"]  # of ``model.head``
 
 
 def joint_head(
@@ -121,7 +167,7 @@ def joint_head(
     dropout: float,
     num_ready: int = 0,
     parts: nn.Module | None = None,
-) -> Projection | ResidualHead:
+) -> Projection | ResidualHead | PublishedHead:
     """The last layers of either side, from its features to unit rows.
 
     Args:
@@ -145,6 +191,8 @@ def joint_head(
                 num_ready=num_ready,
                 parts=parts,
             )
+        case "published":
+            return PublishedHead(input_dim, embedding_dim, parts=parts)
     assert_never(kind)
 
 

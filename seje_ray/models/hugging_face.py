@@ -57,11 +57,20 @@ def reading(source: str, *, is_source: bool = False) -> Iterator[None]:
 
 def read_config(source: str) -> dict[str, Any]:
     """Configuration of a model, from which it is built without its weights."""
-    with reading(source, is_source=True):
+    with reading(source, is_source=True), _quiet():
         from transformers import AutoConfig  # heavy, and an extra
 
         config: dict[str, Any] = AutoConfig.from_pretrained(source).to_dict()
         return config
+
+
+def whole_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with all that it leaves to the library's defaults."""
+    with reading(str(config.get("model_type"))), _quiet():
+        from transformers import AutoConfig
+
+        whole: dict[str, Any] = AutoConfig.for_model(**config).to_dict()
+        return whole
 
 
 def read_preprocessing(source: str) -> dict[str, Any]:
@@ -94,13 +103,16 @@ def build_model(config: Mapping[str, Any], part: str) -> Any:
 
     Args:
         config: Of a model.
-        part: ``text_config`` or ``vision_config``: which of its towers, where it has several.
+        part: ``text_model`` or ``vision_model``: which of its towers, where it has several.
     """
-    with reading(str(config.get("model_type"))):
+    with reading(str(config.get("model_type"))), _quiet():
         from transformers import AutoConfig, AutoModel
 
         known = AutoConfig.for_model(**config)
-        return AutoModel.from_config(getattr(known, part, known))  # type: ignore[no-untyped-call]
+        with torch.device("meta"):
+            whole = AutoModel.from_config(known)  # type: ignore[no-untyped-call]
+        chosen = getattr(whole, part, whole)
+        return type(chosen)._from_config(chosen.config)
 
 
 def read_dual_encoder(source: str) -> DualEncoder:

@@ -53,4 +53,4 @@ def image_tower(
         )
     if with_weights:
         return ImageTower(read_model(source, config).vision_model)
-    return ImageTower(build_model(config, "vision_config"))
+    return ImageTower(build_model(config, "vision_model"))

@@ -7,7 +7,7 @@ import timm
 import torchvision
 
 from seje_ray.errors import SejeError
-from seje_ray.models.hugging_face import read_preprocessing
+from seje_ray.models.hugging_face import read_config, read_preprocessing
 from seje_ray.recipe1m.images import Interpolation
 
 Library = Literal["torchvision", "timm", "transformers"]
@@ -57,6 +57,12 @@ def published(name: str) -> Published:
             "backbone.name"
         )
     return Published(tuple(mean), tuple(std), interpolation)
+
+
+def network_config(name: str) -> dict[str, Any] | None:
+    """Configuration that a network is built from beside its name; None if the name is enough."""
+    library, model = resolve(name)
+    return read_config(model) if library == "transformers" else None
 
 
 def _preprocessing(name: str, model: str) -> Published:

@@ -9,7 +9,7 @@ from typing import Any, Literal, assert_never
 import torch
 from torch import Tensor, nn
 
-from seje_ray.models.hugging_face import build_model, read_model, reading
+from seje_ray.models.hugging_face import build_model, read_model, reading, whole_config
 
 Pooling = Literal["mean", "first", "own"]  # as calibration names it
 Training = Literal["full", "lora", "frozen"]
@@ -33,6 +33,10 @@ class TextTower(nn.Module):
         config: Any = network.config
         self.output_dim = int(getattr(config, "projection_size", None) or config.hidden_size)
         self._trained = {n for n, p in network.named_parameters() if p.requires_grad}
+
+    def learns(self, name: str) -> bool:
+        """Whether the network's parameter of that name was built to learn."""
+        return name in self._trained
 
     def keep_frozen(self) -> None:
         """Let no parameter learn that was built not to, whatever was said of all of them."""
@@ -93,6 +97,7 @@ def build_text_tower(
     Source: Hu et al. 2021 (LoRA, arXiv:2106.09685), section 4, by the package peft.
     """
     network = _network(config, source)
+    network.config.use_cache = False  # nothing is generated, and recomputing would warn of it
     if pooling != "own":
         network.pooler = None  # never used, and would be a parameter without a gradient
     if gradient_checkpointing:
@@ -112,9 +117,9 @@ def build_text_tower(
 
 def _network(config: Mapping[str, Any], source: str | None) -> Any:
     """The text network of a model; that of a dual encoder is one of its parts."""
-    known = _without_dropout(config)
+    known = _without_dropout(whole_config(config))
     if source is None:
-        return build_model(known, "text_config")
+        return build_model(known, "text_model")
     whole = read_model(source, known)
     return whole.text_model if "text_config" in known else whole
 
@@ -124,7 +129,7 @@ def _without_dropout(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: _without_dropout(value)
         if isinstance(value, dict)
-        else (0.0 if "dropout" in key and isinstance(value, float) else value)
+        else (0.0 if "dropout" in str(key) and isinstance(value, float) else value)
         for key, value in config.items()
     }
 
@@ -135,6 +140,11 @@ def _with_lora(network: Any, rank: int, alpha: int) -> Any:
 
     settings = LoraConfig(r=rank, lora_alpha=alpha, target_modules="all-linear")
     return inject_adapter_in_model(settings, network)
+
+
+def text_tower_of(model: nn.Module) -> TextTower | None:
+    """The text tower in a model, if it has one."""
+    return next((part for part in model.modules() if isinstance(part, TextTower)), None)
 
 
 def depths(network: nn.Module) -> dict[str, int]:

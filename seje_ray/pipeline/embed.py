@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import torch
 
@@ -21,8 +22,8 @@ from seje_ray.artifact import (
 )
 from seje_ray.distributed.process import default_device
 from seje_ray.errors import ArtifactError
-from seje_ray.features.checkpoint import load_model, read_origin
-from seje_ray.features.inputs import Reads
+from seje_ray.features.checkpoint import TrainedModel, load_model, read_origin
+from seje_ray.features.inputs import Reads, text_shape_of
 from seje_ray.pipeline.columns import vectors_array, with_columns
 from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.runs import TrainedRun
@@ -117,21 +118,28 @@ class EmbedPairs:
 
     def __call__(self, item: Item, pairs: pa.Table) -> pa.Table:
         """Append the columns to one shard."""
-        run = self._trained.run
-        loader = PairLoader(
-            [Path(item["source"])],
-            self._trained.pixels,
-            global_batch_size=BATCH_SIZE,
-            rank=0,
-            world_size=1,
-            seed=0,
-            num_threads=max(2, torch.get_num_threads()),
-            reads=Reads.of(run.model),
-        )
-        batches = [embed(self._trained.model, batch, run) for batch in loader.in_order()]
-        images, recipes = (torch.cat(parts).numpy() for parts in zip(*batches, strict=True))
+        images, recipes = embed_shard(self._trained, Path(item["source"]))
         columns = {"image_embedding": images, "recipe_embedding": recipes}
         return with_columns(pairs, {name: vectors_array(v) for name, v in columns.items()})
+
+
+def embed_shard(trained: TrainedModel, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Image and recipe embeddings (N, D) of the pairs of a calibrated shard, in order."""
+    run = trained.run
+    loader = PairLoader(
+        [path],
+        trained.pixels,
+        global_batch_size=BATCH_SIZE,
+        rank=0,
+        world_size=1,
+        seed=0,
+        num_threads=max(2, torch.get_num_threads()),
+        reads=Reads.of(run.model),
+        text_shape=text_shape_of(run.model, trained.origin.facts),
+    )
+    batches = [embed(trained.model, batch, run) for batch in loader.in_order()]
+    images, recipes = (torch.cat(parts).numpy() for parts in zip(*batches, strict=True))
+    return images, recipes
 
 
 def commit_embeddings(item: Item, table: pa.Table) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def _measure(
     folder, run = checkpoint.parent, plan.run
     measured: dict[str, float] = {}
     for partition in plan.partitions:
-        loader = loader_of(run, calibrated.shards(partition), pixels, process)
+        loader = loader_of(run, calibrated, partition, pixels, process)
         measured |= measure_checkpoint(model, checkpoint, loader, run, process, partition)
     if process.rank == 0:
         write_measured(folder, measured)

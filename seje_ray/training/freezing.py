@@ -6,6 +6,7 @@ from seje_ray.config import TrainConfig
 from seje_ray.errors import ConfigError
 from seje_ray.models.blocks import parameter_blocks
 from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.models.text_tower import text_tower_of
 
 
 def trained_parts(config: TrainConfig, epoch: int) -> tuple[bool, bool]:
@@ -35,6 +36,8 @@ def begin_epoch(model: JointEmbedding, config: TrainConfig, epoch: int) -> None:
     model.train()
     for name, child in model.named_children():
         child.requires_grad_(trains_backbone if name == "backbone" else trains_heads)
+    if (tower := text_tower_of(model)) is not None:
+        tower.keep_frozen()
     if model.backbone is None:
         return
     if not trains_backbone:

@@ -1,8 +1,5 @@
 """Pairs of a calibrated artifact, as one process of a training reads them."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import torch
 
 from seje_ray.artifact import Artifact
@@ -12,9 +9,10 @@ from seje_ray.distributed.process import Process
 from seje_ray.errors import ArtifactError
 from seje_ray.features.backbones import as_settings
 from seje_ray.features.checkpoint import Origin
-from seje_ray.features.inputs import Reads
+from seje_ray.features.inputs import Reads, text_shape_of
 from seje_ray.features.model import photos_of, pixel_spec
 from seje_ray.features.texts import lexicon_of
+from seje_ray.models.libraries import network_config
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.loop import Loaders
 from seje_ray.training.pairs import PairLoader
@@ -24,10 +22,11 @@ from seje_ray.workspace import Workspace
 def origin_of(run: RunConfig, calibrated: Artifact) -> Origin:
     """Origin of a checkpoint: its data, and how its own backbone sees photos."""
     facts = dict(calibrated.manifest.facts)
-    photos = None
+    photos = network = None
     if not run.model.freeze_backbone:
         photos = as_settings(photos_of(run.model.backbone))
-    return Origin(calibrated.content_hash, facts["vocabulary_hash"], facts, photos)
+        network = network_config(run.model.backbone.name)
+    return Origin(calibrated.content_hash, facts["vocabulary_hash"], facts, photos, network)
 
 
 def loaders_of(run: RunConfig, calibrated: Artifact, process: Process) -> Loaders:
@@ -44,7 +43,7 @@ def loaders_of(run: RunConfig, calibrated: Artifact, process: Process) -> Loader
                 "`seje-ray calibrate`"
             )
     pixels = pixel_spec(run)
-    loaders = [loader_of(run, calibrated.shards(p), pixels, process) for p in ("train", "val")]
+    loaders = [loader_of(run, calibrated, p, pixels, process) for p in ("train", "val")]
     return Loaders(*loaders)
 
 
@@ -56,11 +55,15 @@ def lexicon_for(run: RunConfig, calibrated: Artifact) -> Lexicon | None:
 
 
 def loader_of(
-    run: RunConfig, shards: Sequence[Path], pixels: PixelSpec | None, process: Process
+    run: RunConfig,
+    calibrated: Artifact,
+    partition: str,
+    pixels: PixelSpec | None,
+    process: Process,
 ) -> PairLoader:
     """Pairs of one partition."""
     return PairLoader(
-        shards,
+        calibrated.shards(partition),
         pixels,
         global_batch_size=run.train.global_batch_size,
         rank=process.rank,
@@ -70,4 +73,5 @@ def loader_of(
         num_threads=max(2, torch.get_num_threads()),
         reads=Reads.of(run.model),
         augmentation=run.train.augmentation,
+        text_shape=text_shape_of(run.model, calibrated.manifest.facts),
     )

@@ -14,25 +14,30 @@ from seje_ray.models.blocks import parameter_blocks
 from seje_ray.models.heads import Discriminator
 from seje_ray.models.image_backbone import ImageBackbone
 from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.models.text_tower import depths, text_tower_of
 
 BACKBONE = "backbone"  # name of its parameter groups
 
 
 def model_optimizer(model: JointEmbedding, run: RunConfig) -> Optimizer:
-    """Adam with named parameter groups for the backbone, the heads, and a logit scale's numbers.
+    """Adam with named parameter groups: backbone, text tower, heads, a logit scale's numbers.
 
-    The backbone has one for each block where learning rates fall with depth. The scale's numbers,
-    where the loss has them, never decay: 0 is no better a temperature than another.
+    Backbone and text tower have one for each block or layer where learning rates fall with depth.
+    The scale's numbers, where the loss has them, never decay: 0 is no better a temperature than
+    another.
     """
     config = run.train
     backbone = _backbone_groups(model.backbone, config)
     scale = [] if model.logit_scale is None else list(model.logit_scale.parameters())
     of_backbone = [] if model.backbone is None else list(model.backbone.parameters())
-    known = {id(parameter) for parameter in (*of_backbone, *scale)}
+    tower = text_tower_of(model)
+    of_texts = [] if tower is None else list(tower.network.parameters())
+    known = {id(parameter) for parameter in (*of_backbone, *of_texts, *scale)}
     heads = [p for p in model.parameters() if id(p) not in known]
     rate = config.learning_rate
     settings: list[dict[str, Any]] = [
         *backbone,
+        *_text_groups(model, config),
         {"name": "heads", "params": heads, "full_lr": rate},
         {"name": "logit_scale", "params": scale, "full_lr": rate, "weight_decay": 0.0},
     ]
@@ -59,6 +64,28 @@ def _backbone_groups(backbone: ImageBackbone | None, config: TrainConfig) -> lis
             "full_lr": rate * config.layer_decay ** (len(blocks) - 1 - number),
         }
         for number, names in enumerate(blocks)
+    ]
+
+
+def _text_groups(model: JointEmbedding, config: TrainConfig) -> list[dict[str, Any]]:
+    """A group for each depth of a text tower that learns, its learning rate falling downwards."""
+    tower = text_tower_of(model)
+    if tower is None:
+        return []
+    by_depth: dict[int, list[nn.Parameter]] = {}
+    depth_of = depths(tower.network)
+    for name, parameter in tower.network.named_parameters():
+        if tower.learns(name):
+            by_depth.setdefault(depth_of[name], []).append(parameter)
+    top = max(depth_of.values())
+    rate = config.text_learning_rate or config.learning_rate
+    return [
+        {
+            "name": "text",
+            "params": found,
+            "full_lr": rate * config.text_layer_decay ** (top - depth),
+        }
+        for depth, found in sorted(by_depth.items())
     ]
 
 
@@ -163,10 +190,12 @@ def gradient_norms(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def learning_rates(optimizer: Optimizer) -> dict[str, float]:
-    """Learning rate of the heads, and of the backbone's last block, under metric keys."""
+    """Learning rates of heads, backbone and text tower (its top) as they are, by metric key."""
     rates = {group["name"]: group["lr"] for group in optimizer.param_groups}
     named = {"learning_rate": rates["heads"]}
-    return named | {f"learning_rate/{name}": rates[name] for name in (BACKBONE,) if name in rates}
+    return named | {
+        f"learning_rate/{name}": rates[name] for name in (BACKBONE, "text") if name in rates
+    }
 
 
 def cosine(done: float) -> float:

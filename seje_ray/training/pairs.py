@@ -29,6 +29,7 @@ from seje_ray.features.inputs import (
     padded_bags,
     stacked,
 )
+from seje_ray.features.tokens import TextShape, token_batch
 from seje_ray.random_streams import Stream
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.shard import Shard
@@ -84,6 +85,7 @@ class PairLoader:
         num_threads: int = 2,
         reads: Reads = READS_OF_LSTM,
         augmentation: Augmentation = "crop_flip",
+        text_shape: TextShape | None = None,
     ) -> None:
         """Look at the shards.
 
@@ -98,9 +100,10 @@ class PairLoader:
             num_threads: That decode photos.
             reads: Features of recipes that are read.
             augmentation: Random changes of training photos.
+            text_shape: How their tokens become texts, where they are read.
         """
         self._shards = list(shards)
-        self._pixels, self._reads = pixels, reads
+        self._pixels, self._reads, self._text_shape = pixels, reads, text_shape
         self._augmentation = augmentation
         self._rank, self._world_size, self._seed = rank, world_size, seed
         self._window, self._num_threads = shuffle_window, num_threads
@@ -208,7 +211,7 @@ class PairLoader:
 
     def _recipes(self, own: list[_Pair], group: list[_Pair]) -> RecipeFeatures:
         reads = self._reads
-        sentences = texts = key_term_vectors = bags = None
+        sentences = texts = key_term_vectors = bags = tokens = None
         if reads.sentences:
             sentences = Sentences(*padded([p.shard.sentence_vectors(p.row) for p in own]))
         if reads.texts:
@@ -220,7 +223,10 @@ class PairLoader:
             width = max([1, *(pair.shard.num_terms(pair.row) for pair in group)])
             terms, weights = zip(*(pair.shard.bag(pair.row) for pair in own), strict=True)
             bags = padded_bags(terms, weights, width)
-        return RecipeFeatures(sentences, texts, key_term_vectors, bags)
+        if reads.tokens:
+            assert self._text_shape is not None
+            tokens = token_batch([p.shard.tokens(p.row) for p in own], self._text_shape)
+        return RecipeFeatures(sentences, texts, key_term_vectors, bags, tokens)
 
     def _images(
         self,

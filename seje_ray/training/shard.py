@@ -1,5 +1,6 @@
 """One calibrated Parquet file as arrays."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,9 @@ import pyarrow as pa
 
 from seje_ray.artifact import read_shard
 from seje_ray.calibration.recipe_parts import COLUMNS as TEXT_COLUMNS
+from seje_ray.calibration.text_tokens import COLUMNS as TOKEN_COLUMNS
 from seje_ray.features.inputs import Reads
+from seje_ray.features.tokens import RecipeTokens
 
 SENTENCES, KEY_TERMS = "sentence_vectors", "key_term_vector"
 TERMS, WEIGHTS = "lexical_terms", "lexical_weights"
@@ -23,7 +26,8 @@ class Shard:
         lists = [*([SENTENCES] if reads.sentences else []), *(TEXT_COLUMNS if reads.texts else [])]
         vectors = [KEY_TERMS] if reads.key_terms else []
         bags = [TERMS, WEIGHTS] if reads.lexical else []
-        table = read_shard(path, [*columns, *lists, *vectors, *bags])
+        tokens = TOKEN_COLUMNS if reads.tokens else ()
+        table = read_shard(path, [*columns, *lists, *vectors, *bags, *tokens])
         self.num_rows = table.num_rows
         self.ids: list[str] = table.column("id").to_pylist()
         self.titles: list[str] = table.column("title").to_pylist()
@@ -31,6 +35,7 @@ class Shard:
         self._vectors = {name: _matrix(table.column(name).combine_chunks()) for name in vectors}
         self._lists = {name: _Ragged(table.column(name)) for name in lists}
         self._bags = {name: _whole(table.column(name)) for name in bags}
+        self._tokens = [_Lines(table.column(name)) for name in tokens]
         self._image_categories = _Ragged(table.column("image_category_vectors"))
         self._features = _Ragged(table.column("image_features")) if use_features else None
         self._images = _whole(table.column("images"))
@@ -85,6 +90,23 @@ class Shard:
         """Terms (K,) and weights (K,) of a recipe's lexical bag, if it was read."""
         terms, weights = (self._bags[name][row].values.to_numpy() for name in (TERMS, WEIGHTS))
         return terms, weights
+
+    def tokens(self, row: int) -> RecipeTokens:
+        """Tokens of the lines of a recipe, if they were read."""
+        return RecipeTokens(*(part.row(row) for part in self._tokens))
+
+
+class _Lines:
+    """A column of lists of lists of numbers."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        rows = _whole(column)
+        self._rows, self._lines = rows.offsets.to_numpy(), rows.values.offsets.to_numpy()
+        self._values = rows.values.values.to_numpy()
+
+    def row(self, row: int) -> list[np.ndarray]:
+        lines = self._lines[self._rows[row] : self._rows[row + 1] + 1]
+        return [self._values[start:end] for start, end in pairwise(lines)]
 
 
 class _Ragged:

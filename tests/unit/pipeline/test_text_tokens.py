@@ -1,9 +1,17 @@
 """Tokens from calibration on: what is stored of them, and when they are made again."""
 
+import json
+
 import pytest
 
+from seje_ray.config import load_run
+from seje_ray.errors import ArtifactError
+from seje_ray.pipeline.evaluate import evaluate_run
+from seje_ray.pipeline.search import Searcher
+from seje_ray.pipeline.train import train
 from tests.tiny import tiny_run
-from tests.unit.pipeline.locally import calibrated_locally, copied, rows_of
+from tests.trainings import history_of
+from tests.unit.pipeline.locally import EXECUTOR, calibrated_locally, copied, rows_of
 
 pytest.importorskip("transformers", reason="needs the extra text")
 from tests.text_models import tiny_bert
@@ -47,3 +55,47 @@ def test_plans_of_runs_without_tokens_are_as_they_were(calibrated):
     assert "text_tokens" not in plan.section
     assert "tokenizer" not in plan.inputs
     assert "text_format" not in calibrated.calibrated.manifest.facts
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["model.text.max_tokens=32", "model.text.gradient_checkpointing=true"],
+        [
+            "model.text.layout=hierarchical", "model.recipe_transformer.dim=8",
+            "model.text.training=lora", "model.text.lora_rank=2", "model.text.key_terms=true",
+        ],
+    ],
+)  # fmt: skip
+def test_a_text_tower_is_trained_evaluated_and_searched_by_without_its_weights(
+    tmp_path, cookbook, calibrated, settings
+):
+    """Without tokens it is refused, with the command.
+
+    A checkpoint needs no published weights; a recipe of the data set, given as a file, is embedded
+    as the stored one was.
+    """
+    own, model = copied(cookbook, tmp_path, *PARTS), tiny_bert(tmp_path / "bert")
+    named = (f"calibrate.text_model={model}", "model.recipe_encoder=text", "train.num_epochs=1")
+    run = tiny_run(*STORED, *named, "train.text_learning_rate=1e-4", *settings)
+    with pytest.raises(ArtifactError, match=r"found none; run `seje-ray calibrate` with this run"):
+        train(run, own, EXECUTOR, name="early")
+    calibrated_locally(run, None, own)
+
+    trained = train(load_run(own.calibrated_run), own, EXECUTOR, name="texts")
+
+    assert history_of(trained)[0]["train/gradient_norm/text"] > 0
+    assert history_of(trained)[0]["learning_rate/text"] == 1e-4
+    (model / "model.safetensors").unlink()
+    evaluated = evaluate_run(trained, own, EXECUTOR, partition="test", gallery_sizes=(10,))
+    assert evaluated.galleries
+    search = Searcher(trained, own, EXECUTOR, "test")
+    own_id = search._embeddings.ids[0]
+    layer1 = json.loads((tmp_path / "cookbook-120-0" / "layer1.json").read_text())
+    record = next(r for r in layer1 if r["id"] == own_id)
+    (tmp_path / "query.jsonl").write_text(json.dumps(record))
+    stored = search.for_recipe(own_id, 3).results
+    by_file = search.for_recipe(str(tmp_path / "query.jsonl"), 3).results
+    assert [r.id for r in by_file] == [r.id for r in stored]
+    for found, known in zip(by_file, stored, strict=True):
+        assert found.similarity == pytest.approx(known.similarity, abs=1e-4)
