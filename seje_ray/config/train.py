@@ -26,7 +26,8 @@ class TrainConfig:
     # in (0, 1], factor of that rate from each block of the network to the one below; 1: none
     layer_decay: float = 1.0
     frozen_blocks: int = 0  # blocks of the image backbone, from the pixels on, that never learn
-    drop_path: float = 0.0  # in [0, 1), stochastic depth of the image backbone's last block
+    # in [0, 1), stochastic depth of the image backbone's last block; each worker draws for itself
+    drop_path: float = 0.0
     # random changes of a training photo: its window and flip, and RandAugment or TrivialAugment
     augmentation: Augmentation = "crop_flip"
     # in (0, 1), of a moving mean of the weights, which is validated and kept; null: none

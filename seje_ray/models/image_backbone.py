@@ -28,6 +28,7 @@ from seje_ray.models.needless_bias import biases_before_batch_norm, fold_biases
 from seje_ray.models.weights_file import read_weights
 
 MIN_SIDE = 32  # pixels; the total stride of these networks, whose last maps would be empty
+WITHOUT_DROP_PATH = "set train.drop_path to 0, or change model.backbone.name"
 HEADS = ("fc", "classifier", "heads", "head")  # where torchvision keeps the classifier
 
 
@@ -108,14 +109,16 @@ def create_backbone(
     """
     library, model = resolve(name)
     if library == "transformers":
+        if drop_path > 0:
+            raise BackboneError(f"{name}: is built without stochastic depth; {WITHOUT_DROP_PATH}")
         return _published_tower(name, model, weights, image_size, photos, network, flip=flip)
     build = _build_torchvision if library == "torchvision" else _build_timm
     try:
         built = build(model, image_size, drop_path)
     except (AssertionError, TypeError, ValueError, RuntimeError) as error:
+        advice = WITHOUT_DROP_PATH if drop_path > 0 else "change backbone.crop or backbone.name"
         raise BackboneError(
-            f"{name}: cannot be built for images of {image_size} pixels ({error}); change "
-            "backbone.crop or backbone.name"
+            f"{name}: cannot be built for images of {image_size} pixels ({error}); {advice}"
         ) from error
     said: tuple[str, ...] = ()
     if weights == "download":

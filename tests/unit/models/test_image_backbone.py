@@ -343,3 +343,24 @@ def test_networks_that_take_one_square_are_known(name, is_square):
     assert takes_only_squares(name) == is_square
     spec = pixels_of(BackboneConfig(name=name, views=("crop", "whole")))[1]
     assert spec.size == ((224, 224) if is_square else (256, 192))
+
+
+@pytest.mark.parametrize("name", ["efficientnet_b0", "timm/tf_efficientnet_lite0"])
+def test_stochastic_depth_draws_in_training_alone(name):
+    """Its weights and their names are those of the network without it."""
+    torch.manual_seed(0)
+    backbone = create_backbone(name, weights=None, image_size=32, drop_path=0.5)
+    plain = create_backbone(name, weights=None, image_size=32)
+    plain.load_state_dict(backbone.state_dict())
+    images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
+
+    with torch.no_grad():
+        torch.testing.assert_close(backbone.eval()(images), plain.eval()(images))
+        assert not torch.equal(backbone.train()(images), backbone(images))
+
+
+@pytest.mark.parametrize("name", ["resnet18", "timm/vgg11"])
+def test_stochastic_depth_of_a_network_without_it_is_refused(name):
+    """The line names the setting."""
+    with pytest.raises(BackboneError, match=r"set train\.drop_path to 0"):
+        create_backbone(name, weights=None, image_size=32, drop_path=0.5)
