@@ -22,7 +22,7 @@ from seje_ray.features.model import require_features
 from seje_ray.on_ray.executor import RayExecutor
 from seje_ray.pipeline.executor import Session
 from seje_ray.pipeline.trials import run_plans
-from seje_ray.training.loaders import lexicon_for, loaders_of, origin_of
+from seje_ray.training.loaders import loaders_of, origin_of
 from seje_ray.training.loop import Trainer
 from seje_ray.training.worker import LocalWorker
 from seje_ray.tuning.trial_book import TrialBook
@@ -67,9 +67,7 @@ def in_a_loop(runs: list[RunConfig], calibrated: Artifact) -> float:
         with tempfile.TemporaryDirectory() as folder:
             worker = LocalWorker(Path(folder))
             loaders = loaders_of(run, calibrated, worker)
-            Trainer(
-                run, origin_of(run, calibrated), loaders, worker, lexicon_for(run, calibrated)
-            ).fit()
+            Trainer(run, origin_of(run, calibrated), loaders, worker).fit()
     return time.perf_counter() - started
 
 

@@ -23,7 +23,7 @@ from seje_ray.on_ray.ray_internals import has_autoscaler
 from seje_ray.report.tensorboard import TrainingCurves
 from seje_ray.training.checkpoints import commit_checkpoint, newest_checkpoint
 from seje_ray.training.history import write_history
-from seje_ray.training.loaders import lexicon_for, loaders_of, origin_of
+from seje_ray.training.loaders import loaders_of, origin_of
 from seje_ray.training.loop import Trainer
 from seje_ray.training.timing import note_timings
 
@@ -84,9 +84,7 @@ def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
         event("joined", rank=worker.rank, world_size=worker.world_size, device=worker.device)
         try:
             loaders = loaders_of(run, calibrated, worker)
-            trainer = Trainer(
-                run, origin_of(run, calibrated), loaders, worker, lexicon_for(run, calibrated)
-            )
+            trainer = Trainer(run, origin_of(run, calibrated), loaders, worker)
             worker.start(trainer)
             progress = trainer.fit()
         except BackboneError:  # may strike one worker alone, so Ray has to end the others

@@ -17,7 +17,7 @@ from seje_ray.errors import ResourceError, SejeError
 from seje_ray.pipeline.stage import Fit, ShardStage
 from seje_ray.pipeline.trial_training import TrialWorker, train_trial
 from seje_ray.training.history import read_history
-from seje_ray.training.loaders import lexicon_for, loaders_of, origin_of
+from seje_ray.training.loaders import loaders_of, origin_of
 from seje_ray.training.loop import Trainer
 from seje_ray.training.worker import LocalWorker
 from seje_ray.tuning.scheduling import Allotment, Scheduling
@@ -81,11 +81,7 @@ class LocalSession:
         """Train in this process."""
         worker = LocalWorker(folder, default_device())
         loaders = loaders_of(run, calibrated, worker)
-        return (
-            Trainer(run, origin_of(run, calibrated), loaders, worker, lexicon_for(run, calibrated))
-            .fit()
-            .num_epochs
-        )
+        return Trainer(run, origin_of(run, calibrated), loaders, worker).fit().num_epochs
 
     def allot(self, num_workers: int, max_concurrent: int | None) -> Allotment:
         """One trial at a time."""

@@ -22,7 +22,7 @@ from seje_ray.training.checkpoints import (
     prune_checkpoints,
 )
 from seje_ray.training.history import write_history
-from seje_ray.training.loaders import lexicon_for, loader_of, loaders_of, origin_of
+from seje_ray.training.loaders import loader_of, loaders_of, origin_of
 from seje_ray.training.loop import Trainer
 from seje_ray.training.timing import note_timings
 from seje_ray.training.validation import measure_checkpoint
@@ -87,13 +87,7 @@ def train_trial(plan: TrialPlan, calibrated: Artifact, worker: TrialWorker) -> N
     require_same_photos(worker.folder, plan.run, "--name")
     prepare_initial(plan.run, calibrated, worker.folder)
     loaders = loaders_of(plan.run, calibrated, worker)
-    trainer = Trainer(
-        plan.run,
-        origin_of(plan.run, calibrated),
-        loaders,
-        worker,
-        lexicon_for(plan.run, calibrated),
-    )
+    trainer = Trainer(plan.run, origin_of(plan.run, calibrated), loaders, worker)
     worker.start(trainer)
     progress = trainer.fit()
     model = trainer.state.model

@@ -30,7 +30,7 @@ def origin_of(run: RunConfig, calibrated: Artifact) -> Origin:
 
 
 def loaders_of(run: RunConfig, calibrated: Artifact, process: Process) -> Loaders:
-    """Train and val pairs of a calibrated artifact.
+    """Train and val pairs of a calibrated artifact, and what a new model of them begins with.
 
     Raises:
         ArtifactError: If a partition holds fewer than two pairs.
@@ -43,8 +43,8 @@ def loaders_of(run: RunConfig, calibrated: Artifact, process: Process) -> Loader
                 "`seje-ray calibrate`"
             )
     pixels = pixel_spec(run)
-    loaders = [loader_of(run, calibrated, p, pixels, process) for p in ("train", "val")]
-    return Loaders(*loaders)
+    train, val = (loader_of(run, calibrated, p, pixels, process) for p in ("train", "val"))
+    return Loaders(train, val, lexicon_for(run, calibrated))
 
 
 def lexicon_for(run: RunConfig, calibrated: Artifact) -> Lexicon | None:

@@ -13,14 +13,13 @@ from seje_ray.distributed.collectives import average_gradients, broadcast_buffer
 from seje_ray.distributed.dropout import begin_dropout_step
 from seje_ray.errors import ResourceError
 from seje_ray.features.checkpoint import Origin
-from seje_ray.features.model import FeatureDims, autocast, build_discriminator, build_model
+from seje_ray.features.model import FeatureDims, autocast
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.random_streams import Stream, torch_seed
-from seje_ray.training.averaging import averaged_copy
 from seje_ray.training.checkpoints import begin_checkpoint, checkpoint_name
 from seje_ray.training.compilation import compile_parts
 from seje_ray.training.forward import forward, forward_features
-from seje_ray.training.freezing import begin_epoch, freeze_first_blocks
+from seje_ray.training.freezing import begin_epoch
 from seje_ray.training.guards import (
     DIVERGED_FILE,
     require_finite,
@@ -31,11 +30,9 @@ from seje_ray.training.guards import (
 from seje_ray.training.initial_weights import load_initial_weights
 from seje_ray.training.micro_batches import MicroBatchedBackbone
 from seje_ray.training.optimisation import (
-    discriminator_optimizer,
     drop_learning_rates,
     gradient_norms,
     learning_rates,
-    model_optimizer,
     set_learning_rates,
 )
 from seje_ray.training.pairs import PairBatch, PairLoader
@@ -58,6 +55,7 @@ class Loaders:
 
     train: PairLoader
     val: PairLoader
+    lexicon: Lexicon | None = None  # that a new model's lexical bag begins with
 
 
 class Trainer:
@@ -67,23 +65,7 @@ class Trainer:
     worker ever takes a step that another does not.
     """
 
-    def __init__(
-        self,
-        run: RunConfig,
-        origin: Origin,
-        loaders: Loaders,
-        worker: Worker,
-        lexicon: Lexicon | None = None,
-    ) -> None:
-        """Build the model, or read the newest checkpoint.
-
-        Args:
-            run: The run.
-            origin: Of the data.
-            loaders: Of its pairs.
-            worker: This one.
-            lexicon: What the lexical bag begins with, where the model has one.
-        """
+    def __init__(self, run: RunConfig, origin: Origin, loaders: Loaders, worker: Worker) -> None:
         self.run, self.origin, self.loaders, self.worker = run, origin, loaders, worker
         if loaders.train.global_batch_size < max(2, worker.world_size):
             raise ResourceError(
@@ -91,33 +73,29 @@ class Trainer:
                 f"{worker.world_size} workers; lower --workers or add train recipes"
             )
         checkpoint = worker.resume_dir()
-        dims = FeatureDims.of(origin.facts)
-        is_new = checkpoint is None
-        model = build_model(run, dims, load_weights=is_new, lexicon=lexicon).to(worker.device)
-        freeze_first_blocks(model, run.train.frozen_blocks)  # before DDP, which leaves them out
-        discriminator = build_discriminator(run).to(worker.device)
-        self.state = TrainingState(
-            model,
-            discriminator,
-            model_optimizer(model, run),
-            discriminator_optimizer(discriminator, run.loss),
-            Progress(),
-            None if run.train.ema_decay is None else averaged_copy(model),
+        self.state = TrainingState.new(
+            run,
+            FeatureDims.of(origin.facts),
+            worker.device,
+            load_weights=checkpoint is None,
+            lexicon=loaders.lexicon,
         )
         if checkpoint is not None:
             warning = self.state.load(checkpoint, worker.device)
             if warning is not None and worker.rank == 0:
                 worker.warn(warning)
         elif run.train.init_from is not None:
-            load_initial_weights(worker.folder, model, discriminator, worker.device)
+            modules = self._model, self.state.discriminator
+            load_initial_weights(worker.folder, *modules, worker.device)
             self.state.begin_average()
         if run.train.compile:
-            compile_parts(model, worker.device)
+            compile_parts(self._model, worker.device)
         self._alive: Callable[[str], None] = unwatched
         # Micro-batches go through the model by parts, and their gradients are averaged by hand.
-        self._wrapped: nn.Module = model
+        self._wrapped: nn.Module = self._model
         if run.train.micro_batch_size is None:
-            self._wrapped = worker.wrap(model, broadcast_buffers=run.train.batch_norm == "worker")
+            by_worker = run.train.batch_norm == "worker"
+            self._wrapped = worker.wrap(self._model, broadcast_buffers=by_worker)
 
     def fit(self) -> Progress:
         """Train to the end or to the early stop; report and checkpoint after each epoch.

@@ -18,12 +18,20 @@ from torch import nn
 from torch.optim import Optimizer
 
 from seje_ray.artifact import write_json
+from seje_ray.calibration.lexical import Lexicon
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.features.checkpoint import Origin
+from seje_ray.features.model import FeatureDims, build_discriminator, build_model
 from seje_ray.models.recipe_encoder import present_name
 from seje_ray.random_streams import STREAMS
-from seje_ray.training.averaging import update_average
-from seje_ray.training.optimisation import load_optimizer_state, without_biases_gone
+from seje_ray.training.averaging import averaged_copy, update_average
+from seje_ray.training.freezing import freeze_first_blocks
+from seje_ray.training.optimisation import (
+    discriminator_optimizer,
+    load_optimizer_state,
+    model_optimizer,
+    without_biases_gone,
+)
 
 TRAINED_FILE = "trained.safetensors"
 
@@ -95,6 +103,32 @@ class TrainingState:
         """Take a step of the training, 0 for the first, into the average where there is one."""
         if self.average is not None and decay is not None:
             update_average(self.average, self.model, decay, step)
+
+    @classmethod
+    def new(
+        cls,
+        run: RunConfig,
+        dims: FeatureDims,
+        device: torch.device,
+        *,
+        load_weights: bool,
+        lexicon: Lexicon | None = None,
+    ) -> "TrainingState":
+        """State before the first step.
+
+        Args:
+            run: The run.
+            dims: Sizes of the calibrated features.
+            device: Where the modules are.
+            load_weights: False if a checkpoint is loaded right after.
+            lexicon: What the lexical bag begins with, where the model has one.
+        """
+        model = build_model(run, dims, load_weights=load_weights, lexicon=lexicon).to(device)
+        freeze_first_blocks(model, run.train.frozen_blocks)  # before DDP, which leaves them out
+        discriminator = build_discriminator(run).to(device)
+        optimizers = model_optimizer(model, run), discriminator_optimizer(discriminator, run.loss)
+        average = None if run.train.ema_decay is None else averaged_copy(model)
+        return cls(model, discriminator, *optimizers, Progress(), average)
 
     def save(self, folder: Path, run: RunConfig, origin: Origin) -> None:
         """Write a checkpoint into the existing empty ``folder``."""
