@@ -41,7 +41,7 @@ class Rows(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class TermReader:
     """How a recipe becomes terms: single words, and up to ``max_words`` in a row."""
 
     max_words: int = 2
@@ -69,7 +69,7 @@ class Lexicon:
     Source: docs/method.md, rule 1.8.
     """
 
-    reading: Reading
+    reading: TermReader
     terms: list[str]  # V
     idf: np.ndarray  # (V,) float64
     vectors: np.ndarray  # (V, L) float32, of the SVD
@@ -94,7 +94,7 @@ class Lexicon:
 
     def save(self, folder: Path) -> None:
         """Write ``lexicon.json`` and ``lexicon.safetensors``."""
-        reading = {name: getattr(self.reading, name) for name in Reading.__slots__}
+        reading = {name: getattr(self.reading, name) for name in TermReader.__slots__}
         write_json(folder / "lexicon.json", {"reading": reading, "terms": self.terms})
         tensors = {
             "idf": self.idf,
@@ -110,12 +110,12 @@ class Lexicon:
         raw = json.loads((folder / "lexicon.json").read_text(encoding="utf-8"))
         tensors = load_file(folder / "lexicon.safetensors")
         std = float(tensors.pop("std")[0])
-        return cls(Reading(**raw["reading"]), raw["terms"], **tensors, std=std)
+        return cls(TermReader(**raw["reading"]), raw["terms"], **tensors, std=std)
 
 
 def fit_lexicon(
     train: Recipes,
-    reading: Reading,
+    reading: TermReader,
     *,
     min_count: int,
     max_terms: int,

@@ -175,7 +175,7 @@ class LexicalConfig:
     min_count: int = 2  # train recipes that hold a term, at least
     max_terms: int = 50_000  # terms at most, the most frequent
     title_weight: int = 3  # times that the title counts
-    # words that are left out: "none" where the recipes are not English
+    # words that are left out of English recipes; those of other languages lose their own before
     stop_words: Literal["english", "none"] = "english"
     dim: int = 512  # dimensions of a term's vector, by a singular value decomposition
     max_recipes: int = 100_000  # train recipes that are looked at, drawn by chance where more are

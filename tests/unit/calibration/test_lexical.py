@@ -7,7 +7,7 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from seje_ray.calibration.corpus import RecipeText
-from seje_ray.calibration.lexical import LexicalError, Lexicon, Reading, fit_lexicon
+from seje_ray.calibration.lexical import LexicalError, Lexicon, TermReader, fit_lexicon
 
 WORDS = ("salt", "rice", "egg", "oil", "leek", "plum", "veal", "corn")
 
@@ -27,7 +27,7 @@ def drawn(num_recipes, seed=0):
 
 def fitted(recipes, reading=None, **settings):
     settings = {"min_count": 1, "max_terms": 1000, "dim": 4, "max_recipes": 1000} | settings
-    return fit_lexicon(recipes, reading or Reading(), seed=0, **settings)
+    return fit_lexicon(recipes, reading or TermReader(), seed=0, **settings)
 
 
 def bag_of(lexicon, one):
@@ -38,7 +38,7 @@ def bag_of(lexicon, one):
 def test_weights_by_hand():
     """Two recipes; the title counts twice: "plum" is in one, "rice" in both."""
     recipes = [recipe("plum", "the rice"), recipe("rice", "rice")]
-    lexicon = fitted(recipes, Reading(max_words=1, title_weight=2))
+    lexicon = fitted(recipes, TermReader(max_words=1, title_weight=2))
 
     found = bag_of(lexicon, recipes[0])
 
@@ -54,12 +54,12 @@ def test_bags_are_scikit_learns_and_vectors_those_of_the_decomposition():
     train, other = drawn(30), drawn(5, seed=1)
     lexicon = fitted(train, min_count=3)
     twin = TfidfVectorizer(sublinear_tf=True, min_df=3, stop_words="english", ngram_range=(1, 2))
-    texts = [Reading().text(one) for one in train]
+    texts = [TermReader().text(one) for one in train]
     bags = twin.fit_transform(texts).toarray()
     right = np.linalg.svd(bags)[2][:4].T
 
     assert lexicon.terms == twin.get_feature_names_out().tolist()
-    expected = twin.transform([Reading().text(one) for one in other])
+    expected = twin.transform([TermReader().text(one) for one in other])
     rows = lexicon.rows(other)
     np.testing.assert_array_equal(rows.ends, expected.indptr[1:])
     np.testing.assert_array_equal(rows.terms, expected.indices)
@@ -72,7 +72,7 @@ def test_bags_are_scikit_learns_and_vectors_those_of_the_decomposition():
 
 
 def test_what_is_saved_is_read_again(tmp_path):
-    lexicon = fitted(drawn(20), Reading(max_words=1, title_weight=2, stop_words="none"))
+    lexicon = fitted(drawn(20), TermReader(max_words=1, title_weight=2, stop_words="none"))
     lexicon.save(tmp_path)
 
     again = Lexicon.load(tmp_path)
@@ -84,7 +84,7 @@ def test_what_is_saved_is_read_again(tmp_path):
 
 def test_a_recipe_of_unknown_words_has_no_term():
     """Between two that have some."""
-    lexicon = fitted(drawn(20), Reading(max_words=1))
+    lexicon = fitted(drawn(20), TermReader(max_words=1))
 
     rows = lexicon.rows([recipe("salt"), recipe("xyzzy", "plugh"), recipe("rice")])
 
@@ -96,10 +96,10 @@ def test_settings_say_which_words_count():
     """Pairs of words, stop words, terms of several recipes, and at most so many."""
     recipes = [recipe("the rice egg"), recipe("the rice oil")]
 
-    assert fitted(recipes, Reading(title_weight=1)).terms == [
+    assert fitted(recipes, TermReader(title_weight=1)).terms == [
         "egg", "oil", "rice", "rice egg", "rice oil",
     ]  # fmt: skip
-    all_words = Reading(max_words=1, stop_words="none")
+    all_words = TermReader(max_words=1, stop_words="none")
     assert fitted(recipes, all_words).terms == ["egg", "oil", "rice", "the"]
     assert fitted(recipes, all_words, min_count=2).terms == ["rice", "the"]
     assert fitted(recipes, all_words, max_terms=2).terms == ["rice", "the"]
@@ -108,7 +108,7 @@ def test_settings_say_which_words_count():
 def test_of_many_recipes_a_drawn_part_is_looked_at():
     """The same part for a seed, and every recipe may be in it."""
     recipes = [recipe(f"dish{n}") for n in range(40)]
-    reading = Reading(max_words=1)
+    reading = TermReader(max_words=1)
 
     terms = [
         fit_lexicon(
