@@ -64,6 +64,8 @@ class Stream(IntEnum):
     """What the image categorizer's network itself draws; keys: epoch, rank."""
     LEXICAL_SAMPLE = 23
     """Train recipes whose terms are counted, where there are more than are looked at."""
+    TRAIN_SUBSET = 24
+    """Which train pairs are used where not all are."""
 
 
 def generator(stream: Stream, seed: int, *keys: int) -> np.random.Generator:

@@ -106,6 +106,15 @@ class Workspace:
         return self.folder / "reports" / name
 
     @property
+    def baselines(self) -> Path:
+        """Folder of all measured baselines."""
+        return self.folder / "baselines"
+
+    def baseline(self, name: str, partition: str) -> Path:
+        """Folder of one baseline's report."""
+        return self.baselines / f"{name}-{partition}"
+
+    @property
     def search_page(self) -> Path:
         """Page of the last searches."""
         return self.folder / "search.html"

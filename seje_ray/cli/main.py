@@ -14,6 +14,7 @@ COMMANDS = {  # name -> module and attribute, in the order of use
     "tune": ("tune", "Look for better loss weights, margins and rates; write best.yaml."),
     "ablate": ("ablate", "Train without each part and with each alternative; a table with seeds."),
     "evaluate": ("evaluate", "Embed a partition; print MedR and Recall@K; write a report."),
+    "baseline": ("baseline", "Measure ridge, cca, tfidf-knn: what a trained model has to beat."),
     "search": ("search", "Find recipes for a photo, or photos for a recipe."),
     "embed": ("embed", "Embed new recipes and photos with a finished training."),
     "data": ("data", "Make and check data sets."),

@@ -53,6 +53,7 @@ class TrainConfig:
     micro_batch_size: int | None = None
     compile: bool = False  # by torch.compile; the first steps take minutes
     precision: Literal["bf16", "fp32"] = "bf16"  # autocast on CUDA; CPUs always take fp32
+    max_pairs: int | None = None  # train pairs that are used, drawn by the seed; null: all
     max_val_pairs: int = 10_000  # val pairs that are embedded after each epoch
     shuffle_window: int = 32  # shards that are in memory and shuffled together
     # steps between checkpoints inside an epoch, which has 2,384 on Recipe1M; null: only at its end
@@ -98,6 +99,7 @@ class TrainConfig:
                 self.micro_batch_size is None or self.micro_batch_size >= 1,
                 ">= 1 or null",
             ),
+            ("max_pairs", self.max_pairs is None or self.max_pairs >= 2, ">= 2 or null"),
             ("max_val_pairs", self.max_val_pairs >= 2, ">= 2"),
             ("shuffle_window", self.shuffle_window >= 1, ">= 1"),
             (

@@ -7,6 +7,7 @@ from seje_ray.features.checkpoint import read_origin
 from seje_ray.pipeline.embed import embed_partition
 from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.runs import TrainedRun
+from seje_ray.report.baselines import beside_baselines
 from seje_ray.report.evaluation import GalleryLines, evaluate
 from seje_ray.report.report import Evaluated, write_report
 from seje_ray.retrieval.embeddings import load_embeddings
@@ -53,6 +54,14 @@ def evaluate_run(
         num_repeats=run.evaluate.num_repeats,
         seed=run.seed,
     )
+    calibrated = workspace.open_calibrated()
+    galleries = beside_baselines(
+        galleries,
+        workspace.baselines,
+        partition=partition,
+        calibrated_hash=calibrated.content_hash,
+        max_pairs=run.train.max_pairs,
+    )
     evaluated = Evaluated(
         name=trained.folder.name,
         partition=partition,
@@ -60,7 +69,7 @@ def evaluate_run(
         best_epoch=trained.best_epoch,
         history=read_history(trained.folder),
         recipes=workspace.open_recipes(),
-        calibrated=workspace.open_calibrated(),
+        calibrated=calibrated,
         embeddings=embedded,
         galleries=galleries,
     )

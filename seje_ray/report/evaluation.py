@@ -41,7 +41,12 @@ class GalleryLines:
 
 
 def evaluate(
-    embeddings: Embeddings, *, gallery_sizes: Sequence[int], num_repeats: int, seed: int
+    embeddings: Embeddings,
+    *,
+    gallery_sizes: Sequence[int],
+    num_repeats: int,
+    seed: int,
+    name: str = "model",
 ) -> list[GalleryLines]:
     """Rank random galleries with the model and with its three controls.
 
@@ -50,14 +55,17 @@ def evaluate(
         gallery_sizes: Pairs per gallery; sizes above the partition are cut to it.
         num_repeats: Galleries drawn per size.
         seed: Of the draws.
+        name: Of the model's line.
 
     Source: docs/method.md, rule 6.5.
     """
     sizes = sorted({min(size, len(embeddings.ids)) for size in gallery_sizes})
-    return [_lines(embeddings, size, num_repeats, seed) for size in sizes]
+    return [_lines(embeddings, size, num_repeats, seed, name) for size in sizes]
 
 
-def _lines(embeddings: Embeddings, size: int, num_repeats: int, seed: int) -> GalleryLines:
+def _lines(
+    embeddings: Embeddings, size: int, num_repeats: int, seed: int, name: str
+) -> GalleryLines:
     ids, images = embeddings.ids, embeddings.image_embeddings
     recipes = embeddings.recipe_embeddings
     drawn: dict[str, Any] = {"gallery_size": size, "num_repeats": num_repeats, "seed": seed}
@@ -68,7 +76,7 @@ def _lines(embeddings: Embeddings, size: int, num_repeats: int, seed: int) -> Ga
         size,
         model.num_repeats,
         (
-            _line("model", model),
+            _line(name, model),
             _line("category oracle", oracle),
             _line("shuffled pairs", shuffled),
             _line("chance", chance(size)),

@@ -25,15 +25,16 @@ NUM_EXAMPLES = 6  # per direction
 class Evaluated:
     """Contents of a report."""
 
-    name: str  # of the training
+    name: str  # of the training or baseline
     partition: str
     run: RunConfig
-    best_epoch: int
-    history: Sequence[dict[str, float]]  # one entry per epoch
     recipes: Artifact
     calibrated: Artifact
-    embeddings: Artifact
     galleries: Sequence[GalleryLines]
+    best_epoch: int | None = None  # of a training
+    history: Sequence[dict[str, float]] = ()  # one entry per epoch
+    embeddings: Artifact | None = None  # of a training; those of a baseline are not kept
+    fit: Mapping[str, Any] | None = None  # of a baseline: what was chosen, and from what
 
     @property
     def is_made_up(self) -> bool:
@@ -45,18 +46,19 @@ def write_report(folder: Path, evaluated: Evaluated, embeddings: Embeddings) -> 
     """Write both files into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "report.html", _html(evaluated, embeddings))
-    write_json(folder / "report.json", _facts(evaluated))
+    write_json(folder / "report.json", _facts(evaluated, len(embeddings.ids)))
 
 
-def _facts(evaluated: Evaluated) -> dict[str, Any]:
-    calibrated = evaluated.calibrated.manifest
+def _facts(evaluated: Evaluated, num_pairs: int) -> dict[str, Any]:
+    calibrated, made = evaluated.calibrated.manifest, evaluated.embeddings
     return {
         "seje_ray_version": __version__,
         "name": evaluated.name,
         "partition": evaluated.partition,
-        "num_pairs": evaluated.embeddings.num_rows(evaluated.partition),
+        "num_pairs": num_pairs,
         "is_made_up": evaluated.is_made_up,
         "best_epoch": evaluated.best_epoch,
+        "fit": None if evaluated.fit is None else dict(evaluated.fit),
         "galleries": [gallery.to_dict() for gallery in evaluated.galleries],
         "data": {
             "recipes": dict(evaluated.recipes.manifest.rows),
@@ -67,7 +69,7 @@ def _facts(evaluated: Evaluated) -> dict[str, Any]:
         "hashes": {
             "recipes": evaluated.recipes.content_hash,
             "calibrated": evaluated.calibrated.content_hash,
-            "embeddings": evaluated.embeddings.content_hash,
+            "embeddings": None if made is None else made.content_hash,
         },
         "run": run_to_dict(evaluated.run),
     }
@@ -99,7 +101,8 @@ def _html(evaluated: Evaluated, embeddings: Embeddings) -> str:
             "histogram": rank_histogram(ranks),
             "best_epoch": evaluated.best_epoch,
             "num_epochs": len(evaluated.history),
-            "curves": training_curves(evaluated.history),
+            "curves": training_curves(evaluated.history) if evaluated.history else None,
+            "fit": evaluated.fit,
             "from_photo": examples(embeddings, book, rows, from_photo=True),
             "from_recipe": examples(embeddings, book, rows, from_photo=False),
             "partitions": _partitions(evaluated),

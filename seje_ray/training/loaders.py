@@ -61,7 +61,7 @@ def loader_of(
     pixels: PixelSpec | None,
     process: Process,
 ) -> PairLoader:
-    """Pairs of one partition."""
+    """Pairs of one partition; of train, as many as the run wants."""
     return PairLoader(
         calibrated.shards(partition),
         pixels,
@@ -74,4 +74,5 @@ def loader_of(
         reads=Reads.of(run.model),
         augmentation=run.train.augmentation,
         text_shape=text_shape_of(run.model, calibrated.manifest.facts),
+        max_pairs=run.train.max_pairs if partition == "train" else None,
     )

@@ -33,6 +33,7 @@ from seje_ray.features.tokens import TextShape, token_batch
 from seje_ray.random_streams import Stream
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.shard import Shard
+from seje_ray.training.subset import nested_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class PairLoader:
         reads: Reads = READS_OF_LSTM,
         augmentation: Augmentation = "crop_flip",
         text_shape: TextShape | None = None,
+        max_pairs: int | None = None,
     ) -> None:
         """Look at the shards.
 
@@ -101,14 +103,15 @@ class PairLoader:
             reads: Features of recipes that are read.
             augmentation: Random changes of training photos.
             text_shape: How their tokens become texts, where they are read.
+            max_pairs: Rows that are used, >= 1, a draw of ``seed``; None for all.
         """
         self._shards = list(shards)
         self._pixels, self._reads, self._text_shape = pixels, reads, text_shape
         self._augmentation = augmentation
         self._rank, self._world_size, self._seed = rank, world_size, seed
         self._window, self._num_threads = shuffle_window, num_threads
-        self._shard_rows = [pq.read_metadata(path).num_rows for path in self._shards]
-        self.num_rows = sum(self._shard_rows)
+        self._shard_rows = _rows_of_shards(self._shards, max_pairs, seed)
+        self.num_rows = sum(len(rows) for rows in self._shard_rows)
         self.global_batch_size = min(global_batch_size, self.num_rows)
         self._kept: dict[Path, Shard] = {}  # all shards, where one window holds them
 
@@ -141,7 +144,7 @@ class PairLoader:
         order = generator.permutation(len(self._shards))
         for start in range(0, len(order), self._window):
             window = [int(n) for n in order[start : start + self._window]]
-            rows = [(n, row) for n in window for row in range(self._shard_rows[n])]
+            rows = [(n, row) for n in window for row in self._shard_rows[n]]
             drawn = [rows[position] for position in generator.permutation(len(rows))]
             left, num_skipped = drawn[num_skipped:], max(0, num_skipped - len(drawn))
             shards = {n: self._open(self._shards[n]) for n in {n for n, _ in left}}
@@ -150,13 +153,13 @@ class PairLoader:
 
     def _pairs_in_order(self, max_pairs: int | None) -> Iterator[_Pair]:
         left = self.num_rows if max_pairs is None else max_pairs
-        for path in self._shards:
+        for path, rows in zip(self._shards, self._shard_rows, strict=True):
             if left <= 0:
                 return
             shard = self._open(path)
-            for row in range(min(shard.num_rows, left)):
+            for row in rows[:left]:
                 yield _Pair(shard, row, ())
-            left -= shard.num_rows
+            left -= len(rows)
 
     def _open(self, path: Path) -> Shard:
         if path in self._kept:
@@ -246,6 +249,17 @@ class PairLoader:
             return photo if draw is None else augmented(photo, self._augmentation, draw)
 
         return torch.from_numpy(spec.stack(list(decoders.map(crop, own, chosen, draws))))
+
+
+def _rows_of_shards(shards: Sequence[Path], max_pairs: int | None, seed: int) -> list[list[int]]:
+    """Row numbers that are used of each shard."""
+    counts = [pq.read_metadata(path).num_rows for path in shards]
+    used = nested_rows(sum(counts), max_pairs, seed)
+    starts = np.cumsum([0, *counts])
+    return [
+        (used[(used >= start) & (used < start + count)] - start).tolist()
+        for start, count in zip(starts, counts, strict=False)
+    ]
 
 
 def _grouped(pairs: Iterator[_Pair], size: int, *, complete: bool) -> Iterator[list[_Pair]]:
