@@ -1,4 +1,4 @@
-"""Recipes as TF-IDF of words and word pairs, reduced by a singular value decomposition."""
+"""Recipes as TF-IDF of words, reduced by a singular value decomposition."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,7 +43,6 @@ class TextSpace:
         tfidf = TfidfVectorizer(
             sublinear_tf=True,
             min_df=2,
-            ngram_range=(1, 2),
             max_features=MAX_TERMS,
             dtype=np.float32,
         )

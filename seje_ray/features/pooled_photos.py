@@ -17,11 +17,11 @@ from seje_ray.workspace import component_folder
 
 @dataclass(frozen=True, slots=True)
 class PooledPhotos:
-    """A network that nobody trains, and the pixels that it sees."""
+    """A network that nobody trains, and the views of a photo that it sees."""
 
     name: str
     network: ImageBackbone
-    pixels: PixelSpec
+    views: tuple[PixelSpec, ...]
     device: torch.device
 
     @classmethod
@@ -45,8 +45,11 @@ class PooledPhotos:
 
     @torch.inference_mode()
     def features(self, jpegs: Sequence[bytes]) -> np.ndarray:
-        """Features (n, F) of the centre crops of at least one photo, at once."""
-        crops = [self.pixels.crop_of(jpeg, None) for jpeg in jpegs]
-        pixels = torch.from_numpy(self.pixels.stack(crops)).to(self.device)
-        found: np.ndarray = self.network(pixels).float().cpu().numpy()
-        return found
+        """Features (n, F) of at least one photo, at once; those of its views one after another."""
+        return np.concatenate([self._of_view(view, jpegs) for view in self.views], axis=1)
+
+    def _of_view(self, view: PixelSpec, jpegs: Sequence[bytes]) -> np.ndarray:
+        pixels = view.stack([view.crop_of(jpeg, None) for jpeg in jpegs])
+        found = self.network(torch.from_numpy(pixels).to(self.device))
+        features: np.ndarray = found.float().cpu().numpy()
+        return features

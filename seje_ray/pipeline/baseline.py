@@ -12,7 +12,7 @@ from seje_ray.baselines.pairs import Pairs
 from seje_ray.baselines.text_space import TextSpace
 from seje_ray.config import RunConfig
 from seje_ray.errors import ArtifactError, ConfigError
-from seje_ray.pipeline.baseline_pairs import PhotoFeatures, RawPairs, read_pairs
+from seje_ray.pipeline.baseline_pairs import FirstPhotos, RawPairs, read_pairs
 from seje_ray.report.evaluation import GalleryLines, evaluate
 from seje_ray.report.report import Evaluated, write_report
 from seje_ray.retrieval.embeddings import Embeddings
@@ -116,7 +116,7 @@ class _Data:
         used = nested_rows(num_train, limit, run.seed)
         train_texts = read_pairs(calibrated, "train", sample)
         space = _text_space(calibrated, train_texts.texts, run.seed)
-        photos = PhotoFeatures(run, workspace, calibrated)
+        photos = FirstPhotos(run, workspace, calibrated)
 
         def pairs(part: str, rows: np.ndarray, raw: RawPairs) -> Pairs:
             return Pairs(raw.ids, photos.read(part, rows), space.embed(raw.texts))

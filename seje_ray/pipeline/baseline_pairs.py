@@ -60,7 +60,7 @@ def read_pairs(calibrated: Artifact, partition: str, rows: np.ndarray) -> RawPai
     )
 
 
-class PhotoFeatures:
+class FirstPhotos:
     """Features of each pair's first photo: the stored ones, or computed where none are."""
 
     def __init__(self, run: RunConfig, workspace: Workspace, calibrated: Artifact) -> None:

@@ -66,7 +66,7 @@ def test_features_that_are_not_stored_are_computed(cookbook, calibrated, tmp_pat
     path.write_text(json.dumps(manifest))
 
     measured = [
-        list(measure_baselines(["ridge"], cookbook_run(), where, partition="val"))[0]
+        next(iter(measure_baselines(["ridge"], cookbook_run(), where, partition="val")))
         for where in (copied(cookbook, tmp_path / "stored", "recipes", "calibrated"), copy)
     ]
     stored, computed = (one.galleries[0].lines[0].means for one in measured)
