@@ -12,7 +12,7 @@ OTHER_SUFFIXES = (".jpeg", ".JPG", ".png", ".webp", "")  # of photos that were s
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class PhotoLayout:
     """One way to get from a photo's name to its file."""
 
     folder: Path
@@ -44,11 +44,11 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Layouts:
+class PhotoLayouts:
     """Those in which photos are found, the most of them first."""
 
-    found: tuple[Layout, ...]
-    documented: Layout  # where photos should lie
+    found: tuple[PhotoLayout, ...]
+    documented: PhotoLayout  # where photos should lie
 
     def path(self, name: str, partition: str) -> Path:
         """Path of a photo; where it should be if it is nowhere."""
@@ -70,7 +70,7 @@ class Layouts:
         return f"photos are taken from {' and '.join(map(str, others))}" if others else ""
 
 
-def layouts_of(roots: Sequence[Path], names: Sequence[str], *, by_partition: bool) -> Layouts:
+def layouts_of(roots: Sequence[Path], names: Sequence[str], *, by_partition: bool) -> PhotoLayouts:
     """The layouts in which some of the photos are found.
 
     Args:
@@ -78,7 +78,7 @@ def layouts_of(roots: Sequence[Path], names: Sequence[str], *, by_partition: boo
         names: Of some photos.
         by_partition: Whether the folder that should hold them has one per partition.
     """
-    documented = Layout(roots[0], by_partition, is_nested=True)
+    documented = PhotoLayout(roots[0], by_partition, is_nested=True)
     names = list(names)[:NUM_NAMES]
     for suffixes in ((None,), OTHER_SUFFIXES):
         counted = [
@@ -87,21 +87,21 @@ def layouts_of(roots: Sequence[Path], names: Sequence[str], *, by_partition: boo
         ]
         found = [one for one in sorted(counted, key=lambda one: one[:2], reverse=True) if one[0]]
         if found:
-            return Layouts(tuple(layout for *_, layout in found), documented)
+            return PhotoLayouts(tuple(layout for *_, layout in found), documented)
         names = names[:20]
-    return Layouts((), documented)
+    return PhotoLayouts((), documented)
 
 
 def _candidates(
-    documented: Layout, roots: Sequence[Path], suffixes: Sequence[str | None]
-) -> Iterator[Layout]:
+    documented: PhotoLayout, roots: Sequence[Path], suffixes: Sequence[str | None]
+) -> Iterator[PhotoLayout]:
     """All that may be, where they should be first; folders that are not there are left out."""
     if suffixes == (None,):
         yield documented
     for folder, by_partition, is_nested, suffix in itertools.product(
         roots, (True, False), (True, False), suffixes
     ):
-        layout = Layout(folder, by_partition, is_nested, suffix)
+        layout = PhotoLayout(folder, by_partition, is_nested, suffix)
         has_folders = not by_partition or any((folder / p).is_dir() for p in PARTITIONS)
         if layout != documented and folder.is_dir() and has_folders:
             yield layout

@@ -24,7 +24,7 @@ from seje_ray.recipe1m.fields import (
 from seje_ray.recipe1m.json_stream import Broken, json_records
 from seje_ray.recipe1m.keys import is_empty
 from seje_ray.recipe1m.notes import Notes
-from seje_ray.recipe1m.photo_layout import Layouts, layouts_of
+from seje_ray.recipe1m.photo_layout import PhotoLayouts, layouts_of
 from seje_ray.recipe1m.records import PARTITIONS, DataError, Entity, ImageFile, Recipe, Reject
 from seje_ray.recipe1m.text_files import read_text
 
@@ -126,7 +126,7 @@ class Recipe1M:
             yield recipe
 
     def _recipe(
-        self, record: Any, recipe_id: str, database: sqlite3.Connection, layouts: Layouts
+        self, record: Any, recipe_id: str, database: sqlite3.Connection, layouts: PhotoLayouts
     ) -> Recipe:
         title = text_of(record.get("title", ""), "title")
         ingredients = lines_of(record.get("ingredients"), "ingredients")
@@ -152,7 +152,7 @@ class Recipe1M:
             ),
         )
 
-    def _layouts(self, database: sqlite3.Connection) -> Layouts:
+    def _layouts(self, database: sqlite3.Connection) -> PhotoLayouts:
         """Where photos lie: in images/, or beside the layers, or above them."""
         images = self._folder / "images"
         above = [self._folder.parent] if self._folder == self._named else [self._named]

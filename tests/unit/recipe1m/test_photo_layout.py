@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from seje_ray.recipe1m.photo_layout import Layout, layouts_of
+from seje_ray.recipe1m.photo_layout import PhotoLayout, layouts_of
 from seje_ray.recipe1m.records import Recipe
 from seje_ray.recipe1m.source import open_source
 
@@ -101,4 +101,4 @@ def test_photos_that_are_nowhere_are_looked_for_where_they_should_be(tmp_path):
     layouts = layouts_of([tmp_path / "images"], ["a1b2.jpg"], by_partition=False)
     assert layouts.path("a1b2.jpg", "val") == tmp_path / "images/a/1/b/2/a1b2.jpg"
     assert layouts.said() == ""
-    assert Layout(tmp_path, True, False).partition_with("a1b2.jpg") is None
+    assert PhotoLayout(tmp_path, True, False).partition_with("a1b2.jpg") is None
