@@ -25,6 +25,7 @@ from seje_ray.errors import ArtifactError
 from seje_ray.features.checkpoint import TrainedModel, load_model, read_origin
 from seje_ray.features.inputs import Reads, text_shape_of
 from seje_ray.pipeline.columns import vectors_array, with_columns
+from seje_ray.pipeline.corrected import correct_embeddings
 from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.pipeline.stage import Item, ShardStage, Step, shard_items
@@ -40,6 +41,26 @@ def embed_partition(
     trained: TrainedRun, workspace: Workspace, executor: Executor, partition: str
 ) -> Artifact:
     """Embed every pair of ``partition`` with a run's best checkpoint; resumes by shard.
+
+    Where the run says so they are corrected for hubs, by train pairs that are embedded first.
+
+    Raises:
+        ArtifactError: If the data is not what the run was trained on, or the partition is empty,
+            or a row is missing in the result.
+    """
+    run, _ = read_origin(trained.best_checkpoint)
+    plain = _embedded(trained, workspace, executor, partition)
+    if run.evaluate.hubness.weight == 0:
+        return plain
+    bank = _embedded(trained, workspace, executor, "train")
+    folder = workspace.embeddings(trained.folder.name, f"{partition}-corrected")
+    return correct_embeddings(folder, plain, bank, partition, run.evaluate.hubness)
+
+
+def _embedded(
+    trained: TrainedRun, workspace: Workspace, executor: Executor, partition: str
+) -> Artifact:
+    """Embeddings as the model gives them.
 
     Asks the executor only where there is something left to embed.
 

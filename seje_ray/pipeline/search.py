@@ -1,16 +1,20 @@
 """Search: the nearest recipes of a photo, or the nearest photos of a recipe."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from seje_ray.artifact import write_text
 from seje_ray.calibration.corpus import RecipeText
 from seje_ray.config import load_run
 from seje_ray.config.data import DataConfig
+from seje_ray.features.checkpoint import read_origin
 from seje_ray.features.encoder import Encoder, QueryError
 from seje_ray.pipeline.embed import embed_partition
 from seje_ray.pipeline.executor import Executor
@@ -22,6 +26,7 @@ from seje_ray.report.cards import Card, Example, card
 from seje_ray.report.page import photo_uri, render
 from seje_ray.report.photos import PairBook
 from seje_ray.retrieval.embeddings import Embeddings, load_embeddings
+from seje_ray.retrieval.hubness import corrected_images, corrected_recipes
 from seje_ray.retrieval.search import nearest
 from seje_ray.workspace import Workspace
 
@@ -76,7 +81,7 @@ class Searcher:
         jpeg = load_image(ImageFile(path.stem, str(path)), shorter_side=side)
         if not isinstance(jpeg, bytes):
             raise QueryError(f"{path}: {jpeg.reason}; give a photo, e.g. a JPEG or PNG file")
-        [query] = self._encoder.embed_jpegs([jpeg])
+        [query] = self._as_stored(self._encoder.embed_jpegs([jpeg]), corrected_images)
         shown = Card(path.name, photo_uri(jpeg), ())
         return self._search(query, shown, str(path), None, is_photo=True, num=num_results)
 
@@ -102,7 +107,7 @@ class Searcher:
             recipe.id, recipe.title, recipe.ingredients, recipe.instructions, recipe.entities
         )
         shown = Card(recipe.title, "", recipe.ingredients[:8])
-        [query] = self._encoder.embed_recipes([text])
+        [query] = self._as_stored(self._encoder.embed_recipes([text]), corrected_recipes)
         return self._search(query, shown, recipe.title, None, is_photo=False, num=num_results)
 
     def for_row(self, row: int, num_results: int, *, is_photo: bool) -> SearchResult:
@@ -122,6 +127,18 @@ class Searcher:
             "examples": self.examples,
         }
         write_text(path, render("search.html", values))
+
+    def _as_stored(
+        self, rows: np.ndarray, corrected: Callable[[Tensor, None, float], Tensor]
+    ) -> np.ndarray:
+        """Queries in the space of the stored embeddings, which may be corrected for hubs."""
+        if rows.shape[1] == self._embeddings.image_embeddings.shape[1]:
+            return rows
+        run, _ = read_origin(self._trained.best_checkpoint)
+        found: np.ndarray = corrected(
+            torch.from_numpy(rows), None, run.evaluate.hubness.weight
+        ).numpy()
+        return found
 
     def _search(
         self,

@@ -12,6 +12,7 @@ from seje_ray.config import RunConfig
 from seje_ray.distributed.collectives import gather_rows, sum_over_workers
 from seje_ray.distributed.process import Process
 from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.retrieval.hubness import corrected_pairs
 from seje_ray.retrieval.protocol import evaluate_retrieval, selection_score
 from seje_ray.training.forward import embed
 from seje_ray.training.guards import discriminator_accuracy, spread, unwatched
@@ -104,8 +105,18 @@ def measure_checkpoint(
     run: RunConfig,
     process: Process,
     partition: str,
+    bank: PairLoader | None = None,
 ) -> dict[str, float]:
     """Load a checkpoint's weights into ``model`` and measure retrieval on ``loader``'s pairs.
+
+    Args:
+        model: On its device.
+        checkpoint: Its folder.
+        loader: Of the pairs.
+        run: The run.
+        process: This one; every process calls it.
+        partition: Of the pairs.
+        bank: Train pairs that embeddings are corrected for hubs by; None where they are not.
 
     Returns:
         The protocol of validation, for any partition; keys with ``partition/`` in front.
@@ -113,6 +124,16 @@ def measure_checkpoint(
     device = next(model.parameters()).device
     model.load_state_dict(load_file(checkpoint / "model.safetensors", device=str(device)))
     pairs = embed_val(model, loader, run, process, unwatched)
+    if bank is not None:
+        train, config = embed_val(model, bank, run, process, unwatched), run.evaluate.hubness
+        corrected = corrected_pairs(
+            pairs.images,
+            pairs.recipes,
+            (train.images, train.recipes),
+            weight=config.weight,
+            num_neighbours=config.num_neighbours,
+        )
+        pairs = ValEmbeddings(*corrected)
     return {
         f"{partition}/{key}": value for key, value in retrieval_metrics(pairs, run.seed).items()
     }

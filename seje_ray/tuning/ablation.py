@@ -50,6 +50,11 @@ def variations(run: RunConfig, text_model: str | None) -> list[Variation]:
         Variation("without category alignment", {"loss.category_weight": 0.0}),
         Variation("without discriminator alignment", {"loss.discriminator_weight": 0.0}),
         *(
+            [Variation("not corrected for hubs", {"evaluate.hubness.weight": 0.0})]
+            if run.evaluate.hubness.weight > 0
+            else []
+        ),
+        *(
             Variation(f"negatives {kind}", {"loss.negatives": kind})
             for kind in ("instance", "category", "both")
         ),

@@ -26,9 +26,10 @@ def trained_trial(workspace, plan):
     return folder
 
 
-def test_a_trial_measured_elsewhere_gives_what_it_gave_itself(workspace):
-    """From the checkpoint alone."""
-    plan = plan_of(workspace)
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_a_trial_measured_elsewhere_gives_what_it_gave_itself(workspace, weight):
+    """From the checkpoint alone; also where embeddings are corrected for hubs."""
+    plan = plan_of(workspace, evaluate__hubness__weight=weight)
     folder = trained_trial(workspace, plan)
     own = read_measured(folder)
 

@@ -63,3 +63,12 @@ def test_rows_of_the_recipe_side_leave_out_what_is_there(encoder, lexical, key_t
     assert {name: name in rows for name in expected} == expected
     for row in rows.values():
         row.applied(run)
+
+
+def test_a_run_that_corrects_for_hubs_is_compared_with_one_that_does_not():
+    """And no other run."""
+    run = load_run(named_run_file("demo"), ["evaluate.hubness.weight=0.5"])
+    [row] = [row for row in variations(run, None) if "hubs" in row.name]
+    assert row.applied(run).evaluate.hubness.weight == 0
+    plain = load_run(named_run_file("demo"))
+    assert not any("hubs" in row.name for row in variations(plain, None))

@@ -1,0 +1,76 @@
+"""Embeddings of a partition corrected for hubs, by a bank of train pairs."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from seje_ray.artifact import Artifact, Plan, begin, build_manifest, finish, finished, write_table
+from seje_ray.config.evaluate import HubnessConfig
+from seje_ray.pipeline.columns import vectors_array, with_columns
+from seje_ray.retrieval.embeddings import load_embeddings
+from seje_ray.retrieval.hubness import corrected_pairs
+from seje_ray.schema import embeddings
+
+MAX_BANK = 10_000  # train pairs, evenly over all of them
+
+
+def correct_embeddings(
+    folder: Path, plain: Artifact, bank: Artifact, partition: str, config: HubnessConfig
+) -> Artifact:
+    """Write the embeddings of ``partition`` anew into ``folder``, corrected for hubs.
+
+    Args:
+        folder: Of the corrected ones.
+        plain: Embeddings as the model gives them.
+        bank: Those of train pairs.
+        partition: Whose.
+        config: How much, by how many neighbours.
+
+    Source: docs/method.md, rule 10.17.
+    """
+    plan = Plan(
+        kind="embeddings",
+        section={
+            "partition": partition,
+            "hubness_weight": config.weight,
+            "hubness_neighbours": config.num_neighbours,
+        },
+        inputs={"embeddings": plain.content_hash, "bank": bank.content_hash},
+        seed=0,
+    )
+    known = finished(folder, plan)
+    if known is not None:
+        return known
+    building = begin(folder, plan)
+    train = _bank(bank)
+    for path in plain.shards(partition):
+        table, pairs = pq.read_table(path), load_embeddings([path])
+        images, recipes = corrected_pairs(
+            torch.from_numpy(pairs.image_embeddings),
+            torch.from_numpy(pairs.recipe_embeddings),
+            train,
+            weight=config.weight,
+            num_neighbours=config.num_neighbours,
+        )
+        columns = {"image_embedding": images, "recipe_embedding": recipes}
+        changed = with_columns(
+            table.drop_columns(list(columns)),
+            {name: vectors_array(rows.numpy()) for name, rows in columns.items()},
+        )
+        schema = embeddings(images.shape[1])
+        write_table(building / path.name, changed.select(schema.names).cast(schema))
+    return finish(folder, plan, build_manifest(plan, building))
+
+
+def _bank(bank: Artifact) -> tuple[Tensor, Tensor]:
+    """Image and recipe embeddings of train pairs."""
+    pairs = load_embeddings(bank.shards("train"))
+    number = min(MAX_BANK, len(pairs.ids))
+    rows = np.linspace(0, len(pairs.ids) - 1, number).round().astype(np.int64)
+    return (
+        torch.from_numpy(pairs.image_embeddings[rows]),
+        torch.from_numpy(pairs.recipe_embeddings[rows]),
+    )

@@ -1,0 +1,72 @@
+"""Embeddings corrected for hubs, from a training to its evaluation and a search."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from seje_ray.pipeline.embed import embed_partition
+from seje_ray.pipeline.evaluate import evaluate_run
+from seje_ray.pipeline.runs import TrainedRun
+from seje_ray.pipeline.search import Searcher
+from seje_ray.retrieval.embeddings import load_embeddings
+from seje_ray.retrieval.hubness import corrected_recipes, hubness
+from tests.unit.pipeline.locally import EXECUTOR, copied, rows_of
+
+WEIGHT, NEIGHBOURS = 0.5, 3
+
+
+@pytest.fixture
+def corrected(cookbook, trained, tmp_path):
+    """A workspace and a training whose run corrects for hubs."""
+    copy = copied(cookbook, tmp_path, "recipes", "calibrator", "calibrated", "runs")
+    folder = copy.runs / trained.folder.name
+    path = folder / trained.best_checkpoint.name / "run.json"
+    stored = json.loads(path.read_text())
+    stored["run"]["evaluate"]["hubness"] = {"weight": WEIGHT, "num_neighbours": NEIGHBOURS}
+    path.write_text(json.dumps(stored))
+    return copy, TrainedRun.read(folder)
+
+
+def test_embeddings_are_corrected_by_train_pairs(cookbook, trained, corrected):
+    """Those of the model stay beside them; the second time nothing is made."""
+    workspace, run = corrected
+    plain = {
+        p: pairs_of(embed_partition(trained, cookbook, EXECUTOR, p)) for p in ("train", "test")
+    }
+
+    artifact = embed_partition(run, workspace, EXECUTOR, "test")
+
+    found = pairs_of(artifact)
+    recipes = torch.from_numpy(plain["test"].recipe_embeddings)
+    hubs = hubness(recipes, torch.from_numpy(plain["train"].image_embeddings), NEIGHBOURS)
+    expected = corrected_recipes(recipes, hubs, WEIGHT).numpy()
+    np.testing.assert_allclose(found.recipe_embeddings, expected, atol=1e-5)
+    assert found.ids == plain["test"].ids
+    again = embed_partition(run, workspace, EXECUTOR, "test")
+    assert again.content_hash == artifact.content_hash
+    evaluated = evaluate_run(run, workspace, EXECUTOR, partition="test", gallery_sizes=(10,))
+    assert evaluated.galleries
+
+
+def test_a_new_query_is_compared_as_a_stored_one(corrected, tmp_path):
+    """A recipe of a file finds what the same recipe of the partition finds, in this order."""
+    workspace, run = corrected
+    searcher = Searcher(run, workspace, EXECUTOR, "test")
+    row = 0
+    recipe_id = searcher._embeddings.ids[row]
+    stored = next(r for r in rows_of(workspace.open_recipes()) if r["id"] == recipe_id)
+    path = tmp_path / "one.jsonl"
+    names = ("id", "title", "ingredients", "instructions", "entities")
+    path.write_text(json.dumps({name: stored[name] for name in names}))
+
+    by_row = searcher.for_recipe(recipe_id, 5)
+    by_file = searcher.for_recipe(str(path), 5)
+
+    assert [hit.id for hit in by_file.results] == [hit.id for hit in by_row.results]
+
+
+def pairs_of(artifact):
+    """Embeddings of an artifact."""
+    return load_embeddings(artifact.shards())
