@@ -130,14 +130,9 @@ def _measure(
     measured: dict[str, float] = {}
     bank = None
     if run.evaluate.hubness.weight > 0:
-        bank = loader_of(run, calibrated.shards("train"), pixels, process)
+        bank = loader_of(run, calibrated, "train", pixels, process)
     for partition in plan.partitions:
-<<<<<<< HEAD
         loader = loader_of(run, calibrated, partition, pixels, process)
-        measured |= measure_checkpoint(model, checkpoint, loader, run, process, partition)
-=======
-        loader = loader_of(run, calibrated.shards(partition), pixels, process)
         measured |= measure_checkpoint(model, checkpoint, loader, run, process, partition, bank)
->>>>>>> 18b4976 (Embeddings can be corrected for hubs by train pairs, for evaluation and search)
     if process.rank == 0:
         write_measured(folder, measured)
