@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Recipe1M folder, or own recipes as .jsonl or .parquet.  [default: embedded cookbook]",
+    help="Recipe1M folder, or a file or folder of own recipes.  [default: embedded cookbook]",
 )
 @click.option(
     "--stage",

@@ -137,7 +137,8 @@ def check(
 ) -> None:
     """Check a data set before a long job; nothing is written into it.
 
-    PATH is a Recipe1M folder, or own recipes as .jsonl or .parquet. Reports what is rejected and
+    PATH is a Recipe1M folder, or a file or folder of own recipes: JSON, CSV, Parquet, tar shards
+    and others (docs/data.md). Reports how it is read and whether it will do, what is rejected and
     what to do about it, recipes and photos that partitions share, and what a calibration will
     take. Ends with an error if calibrate would refuse the data set.
     """

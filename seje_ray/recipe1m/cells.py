@@ -1,11 +1,11 @@
 """Cells of own recipes as a table or a web page leaves them, made what the fields take."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from seje_ray.recipe1m.keys import is_empty
-from seje_ray.recipe1m.line_objects import lines_of_object, listed_lines
+from seje_ray.recipe1m.line_objects import lines_of_list, listed_lines
 from seje_ray.recipe1m.markup import has_marks, listed, plain_text
 
 LINES = ("ingredients", "instructions")
@@ -75,7 +75,7 @@ def _lines(value: Any, name: str, separator: str, in_place: bool, seen: Seen) ->
         seen.split.add(name)
         value = _split(value[0], separator)
     lines: list[Any] = []
-    for line in _flat(value):
+    for line in lines_of_list(value):
         if isinstance(line, int | float) and not isinstance(line, bool) and line == line:
             seen.numbers.add(name)
             line = None
@@ -90,15 +90,6 @@ def _lines(value: Any, name: str, separator: str, in_place: bool, seen: Seen) ->
         else:
             lines.append(line)
     return lines
-
-
-def _flat(lines: list[Any]) -> Iterator[Any]:
-    """Lines with texts in the place of objects."""
-    for line in lines:
-        if isinstance(line, dict):
-            yield from lines_of_object(line)
-        else:
-            yield line
 
 
 def _split(text: str, separator: str) -> list[str]:

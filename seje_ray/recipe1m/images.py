@@ -1,5 +1,6 @@
 """Photos: from any file to a small JPEG, and from JPEG bytes to the crops that networks see."""
 
+import functools
 import io
 import math
 import struct
@@ -16,6 +17,7 @@ MIN_SIDE = 16  # pixels
 MAX_ASPECT = 8.0  # longer side over shorter side
 JPEG_QUALITY = 90
 WHITE = (255, 255, 255)  # behind transparent parts
+HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 Interpolation = Literal["bilinear", "bicubic"]  # between pixels, where a photo is scaled
 RESAMPLING: dict[Interpolation, Image.Resampling] = {
     "bilinear": Image.Resampling.BILINEAR,
@@ -63,6 +65,8 @@ def load_image(file: ImageFile, *, shorter_side: int) -> bytes | Reject:
 def to_jpeg(data: bytes, *, shorter_side: int) -> bytes | tuple[str, str]:
     """Any image file's bytes as an upright RGB JPEG, or (reason, detail)."""
     try:
+        if is_heic(data):
+            _reads_heic()
         with Image.open(io.BytesIO(data)) as image:
             problem = _absurd(image.size)
             if problem is not None:
@@ -72,6 +76,8 @@ def to_jpeg(data: bytes, *, shorter_side: int) -> bytes | tuple[str, str]:
                 return "blank_image", "transparent all over"
             return _encoded(upright, shorter_side)
     except UnidentifiedImageError:
+        if is_heic(data) and not _reads_heic():
+            return "undecodable_image", "a HEIC photo: pip install 'seje-ray[heic]' to read it"
         return "undecodable_image", "no known image format" if data else "an empty file"
     except OSError as error:
         reason = "truncated_image" if "truncated" in str(error) else "undecodable_image"
@@ -80,6 +86,22 @@ def to_jpeg(data: bytes, *, shorter_side: int) -> bytes | tuple[str, str]:
         return "undecodable_image", f"{type(error).__name__}: {error}"
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         return "absurd_dimensions", str(error)
+
+
+def is_heic(data: bytes) -> bool:
+    """Whether bytes begin as a photo of HEIF does, as phones store them."""
+    return data[4:8] == b"ftyp" and data[8:12] in HEIC_BRANDS
+
+
+@functools.cache
+def _reads_heic() -> bool:
+    """Let Pillow read HEIC, if its plug-in is installed."""
+    try:
+        from pillow_heif import register_heif_opener  # an extra
+    except ImportError:
+        return False
+    register_heif_opener()
+    return True
 
 
 def _absurd(size: tuple[int, int]) -> str | None:

@@ -205,8 +205,11 @@ class Window:
                 value, end = _DECODER.raw_decode(self._text, self._at)
                 if end == len(self._text) and isinstance(value, int | float) and self._read():
                     continue  # a number may go on
-                self._at = end
-                return value
+                size, self._at = end - self._at, end
+                if size <= MAX_RECORD_CHARS:
+                    return value
+                self._at -= 1  # its last bracket: nothing in it is taken for a record
+                return Broken("record_too_large", self._where("record"))
             except (ValueError, RecursionError) as error:  # ValueError: also a far too long number
                 # The error holds the whole text: nothing of it may outlive this block.
                 problem, may_be_cut = str(error), self._may_be_cut(error)

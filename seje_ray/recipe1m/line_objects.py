@@ -22,6 +22,17 @@ def listed_lines(value: Any) -> Any:
     return [value] if _is_line(value) else value
 
 
+def lines_of_list(value: list[Any], depth: int = MAX_DEPTH) -> Iterator[Any]:
+    """Lines with texts in the place of objects and of lists."""
+    for one in value:
+        if isinstance(one, Mapping):
+            yield from lines_of_object(one, depth)
+        elif isinstance(one, list) and depth:
+            yield from lines_of_list(one, depth - 1)
+        else:
+            yield one
+
+
 def lines_of_object(value: Mapping[str, Any], depth: int = MAX_DEPTH) -> Iterator[Any]:
     """Lines of an object in a list of lines; itself where it is none.
 
@@ -33,11 +44,7 @@ def lines_of_object(value: Mapping[str, Any], depth: int = MAX_DEPTH) -> Iterato
         if isinstance(name, str) and (kind is None or "Section" in str(kind)):
             yield name
         inner = value["itemListElement"]
-        for one in inner if isinstance(inner, list) else [inner]:
-            if isinstance(one, Mapping):
-                yield from lines_of_object(one, depth - 1)
-            else:
-                yield one
+        yield from lines_of_list(inner if isinstance(inner, list) else [inner], depth - 1)
     elif "text" in value:
         yield value["text"]
     elif _is_line(value):

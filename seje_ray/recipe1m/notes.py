@@ -231,7 +231,9 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _counts(numbers: Mapping[str, int], records: int) -> str:
-    return ", ".join(f"{what} in {n:,} of {records:,} records" for what, n in numbers.items())
+    return ", ".join(
+        f"{what or '(no name)'} in {n:,} of {records:,} records" for what, n in numbers.items()
+    )
 
 
 def looks_of(value: Any) -> set[str]:

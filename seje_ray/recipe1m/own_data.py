@@ -117,6 +117,10 @@ class _Run:
             place = self._place_of(part)
             for record in self._records(part, said=True):
                 yield from self._recipe_of(record, part, place, seen)
+        named = named_partitions(self.parts)
+        if len(named) == 1 and not self.notes.filled["partition"]:
+            said = f"all files are called {named.pop()}: recipes are split by their ids"
+            self.notes.recognised[said] = None
 
     def _recipe_of(
         self, record: Any, part: Part, place: PhotoPlace | None, seen: set[bytes]

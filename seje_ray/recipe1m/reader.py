@@ -52,7 +52,7 @@ class Recipe1M:
             found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
             raise DataError(
                 f"{folder}: expected Recipe1M's layer1.json, found {found}; name the folder that "
-                "holds it, or a .jsonl or .parquet file of your own recipes"
+                "holds it, or a file of your own recipes"
             )
         self._named, self._removed = folder, removed
         self.notes = Notes()  # its keys are known: nothing to say but where photos lie

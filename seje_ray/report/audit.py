@@ -24,7 +24,11 @@ ON_TOP = (
 def as_text(audit: Audit, width: int | None = None) -> str:
     """Output of ``seje-ray data check``, on a terminal of ``width`` columns or in a file."""
     blocks = [
-        [printable(audit.source), f"{audit.records:,} records read, {audit.usable:,} usable"],
+        [
+            printable(audit.source),
+            f"{audit.records:,} records read, {audit.usable:,} usable",
+            printable(": ".join(filter(None, (verdict(audit), audit.blocked)))),
+        ],
         ["read as", *(f"  {printable(line)}" for line in audit.said)] if audit.said else [],
         ["missing", *(f"  {p.name}: {p.cost}" for p in audit.pieces)] if audit.pieces else [],
         _partition_lines(audit, width),

@@ -1,9 +1,11 @@
 """CSV and TSV: delimiter and encoding are found out; a broken row costs itself."""
 
+import contextlib
 import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -135,13 +137,12 @@ def _header(path: Path, lines: _Lines, reading: Reading) -> tuple[str, list[str]
 
 def _judged(text: str, delimiter: str, reading: Reading) -> tuple[int, float, int]:
     """(known fields in the header, share of rows of its length, its columns): more is likelier."""
-    rows = []
+    rows: list[list[str]] = []
     csv.field_size_limit(json_stream.MAX_RECORD_CHARS)
-    for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
-        if any(row):
-            rows.append(row)
-        if len(rows) > NUM_JUDGED:
-            break
+    cells = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    with contextlib.suppress(csv.Error):  # a cell that is too large, told where it is read
+        for row in islice((row for row in cells if any(row)), NUM_JUDGED + 1):
+            rows.append(row)  # noqa: PERF402
     header, *others = rows or [[""]]
     fields = reading.fields_of(tuple(name.strip() for name in header))
     alike = sum(len(row) == len(header) for row in others)

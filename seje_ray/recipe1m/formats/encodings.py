@@ -17,7 +17,8 @@ _MARKS = (  # the longer first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF16_BE, "utf-16-be", "UTF-16"),
 )
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
-_IN_WORD = re.compile(r"(?<=[a-z])[^\x00-\x7f]+|[^\x00-\x7f]+(?=[a-z])")
+_RUN = re.compile(r"[^\x00-\x7f]+")
+_IN_WORD = re.compile(r"(?<=[a-z])[^\x00-\x7f]+(?=[a-z])")
 _LETTERS = frozenset((*map(chr, range(0xC0, 0x100)), "\u0152", "\u0153")) - {"\xd7", "\xf7"}
 _WESTERN = _LETTERS | frozenset(  # curly quotes, dashes, dots, fractions, degrees and the like
     "\u2018\u2019\u201a\u201c\u201d\u201e\u2013\u2014\u2026\u2022\u2122\u20ac"
@@ -102,10 +103,16 @@ def _is_western(head: bytes) -> bool:
     """Whether bytes are surely Windows-1252: isolated, and the letters that Western words have."""
     text = head.decode("cp1252", errors="surrogateescape")
     strange = sum(1 for c in text if c > "\x7f" and c not in _WESTERN)
-    in_words = [run for run in _IN_WORD.findall(text) if not run.isspace()]
-    letters = sum(set(run) <= _WESTERN and len(run) <= 3 for run in in_words)
     beyond = sum(c > "\x7f" for c in text)
-    return strange * 20 <= beyond and letters * 20 >= len(in_words) * 19
+    runs = [run for run in _RUN.findall(text) if _LETTERS & set(run) or run not in _WESTERN]
+    likely = sum(set(run) <= _WESTERN and len(run) <= 3 for run in runs)
+    in_words = _IN_WORD.findall(text)
+    letters = sum(set(run) <= _LETTERS for run in in_words)
+    return (
+        strange * 20 <= beyond
+        and likely * 20 >= len(runs) * 19
+        and letters * 20 >= len(in_words) * 19
+    )
 
 
 class TextStream:

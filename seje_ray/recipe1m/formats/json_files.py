@@ -60,9 +60,7 @@ def _name(layout: Layout) -> str:
 
 def _layout(window: Window, path: Path, reading: Reading) -> Layout:
     first = window.peek()
-    if isinstance(first, Broken):
-        if first.reason != "record_too_large":
-            return Layout("lines")
+    if isinstance(first, Broken):  # perhaps a whole file; or one with damage in it
         first = dict(_pairs(window.ahead()))  # as far as it can be seen
     return layout_of(first, path, reading) if isinstance(first, dict) else Layout("lines")
 

@@ -106,10 +106,9 @@ def part_of(path: Path) -> Part:
     if found is not None:
         return Part(path, found)
     suffix = path.suffix.lower()
-    if suffix in PACKED_SUFFIXES:
-        suffix = Path(without_packing(path.name)).suffix.lower() + suffix
-    what = suffix or "a file without suffix"
-    advice = next((REFUSED[s] for s in (suffix, path.suffix.lower()) if s in REFUSED), "")
+    bare = Path(without_packing(path.name)).suffix.lower()
+    what = (suffix if bare == suffix else bare + suffix) or "a file without suffix"
+    advice = REFUSED.get(bare, "")
     raise DataError(
         f"{path}: expected a Recipe1M folder, or recipes in a file with one of {suffixes()} "
         f"({' '.join(PACKED_SUFFIXES)} behind it for packed ones), found {what}"

@@ -262,3 +262,19 @@ def test_a_crop_is_scaled_as_pillow_scales_the_whole_photo(interpolation):
     others = {"bilinear", "bicubic"} - {interpolation}
     other = eval_crop(jpeg, resize=60, crop=40, interpolation=others.pop())
     assert np.abs(other - expected).max() > 10
+
+
+def test_heic_is_read_by_its_plug_in_and_named_without_it(monkeypatch):
+    """A phone's photo; the line says what to install."""
+    from pillow_heif import from_pillow
+
+    buffer = io.BytesIO()
+    from_pillow(Image.new("RGB", (64, 48), "red")).save(buffer, quality=90)
+    found = to_jpeg(buffer.getvalue(), shorter_side=48)
+    assert isinstance(found, bytes), found
+    red, green, blue = decode(found).getpixel((32, 24))
+    assert red > 200 > 60 > max(green, blue)
+
+    monkeypatch.setattr("seje_ray.recipe1m.images._reads_heic", lambda: False)
+    reason, detail = to_jpeg(b"\0\0\0\x18ftypheic" + b"\0" * 64, shorter_side=48)
+    assert (reason, "seje-ray[heic]" in detail) == ("undecodable_image", True)
