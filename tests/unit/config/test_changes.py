@@ -16,7 +16,8 @@ def run():
 
 def test_settings_are_dotted_and_those_free_to_change_left_out(run):
     """A section is taken apart, a single value stands under its own name."""
-    found = decisive_settings(run, ("seed", "evaluate"), ("evaluate.num_repeats",))
+    free = ("evaluate.num_repeats", "evaluate.hubness")
+    found = decisive_settings(run, ("seed", "evaluate"), free)
 
     assert found == {"seed": 0, "evaluate.gallery_sizes": list(run.evaluate.gallery_sizes)}
     assert decisive_settings(run, ("evaluate",), ("evaluate",)) == {}
