@@ -44,7 +44,8 @@ def load_run(
     """Read the run file at ``path``.
 
     A file that says ``base: workspace``, a preset, holds only what it changes: what it leaves out
-    is what the workspace was calibrated with, and the packaged ``seje`` where none was.
+    is what the workspace was calibrated with, and the packaged ``seje`` where none was;
+    ``base: workspace/NAME`` names another packaged run for that.
 
     Args:
         path: The run file.
@@ -59,9 +60,10 @@ def load_run(
     spell_out(raw)
     base = raw.pop(BASE, None)
     if base is not None:
-        if base != WORKSPACE:
+        kind, _, alone = str(base).partition("/")
+        if kind != WORKSPACE:
             raise ConfigError(f"{path}: {BASE} must be {WORKSPACE}, got {base!r}")
-        below = _read(workspace_run or named_run_file(DEFAULT_BASE), expected)
+        below = _read(workspace_run or named_run_file(alone or DEFAULT_BASE), expected)
         raw = _laid_over(with_present_names(below), raw)
     overrides = tuple(overrides)
     for override in overrides:

@@ -133,7 +133,7 @@ def test_a_missing_file_lists_the_packaged_runs(tmp_path):
     """Both ways to name a run fail with a reason."""
     with pytest.raises(ConfigError, match="cannot read"):
         load_run(tmp_path / "none.yaml")
-    with pytest.raises(ConfigError, match=r"clip, demo, .*, seje, small, vse\+\+"):
+    with pytest.raises(ConfigError, match=r"clip, demo, .*, seje, siglip, small, tfood, vse\+\+"):
         named_run_file("none")
 
 

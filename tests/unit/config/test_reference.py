@@ -88,8 +88,7 @@ def test_settings_are_those_of_a_run_file():
 @pytest.mark.parametrize("name", PACKAGED)
 def test_a_printed_run_is_a_run_file(tmp_path, name):
     """Comments change no value, whatever the run holds."""
-    text_vectors = ["calibrate.text_vectors=true", "calibrate.text_model=a-model"]
-    run = load_run(named_run_file(name), text_vectors if name == "clip" else [])
+    run = load_run(named_run_file(name))
     path = tmp_path / "run.yaml"
     path.write_text(annotated_yaml(run))
 

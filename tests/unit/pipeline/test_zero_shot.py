@@ -82,7 +82,7 @@ def test_what_is_embedded_before_training_is_the_librarys_own_result(
 
     rows = [row for row in rows_of(artifact) if row["partition"] == "test"]
     assert list(found.ids) == [row["id"] for row in rows]
-    images, texts = librarys_embeddings(folder, kind, rows, pixels_of(run.model.backbone))
+    images, texts = librarys_embeddings(folder, kind, rows, pixels_of(run.model.backbone)[0])
     np.testing.assert_allclose(found.recipe_embeddings, texts, atol=1e-4)
     np.testing.assert_allclose(found.image_embeddings, images, atol=1e-4)
 

@@ -10,15 +10,14 @@ from seje_ray.cli.run_files import read_run
 from seje_ray.config import load_run, named_run_file, run_to_dict
 from seje_ray.config.loss import LossKind
 from seje_ray.errors import ConfigError
-from seje_ray.features.inputs import Reads
 from seje_ray.training.loop import Loaders, Trainer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.worker import LocalWorker
 from seje_ray.workspace import Workspace
 from tests.unit.training.tiny_data import origin, tiny_run, write_shards
 
-PRESETS = ("im2recipe", "vse++", "adamine", "acme", "msje", "clip")
-WITH_TEXTS = ["calibrate.text_vectors=true", "calibrate.text_model=FOLDER"]
+PRESETS = ("im2recipe", "vse++", "adamine", "acme", "msje")
+TOWERS = ("h-t", "tfood", "clip", "siglip")
 EVERYWHERE = {  # what any of them changes, all of them say: none leaves another's behind
     "model.recipe_encoder",
     "model.use_key_terms",
@@ -37,13 +36,6 @@ OF_ITS_KIND = {  # and besides, only constants of their own kind
     "adamine": {"loss.adamine.margin", "loss.adamine.semantic_weight"},
     "acme": {"loss.hinge.margin", "loss.discriminator", "loss.gradient_penalty"},
     "msje": {"loss.discriminator", "loss.gradient_penalty"},
-    "clip": {
-        "loss.info_nce.logit_scale",
-        "loss.info_nce.max_logit_scale",
-        "model.recipe_transformer.dim",
-        "model.recipe_transformer.num_layers",
-        "model.recipe_transformer.num_heads",
-    },
 }
 
 
@@ -94,15 +86,36 @@ def test_a_preset_changes_what_it_says_and_nothing_else(tmp_path, name):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_without_a_workspace_a_preset_is_laid_over_the_papers_run(tmp_path, name):
-    run = read_run(name, tuple(WITH_TEXTS), Workspace(tmp_path))
+    run = read_run(name, (), Workspace(tmp_path))
 
     assert run.model.backbone.name == "torchvision/resnet50"
     assert (run.train.global_batch_size, run.train.learning_rate) == (100, 1e-4)
 
 
-def test_a_transformer_without_text_vectors_is_told_what_to_calibrate(tmp_path):
-    with pytest.raises(ConfigError, match=r"text_vectors must be true where .* --set calibrate"):
-        read_run("clip", (), Workspace(tmp_path))
+@pytest.mark.parametrize("name", TOWERS)
+def test_a_preset_of_text_towers_is_a_run_by_itself(tmp_path, name):
+    """Without a workspace and without --set; over one it leaves out what another method wants."""
+    run = read_run(name, (), Workspace(tmp_path))
+
+    assert (run.name, run.model.recipe_encoder) == (name, "text")
+    assert run.calibrate.text_tokens.store
+    assert run.calibrate.image_categorizer.freeze_backbone  # that of small: minutes
+    head = named_run_file(name).read_text().partition("base:")[0]
+    assert "Deviations" in head
+    assert "seje-ray[text]" in head
+    assert {key for key in EVERYWHERE if key not in said_by(name)} == set()
+    written(tmp_path, tiny_run(learning_rate=0.007))
+    over = read_run(name, (), Workspace(tmp_path))
+    assert over.calibrate.categories == tiny_run().calibrate.categories
+    assert over.model.lexical == "none"
+
+
+def test_presets_of_dual_encoders_have_both_towers_of_one_model(tmp_path):
+    for name in ("clip", "siglip"):
+        run = read_run(name, ("model.dual_encoder=/models/own",), Workspace(tmp_path))
+        assert run.model.backbone.name == "transformers//models/own"
+        assert run.calibrate.text_model == "/models/own"
+        assert run.model.head == "published"
 
 
 def test_another_base_is_refused(tmp_path):
@@ -124,7 +137,6 @@ def loaders(tmp_path_factory) -> Loaders:
             rank=0,
             world_size=1,
             seed=0,
-            reads=Reads(texts=True),
         )
 
     return Loaders(of("train", [16]), of("val", [10]))
@@ -144,11 +156,8 @@ def test_a_preset_trains_on_the_artifact_of_another_run(tmp_path, loaders, name)
     json.dumps(worker.reports, allow_nan=False)
     for report in worker.reports:
         assert report["train/gradient_norm/heads"] > 0
-        assert ("train/logit_scale" in report) == (name == "clip")
-    if name == "clip":
-        scale = float(trainer.state.model.logit_scale.log_scale.detach().exp())
-        assert worker.reports[-1]["train/logit_scale"] == pytest.approx(scale)
+        assert "train/logit_scale" not in report
 
 
 def test_presets_are_of_known_kinds():
-    assert {said_by(name)["loss.kind"] for name in PRESETS} < set(get_args(LossKind))
+    assert {said_by(name)["loss.kind"] for name in (*PRESETS, *TOWERS)} < set(get_args(LossKind))
