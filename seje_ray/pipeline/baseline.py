@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +12,11 @@ from seje_ray.baselines.kinds import BaselineName, FittedName, candidates, chose
 from seje_ray.baselines.pairs import Pairs
 from seje_ray.baselines.text_space import TextSpace
 from seje_ray.config import RunConfig
+from seje_ray.distributed.process import default_device
 from seje_ray.errors import ArtifactError, ConfigError
+from seje_ray.models.libraries import TRANSFORMERS
 from seje_ray.pipeline.baseline_pairs import FirstPhotos, RawPairs, read_pairs
+from seje_ray.pipeline.zero_shot import zero_shot
 from seje_ray.report.evaluation import GalleryLines, evaluate
 from seje_ray.report.report import Evaluated, write_report
 from seje_ray.retrieval.embeddings import Embeddings
@@ -60,21 +64,27 @@ def measure_baselines(
 
     Source: docs/method.md, rule 6.8.
     """
-    fitted = [_fitted_name(name) for name in names]
+    fitted = [name for name in names if name != "zero-shot"]
+    if "zero-shot" in names:
+        _require_dual_encoder(run)
     calibrated = workspace.open_calibrated()
     _require_pairs(calibrated, partition)
-    data = _Data.read(run, workspace, calibrated, partition, max_pairs)
-    for name in fitted:
-        yield _measured(name, data, run, workspace, gallery_sizes)
+    if fitted:
+        data = _Data.read(run, workspace, calibrated, partition, max_pairs)
+        for name in fitted:
+            yield _measured(name, data, run, workspace, gallery_sizes)
+    if "zero-shot" in names:
+        yield _zero_shot(calibrated, partition, run, workspace, gallery_sizes)
 
 
-def _fitted_name(name: BaselineName) -> FittedName:
-    if name == "zero-shot":
+def _require_dual_encoder(run: RunConfig) -> None:
+    if not (
+        run.model.recipe_encoder == "text" and run.model.backbone.name.startswith(TRANSFORMERS)
+    ):
         raise ConfigError(
             "zero-shot: expected an image and a text tower of one published dual encoder (CLIP, "
-            "SigLIP), found none in this workspace; calibrate it with such a run file first"
+            "SigLIP), found none in this run; calibrate with --config clip or siglip first"
         )
-    return name
 
 
 def _require_pairs(calibrated: Artifact, partition: str) -> None:
@@ -159,6 +169,49 @@ def _measured(
     embeddings = Embeddings(
         raw.ids, raw.image_ids, raw.titles, raw.category_ids, *chosen.candidate.embed(data.measured)
     )
+    fit = {
+        "settings": settings,
+        "val_score": chosen.score,
+        "train_pairs": len(data.train.ids),
+        "max_pairs": data.max_pairs,
+        "image_features": f"{data.features}, {data.train.images.shape[1]:,} numbers",
+        "text_dimensions": data.train.texts.shape[1],
+    }
+    folder = name if data.max_pairs is None else f"{name}-{data.max_pairs}"
+    return _reported(
+        name, folder, embeddings, fit, data.calibrated, data.partition, run, workspace,
+        gallery_sizes,
+    )  # fmt: skip
+
+
+def _zero_shot(
+    calibrated: Artifact,
+    partition: str,
+    run: RunConfig,
+    workspace: Workspace,
+    gallery_sizes: tuple[int, ...],
+) -> MeasuredBaseline:
+    """The dual encoder of the run as it came."""
+    embeddings = zero_shot(run, calibrated, partition, default_device())
+    fit = {"settings": {}, "train_pairs": 0, "dual_encoder": run.calibrate.text_model}
+    return _reported(
+        "zero-shot", "zero-shot", embeddings, fit, calibrated, partition, run, workspace,
+        gallery_sizes,
+    )  # fmt: skip
+
+
+def _reported(
+    name: str,
+    folder_name: str,
+    embeddings: Embeddings,
+    fit: dict[str, Any],
+    calibrated: Artifact,
+    partition: str,
+    run: RunConfig,
+    workspace: Workspace,
+    gallery_sizes: tuple[int, ...],
+) -> MeasuredBaseline:
+    """Measure embeddings by the protocol, and write the report."""
     galleries = evaluate(
         embeddings,
         gallery_sizes=gallery_sizes or run.evaluate.gallery_sizes,
@@ -168,21 +221,13 @@ def _measured(
     )
     evaluated = Evaluated(
         name=name,
-        partition=data.partition,
+        partition=partition,
         run=run,
         recipes=workspace.open_recipes(),
-        calibrated=data.calibrated,
+        calibrated=calibrated,
         galleries=galleries,
-        fit={
-            "settings": settings,
-            "val_score": chosen.score,
-            "train_pairs": len(data.train.ids),
-            "max_pairs": data.max_pairs,
-            "image_features": f"{data.features}, {data.train.images.shape[1]:,} numbers",
-            "text_dimensions": data.train.texts.shape[1],
-        },
+        fit=fit,
     )
-    folder_name = name if data.max_pairs is None else f"{name}-{data.max_pairs}"
-    folder = workspace.baseline(folder_name, data.partition)
+    folder = workspace.baseline(folder_name, partition)
     write_report(folder, evaluated, embeddings)
-    return MeasuredBaseline(name, settings, galleries, folder)
+    return MeasuredBaseline(name, fit["settings"], galleries, folder)

@@ -1,5 +1,6 @@
 """A training on the towers of a dual encoder begins with its zero-shot result."""
 
+import json
 import shutil
 
 import numpy as np
@@ -10,6 +11,7 @@ from seje_ray.config import load_run
 from seje_ray.errors import ConfigError
 from seje_ray.features.checkpoint import load_model
 from seje_ray.features.model import pixels_of
+from seje_ray.pipeline.baseline import measure_baselines
 from seje_ray.pipeline.embed import embed_shard
 from seje_ray.pipeline.train import train
 from seje_ray.pipeline.zero_shot import zero_shot
@@ -85,6 +87,11 @@ def test_what_is_embedded_before_training_is_the_librarys_own_result(
     images, texts = librarys_embeddings(folder, kind, rows, pixels_of(run.model.backbone)[0])
     np.testing.assert_allclose(found.recipe_embeddings, texts, atol=1e-4)
     np.testing.assert_allclose(found.image_embeddings, images, atol=1e-4)
+
+    [measured] = measure_baselines(["zero-shot"], run, own, partition="test", gallery_sizes=(10,))
+    report = json.loads((measured.folder / "report.json").read_text())
+    assert report["fit"]["dual_encoder"] == str(folder)
+    assert measured.galleries
 
     trained = train(load_run(own.calibrated_run), own, EXECUTOR, name="still")
     published = read_dual_encoder(str(folder))
