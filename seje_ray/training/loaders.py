@@ -1,5 +1,7 @@
 """Pairs of a calibrated artifact, as one process of a training reads them."""
 
+from dataclasses import dataclass
+
 import torch
 
 from seje_ray.artifact import Artifact
@@ -14,9 +16,17 @@ from seje_ray.features.model import photos_of, pixel_spec
 from seje_ray.features.texts import lexicon_of
 from seje_ray.models.libraries import network_config
 from seje_ray.recipe1m.pixels import PixelSpec
-from seje_ray.training.loop import Loaders
 from seje_ray.training.pairs import PairLoader
 from seje_ray.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Loaders:
+    """Sources of the pairs of both partitions."""
+
+    train: PairLoader
+    val: PairLoader
+    lexicon: Lexicon | None = None  # that a new model's lexical bag begins with
 
 
 def origin_of(run: RunConfig, calibrated: Artifact) -> Origin:

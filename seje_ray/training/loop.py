@@ -1,13 +1,11 @@
 """The training loop: epochs, validation, learning-rate drop, early stop, checkpoints."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from seje_ray.calibration.lexical import Lexicon
 from seje_ray.config import RunConfig
 from seje_ray.distributed.collectives import average_gradients, broadcast_buffers, sum_over_workers
 from seje_ray.distributed.dropout import begin_dropout_step
@@ -28,6 +26,7 @@ from seje_ray.training.guards import (
     watched,
 )
 from seje_ray.training.initial_weights import load_initial_weights
+from seje_ray.training.loaders import Loaders
 from seje_ray.training.micro_batches import MicroBatchedBackbone
 from seje_ray.training.optimisation import (
     drop_learning_rates,
@@ -35,7 +34,7 @@ from seje_ray.training.optimisation import (
     learning_rates,
     set_learning_rates,
 )
-from seje_ray.training.pairs import PairBatch, PairLoader
+from seje_ray.training.pairs import PairBatch
 from seje_ray.training.state import Progress, TrainingState
 from seje_ray.training.step import (
     GlobalRows,
@@ -47,15 +46,6 @@ from seje_ray.training.step import (
 from seje_ray.training.timing import EpochClock
 from seje_ray.training.validation import ValEmbeddings, embed_val, val_metrics
 from seje_ray.training.worker import Worker
-
-
-@dataclass(frozen=True, slots=True)
-class Loaders:
-    """Sources of the pairs of both partitions."""
-
-    train: PairLoader
-    val: PairLoader
-    lexicon: Lexicon | None = None  # that a new model's lexical bag begins with
 
 
 class Trainer:

@@ -9,6 +9,7 @@ import torch
 from seje_ray.artifact import Artifact, Manifest, Plan
 from seje_ray.config import LossConfig, run_to_dict
 from seje_ray.config.loss import InfoNceConfig, SigmoidConfig
+from seje_ray.distributed.dropout import GlobalDropout
 from seje_ray.errors import ArtifactError
 from seje_ray.features.model import FeatureDims, build_logit_scale, build_model, require_features
 from seje_ray.models.recipe_lstm import RecipeLstm
@@ -60,6 +61,16 @@ def test_the_run_says_which_recipe_encoder_and_its_shape():
     assert isinstance(transformer, RecipeTransformer)
     assert transformer.steps.linear.weight.shape == (8, dims.text_dim)
     assert len(transformer.steps.blocks) == 1
+
+
+@pytest.mark.parametrize("head", ["projection", "residual"])
+def test_both_heads_drop_out_what_the_run_says(head):
+    model = build_model(tiny_run(head=head, dropout=0.25), FeatureDims.of(origin().facts))
+
+    for side in (model.image_head.projection, model.recipe_encoder.projection):
+        found = [m.p for m in side.modules() if isinstance(m, GlobalDropout)]
+        assert found
+        assert set(found) == {0.25}
 
 
 def model_of(**loss):

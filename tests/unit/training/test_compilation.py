@@ -7,7 +7,8 @@ import sys
 import pytest
 import torch
 
-from seje_ray.training.loop import Loaders, Trainer
+from seje_ray.training.loaders import Loaders
+from seje_ray.training.loop import Trainer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.worker import LocalWorker
 from tests.unit.training.tiny_data import origin, tiny_run, write_shards

@@ -6,7 +6,8 @@ import torch.distributed as dist
 
 from seje_ray.features.inputs import Reads
 from seje_ray.training.guards import unwatched
-from seje_ray.training.loop import Loaders, Trainer
+from seje_ray.training.loaders import Loaders
+from seje_ray.training.loop import Trainer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.validation import embed_val
 from seje_ray.training.worker import LocalWorker

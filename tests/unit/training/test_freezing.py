@@ -12,7 +12,8 @@ from seje_ray.errors import ConfigError
 from seje_ray.features.model import FeatureDims, build_model, pixel_spec
 from seje_ray.models.blocks import parameter_blocks
 from seje_ray.training.freezing import begin_epoch, trained_parts
-from seje_ray.training.loop import Loaders, Trainer
+from seje_ray.training.loaders import Loaders
+from seje_ray.training.loop import Trainer
 from seje_ray.training.optimisation import gradient_norms, learning_rates, model_optimizer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.worker import LocalWorker

@@ -14,7 +14,8 @@ from seje_ray.errors import DivergedError, ResourceError
 from seje_ray.features.inputs import Reads
 from seje_ray.features.model import build_discriminator
 from seje_ray.random_streams import STREAMS
-from seje_ray.training.loop import Loaders, Trainer
+from seje_ray.training.loaders import Loaders
+from seje_ray.training.loop import Trainer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.state import Progress
 from seje_ray.training.timing import read_timings

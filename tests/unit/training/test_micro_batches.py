@@ -12,7 +12,8 @@ from seje_ray.config import run_from_json
 from seje_ray.features.model import pixel_spec
 from seje_ray.random_streams import Stream, torch_seed
 from seje_ray.training.freezing import begin_epoch
-from seje_ray.training.loop import Loaders, Trainer
+from seje_ray.training.loaders import Loaders
+from seje_ray.training.loop import Trainer
 from seje_ray.training.micro_batches import MicroBatchedBackbone
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.worker import LocalWorker

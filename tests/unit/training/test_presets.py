@@ -10,7 +10,8 @@ from seje_ray.cli.run_files import read_run
 from seje_ray.config import load_run, named_run_file, run_to_dict
 from seje_ray.config.loss import LossKind
 from seje_ray.errors import ConfigError
-from seje_ray.training.loop import Loaders, Trainer
+from seje_ray.training.loaders import Loaders
+from seje_ray.training.loop import Trainer
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.worker import LocalWorker
 from seje_ray.workspace import Workspace

@@ -8,7 +8,8 @@ import torch
 import torch.distributed as dist
 
 from seje_ray.training.checkpoints import newest_checkpoint
-from seje_ray.training.loop import Loaders, Trainer
+from seje_ray.training.loaders import Loaders
+from seje_ray.training.loop import Trainer
 from seje_ray.training.pairs import PairLoader
 from tests.unit.training.gloo_worker import EndedError, GlooWorker
 from tests.unit.training.tiny_data import origin, tiny_run, write_shards
