@@ -214,7 +214,7 @@ CATEGORY_BACKOFF = Component(
 LEXICAL = Component(
     "lexical",
     lexical_fit,
-    lambda run: _without(asdict(run.calibrate.lexical), "enabled") | language_section(run),
+    lambda run: _without(asdict(run.calibrate.lexical), "enabled"),
 )
 
 
