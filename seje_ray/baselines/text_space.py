@@ -13,7 +13,7 @@ TITLE_WEIGHT = 3  # a title counts as if it stood there so often
 MAX_TERMS = 200_000  # the most frequent ones
 
 
-def recipe_text(title: str, ingredients: Sequence[str], instructions: Sequence[str]) -> str:
+def weighted_text(title: str, ingredients: Sequence[str], instructions: Sequence[str]) -> str:
     """One text of a recipe, its title repeated."""
     return "\n".join([*[title] * TITLE_WEIGHT, *ingredients, *instructions])
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seje_ray.artifact import Artifact, read_shard
-from seje_ray.baselines.text_space import recipe_text
+from seje_ray.baselines.text_space import weighted_text
 from seje_ray.config import RunConfig
 from seje_ray.console.progress import Bars
 from seje_ray.distributed.process import default_device
@@ -56,7 +56,9 @@ def read_pairs(calibrated: Artifact, partition: str, rows: np.ndarray) -> RawPai
         tuple(row["images"][0]["id"] for row in found),
         tuple(row["title"] for row in found),
         np.array([row["category_id"] for row in found], dtype=np.int32),
-        tuple(recipe_text(row["title"], row["ingredients"], row["instructions"]) for row in found),
+        tuple(
+            weighted_text(row["title"], row["ingredients"], row["instructions"]) for row in found
+        ),
     )
 
 

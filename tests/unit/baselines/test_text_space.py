@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seje_ray.baselines.text_space import TextSpace, recipe_text
+from seje_ray.baselines.text_space import TextSpace, weighted_text
 
 TEXTS = ["apple cake sugar", "apple pie sugar", "beef stew onion", "beef onion roast", "apple beef"]
 
@@ -36,4 +36,4 @@ def test_texts_without_shared_words_are_refused(texts):
 
 def test_the_title_counts_thrice():
     """Beside each line once."""
-    assert recipe_text("Soup", ["salt"], ["boil"]).split() == ["Soup"] * 3 + ["salt", "boil"]
+    assert weighted_text("Soup", ["salt"], ["boil"]).split() == ["Soup"] * 3 + ["salt", "boil"]

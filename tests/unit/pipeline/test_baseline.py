@@ -96,6 +96,6 @@ def test_a_partition_without_pairs_is_named(workspace, partition):
 
 def test_texts_without_a_shared_word_are_told(workspace, monkeypatch):
     """Nothing but numbers of one digit, which are no words."""
-    monkeypatch.setattr("seje_ray.pipeline.baseline_pairs.recipe_text", lambda *_: "1")
+    monkeypatch.setattr("seje_ray.pipeline.baseline_pairs.weighted_text", lambda *_: "1")
     with pytest.raises(ArtifactError, match="the texts of the train recipes share no words"):
         list(measure_baselines(["ridge"], tiny_run(), workspace, partition="test"))
