@@ -208,11 +208,20 @@ class Passes:
             f"{source}: expected train recipes with photos, found {texts.recipes['train']:,} train "
             f"recipes that name {texts.photos_named['train']:,} photos, of which "
             f"{int((self.is_there & is_train).sum()):,} are there and none can be used; "
-            + (
-                self.missing_photos()
-                or "a Recipe1M folder names them in layer2.json and holds them in images/"
-            )
+            + self._how_to_have_photos()
         )
+
+    def _how_to_have_photos(self) -> str:
+        """The one thing to do where no train recipe has a photo."""
+        if not self.texts.photos_named["train"]:
+            return (
+                "name them under the key images (another key: --map images=KEY), or in the "
+                "layer2.json of a Recipe1M folder"
+            )
+        if missing := self.missing_photos():
+            return missing
+        reasons = ", ".join(sorted({found.reason for found in self.bad_photos()}))
+        return f"replace those that are {reasons}" if reasons else "put them where the recipes say"
 
     def _recipe(self, number: int, location: str = "") -> NamedItem:
         id_, title = self.names.row(number)

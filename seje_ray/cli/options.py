@@ -43,7 +43,8 @@ def run_options(function: Function) -> Function:
         metavar="FILE|NAME",
         help="Run file, or the name of a packaged one: demo, small, seje; or, over what the "
         "workspace was calibrated with, another paper's method: im2recipe, vse++, adamine, acme, "
-        "msje, clip.  [default: what the workspace was calibrated with, else demo]",
+        "msje; h-t, tfood, clip and siglip bring towers of their own.  [default: what the "
+        "workspace was calibrated with, else demo]",
     )(function)
 
 

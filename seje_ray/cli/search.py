@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 @click.option(
     "--recipe",
     metavar="ID|FILE",
-    help="A recipe of the partition by its id, or a .jsonl file: find photos for it.",
+    help="A recipe of the partition by its id, or a file of recipes, whose first counts: find "
+    "photos for it.",
 )
 @click.option(
     "--results", type=click.IntRange(min=1), default=5, show_default=True, help="How many."

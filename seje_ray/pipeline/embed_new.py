@@ -28,7 +28,8 @@ from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.pipeline.stage import Item, ShardStage, Step, missing_shards
 from seje_ray.recipe1m.fields import without_blanks
-from seje_ray.recipe1m.photo_names import SUFFIXES, load_like
+from seje_ray.recipe1m.images import PHOTO_SUFFIXES
+from seje_ray.recipe1m.photo_names import load_like
 from seje_ray.recipe1m.records import ImageFile, Recipe, Reject
 from seje_ray.recipe1m.source import DataSource, is_recipe1m, open_source
 from seje_ray.schema import RECIPE_TEXTS, REJECTS, VECTOR_FACTS, vectors
@@ -135,7 +136,7 @@ def _photo_files(path: Path) -> Iterator[Path]:
     for folder, below, names in os.walk(path):
         below[:] = sorted(name for name in below if not name.startswith("."))
         for name in sorted(names):
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+            if name.lower().endswith(PHOTO_SUFFIXES) and not name.startswith("."):
                 yield Path(folder) / name
 
 

@@ -192,4 +192,6 @@ def first_recipe(path: Path, data: DataConfig, *, is_title_enough: bool = False)
                 return record
         reject = reject or record
     reason = "it is empty" if reject is None else f"{reject.reason} ({reject.detail})"
-    raise QueryError(f"{path}: expected one recipe as a line of JSON, found none: {reason}")
+    raise QueryError(
+        f"{path}: expected recipes as `seje-ray data check` reads them, found none: {reason}"
+    )

@@ -12,6 +12,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from seje_ray.recipe1m.records import ImageFile, Reject
 from seje_ray.recipe1m.stored_photos import PhotoTooLargeError, photo_bytes
 
+# names of photo files end like this; what a file is, its bytes say
+PHOTO_SUFFIXES = (
+    *(".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
+    *(".heic", ".heif", ".avif"),
+)
 MAX_PIXELS = 64_000_000
 MIN_SIDE = 16  # pixels
 MAX_ASPECT = 8.0  # longer side over shorter side

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from seje_ray.recipe1m.images import PHOTO_SUFFIXES
 from seje_ray.recipe1m.photo_lists import Listed, listed_photos, lists_of, printable
 from seje_ray.recipe1m.records import DataError, Reject
 
 BACKGROUND = "background"  # number 0, which no photo of a folder has
 SPLITS = ("train", "test")
 TEST_SHARE = 0.2  # of the photos of a folder without lists
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
-EXPECTED = f"expected {', '.join(sorted(SUFFIXES))}"
+EXPECTED = f"expected {', '.join(sorted(PHOTO_SUFFIXES))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +103,13 @@ def _files(images: Path, rejects: list[Reject]) -> dict[str, list[str]]:
     files: dict[str, list[str]] = {}
     for folder in sorted(os.scandir(images), key=lambda entry: entry.name):
         if not folder.is_dir():
-            if os.path.splitext(folder.name)[1].lower() in SUFFIXES:
+            if os.path.splitext(folder.name)[1].lower() in PHOTO_SUFFIXES:
                 name = printable(folder.name)
                 rejects.append(Reject(name, "photo_without_class", "it lies in no class folder"))
             continue
         names = []
         for entry in sorted(os.scandir(folder.path), key=lambda entry: entry.name):
-            if entry.is_file() and os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+            if entry.is_file() and os.path.splitext(entry.name)[1].lower() in PHOTO_SUFFIXES:
                 names.append(entry.name)
             else:
                 id_ = printable(f"{folder.name}/{entry.name}")

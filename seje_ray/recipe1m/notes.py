@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seje_ray.recipe1m.cells import LINES, Seen
+from seje_ray.recipe1m.images import PHOTO_SUFFIXES
 from seje_ray.recipe1m.keys import (
     FIELDS,
     PARTITION_WORDS,
@@ -21,7 +22,6 @@ MIN_ALIKE = 2  # recipes that say something of a data set together
 TEXTS = ("title", "ingredients", "instructions")
 NUM_LOOKED_AT = 1000  # records whose unused values are looked at
 NUM_KEYS = 50  # counted by name; data by id has a key per record
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 OTHERS = "(others)"
 WHAT = {
     "marked": "entities and tags of web pages taken away",

@@ -9,10 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
-from seje_ray.recipe1m.images import load_image
+from seje_ray.recipe1m.images import PHOTO_SUFFIXES, load_image
 from seje_ray.recipe1m.records import ImageFile, Reject
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif")
 OTHER_NAME = "other_name"  # reason of a photo that is taken under a like name
 MAX_FOLDERS = 400  # looked into for photos that are elsewhere
 MAX_EXAMPLES = 50  # missing photos that are looked for
@@ -53,7 +52,7 @@ def _key(name: str) -> str:
     """What like names share."""
     plain = unicodedata.normalize("NFC", unquote(name, errors="replace")).casefold().strip()
     stem, suffix = os.path.splitext(plain)
-    return _BETWEEN.sub(" ", stem if suffix in SUFFIXES else plain).strip()
+    return _BETWEEN.sub(" ", stem if suffix in PHOTO_SUFFIXES else plain).strip()
 
 
 def _changed_ns(folder: str) -> int:
