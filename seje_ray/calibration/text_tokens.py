@@ -79,7 +79,7 @@ class LineTokenizer:
         name: Of the model; see ``text_model_source``.
 
     Raises:
-        TextModelError: If it cannot be read.
+        PublishedModelError: If it cannot be read.
     """
 
     def __init__(self, name: str) -> None:
@@ -115,7 +115,7 @@ def text_format_of(name: str) -> TextFormat:
     """Read how the text model ``name`` takes texts; no weights are read.
 
     Raises:
-        TextModelError: If it cannot be read.
+        PublishedModelError: If it cannot be read.
     """
     tokenizer = LineTokenizer(name).tokenizer
     with reading_text_model(name) as source:

@@ -2,23 +2,21 @@
 
 import hashlib
 import socket
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import timm
 import torch
 import torchvision
-from huggingface_hub import hf_hub_url, try_to_load_from_cache
 from torch import Tensor, nn
 
+from seje_ray.errors import first_line
+from seje_ray.hub import CONNECT_S, require_hub
 from seje_ray.models.libraries import BackboneError, Library, timm_network
 from seje_ray.models.weights_file import require_finite, without_prefix
 
 COUNTER = "num_batches_tracked"  # what BatchNorm counts its batches by
 NUM_PUBLISHED_CLASSES = 1000  # ImageNet's: leaving them out needs no word
-CONNECT_S = 5.0  # seconds without an answer after which a download is given up
 
 
 def weights_hash(network: nn.Module) -> str:
@@ -118,12 +116,11 @@ def download_weights(name: str, library: Library, model: str, image_size: int) -
                     progress=False, check_hash=True, weights_only=True
                 )
                 return state
-            _require_hub(model)
+            _require_published(model)
             return dict(timm_network(model, image_size, pretrained=True).state_dict())
     except (OSError, RuntimeError, ValueError) as error:
-        reason = str(error).strip() or type(error).__name__
         raise BackboneError(
-            f"backbone.weights: the download of {name} failed ({reason.splitlines()[0]}); give the "
+            f"backbone.weights: the download of {name} failed ({first_line(error)}); give the "
             "path of a local .safetensors file, or null for random weights"
         ) from error
 
@@ -139,18 +136,10 @@ def _give_up_after(seconds: float) -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def _require_hub(model: str) -> None:
-    """Raise OSError if timm's weights are not there; timm itself would try for a minute."""
+def _require_published(model: str) -> None:
+    """Raise an error if timm's weights are not there; timm itself would try for a minute."""
     config = timm.get_pretrained_cfg(model)
     if config is None or not config.has_weights:
         raise ValueError("timm has no weights for it")
-    if config.hf_hub_id is None:
-        return
-    file = "model.safetensors"
-    if isinstance(try_to_load_from_cache(config.hf_hub_id, file), str):
-        return
-    request = urllib.request.Request(hf_hub_url(config.hf_hub_id, file), method="HEAD")
-    try:
-        urllib.request.urlopen(request).close()
-    except urllib.error.HTTPError as answer:
-        answer.close()  # the hub answers; timm will report what it says about this file
+    if config.hf_hub_id is not None:
+        require_hub(config.hf_hub_id, "model.safetensors")

@@ -10,14 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from seje_ray.errors import SejeError
-from seje_ray.hub import require_source
-
-HOW = "`pip install 'seje-ray[text]'`"
-
-
-class PublishedModelError(SejeError):
-    """A published model is not there, or cannot be read; says why."""
+from seje_ray.hub import PublishedModelError, reading_model
 
 
 class DualEncoder(NamedTuple):
@@ -29,35 +22,9 @@ class DualEncoder(NamedTuple):
     logit_bias: float | None
 
 
-@contextmanager
-def reading(source: str, *, is_source: bool = False) -> Iterator[None]:
-    """Within: what is wrong with a model is an error of one line.
-
-    Args:
-        source: Of the model, or what else the error is to name.
-        is_source: Whether it is a local folder or a hub name, which has to be there.
-
-    Raises:
-        PublishedModelError: If a package, the folder or its safetensors weights are missing.
-    """
-    try:
-        if is_source:
-            require_source(source)
-        yield
-    except ImportError as error:
-        raise PublishedModelError(
-            f"{source}: needs a package that is missing ({_first_line(error)}); run {HOW}"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise PublishedModelError(
-            f"{source}: expected a folder of config.json and model.safetensors, or the name of a "
-            f"hub model that can be downloaded ({_first_line(error)}); name another"
-        ) from error
-
-
 def read_config(source: str) -> dict[str, Any]:
     """Configuration of a model, from which it is built without its weights."""
-    with reading(source, is_source=True), _quiet():
+    with reading_model(source, source=source), _quiet():
         from transformers import AutoConfig  # heavy, and an extra
 
         config: dict[str, Any] = AutoConfig.from_pretrained(source).to_dict()
@@ -66,7 +33,7 @@ def read_config(source: str) -> dict[str, Any]:
 
 def whole_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration with all that it leaves to the library's defaults."""
-    with reading(str(config.get("model_type"))), _quiet():
+    with reading_model(str(config.get("model_type"))), _quiet():
         from transformers import AutoConfig
 
         whole: dict[str, Any] = AutoConfig.for_model(**config).to_dict()
@@ -75,7 +42,7 @@ def whole_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_preprocessing(source: str) -> dict[str, Any]:
     """How a model's photos are prepared: ``preprocessor_config.json``."""
-    with reading(source, is_source=True):
+    with reading_model(source, source=source):
         from transformers.image_processing_base import ImageProcessingMixin
 
         settings, _ = ImageProcessingMixin.get_image_processor_dict(source)
@@ -89,7 +56,7 @@ def read_model(source: str, config: Mapping[str, Any] | None = None) -> Any:
         source: Local folder or hub name.
         config: Instead of its own.
     """
-    with reading(source, is_source=True), _quiet():
+    with reading_model(source, source=source), _quiet():
         from transformers import AutoConfig, AutoModel
 
         known = None if config is None else AutoConfig.for_model(**config)
@@ -105,7 +72,7 @@ def build_model(config: Mapping[str, Any], part: str) -> Any:
         config: Of a model.
         part: ``text_model`` or ``vision_model``: which of its towers, where it has several.
     """
-    with reading(str(config.get("model_type"))), _quiet():
+    with reading_model(str(config.get("model_type"))), _quiet():
         from transformers import AutoConfig, AutoModel
 
         known = AutoConfig.for_model(**config)
@@ -152,7 +119,3 @@ def _quiet() -> Iterator[None]:
         logging.set_verbosity(before)
         if has_bars:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

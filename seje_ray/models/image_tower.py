@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from seje_ray.hub import PublishedModelError
 from seje_ray.models.hugging_face import (
-    PublishedModelError,
     build_model,
     read_config,
     read_model,

@@ -9,7 +9,8 @@ from typing import Any, Literal, assert_never
 import torch
 from torch import Tensor, nn
 
-from seje_ray.models.hugging_face import build_model, read_model, reading, whole_config
+from seje_ray.hub import reading_model
+from seje_ray.models.hugging_face import build_model, read_model, whole_config
 
 Pooling = Literal["mean", "first", "own"]  # as calibration names it
 Training = Literal["full", "lora", "frozen"]
@@ -135,7 +136,7 @@ def _without_dropout(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_lora(network: Any, rank: int, alpha: int) -> Any:
-    with reading("model.text.training lora"):
+    with reading_model("model.text.training lora"):
         from peft import LoraConfig, inject_adapter_in_model  # heavy, and an extra
 
     settings = LoraConfig(r=rank, lora_alpha=alpha, target_modules="all-linear")

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from seje_ray.conversion import checkpoint_to_safetensors
+from seje_ray.errors import first_line
 from seje_ray.models.libraries import BackboneError
 
 PICKLED = (".pth", ".pt", ".bin", ".ckpt", ".tar")  # as torch.save writes them
@@ -59,12 +60,11 @@ def _loaded(path: str) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except LOADING as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         target = str(Path(path).with_suffix(".safetensors"))
         raise BackboneError(
             f"{path}: expected weights alone, as torch.save(network.state_dict()) writes them, "
             "found what cannot be read without running code of the file, or damage "
-            f"({reason:.160}); if you trust it, convert it once: "
+            f"({first_line(error):.160}); if you trust it, convert it once: "
             f"{checkpoint_to_safetensors(path, target)}"
         ) from error
 

@@ -20,7 +20,7 @@ import ray.data
 from ray.exceptions import AuthenticationError, RayError, RayTaskError
 
 import seje_ray
-from seje_ray.errors import ResourceError, SejeError
+from seje_ray.errors import ResourceError, SejeError, first_line
 from seje_ray.log import event
 from seje_ray.on_ray import EMBEDDED_SETTINGS, TOKEN_FILE
 from seje_ray.on_ray.capacity import (
@@ -164,7 +164,7 @@ def _start(num_workers: int, cluster: Cluster) -> None:
         raise ResourceError(auth_advice(cluster.address)) from error
     except (ConnectionError, RuntimeError) as error:
         raise ResourceError(
-            f"{cluster.address}: cannot connect to Ray from here ({_first_line(error)}); run the "
+            f"{cluster.address}: cannot connect to Ray from here ({first_line(error)}); run the "
             "command on a node of the cluster, or submit it with --address http://HEAD:8265. "
             f"If the cluster is there: {auth_advice(cluster.address)}"
         ) from error
@@ -194,10 +194,6 @@ def _require_reachable(address: str) -> None:
             f"{address}: no Ray answers ({error}); expected the address of a head node, as "
             "`ray start --head` prints it, reachable from this machine"
         ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 @contextmanager

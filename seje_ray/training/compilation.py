@@ -2,7 +2,7 @@
 
 import torch
 
-from seje_ray.errors import SejeError
+from seje_ray.errors import SejeError, first_line
 from seje_ray.models.joint_embedding import JointEmbedding
 
 
@@ -30,8 +30,7 @@ def _require_compiler(device: torch.device) -> None:
     try:
         torch.compile(doubled)(torch.zeros(3, device=device))
     except RuntimeError as error:  # all of torch.compile's own errors are
-        reason = str(error).strip().splitlines()[0]
         raise CompilationError(
             f"train.compile: torch.compile fails on this machine ({type(error).__name__}: "
-            f"{reason}); install a C++ compiler, or set train.compile to false"
+            f"{first_line(error)}); install a C++ compiler, or set train.compile to false"
         ) from error

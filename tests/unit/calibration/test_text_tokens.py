@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seje_ray.calibration.recipe_parts import RecipeParts
-from seje_ray.calibration.text_model import MINILM, TextModelError, text_model_hash
+from seje_ray.calibration.text_model import MINILM, text_model_hash
 from seje_ray.calibration.text_tokens import (
     LineTokenizer,
     TextFormat,
@@ -15,6 +15,7 @@ from seje_ray.calibration.text_tokens import (
     text_format_of,
     tokenizer_hash,
 )
+from seje_ray.hub import PublishedModelError
 
 pytest.importorskip("transformers", reason="needs the extra text")
 from tests.text_models import MAX_LENGTH, tiny_bert, tiny_clip, tiny_siglip
@@ -95,6 +96,8 @@ def test_minilm_is_the_model_of_a_package():
 
 
 def test_a_missing_model_is_one_line_that_says_how_to_have_it(tmp_path):
-    with pytest.raises(TextModelError, match=r"calibrate\.text_model=.*'seje-ray\[text\]'") as told:
+    with pytest.raises(
+        PublishedModelError, match=r"calibrate\.text_model=.*'seje-ray\[text\]'"
+    ) as told:
         LineTokenizer(str(tmp_path / "none"))
     assert "\n" not in str(told.value)

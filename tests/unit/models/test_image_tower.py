@@ -11,7 +11,8 @@ from seje_ray.models.libraries import BackboneError, published
 pytest.importorskip("transformers", reason="needs the extra text")
 import transformers
 
-from seje_ray.models.hugging_face import PublishedModelError, read_config, read_dual_encoder
+from seje_ray.hub import PublishedModelError
+from seje_ray.models.hugging_face import read_config, read_dual_encoder
 from tests.text_models import SIDE, tiny_bert, tiny_clip, tiny_siglip
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from seje_ray.models.hugging_face import PublishedModelError
+from seje_ray.hub import PublishedModelError
 from seje_ray.models.text_tower import build_text_tower, depths
 
 pytest.importorskip("transformers", reason="needs the extra text")
