@@ -7,7 +7,7 @@ a person typed into a path, or joins the name of a part to it.
 from dataclasses import dataclass
 from pathlib import Path
 
-from seje_ray.artifact import Artifact, open_artifact
+from seje_ray.artifact import Artifact, open_artifact, require_equal_hash
 from seje_ray.errors import WorkspaceError
 
 
@@ -145,6 +145,22 @@ class Workspace:
     def open_calibrated(self) -> Artifact:
         """Open what ``transform`` made; raises as ``open_recipes`` does."""
         return open_artifact(self.calibrated, "calibrated")
+
+    def open_calibrator_of(self, calibrated: Artifact) -> Artifact:
+        """Open what ``fit`` made, where ``calibrated`` is of it and not of one before.
+
+        Raises:
+            ArtifactError: If it is not, or is missing.
+        """
+        calibrator = self.open_calibrator()
+        require_equal_hash(
+            "calibrator",
+            calibrated.folder,
+            calibrated.manifest.plan.inputs["calibrator"],
+            calibrator.content_hash,
+            "seje-ray calibrate",
+        )
+        return calibrator
 
     def stored(self, path: Path) -> str:
         """A path within, as a file of the workspace stores it: moving the workspace keeps it true.

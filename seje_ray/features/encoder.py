@@ -73,14 +73,8 @@ class Encoder:
             ArtifactError: If the folder is no checkpoint, or one that was trained on other
                 calibrated recipes, or the workspace's calibrator is not the one of these.
         """
-        calibrator, calibrated = workspace.open_calibrator(), workspace.open_calibrated()
-        require_equal_hash(
-            "calibrator",
-            calibrated.folder,
-            calibrated.manifest.plan.inputs["calibrator"],
-            calibrator.content_hash,
-            "seje-ray calibrate",
-        )
+        calibrated = workspace.open_calibrated()
+        calibrator = workspace.open_calibrator_of(calibrated)
         trained = load_model(checkpoint, device or default_device())
         require_equal_hash(
             "calibrated artifact",

@@ -193,7 +193,12 @@ def _zero_shot(
 ) -> MeasuredBaseline:
     """The dual encoder of the run as it came."""
     embeddings = zero_shot(run, calibrated, partition, default_device())
-    fit = {"settings": {}, "train_pairs": 0, "dual_encoder": run.calibrate.text_model}
+    fit = {
+        "settings": {},
+        "train_pairs": 0,
+        "max_pairs": None,
+        "dual_encoder": run.calibrate.text_model,
+    }
     return _reported(
         "zero-shot", "zero-shot", embeddings, fit, calibrated, partition, run, workspace,
         gallery_sizes,

@@ -13,7 +13,7 @@ from torch import Tensor
 from seje_ray.artifact import Artifact, file_hash, manifest_in
 from seje_ray.calibration.lexical import Lexicon
 from seje_ray.calibration.word_vectors import WordVectors
-from seje_ray.config import RunConfig, run_to_dict, with_settings
+from seje_ray.config import CATEGORIZER, RunConfig, run_to_dict, with_settings
 from seje_ray.errors import ArtifactError
 from seje_ray.features.checkpoint import TrainedModel, load_model, read_origin
 from seje_ray.features.inputs import Reads
@@ -165,13 +165,19 @@ def _stretches(
     if given.origin.calibrated_hash == calibrated.content_hash:
         return dict.fromkeys(MEANINGS, Same())
     here, there = Workspace.of(calibrated), Workspace(checkpoint.parent.parent.parent)
-    terms = _terms(here, there)
+    fitted = (
+        fitted_for(here, calibrated.content_hash),
+        fitted_for(there, given.origin.calibrated_hash),
+    )
+    terms = _terms(*fitted)
     has_words = given.origin.vocabulary_hash == own_facts["vocabulary_hash"]
+    vocabularies = own_facts["vocabulary_hash"], given.origin.vocabulary_hash
+    seen = _sees(run, own_facts), _sees(given.run, facts)
     return {
-        "photos": _same(_sees(run, own_facts) == _sees(given.run, facts)),
-        "words": Same() if has_words else _between_words(given, here, there),
+        "photos": _same(_is_same_network(*seen, fitted)),
+        "words": Same() if has_words else _between_words(vocabularies, here, there),
         "standardised words": _same(has_words),
-        "sentences": _same(_has_same_component("sentence_encoder", here, there)),
+        "sentences": _same(_has_same_component("sentence_encoder", *fitted)),
         "tower": Same(),
         "terms": Other() if terms is None else Labelled(*terms, is_vector=True),
         "bag": _same(terms is not None and not set(terms[0]).isdisjoint(terms[1])),
@@ -185,15 +191,47 @@ def _same(is_same: bool) -> Stretch:
     return Same() if is_same else Other()
 
 
-def _sees(run: RunConfig, facts: dict[str, Any] | Any) -> dict[str, Any]:
-    """The network whose pooled features the image head reads, wherever its weights lie."""
+def fitted_for(workspace: Workspace, calibrated_hash: str) -> Workspace | None:
+    """The workspace, where what is fitted there still made the recipes of this hash; else None."""
+    try:
+        calibrated = workspace.open_calibrated()
+        workspace.open_calibrator_of(calibrated)
+    except ArtifactError:
+        return None
+    return workspace if calibrated.content_hash == calibrated_hash else None
+
+
+def _sees(run: RunConfig, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The network whose pooled features the image head reads."""
     stored = facts.get("image_features_of") if run.model.freeze_backbone else None
-    known = dict(stored) if stored else {"name": run.model.backbone.name}
-    return {key: value for key, value in known.items() if key != "weights"}
+    return dict(stored) if stored else {"name": run.model.backbone.name}
 
 
-def _terms(here: Workspace, there: Workspace) -> tuple[list[str], list[str]] | None:
+def _is_same_network(
+    own: dict[str, Any],
+    given: dict[str, Any],
+    fitted: tuple[Workspace | None, Workspace | None],
+) -> bool:
+    """Whether two networks give the same pooled features, wherever their weights lie."""
+    are_fitted = [network.get("weights") == CATEGORIZER for network in (own, given)]
+    if any(are_fitted) and not (
+        all(are_fitted) and _has_same_component("image_categorizer", *fitted)
+    ):
+        return False
+    unknown = {"weights"}
+    if not all("weights_hash" in network for network in (own, given)):
+        unknown.add("weights_hash")  # of a version before it was stored
+    own, given = (
+        {key: value for key, value in network.items() if key not in unknown}
+        for network in (own, given)
+    )
+    return own == given
+
+
+def _terms(here: Workspace | None, there: Workspace | None) -> tuple[list[str], list[str]] | None:
     """Terms of the lexical bags of both calibrations; None where one has none."""
+    if here is None or there is None:
+        return None
     folders = [workspace.component("lexical") for workspace in (here, there)]
     if not all((folder / "lexicon.json").is_file() for folder in folders):
         return None
@@ -201,19 +239,21 @@ def _terms(here: Workspace, there: Workspace) -> tuple[list[str], list[str]] | N
     return own, theirs
 
 
-def _has_same_component(name: str, here: Workspace, there: Workspace) -> bool:
+def _has_same_component(name: str, here: Workspace | None, there: Workspace | None) -> bool:
+    if here is None or there is None:
+        return False
     own, theirs = (manifest_in(workspace.component(name)) for workspace in (here, there))
     return own is not None and theirs is not None and own.shards == theirs.shards
 
 
-def _between_words(given: TrainedModel, here: Workspace, there: Workspace) -> Stretch:
+def _between_words(vocabularies: tuple[str, str], here: Workspace, there: Workspace) -> Stretch:
     """A map between the spaces of two calibrations, learnt from the words that both have."""
     folders = [workspace.component("word_vectors") for workspace in (here, there)]
     if not all((folder / "words.json").is_file() for folder in folders):
         return Other()
     own, theirs = (WordVectors.load(folder) for folder in folders)
-    if theirs.vocabulary_hash != given.origin.vocabulary_hash:
-        return Other()  # calibrated anew since that training
+    if (own.vocabulary_hash, theirs.vocabulary_hash) != vocabularies:
+        return Other()  # calibrated anew since
     matrix = word_map(own, theirs)
     return Other() if matrix is None else Mapped(matrix)
 

@@ -31,9 +31,14 @@ def beside_baselines(
         for report in _reports(folder)
         if report["partition"] == partition
         and report["hashes"]["calibrated"] == calibrated_hash
-        and report["fit"]["max_pairs"] == max_pairs
+        and _is_of(report["fit"], max_pairs)
     ]
     return [_joined(gallery, reports) for gallery in galleries]
+
+
+def _is_of(fit: dict[str, Any], max_pairs: int | None) -> bool:
+    """Whether a baseline was fitted on as many pairs, or on none, which suits every model."""
+    return fit["train_pairs"] == 0 or fit.get("max_pairs") == max_pairs
 
 
 def _reports(folder: Path) -> list[dict[str, Any]]:

@@ -58,10 +58,14 @@ def loaders_of(run: RunConfig, calibrated: Artifact, process: Process) -> Loader
 
 
 def lexicon_for(run: RunConfig, calibrated: Artifact) -> Lexicon | None:
-    """What the model's lexical bag begins with; None where it has none."""
+    """What the model's lexical bag begins with; None where it has none.
+
+    Raises:
+        ArtifactError: If the calibrator was fitted anew since: its terms have other numbers.
+    """
     if not Reads.of(run.model).lexical:
         return None
-    return lexicon_of(Workspace.of(calibrated).calibrator)
+    return lexicon_of(Workspace.of(calibrated).open_calibrator_of(calibrated).folder)
 
 
 def loader_of(

@@ -2,16 +2,17 @@
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 from safetensors.torch import load_file
 
+from seje_ray.artifact import Manifest, Plan, write_json
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import with_overrides
 from seje_ray.errors import ArtifactError
-from seje_ray.pipeline.initial import prepare_initial, with_shape_of_start, word_map
+from seje_ray.pipeline.initial import fitted_for, prepare_initial, with_shape_of_start, word_map
 from seje_ray.pipeline.train import train
 from seje_ray.training.loaders import loaders_of, origin_of
 from seje_ray.training.loop import Trainer
@@ -102,6 +103,44 @@ def test_categories_are_taken_by_name_and_other_words_are_new(workspace, local, 
     told = prepare_initial(tiny_run(**init), workspace.open_calibrated(), tmp_path / "start")
     assert "category_head.linear (0 of 2 tensors, 67% of weight, 67% of bias)" in told[1]
     assert "56% of linear.weight" in told[1]
+
+
+@pytest.mark.parametrize(("theirs", "is_same"), [("ours", True), ("others", False), (None, False)])
+def test_pooled_features_are_the_same_where_the_weights_are(
+    workspace, local, tmp_path, theirs, is_same
+):
+    """One network's name with another file of weights is another network."""
+    big = calibrated_workspace(tmp_path / "big")
+    features = workspace.open_calibrated().manifest.facts["image_features_of"]
+    with_facts(workspace, image_features_of=features | {"weights_hash": "ours"})
+    with_facts(big, image_features_of=features | {"weights": "there.pth", "weights_hash": theirs})
+    first = train(tiny_run(1, model__backbone__weights="there.pth"), big, local, name="first")
+
+    found = started(workspace, tmp_path / "start", train__init_from=str(first.folder))
+
+    image = "image_head.projection.linear.weight"  # 5 pooled features, 4 of the category's words
+    given = weights_of(first)[image]
+    assert found[image][:, :5].equal(given[:, :5]) == is_same
+    assert found[image][:, 5:].equal(given[:, 5:])
+
+
+def test_what_is_fitted_anew_since_tells_nothing_of_a_training_before(workspace):
+    """Terms have names by the calibrator of the very recipes that were trained on."""
+    hashes = []
+    for seed in (0, 1):
+        plan = Plan(kind="calibrator", section={}, inputs={}, seed=seed)
+        manifest = Manifest(plan=plan, seje_ray_version="1")
+        workspace.calibrator.mkdir(exist_ok=True)
+        write_json(workspace.calibrator / "manifest.json", asdict(manifest))
+        hashes.append(workspace.open_calibrator().content_hash)
+    path = workspace.calibrated / "manifest.json"
+    stored = json.loads(path.read_text())
+    for calibrator, is_fitted in zip(hashes, (False, True), strict=True):
+        stored["plan"]["inputs"] = {"calibrator": calibrator}
+        path.write_text(json.dumps(stored))
+        calibrated = workspace.open_calibrated().content_hash
+        assert fitted_for(workspace, calibrated) == (workspace if is_fitted else None)
+        assert fitted_for(workspace, "another") is None
 
 
 def test_nothing_that_fits_is_an_error(workspace, local):

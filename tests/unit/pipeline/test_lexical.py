@@ -15,6 +15,7 @@ from seje_ray.features.model import FeatureDims, build_model
 from seje_ray.pipeline.embed import embed_partition
 from seje_ray.pipeline.train import train
 from seje_ray.retrieval.embeddings import load_embeddings
+from seje_ray.training.loaders import lexicon_for
 from tests.tiny import tiny_run
 from tests.unit.pipeline.locally import EXECUTOR, calibrated_locally, copied, rows_of
 
@@ -77,3 +78,7 @@ def test_a_model_begins_with_the_vectors_of_the_decomposition(tmp_path, cookbook
     before = lexical.vectors.detach().clone()
     load_model_weights(model, train(run, own, EXECUTOR, name="bags").best_checkpoint)
     assert not torch.equal(lexical.vectors, before)
+    path = own.calibrator / "manifest.json"
+    path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))  # as if fitted anew
+    with pytest.raises(ArtifactError, match="made with another calibrator"):
+        lexicon_for(run, again)

@@ -1,0 +1,42 @@
+"""Which measured baselines stand beside a model."""
+
+import json
+
+import pytest
+
+from seje_ray.report.baselines import beside_baselines
+from seje_ray.report.evaluation import EvaluationLine, GalleryLines
+
+
+def line(name):
+    return {"name": name, "means": {}, "deviations": {}}
+
+
+def write_report(folder, name, fit, **changed):
+    """A baseline's report, as far as it is read."""
+    gallery = {"gallery_size": 10, "num_repeats": 2, "lines": [line(name)]}
+    report = {"partition": "test", "hashes": {"calibrated": "data"}, "fit": fit}
+    path = folder / f"{name}-test" / "report.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(report | {"galleries": [gallery]} | changed))
+
+
+@pytest.mark.parametrize(
+    ("max_pairs", "expected"),
+    [(None, ["ridge", "zero-shot"]), (100, ["cca", "zero-shot"]), (50, ["zero-shot"])],
+)
+def test_what_was_fitted_on_as_many_pairs_stands_beside_and_what_learnt_nothing_always(
+    tmp_path, max_pairs, expected
+):
+    """Older reports of zero-shot do not say ``max_pairs``."""
+    write_report(tmp_path, "ridge", {"train_pairs": 900, "max_pairs": None})
+    write_report(tmp_path, "cca", {"train_pairs": 100, "max_pairs": 100})
+    write_report(tmp_path, "zero-shot", {"train_pairs": 0})
+    write_report(tmp_path, "other", {"train_pairs": 0}, partition="val")
+    model = GalleryLines(10, 2, (EvaluationLine(**line("model")),))
+
+    [found] = beside_baselines(
+        [model], tmp_path, partition="test", calibrated_hash="data", max_pairs=max_pairs
+    )
+
+    assert [one.name for one in found.lines] == ["model", *expected]
