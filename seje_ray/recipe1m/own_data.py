@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -10,27 +11,19 @@ from typing import Any
 
 from seje_ray.config.data import OwnField, Separator
 from seje_ray.recipe1m.cells import LINES, read_cells
-from seje_ray.recipe1m.fields import (
-    FieldError,
-    id_of,
-    lines_of,
-    list_of,
-    partition_of,
-    text_of,
-    without_blanks,
-)
+from seje_ray.recipe1m.fields import FieldError, id_of
 from seje_ray.recipe1m.formats.reading import Reading
 from seje_ray.recipe1m.formats.schema_org import recipes_in
 from seje_ray.recipe1m.formats.table import Part, named_partitions, part_of, parts_in
 from seje_ray.recipe1m.json_stream import Broken
 from seje_ray.recipe1m.keys import id_alone, is_empty, mapped
 from seje_ray.recipe1m.notes import Notes
+from seje_ray.recipe1m.own_recipe import Photos, name_of, own_recipe
 from seje_ray.recipe1m.photo_places import NUM_NAMES, PhotoPlace, photo_place
-from seje_ray.recipe1m.photo_rows import PhotoRows, repeated_ids, texts_of
-from seje_ray.recipe1m.records import DataError, Entity, ImageFile, Recipe, Reject
-from seje_ray.recipe1m.stored_photos import NoPhotoError, StoredPhoto, beside
+from seje_ray.recipe1m.photo_rows import PhotoRows, repeated_ids, said_by, texts_of
+from seje_ray.recipe1m.records import DataError, Recipe, Reject
 
-RULES = 3  # version of what the reader makes of keys and cells; before 2, plans did not name it
+RULES = 4  # version of what the reader makes of keys and cells; before 2, plans did not name it
 RECORDS_PEEKED = 2000  # of a file, to see where its photos are
 
 
@@ -106,12 +99,18 @@ class _Run:
     parts: list[Part]
     root: Path
     notes: Notes
+    _prefixes: dict[Path, str] = field(default_factory=dict)  # of ids, where files share them
     _rows: dict[str, PhotoRows] = field(default_factory=dict)
     _places: dict[Path, PhotoPlace | None] = field(default_factory=dict)  # by folder of files
 
     def recipes(self) -> Iterator[Recipe | Reject]:
         """Recipes in file order, and everything that cannot be used."""
-        self._rows = self._photo_rows()
+        repeated = self._repeated()
+        if self._prefixes:
+            first = next(iter(self._prefixes.values()))
+            said = f"files have the same ids: each gets its file's name before it, as {first}ID"
+            self.notes.recognised[said] = None
+        self._rows = self._photo_rows(repeated)
         seen: set[bytes] = set()  # eight bytes per recipe
         for part in self.parts:
             place = self._place_of(part)
@@ -134,7 +133,7 @@ class _Run:
             self.notes.add_cells(cells, found)
             if is_made := "id" not in fields and isinstance(record, Mapping):
                 cells["id"] = made_id(cells)
-            recipe_id = id_of(cells if isinstance(record, Mapping) else record)
+            recipe_id = self._id_of(cells if isinstance(record, Mapping) else record, part)
             self.notes.made_ids += is_made
             same = self._rows.get(recipe_id)
             is_further_photo = same is not None and same.is_further_photo(cells)
@@ -144,10 +143,11 @@ class _Run:
                     self.notes.photo_rows += 1
                     return
                 raise FieldError("duplicate_id", "the first stays")
-            seen.add(digest)
-            if same is not None and same.images:
+            if same is not None and same.images and texts_of(cells) == same.texts:
                 cells["images"] = same.images
-            yield from _recipe(cells, recipe_id, _Photos(part.path.parent, place))
+            made = list(own_recipe(cells, recipe_id, Photos(part.path.parent, place)))
+            seen.add(digest)  # what is rejected leaves its id to the next
+            yield from made
         except FieldError as error:
             yield Reject(recipe_id, error.reason, str(error))
 
@@ -177,32 +177,79 @@ class _Run:
             self.notes.by_file += 1
         return fields
 
-    def _photo_rows(self) -> dict[str, PhotoRows]:
-        """By id, for ids of several records: reads once, and once more if there are any."""
-        repeated = repeated_ids(self._with_id(record) for record in self._objects(ids_only=True))
-        found: dict[str, PhotoRows] = {}
-        for record in self._objects(ids_only=False) if repeated else ():
+    def _repeated(self) -> set[str]:
+        """Ids of several records, as they are in the end; finds out whether files share theirs."""
+        counts: Counter[Path] = Counter()
+        repeated = repeated_ids(self._ids(counts))
+        if len(counts) > 1 and repeated and self._do_files_collide(repeated, counts):
+            self._prefixes = prefixes_of([part.path.relative_to(self.root) for part in self.parts])
+            repeated = repeated_ids(self._ids(counts))
+        return repeated
+
+    def _ids(self, counts: Counter[Path]) -> Iterator[str]:
+        for part, record in self._objects(ids_only=True):
             with contextlib.suppress(FieldError):  # rejected where it is read
-                cells = self._with_id(record, whole=True)
-                if (recipe_id := id_of(cells)) in repeated:
-                    rows = found.setdefault(recipe_id, PhotoRows(texts_of(cells)))
-                    if texts_of(cells) == rows.texts:
-                        rows.add(cells)
+                recipe_id = self._id_of(self._with_id(record, part), part)
+                counts[part.path] += 1
+                yield recipe_id
+
+    def _do_files_collide(self, repeated: set[str], counts: Mapping[Path, int]) -> bool:
+        """Whether a file would lose half its recipes to others that have the same ids."""
+        first: dict[str, tuple[bytes, Path]] = {}
+        lost: Counter[Path] = Counter()
+        for part, recipe_id, cells in self._usable(repeated):
+            texts, path = first.setdefault(recipe_id, (said_by(cells), part.path))
+            lost[part.path] += path != part.path and texts != said_by(cells)
+        return any(number * 2 >= counts[path] for path, number in lost.items() if number)
+
+    def _photo_rows(self, repeated: set[str]) -> dict[str, PhotoRows]:
+        """By id, for ids of several records: those that say what the first usable one says."""
+        found: dict[str, PhotoRows] = {}
+        for _, recipe_id, cells in self._usable(repeated):
+            rows = found.setdefault(recipe_id, PhotoRows(texts_of(cells)))
+            if texts_of(cells) == rows.texts:
+                rows.add(cells)
         return found
 
-    def _objects(self, *, ids_only: bool) -> Iterator[dict[str, Any]]:
-        for part in self.parts:
-            records = self._records(part, ids_only=ids_only)
-            yield from (record for record in records if isinstance(record, dict))
+    def _usable(self, repeated: set[str]) -> Iterator[tuple[Part, str, dict[str, Any]]]:
+        """Cells of the records of these ids that make recipes; reads only if there are any."""
+        for part, record in self._objects(ids_only=False) if repeated else ():
+            with contextlib.suppress(FieldError):  # rejected where it is read
+                cells = self._with_id(record, part, whole=True)
+                recipe_id = self._id_of(cells, part)
+                if recipe_id in repeated:
+                    for _ in own_recipe(cells, recipe_id, Photos(part.path.parent, None)):
+                        pass
+                    yield part, recipe_id, cells
 
-    def _with_id(self, record: dict[str, Any], *, whole: bool = False) -> dict[str, Any]:
+    def _objects(self, *, ids_only: bool) -> Iterator[tuple[Part, dict[str, Any]]]:
+        for part in self.parts:
+            for record in self._records(part, ids_only=ids_only):
+                if isinstance(record, dict):
+                    yield part, record
+
+    def _with_id(
+        self, record: dict[str, Any], part: Part, *, whole: bool = False
+    ) -> dict[str, Any]:
         """The cells of a record with its id; the id alone where it has one, if that is enough."""
         alone = id_alone(record, self.notes.columns)
         if not whole and alone:
             return alone
         fields, _ = mapped(record, self.notes.columns)
+        if is_empty(fields.get("partition")) and len(named_partitions(self.parts)) > 1:
+            fields["partition"] = part.partition
         cells, _ = read_cells(fields, self.notes.separators)
         return cells if "id" in fields else {**cells, "id": made_id(cells)}
+
+    def _id_of(self, cells: Any, part: Part) -> str:
+        """The id of a record in the data set.
+
+        Raises:
+            FieldError: If it has none, or none that can be used.
+        """
+        recipe_id = id_of(cells)
+        prefix = self._prefixes.get(part.path.relative_to(self.root))
+        return recipe_id if prefix is None else id_of({"id": prefix + recipe_id})
 
     def _place_of(self, part: Part) -> PhotoPlace | None:
         """Where the photos of a folder's files are, if not where they say."""
@@ -226,80 +273,16 @@ class _Run:
 def _photo_names(value: Any) -> Iterable[str]:
     cells, _ = read_cells({"images": value}, {})
     values = cells["images"] if isinstance(cells["images"], list) else [cells["images"]]
-    return [name for name in map(_name_of, values) if isinstance(name, str)]
+    return [name for name in map(name_of, values) if isinstance(name, str)]
+
+
+def prefixes_of(paths: list[Path]) -> dict[Path, str]:
+    """Of each file what tells its ids from those of the others: its name without suffixes."""
+    stems = {path: str(path).partition(".")[0] for path in paths}
+    times = Counter(stems.values())
+    return {path: f"{stem if times[stem] == 1 else path}:" for path, stem in stems.items()}
 
 
 def made_id(cells: Mapping[str, Any]) -> str:
     """An id of a recipe that has none: a hash of its texts, so that it moves with them."""
     return "made-" + texts_of({**cells, "partition": None}).hex()[:16]
-
-
-def _recipe(
-    record: Mapping[str, Any], recipe_id: str, photos: "_Photos"
-) -> Iterator[Recipe | Reject]:
-    """Rejects of the recipe's unusable parts, then the recipe."""
-    title = text_of(record.get("title") or "", "title")
-    ingredients = lines_of(record.get("ingredients"), "ingredients")
-    instructions = without_blanks(lines_of(record.get("instructions"), "instructions"))
-    if not (title.strip() or without_blanks(ingredients) or instructions):
-        raise FieldError("no_text", "neither title nor ingredients nor instructions")
-    entities = record.get("entities")
-    found = None if entities is None else tuple(map(_entity, list_of(entities, "entities")))
-    if found is not None and len(found) != len(ingredients):
-        counts = f"{len(found)} entities, {len(ingredients)} lines"
-        yield Reject(recipe_id, "entities_mismatch", counts)
-        found = None
-    names = record.get("images") or []
-    names = names if isinstance(names, list) else [names]
-    images = []
-    for name in names:
-        try:
-            images.append(photos.file_of(name))
-        except FieldError as error:  # it costs itself, not the recipe
-            yield Reject(recipe_id, error.reason, str(error))
-    yield Recipe(
-        id=recipe_id,
-        partition=partition_of(record.get("partition"), recipe_id),
-        title=title,
-        ingredients=ingredients,
-        instructions=instructions,
-        entities=found,
-        images=tuple(images),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Photos:
-    """Photos that a file names."""
-
-    folder: Path
-    place: PhotoPlace | None
-
-    def file_of(self, value: Any) -> ImageFile:
-        """Where a photo is.
-
-        Raises:
-            FieldError: If the value names none, or one outside the data set.
-        """
-        if isinstance(value, StoredPhoto):
-            return ImageFile(value.id, value.location)
-        name = text_of(_name_of(value), "images[]")
-        try:
-            path = beside(self.folder, name) if self.place is None else self.place.path_of(name)
-        except NoPhotoError as error:
-            raise FieldError("outside_folder", str(error.strerror)) from error
-        return ImageFile(name, path)
-
-
-def _name_of(value: Any) -> Any:
-    """The name that an object gives for a photo, or the value itself."""
-    if isinstance(value, Mapping):
-        keys = ("path", "file_name", "filename", "url", "contentUrl", "src")
-        return next((value[key] for key in keys if value.get(key)), value)
-    return value
-
-
-def _entity(value: Any) -> Entity:
-    if not isinstance(value, dict) or not isinstance(value.get("valid"), bool):
-        raise FieldError("wrong_type", "entities[]: expected {text, valid}")
-    return Entity(text_of(value.get("text"), "entities[].text"), value["valid"])

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from seje_ray.recipe1m.fields import FieldError, id_of
+_TEXTS = ("title", "ingredients", "instructions")
 
 
 @dataclass(slots=True)
@@ -29,15 +29,11 @@ class PhotoRows:
         return bool(new)
 
 
-def repeated_ids(records: Iterable[Mapping[str, Any]]) -> set[str]:
+def repeated_ids(ids: Iterable[str]) -> set[str]:
     """Ids that several records have; eight bytes of memory per record."""
     seen: set[bytes] = set()
     repeated: set[str] = set()
-    for record in records:
-        try:
-            recipe_id = id_of(record)
-        except FieldError:  # rejected where it is read
-            continue
+    for recipe_id in ids:
         digest = hashlib.blake2b(recipe_id.encode(), digest_size=8).digest()
         if digest in seen:
             repeated.add(recipe_id)
@@ -47,8 +43,16 @@ def repeated_ids(records: Iterable[Mapping[str, Any]]) -> set[str]:
 
 def texts_of(cells: Mapping[str, Any]) -> bytes:
     """Hash of all that rows of one recipe share."""
-    shared = (cells.get(name) for name in ("title", "ingredients", "instructions", "partition"))
-    text = repr(tuple(shared)).encode("utf-8", "surrogatepass")
+    return _hash(cells, (*_TEXTS, "partition"))
+
+
+def said_by(cells: Mapping[str, Any]) -> bytes:
+    """Hash of the texts alone."""
+    return _hash(cells, _TEXTS)
+
+
+def _hash(cells: Mapping[str, Any], names: tuple[str, ...]) -> bytes:
+    text = repr(tuple(cells.get(name) for name in names)).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(text, digest_size=16).digest()
 
 
