@@ -1,31 +1,24 @@
-"""Fitting of each component of the calibrator on train recipes."""
+"""Fitting of each component of the calibrator on train recipes; ``image_fits`` fits on photos."""
 
 import functools
 import math
-from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, assert_never
 
 import numpy as np
-import torch
 
 from seje_ray.artifact import Artifact
 from seje_ray.calibration.applied import known_ids, known_words
 from seje_ray.calibration.calibrator import FittedText, LexiconOf, TaggerOf, fit_text
-from seje_ray.calibration.categorizer_accuracy import Confusion, categorizer_accuracy
 from seje_ray.calibration.category_backoff import fit_category_backoff
 from seje_ray.calibration.category_table import read_category_table
 from seje_ray.calibration.corpus import Recipes, TextCorpus, TokenFile
 from seje_ray.calibration.entities import EntityLexicon, Reexaminer, normalise_entity
-from seje_ray.calibration.folder_photos import FolderPhotos
-from seje_ray.calibration.image_categorizer import ImageCategorizer, fit_image_categorizer
 from seje_ray.calibration.key_terms import RECIPES_PER_BATCH, RecipeWords
 from seje_ray.calibration.language import Language, PreparedRecipes, language_of, read_words
 from seje_ray.calibration.line_tagger import LineTagger, fit_line_tagger
-from seje_ray.calibration.photo_batches import ShuffledPhotos
-from seje_ray.calibration.photos import PhotoBatches
 from seje_ray.calibration.sentence_encoder.given import GivenSentences, agreement
 from seje_ray.calibration.sentence_encoder.skip_instructions import fit_skip_instructions
 from seje_ray.calibration.sentence_encoder.transformer import TransformerEncoder
@@ -45,12 +38,8 @@ from seje_ray.calibration.word2vec_file import read_word2vec
 from seje_ray.calibration.word_vectors import WordVectors, fit_word_vectors
 from seje_ray.config import RunConfig
 from seje_ray.console.report import Report
-from seje_ray.distributed.batch_norm import use_global_batch_norm
 from seje_ray.distributed.process import Process
-from seje_ray.features.model import backbone_of, pixels_of
 from seje_ray.features.texts import term_tagger_of, text_calibrator_of
-from seje_ray.recipe1m.labelled_photos import read_labelled_folder
-from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.workspace import Workspace
 
 MAX_LOOKED_AT = 5000  # train recipes whose words are looked up in a file of word vectors
@@ -249,73 +238,6 @@ def _given_sentences(inputs: FitInputs) -> tuple[Fitted, Facts]:
         )
     facts = {"num_vectors": len(given), **found._asdict()}
     return imported, {"sentence_dim": given.dim, "given_sentences": facts}
-
-
-def image_categorizer_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
-    """A classifier of photos, on all workers together, and its confusion on held-out photos."""
-    config, seed = inputs.run.calibrate.image_categorizer, inputs.run.seed
-    torch.manual_seed(seed)
-    backbone = backbone_of(config.backbone)
-    use_global_batch_norm(backbone)
-    names, photos, held_out = _labelled_photos(inputs, pixels_of(config.backbone)[0])
-    categorizer = fit_image_categorizer(
-        backbone,
-        photos,
-        names,
-        epochs=config.epochs,
-        learning_rate=config.learning_rate,
-        freeze_backbone=config.freeze_backbone,
-        seed=seed,
-        worker=inputs.worker,
-        state_folder=inputs.state,
-        progress=inputs.progress,
-    )
-    confusion = categorizer_accuracy(categorizer, held_out, inputs.worker)
-    rejected = Counter(photos.rejected) + Counter(held_out.rejected)
-    facts = {"image_category_names": list(names), "labelled_photos_rejected": dict(rejected)}
-    return _Measured(categorizer, confusion), facts
-
-
-def _labelled_photos(
-    inputs: FitInputs, pixels: PixelSpec
-) -> tuple[tuple[str, ...], ShuffledPhotos, ShuffledPhotos]:
-    """Class names, and photos to fit and to measure on: of a folder, or of train and val."""
-    config = inputs.run.calibrate.image_categorizer
-    settings: dict[str, Any] = {
-        "pixels": pixels,
-        "batch_size": config.batch_size,
-        "seed": inputs.run.seed,
-        "num_threads": max(2, torch.get_num_threads()),
-    }
-    if config.photos is not None:
-        folder = read_labelled_folder(Path(config.photos), seed=inputs.run.seed)
-        fitted_on, measured_on = (
-            FolderPhotos(files, **settings) for files in (folder.train, folder.test)
-        )
-        return folder.names, fitted_on, measured_on
-    text = FittedText.load(inputs.workspace.component("text"))
-    categories, language = text.categories, text.language
-    train, val = (
-        PhotoBatches(
-            inputs.recipes.shards(partition),
-            lambda title, id_: categories.of(language.content(title), id_)[0],
-            **settings,
-        )
-        for partition in ("train", "val")
-    )
-    return categories.names, train, val
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """A categorizer, and its confusion matrix on held-out photos."""
-
-    categorizer: ImageCategorizer
-    confusion: Confusion
-
-    def save(self, folder: Path) -> None:
-        self.categorizer.save(folder)
-        self.confusion.save(folder)
 
 
 def category_backoff_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:

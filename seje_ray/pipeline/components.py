@@ -28,13 +28,13 @@ from seje_ray.pipeline.component_fits import (
     FitInputs,
     Fitted,
     category_backoff_fit,
-    image_categorizer_fit,
     line_tagger_fit,
     sentence_encoder_fit,
     text_fit,
     word_vectors_fit,
 )
 from seje_ray.pipeline.given_calibrator import given_component
+from seje_ray.pipeline.image_fits import image_categorizer_fit
 from seje_ray.pipeline.lexical_fit import lexical_fit
 from seje_ray.recipe1m.labelled_photos import read_labelled_folder
 from seje_ray.schema import COMPONENT

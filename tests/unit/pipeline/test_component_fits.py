@@ -9,7 +9,8 @@ from seje_ray.calibration.image_categorizer import ImageCategorizer
 from seje_ray.cookbook import write_food101
 from seje_ray.distributed.process import LocalProcess
 from seje_ray.features.model import backbone_of
-from seje_ray.pipeline.component_fits import FitInputs, image_categorizer_fit
+from seje_ray.pipeline.component_fits import FitInputs
+from seje_ray.pipeline.image_fits import image_categorizer_fit
 from tests.tiny import tiny_run
 
 
