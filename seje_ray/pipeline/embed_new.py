@@ -3,10 +3,8 @@
 import hashlib
 import json
 import os
-import shutil
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -21,46 +19,29 @@ from seje_ray.artifact import file_hash, write_json, write_rejects, write_table
 from seje_ray.calibration.corpus import recipe_text
 from seje_ray.config import load_run
 from seje_ray.config.data import DataConfig, OwnField
-from seje_ray.errors import SejeError
 from seje_ray.features.encoder import Encoder
 from seje_ray.pipeline.columns import vectors_array
 from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.pipeline.stage import Item, ShardStage, Step, missing_shards
+from seje_ray.pipeline.vectors_file import (
+    NewVectors,
+    NothingToEmbedError,
+    begun_file,
+    close_file,
+    finished_file,
+)
 from seje_ray.recipe1m.fields import without_blanks
 from seje_ray.recipe1m.images import PHOTO_SUFFIXES
 from seje_ray.recipe1m.photo_names import load_like
 from seje_ray.recipe1m.records import ImageFile, Recipe, Reject
 from seje_ray.recipe1m.source import DataSource, is_recipe1m, open_source
-from seje_ray.schema import RECIPE_TEXTS, REJECTS, VECTOR_FACTS, vectors
+from seje_ray.schema import RECIPE_TEXTS, REJECTS, vectors
 from seje_ray.workspace import Workspace
 
 ROWS_PER_SHARD = 256  # recipes, or photos, that are committed and resumed together
 MADE_OF = pa.schema([("id", pa.string()), ("recipe", pa.string()), ("location", pa.string())])
 NOTED = ("other_name", "entities_mismatch")  # reasons that cost nothing of what is embedded
-
-
-class NothingToEmbedError(SejeError):
-    """No recipe and no photo can be embedded."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewVectors:
-    """A file of vectors; its text is what the command prints."""
-
-    path: Path
-    rejects: Path | None  # file of what was rejected, if something was
-    counts: dict[str, int]  # rows by kind
-    rejected: dict[str, int]  # by reason
-    embedding_dim: int
-
-    def __str__(self) -> str:
-        rows = ", ".join(f"{n:,} {kind}s" for kind, n in self.counts.items())
-        lines = [f"embedded: {rows}, {self.embedding_dim} numbers each"]
-        if self.rejects is not None:
-            reasons = ", ".join(f"{n:,} {reason}" for reason, n in self.rejected.items())
-            lines.append(f"rejected or noted: {reasons} (see {self.rejects})")
-        return "\n".join([*lines, f"in {self.path}"])
 
 
 def embed_new(
@@ -96,10 +77,10 @@ def embed_new(
     source = None if recipes is None else _source(recipes, workspace, columns or {})
     files = [] if photos is None else list(_photo_files(photos))
     plan = _plan(trained, source, files, columns or {})
-    known = _finished(out, plan)
+    known = finished_file(out, plan)
     if known is not None:
         return known
-    building = _begun(out, plan)
+    building = begun_file(out, plan)
     if not (building / "inputs.json").is_file():
         run = load_run(workspace.calibrated_run)
         _spool(building, source, files, needs_ingredients=run.calibrate.needs_ingredients)
@@ -115,7 +96,7 @@ def embed_new(
         stage = _stage(trained, workspace, building, todo, len(names) - len(todo))
         with executor.session(1) as session:
             session.run_shards(stage)
-    return _close(out, building, plan, names)
+    return close_file(out, building, plan, names)
 
 
 def _source(path: Path, workspace: Workspace, columns: Mapping[OwnField, str]) -> DataSource:
@@ -159,42 +140,6 @@ def _plan(
         "photos": content.hexdigest() if files else None,
         "seje_ray": __version__,
     }
-
-
-def _finished(out: Path, plan: dict[str, Any]) -> NewVectors | None:
-    """The file, if it was made of the same."""
-    if not out.is_file():
-        return None
-    try:
-        facts = json.loads((pq.read_schema(out).metadata or {}).get(VECTOR_FACTS, b"{}"))
-    except (pa.ArrowInvalid, OSError, ValueError):
-        return None
-    if facts.get("made_of") != plan:
-        return None
-    rejects = _rejects_of(out)
-    return NewVectors(
-        out,
-        rejects if facts["rejected"] else None,
-        facts["rows"],
-        facts["rejected"],
-        facts["embedding_dim"],
-    )
-
-
-def _rejects_of(out: Path) -> Path:
-    return out.with_name(f"{out.stem}.rejects.parquet")
-
-
-def _begun(out: Path, plan: dict[str, Any]) -> Path:
-    """The folder in which the file is built; what was made of the same stays."""
-    building = out.with_name(f"{out.name}.partial")
-    marker = building / "plan.json"
-    if building.exists() and not (marker.is_file() and json.loads(marker.read_text()) == plan):
-        shutil.rmtree(building)
-    for name in ("inputs", "rejects"):
-        (building / name).mkdir(parents=True, exist_ok=True)
-    write_json(marker, plan)
-    return building
 
 
 def _spool(
@@ -330,40 +275,3 @@ def _commit(item: Item, table: pa.Table) -> dict[str, Any]:
     kept = table.filter(pa.array([not one or one in NOTED for one in reasons]))
     write_table(target, kept.select(schema.names).cast(schema))
     return {"shard": target.name, "rows": kept.num_rows}
-
-
-def _close(out: Path, building: Path, plan: dict[str, Any], names: list[str]) -> NewVectors:
-    """Put the shards together, with facts; the file is there as a whole or not at all."""
-    rejected = write_rejects(building, (building / "rejects").glob("*.parquet"))
-    shards = [building / name for name in names]
-    counts: Counter[str] = Counter()
-    for shard in shards:
-        counts[shard.name.partition("-")[0]] += pq.read_metadata(shard).num_rows
-    if not counts.total():
-        raise NothingToEmbedError(
-            f"{out}: expected recipes or photos that can be embedded, found none; rejected: "
-            f"{rejected} (see {building / 'rejects.parquet'})"
-        )
-    schema = pq.read_schema(shards[0])
-    facts = {
-        "run": plan["run"],
-        "checkpoint": plan["checkpoint"],
-        "embedding_dim": schema.field("vector").type.list_size,
-        "rows": dict(counts),
-        "rejected": rejected,
-        "made_of": plan,
-    }
-    schema = schema.with_metadata({VECTOR_FACTS: json.dumps(facts)})
-    whole = building / "vectors.parquet"
-    with pq.ParquetWriter(whole, schema, compression="zstd", use_dictionary=False) as writer:
-        for shard in shards:
-            writer.write_table(pq.read_table(shard).replace_schema_metadata(schema.metadata))
-    if rejected:
-        os.replace(building / "rejects.parquet", _rejects_of(out))
-    else:
-        _rejects_of(out).unlink(missing_ok=True)
-    os.replace(whole, out)
-    shutil.rmtree(building)
-    known = _finished(out, plan)
-    assert known is not None
-    return known

@@ -17,6 +17,7 @@ from seje_ray.pipeline.calibrate import Calibrated
 from seje_ray.pipeline.evaluate import EvaluatedRun
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.pipeline.tune import Tuned
+from seje_ray.pipeline.vectors_file import NewVectors
 from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.workspace import Workspace
 
@@ -38,9 +39,7 @@ def embed_partition(trained: TrainedRun, workspace: Workspace, partition: str) -
     return embed.embed_partition(trained, workspace, RayExecutor(workspace), partition)
 
 
-def embed_new(
-    trained: TrainedRun, workspace: Workspace, out: Path, **inputs: Any
-) -> new_vectors.NewVectors:
+def embed_new(trained: TrainedRun, workspace: Workspace, out: Path, **inputs: Any) -> NewVectors:
     """``pipeline.embed_new.embed_new`` on Ray."""
     return new_vectors.embed_new(trained, workspace, RayExecutor(workspace), out, **inputs)
 

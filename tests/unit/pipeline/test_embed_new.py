@@ -11,8 +11,9 @@ from PIL import Image
 
 from seje_ray.pipeline.columns import matrix
 from seje_ray.pipeline.embed import embed_partition
-from seje_ray.pipeline.embed_new import NothingToEmbedError, embed_new
+from seje_ray.pipeline.embed_new import embed_new
 from seje_ray.pipeline.local import LocalSession
+from seje_ray.pipeline.vectors_file import NothingToEmbedError
 from seje_ray.retrieval.embeddings import load_embeddings
 from tests.unit.pipeline.locally import EXECUTOR
 
