@@ -25,6 +25,7 @@ Pooling = Literal["mean", "first", "own"]
 
 _OWN_POOLING = ("clip", "siglip", "siglip2")  # model types with a text tower that pools itself
 _POOLED_LAST = ("siglip", "siglip2")  # of them, those that read the last of a full length
+_POOLING_FILE = "1_Pooling/config.json"  # of sentence-transformers
 _PROBE = "a"  # a word between the special tokens
 _LINE_END = ","
 
@@ -129,7 +130,7 @@ def text_format_of(name: str) -> TextFormat:
     pad = tokenizer.pad_token_id
     return TextFormat(
         config=config.to_dict(),
-        pooling=_pooling(Path(source), config.model_type),
+        pooling=_pooling(source, config.model_type),
         prefix=prefix,
         suffix=suffix,
         part_end=(separator,) if separator in suffix else (),
@@ -149,6 +150,8 @@ def tokenizer_hash(name: str) -> str:
     is_small = (".json", ".txt", ".model")
     for path in sorted(p for p in folder.iterdir() if p.suffix in is_small):
         content.update(f"{path.name} {file_hash(path)}\n".encode())
+    if _is_first_pooled(folder / _POOLING_FILE):  # the mean is as if nothing were said
+        content.update(b"first\n")
     return content.hexdigest()
 
 
@@ -162,11 +165,27 @@ def _special_tokens(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     raise ValueError(f"the tokenizer changes {_PROBE!r} between its special tokens")
 
 
-def _pooling(folder: Path, model_type: str) -> Pooling:
-    """As the model publishes it: its own, or what sentence-transformers stores; else the mean."""
+def _pooling(source: str, model_type: str) -> Pooling:
+    """As the model publishes it: its own, or what sentence-transformers stores; else the mean.
+
+    Raises:
+        OSError: If that cannot be known of a hub model, which is not cached while no hub answers.
+    """
     if model_type in _OWN_POOLING:
         return "own"
-    stored = folder / "1_Pooling" / "config.json"
-    if stored.is_file() and json.loads(stored.read_text()).get("pooling_mode_cls_token"):
-        return "first"
-    return "mean"
+    stored = Path(source) / _POOLING_FILE
+    if not Path(source).is_dir():
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import LocalEntryNotFoundError, RemoteEntryNotFoundError
+
+        try:
+            stored = Path(hf_hub_download(source, _POOLING_FILE))
+        except RemoteEntryNotFoundError:
+            return "mean"
+        except LocalEntryNotFoundError as error:
+            raise OSError(f"no answer from the hub about its {_POOLING_FILE}") from error
+    return "first" if _is_first_pooled(stored) else "mean"
+
+
+def _is_first_pooled(path: Path) -> bool:
+    return path.is_file() and bool(json.loads(path.read_text()).get("pooling_mode_cls_token"))

@@ -50,7 +50,8 @@ def command(
 ) -> None:
     """Embed new recipes and photos with a finished training, without a new calibration.
 
-    Vectors have length 1, so their dot product is the cosine similarity. What cannot be used is
+    Vectors have length 1, so their dot product is the cosine similarity; they are as the model
+    gives them, never corrected for hubs (evaluate.hubness). What cannot be used is
     left out, counted, and kept in OUT.rejects.parquet with its reason. Repeat the command after
     an interruption: it goes on where it was.
     """

@@ -6,6 +6,7 @@ import click
 
 from seje_ray.cli.options import (
     cluster_options,
+    evaluate_set_option,
     partition_option,
     run_name_option,
     workspace_option,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 )
 @partition_option
 @run_name_option
+@evaluate_set_option
 @workspace_option
 @click.option("--json", "as_json", is_flag=True, help="Print report.json instead of the table.")
 @cluster_options
@@ -35,6 +37,7 @@ def command(
     gallery_sizes: tuple[int, ...],
     partition: str,
     name: str | None,
+    overrides: tuple[str, ...],
     workspace: "Workspace",
     as_json: bool,
     cluster: "Cluster",
@@ -57,6 +60,7 @@ def command(
         RayExecutor(workspace, cluster),
         partition=partition,
         gallery_sizes=gallery_sizes,
+        overrides=overrides,
     )
     if as_json:
         click.echo((evaluated.folder / "report.json").read_text(encoding="utf-8"), nl=False)

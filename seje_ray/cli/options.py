@@ -48,6 +48,17 @@ def run_options(function: Function) -> Function:
     )(function)
 
 
+def evaluate_set_option(function: Function) -> Function:
+    """``--set`` of a finished training: settings of ``evaluate`` alone."""
+    return click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="evaluate.KEY=VALUE",
+        help="Change how it is measured, e.g. evaluate.hubness.weight=0.5; may be repeated.",
+    )(function)
+
+
 def map_option(function: Function) -> Function:
     """``--map``: names of a user's columns; ``as_settings`` makes settings of them."""
     return click.option(

@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seje_ray.cli.options import partition_option, run_name_option, workspace_option
+from seje_ray.cli.options import (
+    evaluate_set_option,
+    partition_option,
+    run_name_option,
+    workspace_option,
+)
 
 if TYPE_CHECKING:
     from seje_ray.pipeline.search import SearchResult
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
 )
 @partition_option
 @run_name_option
+@evaluate_set_option
 @workspace_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def command(
@@ -37,13 +43,15 @@ def command(
     results: int,
     partition: str,
     name: str | None,
+    overrides: tuple[str, ...],
     workspace: "Workspace",
     as_json: bool,
 ) -> None:
     """Find recipes for a photo, or photos for a recipe, among a partition's pairs.
 
     Without a query the partition's first pair is searched both ways, as an example. Writes the
-    results with their photos to search.html in the workspace.
+    results with their photos to search.html in the workspace. The number of each is the cosine
+    similarity, also where evaluate.hubness corrects the order.
     """
     import json
     from dataclasses import asdict
@@ -54,7 +62,9 @@ def command(
     from seje_ray.pipeline.runs import open_run
     from seje_ray.pipeline.search import Searcher
 
-    searcher = Searcher(open_run(workspace, name), workspace, RayExecutor(workspace), partition)
+    searcher = Searcher(
+        open_run(workspace, name), workspace, RayExecutor(workspace), partition, overrides
+    )
     found = []
     if image is not None:
         found.append(searcher.for_photo(image.absolute(), results))

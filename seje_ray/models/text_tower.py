@@ -146,18 +146,3 @@ def _with_lora(network: Any, rank: int, alpha: int) -> Any:
 def text_tower_of(model: nn.Module) -> TextTower | None:
     """The text tower in a model, if it has one."""
     return next((part for part in model.modules() if isinstance(part, TextTower)), None)
-
-
-def depths(network: nn.Module) -> dict[str, int]:
-    """Depth of each parameter by name: 0 of embeddings, then layer by layer, then what is above."""
-    lists = [
-        (name, part) for name, part in network.named_modules() if isinstance(part, nn.ModuleList)
-    ]
-    prefix, layers = max(lists, key=lambda found: len(found[1]), default=("", nn.ModuleList()))
-    found = {}
-    for name, _ in network.named_parameters():
-        if layers and name.startswith(f"{prefix}."):
-            found[name] = 1 + int(name.removeprefix(f"{prefix}.").split(".")[0])
-        else:
-            found[name] = 0 if "embed" in name else 1 + len(layers)
-    return found

@@ -1,11 +1,11 @@
 """Evaluation: embed a partition, measure it, write the report."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from seje_ray.features.checkpoint import read_origin
-from seje_ray.pipeline.embed import embed_partition
 from seje_ray.pipeline.executor import Executor
+from seje_ray.pipeline.measured import measured_embeddings, measured_run
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.report.baselines import beside_baselines
 from seje_ray.report.evaluation import GalleryLines, evaluate
@@ -30,6 +30,7 @@ def evaluate_run(
     *,
     partition: str,
     gallery_sizes: tuple[int, ...],
+    overrides: Iterable[str] = (),
 ) -> EvaluatedRun:
     """Embed ``partition`` with a training's best checkpoint and measure the embeddings.
 
@@ -39,14 +40,16 @@ def evaluate_run(
         executor: Where to embed.
         partition: train, val or test.
         gallery_sizes: Pairs per gallery; empty takes the run's.
+        overrides: ``"evaluate.key=value"``, over the training's run.
 
     Raises:
         ArtifactError: If the data is missing or not what the run was trained on.
+        ConfigError: If an override is none of ``evaluate``.
 
     Source: docs/method.md, rule 6.5.
     """
-    run, _ = read_origin(trained.best_checkpoint)
-    embedded = embed_partition(trained, workspace, executor, partition)
+    run = measured_run(trained, overrides)
+    embedded = measured_embeddings(trained, workspace, executor, partition, run.evaluate.hubness)
     embeddings = load_embeddings(embedded.shards(partition))
     galleries = evaluate(
         embeddings,

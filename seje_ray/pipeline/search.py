@@ -1,6 +1,6 @@
 """Search: the nearest recipes of a photo, or the nearest photos of a recipe."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +14,9 @@ from seje_ray.artifact import write_text
 from seje_ray.calibration.corpus import RecipeText
 from seje_ray.config import load_run
 from seje_ray.config.data import DataConfig
-from seje_ray.features.checkpoint import read_origin
 from seje_ray.features.encoder import Encoder, QueryError
-from seje_ray.pipeline.embed import embed_partition
 from seje_ray.pipeline.executor import Executor
+from seje_ray.pipeline.measured import measured_embeddings, measured_run
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.recipe1m.images import load_image
 from seje_ray.recipe1m.own_data import OwnData
@@ -26,7 +25,7 @@ from seje_ray.report.cards import Card, Example, card
 from seje_ray.report.page import photo_uri, render
 from seje_ray.report.photos import PairBook
 from seje_ray.retrieval.embeddings import Embeddings, load_embeddings
-from seje_ray.retrieval.hubness import corrected_images, corrected_recipes
+from seje_ray.retrieval.hubness import corrected_images, corrected_recipes, plain_cosine
 from seje_ray.retrieval.search import nearest
 from seje_ray.workspace import Workspace
 
@@ -36,7 +35,7 @@ class Result:
     """One found pair."""
 
     rank: int
-    similarity: float  # cosine, in [-1, 1]
+    similarity: float  # cosine, in [-1, 1]; ranks are by the corrected one where hubs are corrected
     id: str
     image_id: str
     title: str
@@ -56,10 +55,17 @@ class Searcher:
     """Searches one partition with a training's best checkpoint."""
 
     def __init__(
-        self, trained: TrainedRun, workspace: Workspace, executor: Executor, partition: str
+        self,
+        trained: TrainedRun,
+        workspace: Workspace,
+        executor: Executor,
+        partition: str,
+        overrides: Iterable[str] = (),
     ) -> None:
         """Read the partition's embeddings; embed it first where that is not done yet."""
-        embedded = embed_partition(trained, workspace, executor, partition)
+        hubness = measured_run(trained, overrides).evaluate.hubness
+        embedded = measured_embeddings(trained, workspace, executor, partition, hubness)
+        self._hub_weight = hubness.weight
         self._embeddings: Embeddings = load_embeddings(embedded.shards(partition))
         calibrated = workspace.open_calibrated()
         self._book = PairBook(calibrated, partition)
@@ -132,13 +138,14 @@ class Searcher:
         self, rows: np.ndarray, corrected: Callable[[Tensor, None, float], Tensor]
     ) -> np.ndarray:
         """Queries in the space of the stored embeddings, which may be corrected for hubs."""
-        if rows.shape[1] == self._embeddings.image_embeddings.shape[1]:
+        if self._hub_weight == 0:
             return rows
-        run, _ = read_origin(self._trained.best_checkpoint)
-        found: np.ndarray = corrected(
-            torch.from_numpy(rows), None, run.evaluate.hubness.weight
-        ).numpy()
+        found: np.ndarray = corrected(torch.from_numpy(rows), None, self._hub_weight).numpy()
         return found
+
+    def _cosine(self, query: np.ndarray, row: np.ndarray) -> float:
+        """Cosine of a corrected query and a corrected row, as if they were not."""
+        return plain_cosine(torch.from_numpy(query), torch.from_numpy(row), self._hub_weight)
 
     def _search(
         self,
@@ -152,7 +159,10 @@ class Searcher:
     ) -> SearchResult:
         known = self._embeddings
         gallery = known.recipe_embeddings if is_photo else known.image_embeddings
-        hits = nearest(query, gallery, num)
+        hits = [
+            (row, similarity if self._hub_weight == 0 else self._cosine(query, gallery[row]))
+            for row, similarity in nearest(query, gallery, num)
+        ]
         cards = tuple(
             card(self._book, row, note=f"{similarity:.2f}", is_match=row == own)
             for row, similarity in hits

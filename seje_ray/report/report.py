@@ -103,6 +103,7 @@ def _html(evaluated: Evaluated, embeddings: Embeddings) -> str:
             "num_epochs": len(evaluated.history),
             "curves": training_curves(evaluated.history) if evaluated.history else None,
             "fit": evaluated.fit,
+            "hub_weight": _hub_weight(evaluated.embeddings),
             "from_photo": examples(embeddings, book, rows, from_photo=True),
             "from_recipe": examples(embeddings, book, rows, from_photo=False),
             "partitions": _partitions(evaluated),
@@ -111,6 +112,11 @@ def _html(evaluated: Evaluated, embeddings: Embeddings) -> str:
             "run": yaml.safe_dump(run_to_dict(evaluated.run), sort_keys=False),
         },
     )
+
+
+def _hub_weight(made: Artifact | None) -> float:
+    """What the embeddings are corrected by; see ``evaluate.hubness``."""
+    return 0.0 if made is None else float(made.manifest.plan.section.get("hubness_weight", 0.0))
 
 
 def _gallery_rows(gallery: GalleryLines) -> dict[str, Any]:

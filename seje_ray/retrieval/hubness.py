@@ -79,6 +79,18 @@ def corrected_recipes(recipes: Tensor, hubs: Tensor | None, weight: float) -> Te
     return _unit(torch.cat([recipes, hub, one, zero, rest], dim=1), weight)
 
 
+def plain_cosine(one: Tensor, other: Tensor, weight: float) -> float:
+    """Cosine of two unit vectors (D,) of which the corrected rows (D + 4,) are given.
+
+    Args:
+        one: A row of ``corrected_images`` or ``corrected_recipes``.
+        other: Likewise.
+        weight: That both were corrected by.
+    """
+    length = 2 + weight**2
+    return float(one[:-EXTRA_DIMS].double() @ other[:-EXTRA_DIMS].double()) * length
+
+
 def _numbers(rows: Tensor, hubs: Tensor | None, weight: float) -> tuple[Tensor, Tensor, Tensor]:
     """Columns (N, 1): ones, the correction, and what makes all rows equally long."""
     hub = torch.zeros(len(rows)) if hubs is None else hubs.clamp(-1, 1)

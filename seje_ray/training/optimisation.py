@@ -10,11 +10,11 @@ from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
 from seje_ray.config import LossConfig, RunConfig, TrainConfig
-from seje_ray.models.blocks import parameter_blocks
+from seje_ray.models.blocks import depths, parameter_blocks
 from seje_ray.models.heads import Discriminator
 from seje_ray.models.image_backbone import ImageBackbone
 from seje_ray.models.joint_embedding import JointEmbedding
-from seje_ray.models.text_tower import depths, text_tower_of
+from seje_ray.models.text_tower import text_tower_of
 
 BACKBONE = "backbone"  # name of its parameter groups
 

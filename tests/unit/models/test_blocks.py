@@ -4,6 +4,7 @@ import pytest
 
 from seje_ray.models.blocks import parameter_blocks
 from seje_ray.models.image_backbone import create_backbone
+from tests.text_models import SIDE, tiny_clip, tiny_siglip
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,25 @@ def test_a_transformer_of_torchvision_has_a_block_per_layer():
     layers = [block[0].split(".")[2] for block in blocks if "encoder_layer" in block[0]]
     assert layers == [f"encoder_layer_{n}" for n in range(12)]
     assert all(name.startswith("encoder.ln.") for name in blocks[-1])
+
+
+@pytest.mark.parametrize(
+    ("make", "before", "above"),
+    [
+        (tiny_clip, {"embeddings", "pre_layrnorm"}, {"post_layernorm"}),
+        (tiny_siglip, {"embeddings"}, {"post_layernorm", "head"}),
+    ],
+)
+def test_a_published_tower_has_a_block_before_and_one_above_its_layers(
+    make, before, above, tmp_path
+):
+    """Norms and the pooling head lie above the last layer together, not each in one of its own."""
+    name = f"transformers/{make(tmp_path)}"
+    network = create_backbone(name, weights=None, image_size=SIDE).network
+
+    first, *layers, last = parameter_blocks(network)
+
+    assert {name.split(".")[0] for name in first} == before
+    assert {name.split(".")[0] for name in last} == above
+    numbers = [{name.split(".")[2] for name in layer} for layer in layers]
+    assert numbers == [{str(n)} for n in range(network.config.num_hidden_layers)]

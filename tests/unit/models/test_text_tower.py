@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from seje_ray.hub import PublishedModelError
-from seje_ray.models.text_tower import build_text_tower, depths
+from seje_ray.models.blocks import depths
+from seje_ray.models.text_tower import build_text_tower
 
 pytest.importorskip("transformers", reason="needs the extra text")
 import transformers

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from seje_ray.config.evaluate import HubnessConfig
+from seje_ray.errors import ConfigError
 from seje_ray.pipeline.embed import embed_partition
 from seje_ray.pipeline.evaluate import evaluate_run
+from seje_ray.pipeline.measured import measured_embeddings, measured_run
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.pipeline.search import Searcher
 from seje_ray.retrieval.embeddings import load_embeddings
@@ -65,6 +68,53 @@ def test_a_new_query_is_compared_as_a_stored_one(corrected, tmp_path):
     by_file = searcher.for_recipe(str(path), 5)
 
     assert [hit.id for hit in by_file.results] == [hit.id for hit in by_row.results]
+    model = pairs_of(embed_partition_plain(run, workspace))
+    cosines = model.image_embeddings @ model.recipe_embeddings[row]
+    for found in (by_file, by_row):
+        expected = [cosines[model.ids.index(hit.id)] for hit in found.results]
+        assert [hit.similarity for hit in found.results] == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_finished_training_takes_another_hubness(cookbook, trained, corrected):
+    """Of a training without: corrected by ``--set``; of one with: another, or none."""
+    workspace, run = corrected
+    settings = ["evaluate.hubness.weight=0.5", "evaluate.hubness.num_neighbours=3"]
+    expected = pairs_of(embed_partition(run, workspace, EXECUTOR, "test"))
+    plain_run = measured_run(trained, settings)
+
+    made = measured_embeddings(trained, cookbook, EXECUTOR, "test", plain_run.evaluate.hubness)
+
+    np.testing.assert_allclose(
+        pairs_of(made).image_embeddings, expected.image_embeddings, atol=1e-6
+    )
+    for weight, extra in ((0.25, 4), (0.0, 0)):
+        overrides = [f"evaluate.hubness.weight={weight}"]
+        other = measured_run(run, overrides).evaluate.hubness
+        found = pairs_of(measured_embeddings(run, workspace, EXECUTOR, "test", other))
+        dim = trained_dim(run)
+        assert found.image_embeddings.shape[1] == dim + extra
+        evaluated = evaluate_run(
+            run, workspace, EXECUTOR, partition="test", gallery_sizes=(10,), overrides=overrides
+        )
+        report = json.loads((evaluated.folder / "report.json").read_text())
+        assert report["run"]["evaluate"]["hubness"]["weight"] == weight
+
+
+def test_a_finished_training_takes_settings_of_evaluation_alone(trained):
+    """Others would say what it is not."""
+    with pytest.raises(ConfigError, match=r"--set seed=3: expected a setting of evaluate\.\*"):
+        measured_run(trained, ["seed=3"])
+
+
+def trained_dim(run):
+    """Dimensions of a training's model."""
+    return measured_run(run).model.embedding_dim
+
+
+def embed_partition_plain(run, workspace):
+    """Embeddings as the model gives them."""
+    none = HubnessConfig(weight=0.0)
+    return measured_embeddings(run, workspace, EXECUTOR, "test", none)
 
 
 def pairs_of(artifact):
