@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from huggingface_hub import hf_hub_url, try_to_load_from_cache
+from huggingface_hub import _CACHED_NO_EXIST, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
 from seje_ray.errors import SejeError, first_line
 
@@ -84,6 +85,29 @@ def require_hub(model: str, file: str) -> None:
         urllib.request.urlopen(request, timeout=CONNECT_S).close()
     except urllib.error.HTTPError as answer:
         answer.close()  # the hub answers; its client will report what it says about this model
+
+
+def model_file(source: str, file: str) -> Path | None:
+    """A file of a model, from its folder, the hub's cache or the hub; None where it has no such.
+
+    Raises:
+        OSError: If that cannot be known: it is not cached, and the hub does not answer.
+    """
+    if Path(source).is_dir():
+        path = Path(source) / file
+        return path if path.is_file() else None
+    cached = try_to_load_from_cache(source, file)
+    if isinstance(cached, str):
+        return Path(cached)
+    if cached is _CACHED_NO_EXIST:
+        return None
+    require_source(source, file)
+    try:
+        return Path(hf_hub_download(source, file))
+    except LocalEntryNotFoundError:  # nothing is known of it
+        raise
+    except EntryNotFoundError:
+        return None
 
 
 def _short(error: Exception) -> str:

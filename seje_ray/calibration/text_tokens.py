@@ -17,6 +17,7 @@ import numpy as np
 from seje_ray.artifact import file_hash
 from seje_ray.calibration.recipe_parts import RecipeParts
 from seje_ray.calibration.text_model import reading_text_model, text_model_source
+from seje_ray.hub import model_file
 
 COLUMNS = ("title_tokens", "ingredient_tokens", "step_tokens")  # in the order of the parts
 
@@ -123,6 +124,7 @@ def text_format_of(name: str) -> TextFormat:
         from transformers import AutoConfig
 
         config = AutoConfig.from_pretrained(source)
+        pooling = _pooling(source, config.model_type)
     text = config.get_text_config()
     prefix, suffix = _special_tokens(tokenizer)
     separator = tokenizer.sep_token_id
@@ -130,7 +132,7 @@ def text_format_of(name: str) -> TextFormat:
     pad = tokenizer.pad_token_id
     return TextFormat(
         config=config.to_dict(),
-        pooling=_pooling(source, config.model_type),
+        pooling=pooling,
         prefix=prefix,
         suffix=suffix,
         part_end=(separator,) if separator in suffix else (),
@@ -173,18 +175,8 @@ def _pooling(source: str, model_type: str) -> Pooling:
     """
     if model_type in _OWN_POOLING:
         return "own"
-    stored = Path(source) / _POOLING_FILE
-    if not Path(source).is_dir():
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import LocalEntryNotFoundError, RemoteEntryNotFoundError
-
-        try:
-            stored = Path(hf_hub_download(source, _POOLING_FILE))
-        except RemoteEntryNotFoundError:
-            return "mean"
-        except LocalEntryNotFoundError as error:
-            raise OSError(f"no answer from the hub about its {_POOLING_FILE}") from error
-    return "first" if _is_first_pooled(stored) else "mean"
+    stored = model_file(source, _POOLING_FILE)
+    return "first" if stored is not None and _is_first_pooled(stored) else "mean"
 
 
 def _is_first_pooled(path: Path) -> bool:

@@ -6,6 +6,8 @@ from typing import Any
 from timm.models import group_parameters
 from torch import nn
 
+from seje_ray.models.image_tower import ImageTower
+
 
 def parameter_blocks(network: nn.Module) -> list[list[str]]:
     """Names of a network's parameters by block, in the order that photos pass them.
@@ -21,9 +23,11 @@ def parameter_blocks(network: nn.Module) -> list[list[str]]:
     if matcher is not None:
         known = group_parameters(network, matcher(coarse=False))
         return [list(known[number]) for number in sorted(known)]
-    if hasattr(getattr(network, "config", None), "model_type"):  # of transformers
+    if isinstance(network, ImageTower):
         depth_of = depths(network)
-        return [[n for n in names if depth_of[n] == depth] for depth in sorted({*depth_of.values()})]
+        return [
+            [n for n in names if depth_of[n] == depth] for depth in sorted({*depth_of.values()})
+        ]
     blocks: dict[str, list[str]] = {}
     for name in names:
         blocks.setdefault(_block_of(name), []).append(name)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from seje_ray.hub import require_source
+from seje_ray.hub import model_file, require_source
 
 
 def test_a_folder_is_there_and_a_path_without_one_is_not_asked_for_at_the_hub(tmp_path):
@@ -17,3 +17,20 @@ def test_a_hub_that_does_not_answer_is_told(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(OSError, match="no answer from the hub"):
         require_source("no/such-model")
+
+
+def test_a_file_of_a_model_is_taken_from_its_folder_or_the_cache(tmp_path, monkeypatch):
+    """Of a hub model: what is cached, and what the cache knows not to be there."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    stored = tmp_path / "cache" / "models--someone--model"
+    for folder in ("refs", "snapshots/0abc/1_Pooling", ".no_exist/0abc"):
+        (stored / folder).mkdir(parents=True)
+    (stored / "refs" / "main").write_text("0abc")
+    pooling = stored / "snapshots/0abc/1_Pooling/config.json"
+    pooling.write_text("{}")
+    (stored / ".no_exist/0abc/modules.json").touch()
+
+    assert model_file("someone/model", "1_Pooling/config.json") == pooling
+    assert model_file("someone/model", "modules.json") is None
+    assert model_file(str(stored / "snapshots/0abc"), "1_Pooling/config.json") == pooling
+    assert model_file(str(stored / "snapshots/0abc"), "modules.json") is None

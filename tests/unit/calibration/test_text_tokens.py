@@ -87,6 +87,12 @@ def test_a_tokenizer_is_known_by_its_files_not_by_weights(tmp_path):
     (folder / "tokenizer_config.json").write_text("{}")
     assert tokenizer_hash(str(folder)) != before
     assert tokenizer_hash("someone/model") == "someone/model"
+    mean = tokenizer_hash(str(folder))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": true}')
+    assert tokenizer_hash(str(folder)) == mean
+    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
+    assert tokenizer_hash(str(folder)) != mean
 
 
 def test_minilm_is_the_model_of_a_package():

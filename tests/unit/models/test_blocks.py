@@ -57,7 +57,7 @@ def test_a_published_tower_has_a_block_before_and_one_above_its_layers(
 
     first, *layers, last = parameter_blocks(network)
 
-    assert {name.split(".")[0] for name in first} == before
-    assert {name.split(".")[0] for name in last} == above
-    numbers = [{name.split(".")[2] for name in layer} for layer in layers]
-    assert numbers == [{str(n)} for n in range(network.config.num_hidden_layers)]
+    assert {name.split(".")[1] for name in first} == before
+    assert {name.split(".")[1] for name in last} == above
+    numbers = [{name.split(".")[3] for name in layer} for layer in layers]
+    assert numbers == [{str(n)} for n in range(network.network.config.num_hidden_layers)]
