@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -36,6 +36,7 @@ PARTITION_WORDS = {
 }
 CAPTIONS = ("caption", "captions", "text")  # are a title where no other text is there
 LISTS: tuple[OwnField, ...] = ("ingredients", "instructions", "images")  # may be numbered keys
+NUM_WITHOUT = 2000  # records without a key near ``partition``, after which none is expected
 _BETWEEN = re.compile(r"[\W_]+")
 _NUMBERED = re.compile(r"(.*?\D)(\d{1,4})")
 
@@ -49,17 +50,22 @@ class Said:
     word: tuple[str, str] | None = None  # (word, partition) where they differ
 
 
-def mapped(record: Mapping[str, Any], columns: Mapping[str, str]) -> tuple[dict[str, Any], Said]:
+def mapped(
+    record: Mapping[str, Any],
+    columns: Mapping[str, str],
+    partition_keys: frozenset[str] = frozenset(),
+) -> tuple[dict[str, Any], Said]:
     """A record under our names, and what was done for that.
 
     A field is filled by the key that ``columns`` gives for it ("" for none), by that of its own
     name, even where this is empty, or by the first near name that holds something: ``directions``
     for ``instructions``. Numbered keys, ``step_1`` and ``step_2``, are one list. A near name of
-    ``partition`` is one only where it holds a word for a partition.
+    ``partition`` is one only where it holds a word for a partition, in this record or in another.
 
     Args:
         record: As the file has it.
         columns: field -> key, as the user says.
+        partition_keys: Keys that hold a word for a partition in some record.
     """
     plan = _plan(tuple(record), tuple(sorted(columns.items())))
     fields: dict[str, Any] = {}
@@ -67,7 +73,11 @@ def mapped(record: Mapping[str, Any], columns: Mapping[str, str]) -> tuple[dict[
     used: set[str] = set()
     for field, candidates in plan:
         if field == "partition" and field not in columns:
-            candidates = tuple(keys for keys in candidates if _is_partition(keys[0], record))
+            candidates = tuple(
+                keys
+                for keys in candidates
+                if keys[0] in partition_keys or _is_partition(keys[0], record)
+            )
         values = [(keys, _value(record, keys)) for keys in candidates]
         if not values:
             continue
@@ -120,6 +130,33 @@ def near_field(key: str) -> OwnField | None:
         if word in words or (field in LISTS and {numbered, f"{numbered}s"} & {*words}):
             return field
     return None
+
+
+def says_partition(value: Any) -> bool:
+    """Whether a value is a word for a partition."""
+    word = value.strip().lower() if isinstance(value, str) else ""
+    return word in PARTITIONS or word in PARTITION_WORDS
+
+
+def partition_keys_in(records: Iterable[Any], columns: Mapping[str, str]) -> frozenset[str]:
+    """The keys near ``partition`` that hold a word for one, of the first record that has any.
+
+    Looks no further than ``NUM_WITHOUT`` records of which none has such a key.
+    """
+    if "partition" in columns:
+        return frozenset()
+    is_there = False
+    for number, record in enumerate(records):
+        if not isinstance(record, Mapping):
+            continue
+        plan = dict(_plan(tuple(record), tuple(sorted(columns.items()))))
+        keys = [key for (key,) in plan.get("partition", ()) if _word(key) != "partition"]
+        if found := frozenset(key for key in keys if says_partition(record[key])):
+            return found
+        is_there = is_there or bool(keys)
+        if not is_there and number >= NUM_WITHOUT:
+            break
+    return frozenset()
 
 
 def is_numbered(key: str) -> bool:
@@ -206,5 +243,4 @@ def _is_partition(key: str, record: Mapping[str, Any]) -> bool:
     value = record[key]
     if _word(key) == "partition" or is_empty(value):
         return True
-    word = value.strip().lower() if isinstance(value, str) else ""
-    return word in PARTITIONS or word in PARTITION_WORDS
+    return says_partition(value)

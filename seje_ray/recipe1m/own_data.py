@@ -16,7 +16,7 @@ from seje_ray.recipe1m.formats.reading import Reading
 from seje_ray.recipe1m.formats.schema_org import recipes_in
 from seje_ray.recipe1m.formats.table import Part, named_partitions, part_of, parts_in
 from seje_ray.recipe1m.json_stream import Broken
-from seje_ray.recipe1m.keys import id_alone, is_empty, mapped
+from seje_ray.recipe1m.keys import id_alone, is_empty, mapped, partition_keys_in
 from seje_ray.recipe1m.notes import Notes
 from seje_ray.recipe1m.own_recipe import Photos, name_of, own_recipe
 from seje_ray.recipe1m.photo_places import NUM_NAMES, PhotoPlace, photo_place
@@ -102,9 +102,12 @@ class _Run:
     _prefixes: dict[Path, str] = field(default_factory=dict)  # of ids, where files share them
     _rows: dict[str, PhotoRows] = field(default_factory=dict)
     _places: dict[Path, PhotoPlace | None] = field(default_factory=dict)  # by folder of files
+    _partition_keys: frozenset[str] = frozenset()  # near ``partition``, with a word for one
 
     def recipes(self) -> Iterator[Recipe | Reject]:
         """Recipes in file order, and everything that cannot be used."""
+        records = (record for part in self.parts for record in self._records(part))
+        self._partition_keys = partition_keys_in(records, self.notes.columns)
         repeated = self._repeated()
         if self._prefixes:
             first = next(iter(self._prefixes.values()))
@@ -165,7 +168,7 @@ class _Run:
         """A record under our names, counted; nothing of what is no object."""
         if not isinstance(record, Mapping):
             return {}
-        fields, said = mapped(record, self.notes.columns)
+        fields, said = mapped(record, self.notes.columns, self._partition_keys)
         self.notes.add(record, fields, said)
         if is_empty(fields.get("partition")) and len(named := named_partitions(self.parts)) > 1:
             if part.partition is None:
@@ -235,7 +238,7 @@ class _Run:
         alone = id_alone(record, self.notes.columns)
         if not whole and alone:
             return alone
-        fields, _ = mapped(record, self.notes.columns)
+        fields, _ = mapped(record, self.notes.columns, self._partition_keys)
         if is_empty(fields.get("partition")) and len(named_partitions(self.parts)) > 1:
             fields["partition"] = part.partition
         cells, _ = read_cells(fields, self.notes.separators)

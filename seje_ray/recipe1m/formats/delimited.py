@@ -11,6 +11,7 @@ from typing import Any
 
 from seje_ray.recipe1m import json_stream
 from seje_ray.recipe1m.formats.encodings import TextStream
+from seje_ray.recipe1m.formats.quoted_rows import BACKSLASHES, QuotedRows
 from seje_ray.recipe1m.formats.reading import TEXT_FIELDS, Reading
 from seje_ray.recipe1m.json_stream import Broken
 from seje_ray.recipe1m.keys import FIELDS
@@ -32,24 +33,20 @@ def delimited_records(path: Path, reading: Reading) -> Iterator[Any | Broken]:
         lines = _Lines(stream)
         delimiter, names = _header(path, lines, reading)
         reading.say(f"table with {DELIMITERS[delimiter]} between cells", *stream.said())
-        rows = csv.reader(lines, delimiter=delimiter)
-        yield from _objects(path, rows, names)
+        rows = QuotedRows(lines, delimiter, path.name, len(names), lines.passed)
+        yield from _objects(rows, names)
+        if rows.has_backslashes:
+            reading.say(BACKSLASHES)
         if stream.damage:
             yield Broken("truncated_file", stream.damage)
 
 
-def _objects(path: Path, rows: Any, names: list[str]) -> Iterator[Any | Broken]:
-    while True:
-        csv.field_size_limit(json_stream.MAX_RECORD_CHARS)
-        try:
-            row = next(rows, None)
-        except csv.Error as error:
-            yield Broken("record_too_large", f"{path.name}: line {rows.line_num:,}: {error}")
-            continue
-        if row is None:
-            return
-        if any(row):
-            yield _object(row, names, f"{path.name}: line {rows.line_num:,}")
+def _objects(rows: QuotedRows, names: list[str]) -> Iterator[Any | Broken]:
+    for row in rows:
+        if isinstance(row, Broken):
+            yield row
+        elif any(row):
+            yield _object(row, names, f"{rows.name}: line {rows.line_num:,}")
 
 
 def _object(row: list[str], names: list[str], where: str) -> Any | Broken:
@@ -70,6 +67,7 @@ class _Lines:
         self._stream = stream
         self._text = ""
         self._at = 0
+        self.passed = 0  # lines
 
     def ahead(self, size: int) -> str:
         """The next characters, which stay."""
@@ -82,6 +80,11 @@ class _Lines:
 
     def __next__(self) -> str:
         """The next line, or a part of one that is far too long."""
+        line = self._line()
+        self.passed += 1
+        return line
+
+    def _line(self) -> str:
         searched = self._at
         while True:
             end = self._end(searched)

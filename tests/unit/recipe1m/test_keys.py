@@ -193,13 +193,30 @@ def test_a_number_in_a_single_field_makes_another_key():
 
 @pytest.mark.parametrize("key", ["split", "Subset"])
 @pytest.mark.parametrize("value", ["vegan", "fold 3", 2, ["train"], True])
-def test_a_foreign_key_near_partition_rejects_nothing(tmp_path, key, value):
-    """It is said to be unused; the partition is drawn as without it."""
+def test_a_split_that_is_ignored_cannot_happen(tmp_path, key, value):
+    """None of its values is known: an error that names them; the option that it names helps."""
     records = [{**SOUP, "id": n, key: value} for n in range(9)]
-    found, notes = read(written(tmp_path / "own.jsonl", records))
+    path = written(tmp_path / "own.jsonl", records)
+    problem = str(read(path)[1].problem())
+    assert f"in {key!r}, found {value!r}" in problem
+    assert "--map partition=" in problem
+    found, notes = read(path, columns={"partition": ""})
     plain, _ = read(written(tmp_path / "plain.jsonl", [{**SOUP, "id": n} for n in range(9)]))
     assert found == plain
-    assert notes.lines() == [f"keys not used: {key} in 9 of 9 records"]
+    assert notes.problem() is None
+
+
+@pytest.mark.parametrize("unknown", ["holdout", 2, ["test"]])
+def test_an_unknown_word_among_partitions_is_rejected_wherever_it_stands(tmp_path, unknown):
+    """Also before the first known one; none of them is drawn into train."""
+    words = [unknown, None, "train", unknown, "Validation"]
+    records = [{**SOUP, "id": n, "split": word} for n, word in enumerate(words)]
+    found, notes = read(written(tmp_path / "own.jsonl", records))
+    reasons = [getattr(one, "reason", "") for one in found]
+    assert reasons == ["unknown_partition", "", "", "unknown_partition", ""]
+    assert [one.partition for one in found[2:5:2]] == ["train", "val"]
+    assert any("no partition in 1 of 5 records" in line for line in notes.lines())
+    assert notes.problem() is None
 
 
 @pytest.mark.parametrize("word", ["test", " Test", "TESTING"])
