@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 import torch
 from torch import Tensor
@@ -14,8 +13,6 @@ from seje_ray.retrieval.embeddings import load_embeddings
 from seje_ray.retrieval.hubness import corrected_pairs
 from seje_ray.schema import embeddings
 
-MAX_BANK = 10_000  # train pairs, evenly over all of them
-
 
 def correct_embeddings(
     folder: Path, plain: Artifact, bank: Artifact, partition: str, config: HubnessConfig
@@ -25,7 +22,7 @@ def correct_embeddings(
     Args:
         folder: Of the corrected ones.
         plain: Embeddings as the model gives them.
-        bank: Those of train pairs.
+        bank: Those of the train pairs of ``training.subset.bank_rows``.
         partition: Whose.
         config: How much, by how many neighbours.
 
@@ -45,7 +42,7 @@ def correct_embeddings(
     if known is not None:
         return known
     building = begin(folder, plan)
-    train = _bank(bank)
+    train = _pairs(bank)
     for path in plain.shards(partition):
         table, pairs = pq.read_table(path), load_embeddings([path])
         images, recipes = corrected_pairs(
@@ -65,12 +62,7 @@ def correct_embeddings(
     return finish(folder, plan, build_manifest(plan, building))
 
 
-def _bank(bank: Artifact) -> tuple[Tensor, Tensor]:
+def _pairs(bank: Artifact) -> tuple[Tensor, Tensor]:
     """Image and recipe embeddings of train pairs."""
     pairs = load_embeddings(bank.shards("train"))
-    number = min(MAX_BANK, len(pairs.ids))
-    rows = np.linspace(0, len(pairs.ids) - 1, number).round().astype(np.int64)
-    return (
-        torch.from_numpy(pairs.image_embeddings[rows]),
-        torch.from_numpy(pairs.recipe_embeddings[rows]),
-    )
+    return torch.from_numpy(pairs.image_embeddings), torch.from_numpy(pairs.recipe_embeddings)

@@ -1,11 +1,14 @@
 """Embeddings of one partition, shard by shard."""
 
+import hashlib
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 
 from seje_ray.artifact import (
@@ -32,6 +35,7 @@ from seje_ray.pipeline.stage import Item, ShardStage, Step, shard_items
 from seje_ray.schema import embeddings
 from seje_ray.training.forward import embed
 from seje_ray.training.pairs import PairLoader
+from seje_ray.training.subset import bank_rows, rows_by_shard
 from seje_ray.workspace import Workspace
 
 BATCH_SIZE = 64  # pairs embedded at once
@@ -52,15 +56,22 @@ def embed_partition(
     plain = _embedded(trained, workspace, executor, partition)
     if run.evaluate.hubness.weight == 0:
         return plain
-    bank = _embedded(trained, workspace, executor, "train")
+    num_rows = workspace.open_calibrated().num_rows("train")
+    rows = bank_rows(num_rows, run.train.max_pairs, run.seed)
+    is_whole = len(rows) == num_rows
+    bank = _embedded(trained, workspace, executor, "train", None if is_whole else rows)
     folder = workspace.embeddings(trained.folder.name, f"{partition}-corrected")
     return correct_embeddings(folder, plain, bank, partition, run.evaluate.hubness)
 
 
 def _embedded(
-    trained: TrainedRun, workspace: Workspace, executor: Executor, partition: str
+    trained: TrainedRun,
+    workspace: Workspace,
+    executor: Executor,
+    partition: str,
+    rows: np.ndarray | None = None,
 ) -> Artifact:
-    """Embeddings as the model gives them.
+    """Embeddings as the model gives them; of some rows where not of all.
 
     Asks the executor only where there is something left to embed.
 
@@ -71,33 +82,55 @@ def _embedded(
     calibrated = _require_calibrated(trained, workspace, partition)
     plan = Plan(
         kind="embeddings",
-        section={"partition": partition},
+        section={"partition": partition, **({} if rows is None else {"rows": _hash_of(rows)})},
         inputs={
             "calibrated": calibrated.content_hash,
             "weights": file_hash(trained.best_checkpoint / "model.safetensors"),
         },
         seed=0,
     )
-    folder = workspace.embeddings(trained.folder.name, partition)
+    part = partition if rows is None else f"{partition}-bank"
+    folder = workspace.embeddings(trained.folder.name, part)
     known = finished(folder, plan)
     if known is not None:
         return known
     building = begin(folder, plan)
-    stage = _stage(trained, calibrated, partition, building)
+    stage = _stage(trained, calibrated, partition, building, rows)
     with executor.session(1) as session:
         session.run_shards(stage)
     manifest = build_manifest(plan, building)
-    if manifest.rows.get(partition, 0) != calibrated.num_rows(partition):
+    expected = calibrated.num_rows(partition) if rows is None else len(rows)
+    if manifest.rows.get(partition, 0) != expected:
         raise ArtifactError(
-            f"{building}: expected {calibrated.num_rows(partition)} embedded pairs, found "
+            f"{building}: expected {expected} embedded pairs, found "
             f"{manifest.rows.get(partition, 0)}; run `seje-ray evaluate` again"
         )
     return finish(folder, plan, manifest)
 
 
-def _stage(trained: TrainedRun, calibrated: Artifact, partition: str, building: Path) -> ShardStage:
-    names = [path.name for path in calibrated.shards(partition)]
-    items = shard_items(calibrated, names, building)
+def _hash_of(rows: np.ndarray) -> str:
+    return hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()
+
+
+def _stage(
+    trained: TrainedRun,
+    calibrated: Artifact,
+    partition: str,
+    building: Path,
+    rows: np.ndarray | None,
+) -> ShardStage:
+    paths = calibrated.shards(partition)
+    names = [path.name for path in paths]
+    within: dict[str, list[int]] = {}  # rows of each shard, where not all
+    if rows is not None:
+        counts = [pq.read_metadata(path).num_rows for path in paths]
+        parts = zip(names, rows_by_shard(rows, counts), strict=True)
+        within = {name: part.tolist() for name, part in parts if len(part)}
+        names = list(within)
+    items: list[Item] = [
+        item | ({"rows": within[Path(item["target"]).name]} if within else {})
+        for item in shard_items(calibrated, names, building)
+    ]
     return ShardStage(
         f"embedding {partition}",
         items,
@@ -127,6 +160,8 @@ def read_pairs(item: Item) -> pa.Table:
     """Facts about each pair of a calibrated shard: a recipe with its first photo."""
     columns = ["id", "images.list.element.id", "title", "category_id"]
     table = read_shard(Path(item["source"]), columns)
+    if "rows" in item:
+        table = table.take(item["rows"])
     first = [images[0]["id"] for images in table["images"].to_pylist()]
     return with_columns(table.drop_columns(["images"]), {"image_id": pa.array(first)})
 
@@ -139,13 +174,21 @@ class EmbedPairs:
 
     def __call__(self, item: Item, pairs: pa.Table) -> pa.Table:
         """Append the columns to one shard."""
-        images, recipes = embed_shard(self._trained, Path(item["source"]))
+        images, recipes = embed_shard(self._trained, Path(item["source"]), item.get("rows"))
         columns = {"image_embedding": images, "recipe_embedding": recipes}
         return with_columns(pairs, {name: vectors_array(v) for name, v in columns.items()})
 
 
-def embed_shard(trained: TrainedModel, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Image and recipe embeddings (N, D) of the pairs of a calibrated shard, in order."""
+def embed_shard(
+    trained: TrainedModel, path: Path, rows: Sequence[int] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Image and recipe embeddings (N, D) of the pairs of a calibrated shard, in order.
+
+    Args:
+        trained: The model.
+        path: Of the shard.
+        rows: Numbers of its rows that are wanted, rising; None for all.
+    """
     run = trained.run
     loader = PairLoader(
         [path],
@@ -157,6 +200,7 @@ def embed_shard(trained: TrainedModel, path: Path) -> tuple[np.ndarray, np.ndarr
         num_threads=max(2, torch.get_num_threads()),
         reads=Reads.of(run.model),
         text_shape=text_shape_of(run.model, trained.origin.facts),
+        rows=None if rows is None else np.asarray(rows),
     )
     batches = [embed(trained.model, batch, run) for batch in loader.in_order()]
     images, recipes = (torch.cat(parts).numpy() for parts in zip(*batches, strict=True))

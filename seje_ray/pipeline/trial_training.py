@@ -130,7 +130,7 @@ def _measure(
     measured: dict[str, float] = {}
     bank = None
     if run.evaluate.hubness.weight > 0:
-        bank = loader_of(run, calibrated, "train", pixels, process)
+        bank = loader_of(run, calibrated, "train", pixels, process, is_bank=True)
     for partition in plan.partitions:
         loader = loader_of(run, calibrated, partition, pixels, process)
         measured |= measure_checkpoint(model, checkpoint, loader, run, process, partition, bank)

@@ -17,6 +17,7 @@ from seje_ray.features.texts import lexicon_of
 from seje_ray.models.libraries import network_config
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.pairs import PairLoader
+from seje_ray.training.subset import bank_rows, nested_rows
 from seje_ray.workspace import Workspace
 
 
@@ -74,8 +75,14 @@ def loader_of(
     partition: str,
     pixels: PixelSpec | None,
     process: Process,
+    *,
+    is_bank: bool = False,
 ) -> PairLoader:
-    """Pairs of one partition; of train, as many as the run wants."""
+    """Pairs of one partition; of train, as many as the run wants, or the bank's of these."""
+    rows = None
+    if partition == "train":
+        draw = bank_rows if is_bank else nested_rows
+        rows = draw(calibrated.num_rows("train"), run.train.max_pairs, run.seed)
     return PairLoader(
         calibrated.shards(partition),
         pixels,
@@ -88,5 +95,5 @@ def loader_of(
         reads=Reads.of(run.model),
         augmentation=run.train.augmentation,
         text_shape=text_shape_of(run.model, calibrated.manifest.facts),
-        max_pairs=run.train.max_pairs if partition == "train" else None,
+        rows=rows,
     )

@@ -33,7 +33,7 @@ from seje_ray.features.tokens import TextShape, token_batch
 from seje_ray.random_streams import Stream
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.shard import Shard
-from seje_ray.training.subset import nested_rows
+from seje_ray.training.subset import rows_by_shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class PairLoader:
         reads: Reads = READS_OF_LSTM,
         augmentation: Augmentation = "crop_flip",
         text_shape: TextShape | None = None,
-        max_pairs: int | None = None,
+        rows: np.ndarray | None = None,
     ) -> None:
         """Look at the shards.
 
@@ -103,14 +103,14 @@ class PairLoader:
             reads: Features of recipes that are read.
             augmentation: Random changes of training photos.
             text_shape: How their tokens become texts, where they are read.
-            max_pairs: Rows that are used, >= 1, a draw of ``seed``; None for all.
+            rows: Numbers of the rows that are used, rising, at least one; None for all.
         """
         self._shards = list(shards)
         self._pixels, self._reads, self._text_shape = pixels, reads, text_shape
         self._augmentation = augmentation
         self._rank, self._world_size, self._seed = rank, world_size, seed
         self._window, self._num_threads = shuffle_window, num_threads
-        self._shard_rows = _rows_of_shards(self._shards, max_pairs, seed)
+        self._shard_rows = _rows_of_shards(self._shards, rows)
         self.num_rows = sum(len(rows) for rows in self._shard_rows)
         self.global_batch_size = min(global_batch_size, self.num_rows)
         self._kept: dict[Path, Shard] = {}  # all shards, where one window holds them
@@ -251,15 +251,11 @@ class PairLoader:
         return torch.from_numpy(spec.stack(list(decoders.map(crop, own, chosen, draws))))
 
 
-def _rows_of_shards(shards: Sequence[Path], max_pairs: int | None, seed: int) -> list[list[int]]:
+def _rows_of_shards(shards: Sequence[Path], rows: np.ndarray | None) -> list[list[int]]:
     """Row numbers that are used of each shard."""
     counts = [pq.read_metadata(path).num_rows for path in shards]
-    used = nested_rows(sum(counts), max_pairs, seed)
-    starts = np.cumsum([0, *counts])
-    return [
-        (used[(used >= start) & (used < start + count)] - start).tolist()
-        for start, count in zip(starts, counts, strict=False)
-    ]
+    used = np.arange(sum(counts)) if rows is None else rows
+    return [part.tolist() for part in rows_by_shard(used, counts)]
 
 
 def _grouped(pairs: Iterator[_Pair], size: int, *, complete: bool) -> Iterator[list[_Pair]]:

@@ -24,7 +24,7 @@ VAL_NUM_REPEATS = 10
 
 @dataclass(frozen=True, slots=True)
 class ValEmbeddings:
-    """Embeddings of the val pairs in the order of the shards; the same on every worker."""
+    """Embeddings of pairs in the order of the shards; the same on every worker."""
 
     images: Tensor  # (N, D) float32 on the CPU, unit rows
     recipes: Tensor  # (N, D) float32 on the CPU, unit rows
@@ -37,18 +37,31 @@ def embed_val(
     worker: Process,
     alive: Callable[[str], None],
 ) -> ValEmbeddings:
-    """Embed the first ``max_val_pairs`` val pairs, shared among the workers.
+    """Embed the first ``max_val_pairs`` val pairs, as ``embed_pairs`` does."""
+    return embed_pairs(model, loader, run, worker, alive, run.train.max_val_pairs)
+
+
+def embed_pairs(
+    model: nn.Module,
+    loader: PairLoader,
+    run: RunConfig,
+    worker: Process,
+    alive: Callable[[str], None],
+    max_pairs: int | None = None,
+) -> ValEmbeddings:
+    """Embed pairs in order, shared among the workers.
 
     Args:
         model: Not wrapped; is left in evaluation mode.
-        loader: Of the val partition.
+        loader: Of the pairs.
         run: The run.
         worker: This one.
         alive: Called after each batch.
+        max_pairs: Only the first so many; None for all.
     """
     model.eval()
     rows = []
-    for batch in loader.in_order(run.train.max_val_pairs):
+    for batch in loader.in_order(max_pairs):
         rows.append(torch.cat(embed(model, batch, run), dim=1))
         alive("validation")
     dim = run.model.embedding_dim
@@ -125,7 +138,7 @@ def measure_checkpoint(
     model.load_state_dict(load_file(checkpoint / "model.safetensors", device=str(device)))
     pairs = embed_val(model, loader, run, process, unwatched)
     if bank is not None:
-        train, config = embed_val(model, bank, run, process, unwatched), run.evaluate.hubness
+        train, config = embed_pairs(model, bank, run, process, unwatched), run.evaluate.hubness
         corrected = corrected_pairs(
             pairs.images,
             pairs.recipes,

@@ -1,11 +1,12 @@
 """Fewer train pairs: nested draws, the same for any number of workers."""
 
 import numpy as np
+import pyarrow.parquet as pq
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seje_ray.training.pairs import PairLoader
-from seje_ray.training.subset import nested_rows
+from seje_ray.training.subset import bank_rows, nested_rows
 from tests.unit.training.tiny_data import write_shards
 
 
@@ -17,7 +18,7 @@ def loader(paths, max_pairs, *, rank=0, world_size=1, seed=3):
         rank=rank,
         world_size=world_size,
         seed=seed,
-        max_pairs=max_pairs,
+        rows=nested_rows(sum(pq.read_metadata(path).num_rows for path in paths), max_pairs, seed),
     )
 
 
@@ -70,3 +71,11 @@ def test_a_shard_without_a_drawn_pair_is_passed_over(tmp_path):
     """Two pairs of three shards of one."""
     paths = write_shards(tmp_path, "train", [1, 1, 1])
     assert len(set(ids_of(loader(paths, 2).epoch(0)))) == 2
+
+
+def test_a_bank_is_spread_over_the_pairs_that_are_used(monkeypatch):
+    """Three of the five of eleven, first, middle and last; all of them where that is few enough."""
+    monkeypatch.setattr("seje_ray.training.subset.MAX_BANK", 3)
+    used = nested_rows(11, 5, 0)
+    assert bank_rows(11, 5, 0).tolist() == used[[0, 2, 4]].tolist()
+    assert bank_rows(11, 2, 0).tolist() == nested_rows(11, 2, 0).tolist()
