@@ -14,6 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from seje_ray.recipe1m.photo_cells import bytes_in, path_in, photo_cells, photo_type, reached
+
 MAX_FILE_BYTES = 64 * 2**20
 ROWS_AT_ONCE = 8  # of a column of photos
 BATCHES_KEPT = 4  # threads ask for rows a little out of order
@@ -90,16 +92,15 @@ def _cell(kind: str, path: str, column: str, row: int, index: int) -> bytes:
         value = _column(kind, path, column).at(row)
     except pa.ArrowException as error:
         raise OSError(0, str(error)) from error
-    if isinstance(value, pa.ListScalar | pa.LargeListScalar):
-        value = value.values[index] if value.is_valid and index < len(value.values) else None
-    if isinstance(value, pa.StructScalar) and value.is_valid:
-        name = value["path"].as_py() if "path" in value else None
-        value = dict(value.items()).get("bytes")
-        if (value is None or not value.is_valid) and isinstance(name, str):
-            return _part_of(beside(Path(path).parent, name), 0, None)
-    if value is None or not value.is_valid:
+    cells = photo_cells(value)
+    value = cells[index] if index < len(cells) else None
+    found = None if value is None else photo_type(value.type)
+    keys = () if found is None else found.keys
+    buffer = bytes_in(reached(value, keys))
+    if buffer is None and (name := path_in(reached(value, keys[:-1]))):
+        return _part_of(beside(Path(path).parent, name), 0, None)
+    if buffer is None:
         raise NoPhotoError(2, "no photo in this cell")
-    buffer = value.as_buffer()
     if buffer.size > MAX_FILE_BYTES:
         raise PhotoTooLargeError(0, f"over {MAX_FILE_BYTES} bytes")
     return bytes(buffer)

@@ -1,19 +1,34 @@
 """Parquet and Arrow tables, whose photos stay where they are until they are asked for."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from seje_ray.recipe1m import json_stream
+from seje_ray.recipe1m.formats.column_values import (
+    CELL_ERRORS,
+    is_plain,
+    plain_row,
+    plain_rows,
+    row_bytes,
+)
 from seje_ray.recipe1m.formats.reading import TEXT_FIELDS, Reading
 from seje_ray.recipe1m.json_stream import Broken
 from seje_ray.recipe1m.keys import FIELDS, keys_of_fields
+from seje_ray.recipe1m.photo_cells import (
+    PhotoType,
+    bytes_in,
+    path_in,
+    photo_cells,
+    photo_type,
+    reached,
+)
 from seje_ray.recipe1m.records import DataError
 from seje_ray.recipe1m.stored_photos import Kind, StoredPhoto, batches, in_column
 
@@ -21,9 +36,9 @@ ROWS_AT_ONCE = 32
 ROWS_LOOKED_AT = 256
 BYTES_AT_ONCE = 32 << 20  # made Python's at once
 _ERRORS = (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError)
-_BYTES = (pa.types.is_binary, pa.types.is_large_binary)
-_TEXTS = (pa.StringArray, pa.LargeStringArray, pa.BinaryArray, pa.LargeBinaryArray)
-_LISTS = (pa.types.is_list, pa.types.is_large_list)
+ROWS_TRIED = 8  # of a column of bytes, to see what they are
+MAX_NAME_BYTES = 1024
+_PHOTO_STARTS = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +50,8 @@ class Wanted:
     texts: tuple[str, ...]
     photos: tuple[str, ...]  # that may fill ``images``
     others: tuple[str, ...]  # of these the first few values alone are looked at
+    photo_like: frozenset[str]  # of all columns those that seem to hold photos
+    photo_types: Mapping[str, PhotoType]
 
 
 def parquet_records(path: Path, reading: Reading) -> Iterator[Any | Broken]:
@@ -45,7 +62,9 @@ def parquet_records(path: Path, reading: Reading) -> Iterator[Any | Broken]:
     """
     try:
         with pq.ParquetFile(path, memory_map=True) as plain:
-            wanted = _wanted("parquet", path, plain.schema_arrow, reading)
+            schema = plain.schema_arrow
+            tried = {name: _first_cells(plain, name) for name in _byte_columns(schema)}
+            wanted = _wanted("parquet", path, schema, tried, reading)
             leaves = [plain.schema.column(number).path for number in range(len(plain.schema))]
         # Texts that repeat are kept once, however often they do: no small file fills the memory.
         # Inside lists Arrow cannot do so, and few rows are read at once.
@@ -53,7 +72,7 @@ def parquet_records(path: Path, reading: Reading) -> Iterator[Any | Broken]:
         with pq.ParquetFile(path, memory_map=True, read_dictionary=flat) as file:
             reading.say("Parquet")
             looked_at = _first_rows(file, wanted, leaves) if not reading.ids_only else iter(())
-            columns = [leaf for leaf in leaves if _is_read(leaf, wanted)]
+            columns = _leaves_read(leaves, wanted)
             row = 0
             for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns, use_threads=False):
                 yield from _rows(batch, wanted, row, looked_at)
@@ -72,63 +91,102 @@ def arrow_records(path: Path, reading: Reading) -> Iterator[Any | Broken]:
         reading.say("Arrow")
         row = 0
         for batch in batches(str(path)):
-            schema = batch.schema
-            wanted = _wanted("arrow", path, schema, reading)
+            schema, first_rows = batch.schema, batch.slice(0, ROWS_TRIED)
+            tried = {name: first_rows.column(name) for name in _byte_columns(schema)}
+            wanted = _wanted("arrow", path, schema, tried, reading)
             for start in range(0, batch.num_rows, ROWS_AT_ONCE):
                 part = batch.slice(start, ROWS_AT_ONCE)
                 looked_at: Iterator[dict[str, Any]] = iter(())
                 if not row and not reading.ids_only:
-                    looked_at = _looked_at(part.select(_texts(wanted, schema)), wanted, schema)
+                    looked_at = _looked_at(part.select(_texts(wanted, schema)), wanted)
                 yield from _rows(part, wanted, row, looked_at)
                 row += part.num_rows
     except _ERRORS as error:
         raise DataError(f"{path}: expected an Arrow file, found none: {error}") from error
 
 
-def _wanted(kind: Kind, path: Path, schema: pa.Schema, reading: Reading) -> Wanted:
-    names = tuple(schema.names)
-    keys = keys_of_fields(names, reading.columns)
+def _wanted(
+    kind: Kind, path: Path, schema: pa.Schema, tried: Mapping[str, pa.Array], reading: Reading
+) -> Wanted:
+    keys = keys_of_fields(tuple(dict.fromkeys(schema.names)), reading.columns)
     if not set(keys) & set(TEXT_FIELDS):
         raise DataError(
-            f"{path}: expected columns {', '.join(FIELDS)}, found {', '.join(names) or 'none'}; "
-            "rename yours, or say e.g. --map ingredients=YOURS"
+            f"{path}: expected columns {', '.join(FIELDS)}, found "
+            f"{', '.join(schema.names) or 'none'}; rename yours, or say e.g. --map "
+            "ingredients=YOURS"
         )
     found = {key for several in keys.values() for key in several}
+    names = _unique(schema)
+    if doubtful := sorted(found - {*names}):
+        raise DataError(
+            f"{path}: expected each column once, found several called {', '.join(doubtful)}; "
+            "rename all but one"
+        )
     if reading.ids_only and "id" in keys:
         found = set(keys["id"])
-    photos = {name for name in found if is_photo_type(schema, name)}
+    looks = {name: _looks(tried[name]) for name in tried}
+    types = {name: photo_type(schema.field(name).type) for name in names}
+    photos = {name: found for name, found in types.items() if found is not None}
+    used = {name for name in {*keys.get("images", ())} & {*photos} if looks.get(name) != "texts"}
     return Wanted(
         kind,
         path,
-        tuple(name for name in names if name in found - photos),
-        tuple(name for name in names if name in photos and not reading.ids_only),
+        tuple(name for name in names if name in found - used),
+        tuple(name for name in names if name in used & found and not reading.ids_only),
         tuple(name for name in names if name not in found),
+        frozenset(name for name in photos if looks.get(name, "photos") == "photos"),
+        photos,
     )
 
 
-def is_photo_type(schema: pa.Schema, name: str) -> bool:
-    """Whether a column holds photos as the hub does: bytes, {bytes, path}, or lists of them."""
-    found = schema.field(name).type
-    while any(is_list(found) for is_list in _LISTS):
-        found = found.value_type
-    if pa.types.is_struct(found):
-        found = next((one.type for one in found if one.name == "bytes"), pa.null())
-    return any(is_bytes(found) for is_bytes in _BYTES)
+def _unique(schema: pa.Schema) -> list[str]:
+    times = Counter(schema.names)
+    return [name for name in schema.names if times[name] == 1]
 
 
-def _is_read(leaf: str, wanted: Wanted) -> bool:
-    """Whether a leaf of a Parquet schema is read with the texts: of photos all but their bytes."""
-    if any(leaf == name or leaf.startswith(f"{name}.") for name in wanted.texts):
-        return True
+def _byte_columns(schema: pa.Schema) -> list[str]:
+    """Columns of bytes, which may be photos or texts."""
+    types = {name: photo_type(schema.field(name).type) for name in _unique(schema)}
+    return [name for name, found in types.items() if found is not None and not found.keys]
+
+
+def _first_cells(file: pq.ParquetFile, name: str) -> pa.Array:
+    batch = next(file.iter_batches(ROWS_TRIED, columns=[name], use_threads=False), None)
+    return pa.nulls(0) if batch is None else batch.column(batch.schema.names.index(name))
+
+
+def _looks(cells: pa.Array) -> Literal["photos", "texts", "others"]:
+    """What bytes are: old tables store texts so, too."""
+    buffers = (bytes_in(photo) for cell in cells for photo in photo_cells(cell))
+    found = [bytes(buffer[:MAX_NAME_BYTES]) for buffer in buffers if buffer is not None and buffer]
+    if not found or any(one.startswith(_PHOTO_STARTS) or one[4:8] == b"ftyp" for one in found):
+        return "photos"
+    try:
+        return "texts" if all(one.decode().isprintable() for one in found) else "others"
+    except UnicodeDecodeError:
+        return "others"
+
+
+def _leaves_read(leaves: list[str], wanted: Wanted) -> list[str]:
+    """Leaves of a Parquet schema that are read with the texts: of photos all but their bytes."""
+    found = [leaf for leaf in leaves if any(_is_of(leaf, name) for name in wanted.texts)]
     for name in wanted.photos:
-        if leaf.startswith(f"{name}."):
-            return not leaf.endswith(".bytes")
-    return False
+        photo = wanted.photo_types[name]
+        own = [leaf for leaf in leaves if _is_of(leaf, name)]
+        beside = [leaf for leaf in own if photo.keys and not leaf.endswith(f".{photo.keys[-1]}")]
+        found += beside or (own if photo.is_list else [])
+    return found
+
+
+def _is_of(leaf: str, name: str) -> bool:
+    """Whether a leaf of a Parquet schema is of a column."""
+    return leaf == name or leaf.startswith(f"{name}.")
 
 
 def _texts(wanted: Wanted, schema: pa.Schema) -> list[str]:
-    """Columns that fill no field and hold no photos."""
-    return [name for name in wanted.others if not is_photo_type(schema, name)]
+    """Columns that fill no field, and whose values may be those of one."""
+    columns = (schema.field(name) for name in wanted.others if name not in wanted.photo_like)
+    return [one.name for one in columns if is_plain(one.type)]
 
 
 def _first_rows(
@@ -136,27 +194,25 @@ def _first_rows(
 ) -> Iterator[dict[str, Any]]:
     schema = file.schema_arrow
     texts = _texts(wanted, schema)
-    columns = [leaf for leaf in leaves if any(leaf == n or leaf.startswith(f"{n}.") for n in texts)]
+    columns = [leaf for leaf in leaves if any(_is_of(leaf, name) for name in texts)]
     batch = (
         next(file.iter_batches(ROWS_LOOKED_AT, columns=columns), None) if wanted.others else None
     )
-    return iter(()) if batch is None else _looked_at(batch, wanted, schema)
+    return iter(()) if batch is None else _looked_at(batch, wanted)
 
 
-def _looked_at(
-    batch: pa.RecordBatch, wanted: Wanted, schema: pa.Schema
-) -> Iterator[dict[str, Any]]:
+def _looked_at(batch: pa.RecordBatch, wanted: Wanted) -> Iterator[dict[str, Any]]:
     """Some rows of columns that fill no field, to see what they may be."""
     photo = StoredPhoto("", "")
-    photos = {name: photo for name in wanted.others if is_photo_type(schema, name)}
+    unread = {name: photo if name in wanted.photo_like else None for name in wanted.others}
     sizes = row_bytes(batch)
     for row in range(batch.num_rows):
         if sizes[row] <= json_stream.MAX_RECORD_CHARS:
             try:
-                (found,) = batch.slice(row, 1).to_pylist()
-            except UnicodeDecodeError:
+                (found,) = plain_rows(batch.slice(row, 1))
+            except CELL_ERRORS:
                 continue
-            yield found | photos
+            yield unread | found
 
 
 def _rows(
@@ -191,48 +247,18 @@ def _objects(
 ) -> Iterator[dict[str, Any] | Broken]:
     if sizes[start:stop].max() <= json_stream.MAX_RECORD_CHARS:
         try:
-            yield from texts.slice(start, stop - start).to_pylist()
+            yield from plain_rows(texts.slice(start, stop - start))
             return
-        except UnicodeDecodeError:
+        except CELL_ERRORS:
             pass
     for row in range(start, stop):
         if sizes[row] > json_stream.MAX_RECORD_CHARS:
             yield Broken("record_too_large", f"a row of {sizes[row]:,} bytes")
             continue
         try:
-            yield from texts.slice(row, 1).to_pylist()
+            yield plain_row(texts.slice(row, 1))
         except UnicodeDecodeError as error:
             yield Broken("invalid_unicode", str(error))
-
-
-def row_bytes(batch: pa.RecordBatch) -> np.ndarray:
-    """Bytes of each row, as if no text were shared (n,)."""
-    sizes = np.zeros(batch.num_rows, np.int64)
-    for column in batch.columns:
-        sizes += _cell_bytes(column)
-    return sizes
-
-
-def _cell_bytes(cells: Any) -> np.ndarray:
-    if isinstance(cells, pa.ExtensionArray):
-        cells = cells.storage
-    sizes = np.zeros(len(cells), np.int64)
-    if isinstance(cells, pa.DictionaryArray):
-        values = np.append(_cell_bytes(cells.dictionary), 0)
-        sizes += values[cells.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False)]
-    elif isinstance(cells, _TEXTS):
-        sizes += pc.binary_length(cells).fill_null(0).to_numpy(zero_copy_only=False)
-    elif isinstance(cells, pa.StructArray):
-        for part in cells.flatten():
-            sizes += _cell_bytes(part)
-    elif isinstance(cells, pa.ListArray | pa.LargeListArray | pa.MapArray):
-        offsets = cells.offsets.to_numpy(zero_copy_only=False)
-        inner = cells.values.slice(offsets[0], offsets[-1] - offsets[0])
-        totals = np.concatenate([[0], np.cumsum(_cell_bytes(inner) + 8)])
-        sizes += np.diff(totals[offsets - offsets[0]])
-    else:
-        sizes += 8
-    return sizes
 
 
 def _photos(
@@ -244,26 +270,13 @@ def _photos(
         cells: list[Any] = [None]
     else:
         cell = batch.column(name)[row]
-        if not cell.is_valid:
-            return []
-        cells = list(cell.values) if hasattr(cell, "values") and _is_list(cell) else [cell]
+        cells = photo_cells(cell) if cell.is_valid else []
+    inside = wanted.photo_types[name].keys[:-1]
     return [
         StoredPhoto(
-            _path_of(cell) or f"{name}-{number}-{index}",
+            path_in(reached(cell, inside)) or f"{name}-{number}-{index}",
             in_column(wanted.kind, wanted.path, name, number, index),
         )
         for index, cell in enumerate(cells)
         if cell is None or cell.is_valid
     ]
-
-
-def _is_list(cell: Any) -> bool:
-    return isinstance(cell, pa.ListScalar | pa.LargeListScalar)
-
-
-def _path_of(cell: Any) -> str:
-    """The name that a photo's cell gives."""
-    if isinstance(cell, pa.StructScalar) and "path" in cell:
-        name = cell["path"].as_py()
-        return name if isinstance(name, str) else ""
-    return ""
