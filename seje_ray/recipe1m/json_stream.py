@@ -29,6 +29,14 @@ class Broken:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of an object in an object, or an element of the list that it is."""
+
+    key: str
+    value: Any | Broken
+
+
 def json_records(path: Path, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Any | Broken]:
     """Elements of a JSON list, or of JSON lines, in file order; memory holds a few of them.
 
@@ -104,11 +112,14 @@ class Window:
         while self.skip(BETWEEN):
             yield self.record()
 
-    def members(self, *, streamed: bool) -> Iterator[tuple[str, Any | Broken]]:
+    def members(
+        self, *, streamed: bool, opened: tuple[str, ...] = ()
+    ) -> Iterator[tuple[str, "Any | Broken | Member"]]:
         """Keys and values of the object that has begun.
 
         Args:
             streamed: Whether a list's elements come one by one, each with the list's key.
+            opened: Keys of objects whose members come one by one, each with the object's key.
         """
         while self.skip(BETWEEN):
             if self.character() == "}":
@@ -121,6 +132,10 @@ class Window:
             elif streamed and self.character() == "[":
                 self.step()
                 yield from ((key, value) for value in self._inner_elements())
+            elif key in opened and self.character() == "{":
+                self.step()
+                inner = self.members(streamed=streamed)
+                yield from ((key, Member(name, value)) for name, value in inner)
             else:
                 value = self._decoded(is_list_allowed=True)
                 yield key, value
@@ -135,6 +150,11 @@ class Window:
             if self.character() == "]":
                 self.step()
                 return
+            if self.character() == "[":
+                value = self._decoded(is_list_allowed=True)
+                if not isinstance(value, Broken):
+                    yield value
+                    continue
             yield self.record()
 
     def _resume_member(self) -> None:

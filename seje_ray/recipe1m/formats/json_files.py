@@ -4,15 +4,17 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from seje_ray.recipe1m.formats.encodings import TextStream
 from seje_ray.recipe1m.formats.reading import Reading
-from seje_ray.recipe1m.json_stream import BETWEEN, Broken, Window
+from seje_ray.recipe1m.json_stream import BETWEEN, Broken, Member, Window
 from seje_ray.recipe1m.keys import PARTITION_WORDS
 from seje_ray.recipe1m.records import PARTITIONS, DataError
 
+NUM_SEEN = 100  # members of an object in an object that is not seen to its end
 NUM_JUDGED = 3  # elements that show what a list holds
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"\s*")
@@ -26,6 +28,7 @@ class Layout:
 
     kind: Literal["lines", "wrapped", "by_id"]
     keys: tuple[str, ...] = ()  # of the lists that hold records; none: of every list of objects
+    opened: tuple[str, ...] = ()  # of the objects that hold these lists, or the recipes by id
 
 
 def json_file_records(path: Path, reading: Reading) -> Iterator[Any | Broken]:
@@ -36,7 +39,7 @@ def json_file_records(path: Path, reading: Reading) -> Iterator[Any | Broken]:
     """
     with TextStream(path) as stream:
         window = Window(path, stream.read, lambda value: _is_record(value, reading))
-        if window.start():
+        if _is_list(window, path, stream):
             reading.say("JSON list", *stream.said())
             yield from window.elements()
         else:
@@ -50,12 +53,25 @@ def json_file_records(path: Path, reading: Reading) -> Iterator[Any | Broken]:
             yield Broken("truncated_file", stream.damage)
 
 
+def _is_list(window: Window, path: Path, stream: TextStream) -> bool:
+    try:
+        return window.start()
+    except DataError as error:
+        if not stream.damage:
+            raise
+        raise DataError(
+            f"{path}: expected JSON records, found a file that is cut before the first of them: "
+            f"{stream.damage}; get it again"
+        ) from error
+
+
 def _name(layout: Layout) -> str:
+    inside = f" in {', '.join(map(repr, layout.opened))}" if layout.opened else ""
     if layout.kind == "lines":
         return "JSON lines"
     if layout.kind == "by_id":
-        return "JSON object of recipes by id"
-    return f"JSON object with recipes in {', '.join(map(repr, layout.keys)) or 'lists'}"
+        return f"JSON object of recipes by id{inside}"
+    return f"JSON object with recipes in {', '.join(map(repr, layout.keys)) or 'lists'}{inside}"
 
 
 def _layout(window: Window, path: Path, reading: Reading) -> Layout:
@@ -79,13 +95,27 @@ def layout_of(first: Mapping[str, Any], path: Path, reading: Reading) -> Layout:
         )
     if found or "@type" in first:
         return Layout("lines")
-    lists = tuple(key for key, value in first.items() if _holds_recipes(value, reading))
-    if lists:
+    if lists := _lists_in(first, reading):
         return Layout("wrapped", lists)
-    objects = [value for value in first.values() if isinstance(value, dict)]
-    if objects and all(is_recipe(value, reading) for value in objects[:NUM_JUDGED]):
+    if _is_by_id(first, reading):
         return Layout("by_id")
+    objects = {key: value for key, value in first.items() if isinstance(value, dict)}
+    if by_id := tuple(key for key, value in objects.items() if _is_by_id(value, reading)):
+        return Layout("by_id", opened=by_id)
+    within = {key: lists for key, one in objects.items() if (lists := _lists_in(one, reading))}
+    if within:
+        keys = dict.fromkeys(key for lists in within.values() for key in lists)
+        return Layout("wrapped", tuple(keys), tuple(within))
     return Layout("lines")
+
+
+def _lists_in(found: Mapping[str, Any], reading: Reading) -> tuple[str, ...]:
+    return tuple(key for key, value in found.items() if _holds_recipes(value, reading))
+
+
+def _is_by_id(found: Mapping[str, Any], reading: Reading) -> bool:
+    objects = [value for value in found.values() if isinstance(value, dict)]
+    return bool(objects) and all(is_recipe(value, reading) for value in objects[:NUM_JUDGED])
 
 
 def is_recipe(value: Any, reading: Reading) -> bool:
@@ -117,9 +147,8 @@ def _is_by_columns(first: Mapping[str, Any], texts: set[str]) -> bool:
     return all({"0", "1"} & set(column) or len(column) == 1 for column in columns)
 
 
-def _pairs(text: str) -> Iterator[tuple[str, Any]]:
+def _pairs(text: str, at: int = 1, depth: int = 1) -> Iterator[tuple[str, Any]]:
     """Keys and values of an object that is not seen to its end; of a list its first element."""
-    at = 1
     try:
         while True:
             at = _end(_COMMA, text, at)
@@ -128,6 +157,8 @@ def _pairs(text: str) -> Iterator[tuple[str, Any]]:
             if text[at] == "[":
                 element, _ = _DECODER.raw_decode(text, _end(_SPACE, text, at + 1))
                 yield str(key), [element]
+            if text[at] == "{" and depth:
+                yield str(key), dict(islice(_pairs(text, at + 1, depth - 1), NUM_SEEN))
             value, at = _DECODER.raw_decode(text, at)
             yield str(key), value
     except (ValueError, IndexError, RecursionError):
@@ -146,13 +177,25 @@ def _members(window: Window, layout: Layout, reading: Reading) -> Iterator[Any |
             yield window.record()
             continue
         window.step()
-        for key, value in window.members(streamed=layout.kind == "wrapped"):
-            if isinstance(value, Broken):
-                yield value
-            elif layout.kind == "by_id":
-                yield _with_id(value, key, reading)
-            elif (key in layout.keys or not layout.keys) and isinstance(value, dict):
-                yield _with_partition(value, key, layout, reading)
+        members = window.members(streamed=layout.kind == "wrapped", opened=layout.opened)
+        for key, value in members:
+            if not layout.opened:
+                yield from _records_of(key, value, layout, reading)
+            elif isinstance(value, Member):
+                is_counted = len(layout.opened) > 1 and value.key.isdecimal()  # in each from 0
+                name = f"{key}:{value.key}" if is_counted and layout.kind == "by_id" else value.key
+                for record in _records_of(name, value.value, layout, reading):
+                    yield _with_partition(record, key, layout.opened, reading)
+
+
+def _records_of(key: str, value: Any, layout: Layout, reading: Reading) -> Iterator[Any | Broken]:
+    """The record that a member is, if it is one."""
+    if isinstance(value, Broken):
+        yield value
+    elif layout.kind == "by_id":
+        yield _with_id(value, key, reading)
+    elif key in layout.keys or (not layout.keys and isinstance(value, dict)):
+        yield _with_partition(value, key, layout.keys, reading)
 
 
 def _with_id(record: Any, key: str, reading: Reading) -> Any:
@@ -161,14 +204,12 @@ def _with_id(record: Any, key: str, reading: Reading) -> Any:
     return {"id": key, **record}
 
 
-def _with_partition(
-    record: dict[str, Any], key: str, layout: Layout, reading: Reading
-) -> dict[str, Any]:
-    """The record, with the partition that its list is called, where it names none."""
+def _with_partition(record: Any, key: str, keys: tuple[str, ...], reading: Reading) -> Any:
+    """The record, with the partition that its list or object is called, where it names none."""
     words = {*PARTITIONS, *PARTITION_WORDS}
-    if len(layout.keys) < 2 or any(key.lower() not in words for key in layout.keys):
+    if len(keys) < 2 or any(key.lower() not in words for key in keys):
         return record
-    if "partition" in reading.fields_of(tuple(record)):
+    if not isinstance(record, dict) or "partition" in reading.fields_of(tuple(record)):
         return record
-    reading.say("partitions by the names of its lists")
+    reading.say("partitions by the names of its parts")
     return {"partition": key, **record}

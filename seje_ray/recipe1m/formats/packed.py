@@ -6,7 +6,7 @@ import lzma
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 
@@ -15,6 +15,7 @@ from seje_ray.recipe1m.records import DataError
 PACKED_SUFFIXES = (".gz", ".zst", ".bz2", ".xz")
 MAX_GROWTH = 500  # bytes per packed byte; texts have some 3 to 30
 MIN_GROWN_BYTES = 256 << 20  # below it any growth will do
+PIECE_BYTES = 1024  # unpacked at once: what is lost where a file is cut
 _ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
@@ -50,7 +51,7 @@ class ByteStream:
             with path.open("rb") as file:
                 head = file.read(8)
             found = next((kind for kind in _KINDS if head.startswith(kind[0])), None)
-            self._stream: BinaryIO | Any
+            self._stream: Any
             if found is None:
                 self._stream = path.open("rb")
             else:
@@ -67,18 +68,24 @@ class ByteStream:
         self._stream.close()
 
     def read(self, size: int) -> bytes:
-        """At most ``size`` bytes; none at the end, or where the file is damaged.
+        """``size`` bytes; fewer at the end, or where the file is damaged.
 
         Raises:
             DataError: If it grows as only a bomb does.
         """
-        if self.damage:
-            return b""
-        try:
-            data = bytes(self._stream.read(size))
-        except _ERRORS as error:
-            self.damage = f"{self.path.name}: {self.packing or 'file'} cut or damaged: {error}"
-            return b""
+        pieces: list[bytes] = []
+        left = size
+        while left > 0 and not self.damage:
+            try:
+                piece = self._piece(left)
+            except _ERRORS as error:  # what came before is kept
+                self.damage = f"{self.path.name}: {self.packing or 'file'} cut or damaged: {error}"
+                break
+            if not piece:
+                break
+            pieces.append(piece)
+            left -= len(piece)
+        data = b"".join(pieces)
         self._given += len(data)
         if self._given > max(MIN_GROWN_BYTES, MAX_GROWTH * self._size):
             raise DataError(
@@ -86,6 +93,12 @@ class ByteStream:
                 f"than {MAX_GROWTH} times its size; unpack it, and look whether it is whole"
             )
         return data
+
+    def _piece(self, size: int) -> bytes:
+        """Some of the next bytes; what was unpacked before damage comes before its error."""
+        if isinstance(self._stream, pa.NativeFile):
+            return bytes(self._stream.read(min(size, PIECE_BYTES)))
+        return bytes(self._stream.read1(size))
 
 
 def without_packing(name: str) -> str:
