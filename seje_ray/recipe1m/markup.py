@@ -85,7 +85,7 @@ def _without_unseen(text: str) -> str:
 
 
 def listed(text: str) -> list[Any] | None:
-    """The list of texts, objects or nulls that a text is as JSON, in Python, NumPy or R, or None.
+    """The list that a text is as JSON, in Python, NumPy or R, or None.
 
     NumPy puts no comma between its texts, and R writes ``c("a", NA)`` and ``character(0)``.
     """
@@ -94,26 +94,56 @@ def listed(text: str) -> list[Any] | None:
         return []
     if text.startswith("c(") and text.endswith(")"):
         text = _R_ITEM.sub(lambda item: item[1] or "None", f"[{text[2:-1]}]")
-    if not (text.startswith("[") and text.endswith("]")) or len(text) > MAX_LITERAL_CHARS:
+    if text[:1] + text[-1:] not in ("[]", "()", "{}") or len(text) > MAX_LITERAL_CHARS:
         return None
-    try:
-        return _list_or_none(json.loads(text))
-    except (ValueError, RecursionError):
-        pass
+    if text[0] == "[":
+        try:
+            return _list_or_none(json.loads(text))
+        except (ValueError, RecursionError):
+            pass
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd escapes in a user's text
             if _ADJACENT.search(text) and (texts := _texts_side_by_side(text)) is not None:
                 return texts
-            return _list_or_none(ast.literal_eval(text))
+            found = _literal(ast.parse(text, mode="eval").body)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
+    return _list_or_none(found) if text[0] == "[" or _texts_in(found) else None
+
+
+def _literal(node: ast.expr) -> Any:
+    """The value of a literal; tuples and sets are lists in their order, ``nan`` and so on is None.
+
+    Raises:
+        ValueError: If it is no literal.
+    """
+    match node:
+        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
+            return [_literal(part) for part in parts]
+        case ast.Name(id="nan" | "NaN" | "null" | "NA"):
+            return None
+        case _:
+            return ast.literal_eval(node)
 
 
 def _list_or_none(value: Any) -> list[Any] | None:
-    if not isinstance(value, list):
+    """A list of texts, numbers, nulls, objects and such lists; of numbers alone it is a text."""
+    if not isinstance(value, list) or not all(map(_is_part, value)):
         return None
-    return value if all(one is None or isinstance(one, str | dict) for one in value) else None
+    return value if _texts_in(value) or all(one is None for one in value) else None
+
+
+def _is_part(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_part, value))
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value is None or is_number or isinstance(value, str | dict)
+
+
+def _texts_in(value: Any) -> bool:
+    """Whether a list holds a text or an object, at any depth."""
+    return isinstance(value, list) and any(isinstance(x, str | dict) or _texts_in(x) for x in value)
 
 
 def _texts_side_by_side(text: str) -> list[Any] | None:

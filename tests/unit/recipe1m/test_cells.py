@@ -68,8 +68,8 @@ def test_marks_of_web_pages_are_taken_away(text, plain):
         ("[None, 'salt']", [None, "salt"]),
         ('[{"text": "peas"}, null]', [{"text": "peas"}, None]),
         ("[1]", None),
-        ("[['a'], ['b']]", None),
-        ('["a", 2]', None),
+        ("[['a'], ['b']]", [["a"], ["b"]]),
+        ('["a", 2]', ["a", 2]),
         ("[true]", None),
         ("c(1, 2)", None),
         ('c("peas', None),
@@ -85,7 +85,9 @@ def test_a_list_inside_a_text_is_that_list(text, found):
     assert listed(text) == found
 
 
-@pytest.mark.parametrize("text", ["[1]", "[['a'],['b']]", "[2, 'x']", "[True]"])
+@pytest.mark.parametrize(
+    "text", ["[1]", "[[1], 2.5]", "[True, 'a']", "(1, 2)", "(a)", "('a')", "{'a': 1}"]
+)
 @pytest.mark.parametrize("in_list", [True, False])
 def test_a_text_that_looks_like_a_list_of_other_things_stays_a_line(tmp_path, text, in_list):
     """It costs no recipe."""
@@ -93,6 +95,50 @@ def test_a_text_that_looks_like_a_list_of_other_things_stays_a_line(tmp_path, te
     (recipe,), notes = read(tmp_path / "own.jsonl", [record])
     assert recipe.ingredients == (text,)
     assert notes.lines() == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "['salt', nan, 2, 'egg']",
+        '["salt", NaN, 2, "egg"]',
+        "['salt', None, 2.5, 'egg']",
+        "('salt', 2, 'egg')",
+        "{'salt', -2, 'egg'}",
+        "[['salt', 2], ['egg']]",
+        "[('salt',), {2, 'egg'}]",
+    ],
+)
+def test_a_list_inside_a_text_may_hold_more_than_texts(tmp_path, text):
+    """NaN says nothing, a number costs itself and is said; tuples and sets keep their order."""
+    (recipe,), notes = read(tmp_path / "own.jsonl", [{**SOUP, "ingredients": text}])
+    assert recipe.ingredients == ("salt", "egg")
+    assert notes.lists == {"ingredients": 1}
+    assert notes.numbers == {"ingredients": 1}
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ([{"name": "Dough", "steps": [{"step": "Mix"}]}], ("Dough", "Mix")),
+        ({"name": "Dough", "steps": [{"step": "Mix"}]}, ("Dough", "Mix")),
+        ({"steps": [{"step": "Mix"}]}, ("Mix",)),
+        ([{"name": "", "steps": [{"number": 1, "step": "Mix", "equipment": [{"name": "bowl"}]}]}],
+         ("Mix",)),
+        ([{"name": "Dough", "items": ["flour", {"quantity": 1, "name": "egg", "tags": ["a b"]}]}],
+         ("Dough", "flour", "1 egg")),
+        ([{"section": "Dough", "ingredients": ["flour"]}, {"title": "Top", "xs": ["egg"]}],
+         ("Dough", "flour", "Top", "egg")),
+        ([{"text": "", "name": "Mix"}, {"text": " ", "step": "Bake"}], ("Mix", "Bake")),
+        ([{"name": "salt", "tags": ["sea salt"], "amount": None}], ("salt",)),
+        ([{"@type": "HowToSection", "name": "Dough", "steps": ["Mix"]}], ("Dough", "Mix")),
+        ([{"@type": "HowToStep", "name": "N", "itemListElement": {"text": "Mix"}}], ("Mix",)),
+    ],
+)  # fmt: skip
+def test_lists_inside_objects_keep_their_lines(tmp_path, lines, found):
+    """A section's name is a line before its own; what a step lists beside its text is none."""
+    (recipe,), _ = read(tmp_path / "own.jsonl", [{**SOUP, "instructions": lines}])
+    assert recipe.instructions == found
 
 
 @pytest.mark.parametrize("number", [3, 1.5, {"text": 3}])
