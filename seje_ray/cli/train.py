@@ -52,7 +52,7 @@ def command(
         path = Path(init_from)
         init_from = str(path.absolute()) if path.exists() else init_from
         overrides += (f"train.init_from={json.dumps(init_from)}",)
-    run = _run(config, overrides, workspace, init_from)
+    run = _run(config, overrides, workspace, init_from, name)
     from seje_ray.console.tables import show
     from seje_ray.on_ray.executor import RayExecutor
     from seje_ray.pipeline.train import train
@@ -65,7 +65,11 @@ def command(
 
 
 def _run(
-    config: str | None, overrides: tuple[str, ...], workspace: "Workspace", init_from: str | None
+    config: str | None,
+    overrides: tuple[str, ...],
+    workspace: "Workspace",
+    init_from: str | None,
+    name: str | None,
 ) -> "RunConfig":
     """The run; where no run file is named, model and loss are those of what it starts from."""
     if init_from is None or config is not None:
@@ -74,4 +78,5 @@ def _run(
     from seje_ray.pipeline.initial import with_shape_of_start
 
     run = read_run(None, (), workspace)
-    return with_overrides(with_shape_of_start(run, init_from, workspace), overrides)
+    folder = workspace.run(name or run.name)
+    return with_overrides(with_shape_of_start(run, init_from, workspace, folder), overrides)

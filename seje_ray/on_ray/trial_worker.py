@@ -73,7 +73,8 @@ def train_in_trial(
         plan = replace(plan, run=with_settings(plan.run, values), values=values)
         plan.write(folder)
     calibrated = plan.open_calibrated(workspace)
-    train_trial(plan, calibrated, TuneWorker(folder, metric, hands_over=hands_over))
+    worker = TuneWorker(folder, metric, hands_over=hands_over)
+    train_trial(plan, calibrated, workspace, worker)
 
 
 def train_as_driver(folder: Path, workspace: Workspace, metric: str, num_workers: int) -> None:
@@ -84,7 +85,7 @@ def train_as_driver(folder: Path, workspace: Workspace, metric: str, num_workers
     plan = TrialPlan.read(folder, workspace)
     calibrated = plan.open_calibrated(workspace)
     require_same_photos(folder, plan.run, "--name")
-    prepare_initial(plan.run, calibrated, folder)
+    prepare_initial(plan.run, calibrated, folder, workspace)
     for entry in read_history(folder):
         tune.report(entry)
     training = GroupTraining(plan.run, calibrated, folder, new_board())

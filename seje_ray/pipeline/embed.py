@@ -23,6 +23,7 @@ from seje_ray.artifact import (
     require_equal_hash,
     write_table,
 )
+from seje_ray.config.evaluate import HubnessConfig
 from seje_ray.distributed.process import default_device
 from seje_ray.errors import ArtifactError
 from seje_ray.features.checkpoint import TrainedModel, load_model, read_origin
@@ -42,11 +43,22 @@ BATCH_SIZE = 64  # pairs embedded at once
 
 
 def embed_partition(
-    trained: TrainedRun, workspace: Workspace, executor: Executor, partition: str
+    trained: TrainedRun,
+    workspace: Workspace,
+    executor: Executor,
+    partition: str,
+    hubness: HubnessConfig | None = None,
 ) -> Artifact:
     """Embed every pair of ``partition`` with a run's best checkpoint; resumes by shard.
 
-    Where the run says so they are corrected for hubs, by train pairs that are embedded first.
+    Where they are to be corrected for hubs, it is by train pairs that are embedded, too.
+
+    Args:
+        trained: The training.
+        workspace: Folder of the artifacts it was trained on.
+        executor: Where to embed.
+        partition: train, val or test.
+        hubness: How they are corrected; None for what the training's run says.
 
     Raises:
         ArtifactError: If the data is not what the run was trained on, or the partition is empty,
@@ -54,14 +66,15 @@ def embed_partition(
     """
     run, _ = read_origin(trained.best_checkpoint)
     plain = _embedded(trained, workspace, executor, partition)
-    if run.evaluate.hubness.weight == 0:
+    hubness = hubness or run.evaluate.hubness
+    if hubness.weight == 0:
         return plain
     num_rows = workspace.open_calibrated().num_rows("train")
     rows = bank_rows(num_rows, run.train.max_pairs, run.seed)
     is_whole = len(rows) == num_rows
     bank = _embedded(trained, workspace, executor, "train", None if is_whole else rows)
     folder = workspace.embeddings(trained.folder.name, f"{partition}-corrected")
-    return correct_embeddings(folder, plain, bank, partition, run.evaluate.hubness)
+    return correct_embeddings(folder, plain, bank, partition, hubness)
 
 
 def _embedded(

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from seje_ray.pipeline.embed import embed_partition
 from seje_ray.pipeline.executor import Executor
-from seje_ray.pipeline.measured import measured_embeddings, measured_run
+from seje_ray.pipeline.measured import measured_run
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.report.baselines import beside_baselines
 from seje_ray.report.evaluation import GalleryLines, evaluate
@@ -49,7 +50,7 @@ def evaluate_run(
     Source: docs/method.md, rule 6.5.
     """
     run = measured_run(trained, overrides)
-    embedded = measured_embeddings(trained, workspace, executor, partition, run.evaluate.hubness)
+    embedded = embed_partition(trained, workspace, executor, partition, run.evaluate.hubness)
     embeddings = load_embeddings(embedded.shards(partition))
     galleries = evaluate(
         embeddings,

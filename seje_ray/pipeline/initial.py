@@ -32,6 +32,7 @@ from seje_ray.features.transfer import (
     linear_map,
     transfer,
 )
+from seje_ray.pipeline.runs import begun_from
 from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint
 from seje_ray.training.initial_weights import write_initial_weights
 from seje_ray.training.loaders import lexicon_for
@@ -65,8 +66,39 @@ def initial_run(run: RunConfig, workspace: Workspace) -> InitialRun | None:
     return InitialRun(checkpoint, hashlib.sha256("".join(hashes).encode()).hexdigest())
 
 
-def prepare_initial(run: RunConfig, calibrated: Artifact, folder: Path) -> list[str]:
+def hash_of_start(run: RunConfig, workspace: Workspace, folder: Path) -> str | None:
+    """Hash of what a training starts from; None where it starts from nothing.
+
+    One that is resumed has in its own folder what it took, so the other training may be gone.
+
+    Args:
+        run: The run.
+        workspace: In which a name of ``train.init_from`` is looked up.
+        folder: Of the training.
+
+    Raises:
+        ArtifactError: As ``initial_run``.
+    """
+    try:
+        initial = initial_run(run, workspace)
+    except ArtifactError:
+        begun = begun_from(folder, str(run.train.init_from))
+        if begun is None:
+            raise
+        return begun[1]
+    return None if initial is None else initial.content_hash
+
+
+def prepare_initial(
+    run: RunConfig, calibrated: Artifact, folder: Path, workspace: Workspace
+) -> list[str]:
     """Put what a training starts from into its folder, unless it resumes.
+
+    Args:
+        run: The run.
+        calibrated: Its data, perhaps of a variant.
+        folder: Of the training.
+        workspace: In which a name of ``train.init_from`` is looked up.
 
     Returns:
         What is taken, new and dropped, in words; nothing where there is nothing to do.
@@ -76,7 +108,7 @@ def prepare_initial(run: RunConfig, calibrated: Artifact, folder: Path) -> list[
     """
     if run.train.init_from is None or newest_checkpoint(folder) is not None:
         return []
-    initial = initial_run(run, Workspace.of(calibrated))
+    initial = initial_run(run, workspace)
     assert initial is not None
     return write_initial(run, calibrated, initial, folder)
 
@@ -94,16 +126,25 @@ def _checkpoint(location: str, workspace: Workspace) -> Path:
     )
 
 
-def with_shape_of_start(run: RunConfig, location: str, workspace: Workspace) -> RunConfig:
+def with_shape_of_start(
+    run: RunConfig, location: str, workspace: Workspace, folder: Path
+) -> RunConfig:
     """``run`` with the model and the loss of the training that it is to start from.
 
-    The image network stays that of ``run``: its features are the workspace's.
+    The image network stays that of ``run``: its features are the workspace's. If the other
+    training is gone, and that of ``folder`` is to be resumed, its own shape counts.
 
     Raises:
         ArtifactError: If there is no such training.
         ConfigError: If the workspace's calibration lacks what that model reads.
     """
-    given, _ = read_origin(_checkpoint(location, workspace))
+    try:
+        given, _ = read_origin(_checkpoint(location, workspace))
+    except ArtifactError:
+        begun = begun_from(folder, location)
+        if begun is None:
+            raise
+        given = begun[0]
     theirs, own = run_to_dict(given), run_to_dict(run)["model"]
     image = {name: own[name] for name in ("backbone", "freeze_backbone")}
     settings = {"model": theirs["model"] | image, "loss": theirs["loss"]}

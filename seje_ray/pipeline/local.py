@@ -120,9 +120,10 @@ class LocalSession:
 def _run_trial(book: TrialBook, name: str) -> None:
     """Train a trial to its end and commit how it went."""
     folder, plan, began = book.folder / name, book.plan(name), time.monotonic()
+    workspace, worker = book.workspace, TrialWorker(folder, book.metric)
     before, state, reason = book.elapsed_s, "done", ""
     try:
-        train_trial(plan, plan.open_calibrated(book.workspace), TrialWorker(folder, book.metric))
+        train_trial(plan, plan.open_calibrated(workspace), workspace, worker)
     except SejeError as error:
         state, reason = "failed", str(error)
     seconds = time.monotonic() - began

@@ -83,10 +83,9 @@ def require_same_run(
     Raises:
         ArtifactError: Naming what changed.
     """
-    path = folder / STARTED_WITH
-    if not path.is_file() or not any(folder.glob("checkpoint-*")):
+    known = _begun(folder)
+    if known is None:
         return  # nothing to resume, so nothing to mix
-    known = json.loads(path.read_text(encoding="utf-8"))
     require_equal_hash(
         "calibrated artifact",
         folder,
@@ -102,8 +101,34 @@ def require_same_run(
         f"seje-ray train --run ANOTHER_NAME` or delete {folder}, then `seje-ray train",
     )
     # Read as a run, so that settings it did not know yet have their defaults.
-    before = run_from_json(json.dumps(known["run"]), str(path))
+    before = _run_of(known, folder)
     require_same_settings(folder, "run", _decisive(before), _decisive(run), "--run")
+
+
+def begun_from(folder: Path, location: str) -> tuple[RunConfig, str] | None:
+    """The run that a training to be resumed was begun with, and the hash of its start.
+
+    None if there is nothing to resume, or if its start was not at ``location``.
+    """
+    known = _begun(folder)
+    if known is None or "initial" not in known:
+        return None
+    run = _run_of(known, folder)
+    is_there = run.train.init_from in (location, str(Path(location).absolute()))
+    return (run, known["initial"]) if is_there else None
+
+
+def _begun(folder: Path) -> dict[str, Any] | None:
+    """What ``begin_run`` noted; None where there is no checkpoint to resume from."""
+    path = folder / STARTED_WITH
+    if not path.is_file() or not any(folder.glob("checkpoint-*")):
+        return None
+    known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return known
+
+
+def _run_of(begun: dict[str, Any], folder: Path) -> RunConfig:
+    return run_from_json(json.dumps(begun["run"]), str(folder / STARTED_WITH))
 
 
 def require_same_photos(folder: Path, run: RunConfig, option: str = "--run") -> None:

@@ -15,8 +15,9 @@ from seje_ray.calibration.corpus import RecipeText
 from seje_ray.config import load_run
 from seje_ray.config.data import DataConfig
 from seje_ray.features.encoder import Encoder, QueryError
+from seje_ray.pipeline.embed import embed_partition
 from seje_ray.pipeline.executor import Executor
-from seje_ray.pipeline.measured import measured_embeddings, measured_run
+from seje_ray.pipeline.measured import measured_run
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.recipe1m.images import load_image
 from seje_ray.recipe1m.own_data import OwnData
@@ -64,7 +65,7 @@ class Searcher:
     ) -> None:
         """Read the partition's embeddings; embed it first where that is not done yet."""
         hubness = measured_run(trained, overrides).evaluate.hubness
-        embedded = measured_embeddings(trained, workspace, executor, partition, hubness)
+        embedded = embed_partition(trained, workspace, executor, partition, hubness)
         self._hub_weight = hubness.weight
         self._embeddings: Embeddings = load_embeddings(embedded.shards(partition))
         calibrated = workspace.open_calibrated()

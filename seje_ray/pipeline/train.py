@@ -5,7 +5,7 @@ import click
 from seje_ray.config import RunConfig
 from seje_ray.features.model import require_features
 from seje_ray.pipeline.executor import Executor
-from seje_ray.pipeline.initial import initial_run, prepare_initial
+from seje_ray.pipeline.initial import hash_of_start, prepare_initial
 from seje_ray.pipeline.runs import (
     TrainedRun,
     begin_run,
@@ -45,8 +45,7 @@ def train(
     calibrated = workspace.open_calibrated()
     require_features(run, calibrated)
     folder = workspace.run(name)
-    initial = initial_run(run, workspace)
-    initial_hash = None if initial is None else initial.content_hash
+    initial_hash = hash_of_start(run, workspace, folder)
     require_same_run(folder, run, calibrated, initial_hash)
     if is_complete(folder, run):
         return TrainedRun.read(folder)
@@ -54,7 +53,7 @@ def train(
     with executor.session(num_workers or 1) as session:
         workers = session.num_training_workers(num_workers)
         begin_run(folder, run, calibrated, initial_hash)
-        for line in prepare_initial(run, calibrated, folder):
+        for line in prepare_initial(run, calibrated, folder, workspace):
             click.echo(line, err=True)
         num_epochs = session.train(run, calibrated, folder, workers)
     return close_run(folder, num_epochs)

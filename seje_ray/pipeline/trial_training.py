@@ -28,6 +28,7 @@ from seje_ray.training.timing import note_timings
 from seje_ray.training.validation import measure_checkpoint
 from seje_ray.tuning.trial_plan import TrialPlan
 from seje_ray.tuning.trials import write_measured
+from seje_ray.workspace import Workspace
 
 
 class TrialWorker(LocalProcess):
@@ -78,14 +79,22 @@ class TrialWorker(LocalProcess):
         """Stay silent."""
 
 
-def train_trial(plan: TrialPlan, calibrated: Artifact, worker: TrialWorker) -> None:
+def train_trial(
+    plan: TrialPlan, calibrated: Artifact, workspace: Workspace, worker: TrialWorker
+) -> None:
     """Train a trial to its end, from its last checkpoint on, and measure the best checkpoint.
+
+    Args:
+        plan: Of the trial.
+        calibrated: Its data, perhaps of a variant.
+        workspace: Of the tuning or the comparison.
+        worker: Of the trial.
 
     Raises:
         ArtifactError: If it was begun where its image network saw photos in another way.
     """
     require_same_photos(worker.folder, plan.run, "--name")
-    prepare_initial(plan.run, calibrated, worker.folder)
+    prepare_initial(plan.run, calibrated, worker.folder, workspace)
     loaders = loaders_of(plan.run, calibrated, worker)
     trainer = Trainer(plan.run, origin_of(plan.run, calibrated), loaders, worker)
     worker.start(trainer)

@@ -10,7 +10,7 @@ from seje_ray.config.evaluate import HubnessConfig
 from seje_ray.errors import ConfigError
 from seje_ray.pipeline.embed import embed_partition
 from seje_ray.pipeline.evaluate import evaluate_run
-from seje_ray.pipeline.measured import measured_embeddings, measured_run
+from seje_ray.pipeline.measured import measured_run
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.pipeline.search import Searcher
 from seje_ray.retrieval.embeddings import load_embeddings
@@ -82,7 +82,7 @@ def test_a_finished_training_takes_another_hubness(cookbook, trained, corrected)
     expected = pairs_of(embed_partition(run, workspace, EXECUTOR, "test"))
     plain_run = measured_run(trained, settings)
 
-    made = measured_embeddings(trained, cookbook, EXECUTOR, "test", plain_run.evaluate.hubness)
+    made = embed_partition(trained, cookbook, EXECUTOR, "test", plain_run.evaluate.hubness)
 
     np.testing.assert_allclose(
         pairs_of(made).image_embeddings, expected.image_embeddings, atol=1e-6
@@ -90,7 +90,7 @@ def test_a_finished_training_takes_another_hubness(cookbook, trained, corrected)
     for weight, extra in ((0.25, 4), (0.0, 0)):
         overrides = [f"evaluate.hubness.weight={weight}"]
         other = measured_run(run, overrides).evaluate.hubness
-        found = pairs_of(measured_embeddings(run, workspace, EXECUTOR, "test", other))
+        found = pairs_of(embed_partition(run, workspace, EXECUTOR, "test", other))
         dim = trained_dim(run)
         assert found.image_embeddings.shape[1] == dim + extra
         evaluated = evaluate_run(
@@ -114,7 +114,7 @@ def trained_dim(run):
 def embed_partition_plain(run, workspace):
     """Embeddings as the model gives them."""
     none = HubnessConfig(weight=0.0)
-    return measured_embeddings(run, workspace, EXECUTOR, "test", none)
+    return embed_partition(run, workspace, EXECUTOR, "test", none)
 
 
 def pairs_of(artifact):

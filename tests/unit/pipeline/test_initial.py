@@ -33,7 +33,7 @@ def started(workspace, folder, **settings):
     """Weights of a model at the start of its training in ``folder``."""
     run, calibrated = tiny_run(**settings), workspace.open_calibrated()
     folder.mkdir()
-    prepare_initial(run, calibrated, folder)
+    prepare_initial(run, calibrated, folder, workspace)
     worker = LocalWorker(folder)
     trainer = Trainer(run, origin_of(run, calibrated), loaders_of(run, calibrated, worker), worker)
     return trainer.state.model.state_dict()
@@ -81,6 +81,16 @@ def test_a_resumed_training_needs_its_start_no_more(workspace, local):
         with pytest.raises(ArtifactError, match=r"made with another start \(train.init_from\)"):
             train(tiny_run(4, train__init_from=another), workspace, local, name="parts")
 
+    shutil.rmtree(workspace.run("first"))
+    again = train(tiny_run(3, **init), workspace, local, name="whole")
+    assert history_of(again) == history_of(whole)
+    shaped = with_shape_of_start(tiny_run(), "first", workspace, workspace.run("whole"))
+    assert shaped.model == tiny_run().model
+    longer = train(tiny_run(4, **init), workspace, local, name="whole")
+    assert history_of(longer)[:3] == history_of(parts)
+    with pytest.raises(ArtifactError, match="expected the folder of a finished training"):
+        train(tiny_run(4, **init), workspace, local, name="new")
+
 
 def test_categories_are_taken_by_name_and_other_words_are_new(workspace, local, tmp_path):
     """Of another workspace, whose words nobody can compare: its calibrator is gone."""
@@ -100,7 +110,9 @@ def test_categories_are_taken_by_name_and_other_words_are_new(workspace, local, 
     image = "image_head.projection.linear.weight"  # 5 pooled features, 4 of the category's words
     assert found[image][:, :5].equal(given[image][:, :5])
     assert found[image][:, 5:].equal(fresh[image][:, 5:])
-    told = prepare_initial(tiny_run(**init), workspace.open_calibrated(), tmp_path / "start")
+    told = prepare_initial(
+        tiny_run(**init), workspace.open_calibrated(), tmp_path / "start", workspace
+    )
     assert "category_head.linear (0 of 2 tensors, 67% of weight, 67% of bias)" in told[1]
     assert "56% of linear.weight" in told[1]
 
@@ -179,7 +191,7 @@ def test_a_worker_needs_the_training_s_own_folder_alone(tmp_path, workspace, loc
     """What the driver has put there once: the other training may be out of its reach."""
     first = train(tiny_run(1), workspace, local, name="first")
     run, calibrated = tiny_run(1, train__init_from="first"), workspace.open_calibrated()
-    prepare_initial(run, calibrated, tmp_path)
+    prepare_initial(run, calibrated, tmp_path, workspace)
     expected = weights_of(first)
     shutil.rmtree(first.folder)
 
@@ -198,7 +210,7 @@ def test_the_model_and_the_loss_of_the_start_are_taken_and_the_image_network_is_
     train(tiny_run(1, **settings), workspace, local, name="first")
     own = tiny_run(model__backbone__crop=100, model__dropout=0.1)
 
-    run = with_shape_of_start(own, "first", workspace)
+    run = with_shape_of_start(own, "first", workspace, workspace.run("new"))
 
     assert run.model.embedding_dim == 7
     assert run.model.backbone == own.model.backbone

@@ -12,13 +12,14 @@ from seje_ray.errors import ArtifactError
 from seje_ray.pipeline.embed import embed_partition
 from seje_ray.pipeline.local import LocalExecutor
 from seje_ray.pipeline.runs import TrainedRun
+from seje_ray.pipeline.train import train
 from seje_ray.pipeline.trial_training import TrialWorker, measure_trial, train_trial
 from seje_ray.retrieval.embeddings import load_embeddings
 from seje_ray.training.subset import bank_rows
 from seje_ray.training.validation import ValEmbeddings, retrieval_metrics
 from seje_ray.tuning.trial_plan import TrialPlan
 from seje_ray.tuning.trials import read_measured
-from tests.unit.pipeline.calibrated import tiny_run
+from tests.unit.pipeline.calibrated import calibrated_workspace, tiny_run
 
 
 def plan_of(workspace, **settings):
@@ -31,7 +32,7 @@ def trained_trial(workspace, plan):
     folder = workspace.tune("one") / plan.name
     plan.write(folder)
     worker = TrialWorker(folder, "val/selection_score")
-    train_trial(plan, workspace.open_calibrated(), worker)
+    train_trial(plan, workspace.open_calibrated(), workspace, worker)
     return folder
 
 
@@ -46,6 +47,23 @@ def test_a_trial_measured_elsewhere_gives_what_it_gave_itself(workspace, weight)
 
     assert own
     assert read_measured(folder) == pytest.approx(own)
+
+
+def test_a_trial_on_a_variants_data_starts_from_a_training_of_the_workspace(workspace, local):
+    """By its name, which a variant does not know."""
+    train(tiny_run(1), workspace, local, name="first")
+    variant = calibrated_workspace(workspace.variants / "75e9")
+    run = tiny_run(1, train__init_from="first")
+    plan = TrialPlan.of("0000", run, variant.open_calibrated(), workspace, ("val",))
+    folder = workspace.tune("one") / plan.name
+    plan.write(folder)
+
+    train_trial(
+        plan, plan.open_calibrated(workspace), workspace, TrialWorker(folder, "val/selection_score")
+    )
+
+    assert (folder / "initial.safetensors").is_file()
+    assert read_measured(folder)
 
 
 def test_a_trial_and_an_evaluation_correct_for_hubs_by_the_same_pairs(workspace, monkeypatch):
@@ -91,4 +109,4 @@ def test_a_trial_is_not_resumed_with_photos_seen_in_another_way(workspace):
 
     worker = TrialWorker(folder, "val/selection_score")
     with pytest.raises(ArtifactError, match=r"saw photos in another way .*mean .* --name"):
-        train_trial(now, workspace.open_calibrated(), worker)
+        train_trial(now, workspace.open_calibrated(), workspace, worker)
