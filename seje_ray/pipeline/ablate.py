@@ -8,6 +8,7 @@ from seje_ray.artifact import write_text
 from seje_ray.config import RunConfig, with_settings
 from seje_ray.features.model import require_features
 from seje_ray.pipeline.executor import Executor, Session
+from seje_ray.pipeline.initial import hash_of_trials_start
 from seje_ray.pipeline.trials import MEASURED, run_plans
 from seje_ray.pipeline.variants import calibrated_variant
 from seje_ray.report.ablation import AblationPage, as_markdown, write_ablation_report
@@ -79,6 +80,7 @@ def _plans(
     calibrated = calibrated_variant(row.applied(run), workspace, session)
     trained = row.applied(with_settings(run, run.tune.settings))
     require_features(trained, calibrated)
+    initial_hash = hash_of_trials_start(trained, workspace)
     return [
         TrialPlan.of(
             f"{row.role}-s{seed}",
@@ -87,6 +89,7 @@ def _plans(
             workspace,
             MEASURED,
             dict(row.settings),
+            initial_hash,
         )
         for seed in range(run.seed, run.seed + num_seeds)
     ]

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from seje_ray.artifact import Artifact, require_equal_hash, write_json
+from seje_ray.calibration.text_model import text_model_hash
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.config.changes import decisive_settings, require_same_settings
 from seje_ray.errors import ArtifactError
 from seje_ray.features.backbones import changed_photos, photos_as_stored
 from seje_ray.features.checkpoint import read_origin
+from seje_ray.features.inputs import Reads
 from seje_ray.features.model import photos_of
 from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint, prune_checkpoints
 from seje_ray.training.history import write_history
@@ -100,6 +102,14 @@ def require_same_run(
         initial_hash or "none",
         f"seje-ray train --run ANOTHER_NAME` or delete {folder}, then `seje-ray train",
     )
+    if "text_weights" in known:  # versions before did not note it
+        require_equal_hash(
+            "text model (calibrate.text_model)",
+            folder,
+            known["text_weights"],
+            _text_weights(run) or "none",
+            f"seje-ray train --run ANOTHER_NAME` or delete {folder}, then `seje-ray train",
+        )
     # Read as a run, so that settings it did not know yet have their defaults.
     before = _run_of(known, folder)
     require_same_settings(folder, "run", _decisive(before), _decisive(run), "--run")
@@ -125,6 +135,13 @@ def _begun(folder: Path) -> dict[str, Any] | None:
         return None
     known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return known
+
+
+def _text_weights(run: RunConfig) -> str | None:
+    """Identity of the text tower's weights; None where there is no text tower."""
+    if not Reads.of(run.model).tokens:
+        return None
+    return text_model_hash(str(run.calibrate.text_model))
 
 
 def _run_of(begun: dict[str, Any], folder: Path) -> RunConfig:
@@ -180,6 +197,9 @@ def begin_run(
     stored = {"run": run_to_dict(run), "calibrated": calibrated.content_hash}
     if initial_hash is not None:
         stored["initial"] = initial_hash
+    text_weights = _text_weights(run)
+    if text_weights is not None:
+        stored["text_weights"] = text_weights
     write_json(folder / STARTED_WITH, stored)
     # From here on it may name a checkpoint that a better one replaces.
     (folder / FILE).unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from seje_ray.config import RunConfig, run_to_dict, with_settings
 from seje_ray.errors import ConfigError, SejeError
 from seje_ray.features.model import require_features
 from seje_ray.pipeline.executor import Executor
+from seje_ray.pipeline.initial import hash_of_trials_start
 from seje_ray.pipeline.suggestions import DataOf, data_of, suggestions
 from seje_ray.pipeline.trials import MEASURED, run_plans, run_trials
 from seje_ray.pipeline.tuned_before import begin_tuning, require_same_tuning
@@ -136,10 +137,15 @@ def _again(
     for role, run in roles.items():
         if role != "default" and run == roles["default"]:
             continue
+        initial_hash = hash_of_trials_start(run, workspace)
         for seed in range(run.seed + 1, run.seed + 1 + num_seeds):
             seeded = with_settings(run, {"seed": seed})
             name = f"{role}-s{seed}"
-            plans.append(TrialPlan.of(name, seeded, data(seeded), workspace, MEASURED))
+            plans.append(
+                TrialPlan.of(
+                    name, seeded, data(seeded), workspace, MEASURED, initial_hash=initial_hash
+                )
+            )
     return plans
 
 

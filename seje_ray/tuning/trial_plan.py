@@ -28,6 +28,7 @@ class TrialPlan:
     calibrated_hash: str
     partitions: tuple[str, ...] = ()  # measured with the best checkpoint
     values: Point = field(default_factory=dict)  # of a tuning: what differs from its run
+    initial_hash: str | None = None  # of what it starts from; None: from nothing, or not known
 
     @classmethod
     def of(
@@ -38,10 +39,11 @@ class TrialPlan:
         workspace: Workspace,
         partitions: tuple[str, ...] = (),
         values: Point | None = None,
+        initial_hash: str | None = None,
     ) -> "TrialPlan":
         """The plan of a training on calibrated data of the workspace."""
-        location = workspace.stored(calibrated.folder)
-        return cls(name, run, location, calibrated.content_hash, partitions, values or {})
+        location, content = workspace.stored(calibrated.folder), calibrated.content_hash
+        return cls(name, run, location, content, partitions, values or {}, initial_hash)
 
     def write(self, folder: Path) -> None:
         """Store it in the folder of its trial."""
@@ -52,6 +54,7 @@ class TrialPlan:
             "calibrated_hash": self.calibrated_hash,
             "partitions": list(self.partitions),
             "values": self.values,
+            **({} if self.initial_hash is None else {"initial_hash": self.initial_hash}),
         }
         write_json(folder / FILE, stored)
 
@@ -67,6 +70,7 @@ class TrialPlan:
             raw["calibrated_hash"],
             tuple(raw["partitions"]),
             under_present_names(raw["values"]),
+            raw.get("initial_hash"),
         )
 
     def open_calibrated(self, workspace: Workspace) -> Artifact:
@@ -107,14 +111,22 @@ def kept(begun: Mapping[str, TrialPlan], wanted: Sequence[TrialPlan]) -> set[str
     return {
         plan.name
         for plan in wanted
-        if plan.name in begun and _alone(begun[plan.name]) == _alone(plan)
+        if plan.name in begun
+        and _alone(begun[plan.name]) == _alone(plan)
+        and _may_start_alike(begun[plan.name], plan)
     }
 
 
+def _may_start_alike(begun: TrialPlan, wanted: TrialPlan) -> bool:
+    """Whether both start from the same weights, as far as is known."""
+    hashes = begun.initial_hash, wanted.initial_hash
+    return None in hashes or hashes[0] == hashes[1]
+
+
 def _alone(plan: TrialPlan) -> TrialPlan:
-    """The plan without what its run says of other trials."""
+    """The plan without what its run says of other trials, and without the hash of its start."""
     tune = replace(plan.run.tune, num_trials=None, num_seeds=1)
-    return replace(plan, run=replace(plan.run, tune=tune))
+    return replace(plan, run=replace(plan.run, tune=tune), initial_hash=None)
 
 
 def _within(stored: str, workspace: Workspace) -> str:

@@ -12,7 +12,8 @@ from seje_ray.artifact import Manifest, Plan, write_json
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import with_overrides
 from seje_ray.errors import ArtifactError
-from seje_ray.pipeline.initial import fitted_for, prepare_initial, with_shape_of_start, word_map
+from seje_ray.pipeline.initial import prepare_initial, with_shape_of_start
+from seje_ray.pipeline.initial_axes import fitted_for, word_map
 from seje_ray.pipeline.train import train
 from seje_ray.training.loaders import loaders_of, origin_of
 from seje_ray.training.loop import Trainer

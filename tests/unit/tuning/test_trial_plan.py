@@ -108,6 +108,17 @@ def test_trials_are_kept_by_what_they_train_and_not_by_where_it_lies(workspace):
     assert kept({"0004": same}, [wanted]) == set()
 
 
+def test_a_trial_that_started_from_other_weights_is_not_kept(workspace, tmp_path):
+    """The same name retrained since; what an older version did not note, or is gone, may do."""
+    before, now = plan(workspace, initial_hash="before"), plan(workspace, initial_hash="now")
+    before.write(tmp_path / "0003")
+    assert TrialPlan.read(tmp_path / "0003", workspace) == before
+    assert kept({"0003": before}, [now]) == set()
+    for unknown in (plan(workspace), before):
+        assert kept({"0003": unknown}, [before]) == {"0003"}
+        assert kept({"0003": before}, [unknown]) == {"0003"}
+
+
 def test_a_book_keeps_the_wanted_and_removes_what_lies_in_their_place(workspace, tmp_path):
     """The folder of a name that nobody wants stays, for a command that wants it again."""
     book = TrialBook.open(workspace, tmp_path / "trials", METRIC, "max")
