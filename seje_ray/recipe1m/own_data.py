@@ -49,8 +49,8 @@ class OwnData:
         """
         self._path = path
         self._root = path if path.is_dir() else path.parent
-        self._parts = parts_in(path) if path.is_dir() else [part_of(path)]
         self._columns = {str(field): key for field, key in (columns or {}).items()}
+        self._parts = parts_in(path, self._columns) if path.is_dir() else [part_of(path)]
         by_field = dict.fromkeys(LINES, separator) if isinstance(separator, str) else separator
         self._separators = {str(field): mark for field, mark in by_field.items()}
         self.notes = Notes(self._columns, self._separators)

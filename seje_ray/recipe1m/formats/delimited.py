@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from seje_ray.recipe1m import json_stream
-from seje_ray.recipe1m.formats.encodings import TextStream
+from seje_ray.recipe1m.formats.encodings import TextStream, encoding_of
+from seje_ray.recipe1m.formats.packed import ByteStream
 from seje_ray.recipe1m.formats.quoted_rows import BACKSLASHES, QuotedRows
 from seje_ray.recipe1m.formats.reading import TEXT_FIELDS, Reading
 from seje_ray.recipe1m.json_stream import Broken
@@ -39,6 +40,19 @@ def delimited_records(path: Path, reading: Reading) -> Iterator[Any | Broken]:
             reading.say(BACKSLASHES)
         if stream.damage:
             yield Broken("truncated_file", stream.damage)
+
+
+def text_fields_of(path: Path, reading: Reading) -> tuple[str, ...]:
+    """The texts of a recipe that a table's first row names; none if it names none."""
+    try:
+        with ByteStream(path) as stream:
+            encoding = encoding_of(stream.read(JUDGED_CHARS))
+        with TextStream(path, encoding=encoding, chunk_bytes=JUDGED_CHARS) as text:
+            _, names = _header(path, _Lines(text), reading)
+    except DataError:
+        return ()
+    fields = reading.fields_of(tuple(names))
+    return tuple(field for field in TEXT_FIELDS if field in fields)
 
 
 def _objects(rows: QuotedRows, names: list[str]) -> Iterator[Any | Broken]:

@@ -27,6 +27,20 @@ _WESTERN = _LETTERS | frozenset(  # curly quotes, dashes, dots, fractions, degre
 """Of Western European texts: letters, and marks around words and numbers."""
 
 
+_FOREIGN = re.compile(  # read so, these are other pages' letters: Windows-1254's and -1250's
+    r"(?i)[\xf0\xfd\xfe]"  # eth, y acute, thorn: Icelandic, or Turkish, Czech, Romanian
+    r"|(?<=[a-z])[\xec\xf9](?=[a-z])"  # i and u grave end a word in French and Italian
+    r"|\b\xe8(?=[a-z])(?!re|s\b)"  # no word begins with e grave, but for ere and es
+    r"|\xf5(?!e)"  # o tilde without e: Hungarian, or Estonian
+    r"|\xe3(?![oes\W\d]|i[bmn])(?=[a-z])"  # a tilde before consonants: Romanian
+)
+_TURKISH = frozenset(
+    "\xc7\xd6\xdc\xe7\xf6\xfc\xe2\xee\xfb\xd0\xdd\xde\xf0\xfd\xfe"
+)  # as Windows-1252 reads it
+_META = re.compile(rb"""(?i)<meta\s[^>]*?charset\s*=\s*["']?\s*([a-z0-9_:.-]+)""")
+_META_BYTES = 4096  # of a page, that say its encoding
+
+
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """How bytes are read as text."""
@@ -62,9 +76,34 @@ def encoding_of(head: bytes) -> Encoding:
         pass
     if _has_utf_8(head):
         return UTF_8
-    if _is_western(head):
-        return Encoding("cp1252", "Windows-1252")
-    return Encoding("utf-8", "an encoding that is not known, read as UTF-8")
+    if not _is_western(head):
+        return Encoding(
+            "utf-8",
+            "an encoding that is not known, read as UTF-8; write it anew, "
+            "iconv -f ITS-NAME -t UTF-8 FILE > NEW",
+        )
+    if likely := _likelier_than_western(head):
+        return Encoding(
+            "utf-8",
+            "an encoding that is not known (Windows-1254, Windows-1250 and Windows-1252 all fit), "
+            f"read as UTF-8; write it anew, e.g. iconv -f {likely} -t UTF-8 FILE > NEW",
+        )
+    return Encoding("cp1252", "Windows-1252")
+
+
+def page_encoding_of(head: bytes) -> Encoding:
+    """``encoding_of``, or what a page of the web says of itself where its bytes do not show it."""
+    found = encoding_of(head)
+    said = _META.search(head[:_META_BYTES])
+    if found == UTF_8 or found.num_mark_bytes or said is None or "UTF-16" in found.name:
+        return found
+    name = said[1].decode("ascii")
+    try:
+        codec = codecs.lookup({"iso-8859-1": "cp1252", "iso-8859-9": "cp1254"}.get(name, name))
+        "".encode(codec.name)
+    except LookupError:
+        return found
+    return Encoding(codec.name, f"{name}, as the page says")
 
 
 def _wide(head: bytes) -> Encoding | None:
@@ -113,6 +152,16 @@ def _is_western(head: bytes) -> bool:
         and likely * 20 >= len(runs) * 19
         and letters * 20 >= len(in_words) * 19
     )
+
+
+def _likelier_than_western(head: bytes) -> str:
+    """Of which other encoding words look more, as iconv calls it, or "" if of none."""
+    text = head.decode("cp1252", errors="surrogateescape")
+    letters = [c for c in text if c in _LETTERS]
+    if len(_FOREIGN.findall(text)) * 20 <= len(letters):
+        return ""
+    turkish = sum(c in _TURKISH for c in letters) * 20 >= len(letters) * 19
+    return "WINDOWS-1254" if turkish else "WINDOWS-1250"
 
 
 class TextStream:

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from seje_ray.recipe1m import json_stream
-from seje_ray.recipe1m.formats.encodings import TextStream
+from seje_ray.recipe1m.formats.encodings import (
+    CHUNK_BYTES,
+    UTF_8,
+    TextStream,
+    page_encoding_of,
+)
+from seje_ray.recipe1m.formats.packed import ByteStream
 from seje_ray.recipe1m.formats.reading import Reading
 from seje_ray.recipe1m.json_stream import Broken
 
@@ -84,7 +90,11 @@ def page_records(path: Path, reading: Reading) -> Iterator[Any | Broken]:
     """
     reading.say("web pages with JSON-LD")
     parser, size = _Scripts(), 0
-    with TextStream(path) as stream:
+    with ByteStream(path) as packed:
+        encoding = page_encoding_of(packed.read(CHUNK_BYTES))
+    if encoding != UTF_8:
+        reading.say(encoding.name)
+    with TextStream(path, encoding=encoding) as stream:
         while text := stream.read():
             size += len(text)
             if size > json_stream.MAX_RECORD_CHARS:

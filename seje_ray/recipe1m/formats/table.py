@@ -3,16 +3,16 @@
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seje_ray.recipe1m.formats.columnar import arrow_records, parquet_records
-from seje_ray.recipe1m.formats.delimited import delimited_records
+from seje_ray.recipe1m.formats.delimited import delimited_records, text_fields_of
 from seje_ray.recipe1m.formats.json_files import json_file_records
 from seje_ray.recipe1m.formats.packed import PACKED_SUFFIXES, without_packing
-from seje_ray.recipe1m.formats.reading import ReadFormat
+from seje_ray.recipe1m.formats.reading import ReadFormat, Reading
 from seje_ray.recipe1m.formats.schema_org import page_records
 from seje_ray.recipe1m.formats.tar_shards import tar_records
 from seje_ray.recipe1m.keys import PARTITION_WORDS
@@ -20,6 +20,7 @@ from seje_ray.recipe1m.records import PARTITIONS, DataError
 
 _WORDS = re.compile(r"[a-z]+")
 MAX_DEPTH = 3  # folders in folders that are looked into
+NUM_TABLES = 1000  # of a folder, whose columns are compared
 MAX_FILES = 1_000_000  # names looked at
 _NO_DATA = (  # beside data, in the folders of the hub and of ``datasets``
     "dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json",
@@ -116,11 +117,15 @@ def part_of(path: Path) -> Part:
     )
 
 
-def parts_in(folder: Path) -> list[Part]:
+def parts_in(folder: Path, columns: Mapping[str, str] | None = None) -> list[Part]:
     """Files of a folder that hold recipes: all of one format, by their names.
 
+    Args:
+        folder: Looked into, and folders in it.
+        columns: field -> key, as the user says.
+
     Raises:
-        DataError: If none holds any, or files of several formats do.
+        DataError: If none holds any, or files of several formats do, or tables of other columns.
     """
     paths = list(_files(folder))
     by_format: dict[str, list[Part]] = {}
@@ -146,7 +151,25 @@ def parts_in(folder: Path) -> list[Part]:
             "recipes"
         )
     (parts,) = by_format.values()
+    if len(parts) > 1 and parts[0].format.read is delimited_records:
+        _refuse_other_tables(folder, parts, Reading(columns or {}))
     return parts
+
+
+def _refuse_other_tables(folder: Path, parts: list[Part], reading: Reading) -> None:
+    """Raise an error if tables of a folder hold other texts, as one of ingredients' names does."""
+    fields = {part.path: text_fields_of(part.path, reading) for part in parts[:NUM_TABLES]}
+    if len({*fields.values()}) == 1:
+        return
+    most = max(fields.values(), key=lambda found: ("ingredients" in found, len(found)))
+    whole = [path for path, found in fields.items() if found == most]
+    other = next(path for path, found in fields.items() if found != most)
+    advice = "move it away" if len(whole) > 1 else f"name that file alone: --data {whole[0]}"
+    raise DataError(
+        f"{folder}: expected tables of the same columns, found {', '.join(most)} in "
+        f"{whole[0].relative_to(folder)} and {', '.join(fields[other]) or 'no text of a recipe'} "
+        f"in {other.relative_to(folder)}; {advice}"
+    )
 
 
 def named_partitions(parts: list[Part]) -> set[str]:

@@ -2,7 +2,8 @@
 
 import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from seje_ray.recipe1m.json_stream import Broken
 from seje_ray.recipe1m.records import DataError
 from seje_ray.recipe1m.stored_photos import StoredPhoto, in_tar
 
+NUM_NAMES = 2000  # of a shard, that show whether keys have dots
 PHOTO_SUFFIXES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "avif")
 TEXT_SUFFIXES = {"txt": "title", "text": "title", "title": "title", "caption": "title"}
 
@@ -33,24 +35,51 @@ def tar_records(path: Path, reading: Reading) -> Iterator[Any | Broken]:
     try:
         with tarfile.open(path, "r:") as shard:
             reading.say("tar shards (WebDataset)")
-            yield from _records(path, shard)
+            has_dots = _has_dots(member.name for member in islice(_members(shard), NUM_NAMES))
+        if has_dots:
+            reading.say("keys with dots, which end at the last one")
+        with tarfile.open(path, "r:") as shard:
+            yield from _records(path, shard, has_dots=has_dots)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise DataError(f"{path}: expected a tar file, found none: {error}") from error
 
 
-def _records(path: Path, shard: tarfile.TarFile) -> Iterator[Any | Broken]:
-    key, broken = "", None
+def _has_dots(names: Iterable[str]) -> bool:
+    """Whether keys have dots in them: up to the first one, most records of the shard were one.
+
+    Two kinds of JSON of a record, ``a.json`` and ``a.meta.json``, are met again with the next one.
+    """
+    parts = [_split(name, has_dots=False) for name in names if name.lower().endswith(".json")]
+    return len({kind for _, kind in parts}) > len({key for key, _ in parts})
+
+
+def _split(path: str, *, has_dots: bool) -> tuple[str, str]:
+    """(key, kind) of a file's path; "" where it is hidden or has no suffix."""
+    folder, _, name = path.rpartition("/")
+    stem, _, kind = name.rpartition(".") if has_dots else name.partition(".")
+    return (f"{folder}/{stem}".lstrip("./"), kind.lower()) if stem and kind else ("", "")
+
+
+def _records(path: Path, shard: tarfile.TarFile, *, has_dots: bool) -> Iterator[Any | Broken]:
+    key, broken, described_by = "", None, ""
     record: dict[str, Any] = {}
     for member in _members(shard):
-        folder, _, name = member.name.rpartition("/")
-        stem, _, kind = name.partition(".")
-        if not stem or not kind:
+        new, kind = _split(member.name, has_dots=has_dots)
+        if not new:
             continue
-        if (new := f"{folder}/{stem}".lstrip("./")) != key:
+        if new != key:
             if record or broken:
                 yield broken or record
-            key, record, broken = new, {}, None
-        broken = _add(record, new, kind.lower(), member, path, shard) or broken
+            key, record, broken, described_by = new, {}, None, ""
+        if kind.endswith("json"):
+            if described_by:
+                raise DataError(
+                    f"{path}: expected one .json for the record {new!r}, found {described_by} and "
+                    f"{member.name}; a key ends at the first dot of a name: write other names, "
+                    "and leave further .json files out"
+                )
+            described_by = member.name
+        broken = _add(record, new, kind, member, path, shard) or broken
         record.setdefault("id", new)
     if record or broken:
         yield broken or record
