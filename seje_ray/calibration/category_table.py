@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,11 +17,17 @@ from seje_ray.calibration.categories import BACKGROUND, Categories
 from seje_ray.conversion import pickle_to_json
 from seje_ray.errors import SejeError
 from seje_ray.recipe1m.fields import FieldError, id_of, text_of
+from seje_ray.recipe1m.formats.packed import without_packing
 from seje_ray.recipe1m.labelled_photos import class_name
 from seje_ray.recipe1m.records import DataError
 from seje_ray.recipe1m.text_files import read_text
 
 GIVEN = "given"  # source of a category of the table
+ID_WORDS = ("id", "recipeid", "idrecipe", "uid", "key")  # of a header, in small letters alone
+CLASS_WORDS = ("class", "category", "label", "classname", "categoryname", "classid", "categoryid")
+DELIMITERS = (",", ";", "\t", "|")
+NUM_JUDGED = 50  # lines that show the delimiter
+JUDGED_CHARS = 1 << 17
 PICKLES = (".pkl", ".pickle", ".p")
 Row = tuple[Any, Any]  # id and class as the file has them
 
@@ -43,8 +50,8 @@ def read_category_table(path: Path) -> CategoryTable:
     """Read a table of recipe ids and classes.
 
     .json is ``{id: class, ...}`` or ``{"names": [...], "ids": {id: class, ...}}``; .csv and .tsv
-    have an id and a class per line, with or without a first line that begins with ``id``;
-    .parquet has columns ``id`` and ``class``.
+    have an id and a class per line, or other columns beside them under a first line that names
+    these; .parquet has columns ``id`` and ``class``. Text files may be packed.
 
     A class is a name, or a whole number: its place in ``names``, or its own name where there are
     no names. Number 0 is background, unless ``names`` begins with another name. Without
@@ -59,7 +66,8 @@ def read_category_table(path: Path) -> CategoryTable:
         SejeError: If it is a pickle, or of an unknown kind.
         DataError: If it cannot be read at all, or no row of it can be used.
     """
-    suffix = path.suffix.lower()
+    bare = Path(without_packing(path.name)).suffix.lower()
+    suffix = path.suffix.lower() if bare == ".parquet" else bare
     if suffix in PICKLES:
         raise SejeError(
             f"{path}: expected .json, .csv, .tsv or .parquet, found a pickle, which can run code "
@@ -176,26 +184,53 @@ def _checked_names(path: Path, names: Any) -> list[str] | None:
 
 def _lines(path: Path) -> Iterator[Row | FieldError]:
     """Rows of a .csv or .tsv file, streamed."""
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    with io.StringIO(read_text(path), newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter)
-        is_first = True
-        while True:
-            try:
-                cells = next(reader, None)
-            except csv.Error as error:
-                yield FieldError("broken_line", str(error))
+    text = read_text(path)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(path, text))
+    places: tuple[int, int] | None = None
+    num_columns = 2
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            yield FieldError("broken_line", str(error))
+            continue
+        if cells is None:
+            return
+        if not cells:
+            continue
+        if places is None:
+            places = _places(path, cells)
+            if places is not None:
+                num_columns = len(cells)
                 continue
-            if cells is None:
-                return
-            is_header = is_first and bool(cells) and cells[0].strip().lower() == "id"
-            is_first = False
-            if is_header or not cells:
-                continue
-            if len(cells) == 2:
-                yield cells[0].strip(), cells[1].strip()
-            else:
-                yield FieldError("wrong_columns", f"expected id and class, found {len(cells)}")
+            places = (0, 1)
+        if len(cells) == num_columns:
+            yield cells[places[0]].strip(), cells[places[1]].strip()
+        else:
+            yield FieldError("wrong_columns", f"expected {num_columns} cells, found {len(cells)}")
+
+
+def _delimiter(path: Path, text: str) -> str:
+    """What most of the first lines have between cells; what the suffix says where several do."""
+    first = "\t" if ".tsv" in path.name.lower() else ","
+    lines = text[:JUDGED_CHARS].splitlines()[:NUM_JUDGED]
+    return max((first, *DELIMITERS), key=lambda mark: sum(mark in line for line in lines))
+
+
+def _places(path: Path, header: list[str]) -> tuple[int, int] | None:
+    """Columns of id and class, by the names in the first line; None if it is no header."""
+    words = [re.sub(r"[^a-z]", "", cell.lower()) for cell in header]
+    ids = [place for place, word in enumerate(words) if word in ID_WORDS]
+    classes = [place for place, word in enumerate(words) if word in CLASS_WORDS]
+    if not ids and not classes:
+        return None
+    if len(header) == 2 and len(ids) + len(classes) == 1:
+        return (ids[0], 1 - ids[0]) if ids else (1 - classes[0], classes[0])
+    if not ids or not classes:
+        raise DataError(
+            f"{path}: expected columns id and class, found {', '.join(header)}; rename yours"
+        )
+    return ids[0], classes[0]
 
 
 def _columns(path: Path) -> Iterator[Row | FieldError]:

@@ -1,6 +1,5 @@
 """Vectors of new recipes and photos by a finished training, in one Parquet file."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,13 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seje_ray import __version__
-from seje_ray.artifact import file_hash, write_json, write_rejects, write_table
+from seje_ray.artifact import write_json, write_table
 from seje_ray.calibration.corpus import recipe_text
 from seje_ray.config import load_run
 from seje_ray.config.data import DataConfig, OwnField
 from seje_ray.features.encoder import Encoder
 from seje_ray.pipeline.columns import vectors_array
+from seje_ray.pipeline.embed_plan import embed_plan
 from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.pipeline.stage import Item, ShardStage, Step, missing_shards
@@ -30,6 +29,7 @@ from seje_ray.pipeline.vectors_file import (
     begun_file,
     close_file,
     finished_file,
+    nothing_in,
 )
 from seje_ray.recipe1m.fields import without_blanks
 from seje_ray.recipe1m.images import PHOTO_SUFFIXES
@@ -76,21 +76,18 @@ def embed_new(
     """
     source = None if recipes is None else _source(recipes, workspace, columns or {})
     files = [] if photos is None else list(_photo_files(photos))
-    plan = _plan(trained, source, files, columns or {})
+    plan = embed_plan(trained, source, files, columns or {})
     known = finished_file(out, plan)
     if known is not None:
         return known
     building = begun_file(out, plan)
     if not (building / "inputs.json").is_file():
         run = load_run(workspace.calibrated_run)
-        _spool(building, source, files, needs_ingredients=run.calibrate.needs_ingredients)
+        root = photos if photos is None or photos.is_dir() else photos.parent
+        _spool(building, source, files, root, needs_ingredients=run.calibrate.needs_ingredients)
     names = json.loads((building / "inputs.json").read_text())
     if not names:
-        rejected = write_rejects(building, (building / "rejects").glob("*.parquet"))
-        raise NothingToEmbedError(
-            f"{recipes or photos}: expected recipes or photos to embed, found none "
-            f"({rejected or 'nothing'} rejected)"
-        )
+        raise nothing_in(out, building, f"recipes or photos to embed in {recipes or photos}")
     todo = missing_shards(building, names)
     if todo:
         stage = _stage(trained, workspace, building, todo, len(names) - len(todo))
@@ -121,31 +118,18 @@ def _photo_files(path: Path) -> Iterator[Path]:
                 yield Path(folder) / name
 
 
-def _plan(
-    trained: TrainedRun,
+def _spool(
+    building: Path,
     source: DataSource | None,
     files: list[Path],
-    columns: Mapping[OwnField, str],
-) -> dict[str, Any]:
-    """All that decides the file; part of it."""
-    content = hashlib.sha256()
-    for path in files:
-        found = path.stat()
-        content.update(f"{path.absolute()}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
-    return {
-        "run": trained.folder.name,
-        "checkpoint": file_hash(trained.best_checkpoint / "model.safetensors"),
-        "recipes": {} if source is None else {str(p): file_hash(p) for p in source.files()},
-        "columns": dict(columns),
-        "photos": content.hexdigest() if files else None,
-        "seje_ray": __version__,
-    }
-
-
-def _spool(
-    building: Path, source: DataSource | None, files: list[Path], *, needs_ingredients: bool
+    root: Path | None,
+    *,
+    needs_ingredients: bool,
 ) -> None:
-    """Write what is to be embedded, in shards; the list of them comes last."""
+    """Write what is to be embedded, in shards; the list of them comes last.
+
+    The ids of the photo ``files`` are their paths below ``root``.
+    """
     rejected: list[Reject] = []
     photos: list[dict[str, Any]] = []
     names = []
@@ -167,7 +151,6 @@ def _spool(
         names.append(f"recipe-{number:06d}.parquet")
         table = pa.Table.from_pylist(rows, schema=RECIPE_TEXTS)
         write_table(building / "inputs" / names[-1], table)
-    root = os.path.commonpath([path.parent for path in files]) if files else ""
     photos += [
         {"id": os.path.relpath(path, root), "recipe": None, "location": str(path.absolute())}
         for path in files

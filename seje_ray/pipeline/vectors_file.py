@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 
 from seje_ray.artifact import write_json, write_rejects
 from seje_ray.errors import SejeError
+from seje_ray.recipe1m.notes import reading_lines
 from seje_ray.schema import VECTOR_FACTS
 
 
@@ -29,6 +31,7 @@ class NewVectors:
     counts: dict[str, int]  # rows by kind
     rejected: dict[str, int]  # by reason
     embedding_dim: int
+    reading: Mapping[str, Any]  # what was made of the recipes' keys and cells
 
     def __str__(self) -> str:
         rows = ", ".join(f"{n:,} {kind}s" for kind, n in self.counts.items())
@@ -36,7 +39,7 @@ class NewVectors:
         if self.rejects is not None:
             reasons = ", ".join(f"{n:,} {reason}" for reason, n in self.rejected.items())
             lines.append(f"rejected or noted: {reasons} (see {self.rejects})")
-        return "\n".join([*lines, f"in {self.path}"])
+        return "\n".join([*lines, *reading_lines({"reading": self.reading}), f"in {self.path}"])
 
 
 def finished_file(out: Path, plan: dict[str, Any]) -> NewVectors | None:
@@ -56,6 +59,7 @@ def finished_file(out: Path, plan: dict[str, Any]) -> NewVectors | None:
         facts["rows"],
         facts["rejected"],
         facts["embedding_dim"],
+        plan.get("reading", {}),
     )
 
 
@@ -69,6 +73,18 @@ def begun_file(out: Path, plan: dict[str, Any]) -> Path:
         (building / name).mkdir(parents=True, exist_ok=True)
     write_json(marker, plan)
     return building
+
+
+def nothing_in(out: Path, building: Path, expected: str) -> NothingToEmbedError:
+    """The error where there is nothing to write; of what was built the rejects alone stay."""
+    rejected = write_rejects(building, (building / "rejects").glob("*.parquet"))
+    where = ""
+    if rejected:
+        os.replace(building / "rejects.parquet", _rejects_of(out))
+        where = f" (see {_rejects_of(out)})"
+    shutil.rmtree(building)
+    counts = ", ".join(f"{n:,} {reason}" for reason, n in rejected.items()) or "nothing"
+    return NothingToEmbedError(f"{out}: expected {expected}, found none; rejected: {counts}{where}")
 
 
 def close_file(out: Path, building: Path, plan: dict[str, Any], names: list[str]) -> NewVectors:
@@ -89,10 +105,7 @@ def close_file(out: Path, building: Path, plan: dict[str, Any], names: list[str]
     for shard in shards:
         counts[shard.name.partition("-")[0]] += pq.read_metadata(shard).num_rows
     if not counts.total():
-        raise NothingToEmbedError(
-            f"{out}: expected recipes or photos that can be embedded, found none; rejected: "
-            f"{rejected} (see {building / 'rejects.parquet'})"
-        )
+        raise nothing_in(out, building, "recipes or photos that can be embedded")
     schema = pq.read_schema(shards[0])
     facts = {
         "run": plan["run"],

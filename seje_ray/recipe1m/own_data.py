@@ -185,7 +185,7 @@ class _Run:
         counts: Counter[Path] = Counter()
         repeated = repeated_ids(self._ids(counts))
         if len(counts) > 1 and repeated and self._do_files_collide(repeated, counts):
-            self._prefixes = prefixes_of([part.path.relative_to(self.root) for part in self.parts])
+            self._prefixes = prefixes_of([part.path for part in self.parts], self.root)
             repeated = repeated_ids(self._ids(counts))
         return repeated
 
@@ -251,7 +251,7 @@ class _Run:
             FieldError: If it has none, or none that can be used.
         """
         recipe_id = id_of(cells)
-        prefix = self._prefixes.get(part.path.relative_to(self.root))
+        prefix = self._prefixes.get(part.path)
         return recipe_id if prefix is None else id_of({"id": prefix + recipe_id})
 
     def _place_of(self, part: Part) -> PhotoPlace | None:
@@ -279,11 +279,12 @@ def _photo_names(value: Any) -> Iterable[str]:
     return [name for name in map(name_of, values) if isinstance(name, str)]
 
 
-def prefixes_of(paths: list[Path]) -> dict[Path, str]:
+def prefixes_of(paths: list[Path], root: Path) -> dict[Path, str]:
     """Of each file what tells its ids from those of the others: its name without suffixes."""
-    stems = {path: str(path).partition(".")[0] for path in paths}
+    names = {path: str(path.relative_to(root)) for path in paths}
+    stems = {path: name.partition(".")[0] for path, name in names.items()}
     times = Counter(stems.values())
-    return {path: f"{stem if times[stem] == 1 else path}:" for path, stem in stems.items()}
+    return {path: f"{stem if times[stem] == 1 else names[path]}:" for path, stem in stems.items()}
 
 
 def made_id(cells: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """A given table from recipe id to class, in every format."""
 
+import gzip
 import json
 import pickle
 import shlex
@@ -177,3 +178,36 @@ def test_a_missing_file_and_missing_columns_are_named(tmp_path):
     pq.write_table(pa.table({"recipe": ["a"], "class": ["b"]}), tmp_path / "t.parquet")
     with pytest.raises(DataError, match="expected columns id and class, found recipe, class"):
         read_category_table(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id;class\n1;soup\n2;plum, red\n",
+        'recipe_id,class\n1,soup\n2,"plum, red"\n',
+        'ID,Class,Note\n1,soup,x\n2,"plum, red",y\n',
+        "Category|Recipe Id\nsoup|1\nplum, red|2\n",
+        "1\tsoup\n2\tplum, red\n",
+    ],
+)
+def test_delimiter_header_and_columns_are_found(tmp_path, text):
+    """No name of a column becomes a category, and other columns do not matter."""
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    table = read_category_table(path)
+    assert (table.names, table.rejected) == (("background", "plum, red", "soup"), {})
+    assert table.numbers == {"1": 2, "2": 1}
+
+
+def test_packed_tables_are_read(tmp_path):
+    """JSON and CSV."""
+    for name, text in (("t.json.gz", '{"1": "soup"}'), ("t.csv.gz", "id,class\n1,soup\n")):
+        (tmp_path / name).write_bytes(gzip.compress(text.encode()))
+        assert read_category_table(tmp_path / name).numbers == {"1": 1}
+
+
+def test_a_header_without_a_class_among_several_columns_is_an_error(tmp_path):
+    """It names them."""
+    (tmp_path / "t.csv").write_text("id,colour,size\n1,red,big\n")
+    with pytest.raises(DataError, match="found id, colour, size; rename yours"):
+        read_category_table(tmp_path / "t.csv")

@@ -14,6 +14,7 @@ from seje_ray.pipeline.embed import embed_partition
 from seje_ray.pipeline.embed_new import embed_new
 from seje_ray.pipeline.local import LocalSession
 from seje_ray.pipeline.vectors_file import NothingToEmbedError
+from seje_ray.recipe1m.records import DataError
 from seje_ray.retrieval.embeddings import load_embeddings
 from tests.unit.pipeline.locally import EXECUTOR
 
@@ -142,3 +143,36 @@ def test_nothing_to_embed_is_one_error(cookbook, trained, tmp_path, name):
     with pytest.raises(NothingToEmbedError):
         embed_new(trained, cookbook, EXECUTOR, tmp_path / "v.parquet", photos=tmp_path / name)
     assert not (tmp_path / "v.parquet").exists()
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_photo_that_comes_later_is_embedded_by_a_repeat(cookbook, trained, tmp_path):
+    """It was missing when the recipe that names it was embedded."""
+    path, out = tmp_path / "new.jsonl", tmp_path / "v.parquet"
+    path.write_text(json.dumps(SOUP | {"images": ["a.png", "b.png"]}))
+    embed_new(trained, cookbook, EXECUTOR, out, recipes=path)
+    assert list(rows(out)) == [("recipe", "s")]
+    Image.new("RGB", (40, 30), "green").save(tmp_path / "b.png")
+    found = embed_new(trained, cookbook, EXECUTOR, out, recipes=path)
+    assert list(rows(out)) == [("recipe", "s"), ("photo", "b.png")]
+    assert embed_new(trained, cookbook, None, out, recipes=path) == found
+
+
+def test_ids_of_photos_are_their_paths_below_the_folder_that_is_named(cookbook, trained, tmp_path):
+    """Where all lie in one folder below it, too."""
+    (tmp_path / "photos" / "inner").mkdir(parents=True)
+    Image.new("RGB", (40, 30), "green").save(tmp_path / "photos" / "inner" / "a.png")
+    embed_new(trained, cookbook, EXECUTOR, tmp_path / "v.parquet", photos=tmp_path / "photos")
+    assert list(rows(tmp_path / "v.parquet")) == [("photo", "inner/a.png")]
+
+
+def test_a_column_that_is_not_there_is_an_error_and_keys_not_used_are_said(
+    cookbook, trained, tmp_path
+):
+    """As calibrate says them."""
+    path, out = tmp_path / "new.jsonl", tmp_path / "v.parquet"
+    path.write_text(json.dumps(SOUP | {"likes": 3}))
+    with pytest.raises(DataError, match="NOSUCH"):
+        embed_new(trained, cookbook, EXECUTOR, out, recipes=path, columns={"title": "NOSUCH"})
+    found = embed_new(trained, cookbook, EXECUTOR, out, recipes=path)
+    assert "keys not used: likes" in str(found)
