@@ -64,7 +64,8 @@ def evaluate_run(
         workspace.baselines,
         partition=partition,
         calibrated_hash=calibrated.content_hash,
-        max_pairs=run.train.max_pairs,
+        run=run,
+        num_train=calibrated.num_rows("train"),
     )
     evaluated = Evaluated(
         name=trained.folder.name,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from seje_ray.config import RunConfig
 from seje_ray.report.evaluation import EvaluationLine, GalleryLines
 
 
@@ -15,7 +16,8 @@ def beside_baselines(
     *,
     partition: str,
     calibrated_hash: str,
-    max_pairs: int | None,
+    run: RunConfig,
+    num_train: int,
 ) -> list[GalleryLines]:
     """Galleries with the baselines' lines below the model's, where they are of the same data.
 
@@ -24,8 +26,11 @@ def beside_baselines(
         folder: Of a workspace's baselines; may be missing.
         partition: That was measured.
         calibrated_hash: Of the calibrated data that was measured.
-        max_pairs: Train pairs that the model was limited to, or None.
+        run: Of the model, as it was measured.
+        num_train: Train pairs of the calibrated data.
     """
+    max_pairs = run.train.max_pairs
+    num_pairs = num_train if max_pairs is None else min(max_pairs, num_train)
     reports = [
         report
         for report in _reports(folder)
@@ -33,7 +38,8 @@ def beside_baselines(
         and report["hashes"]["calibrated"] == calibrated_hash
         and _is_of(report["fit"], max_pairs)
     ]
-    return [_joined(gallery, reports) for gallery in galleries]
+    notes = [_notes(report, run, num_pairs) for report in reports]
+    return [_joined(gallery, list(zip(reports, notes, strict=True))) for gallery in galleries]
 
 
 def _is_of(fit: dict[str, Any], max_pairs: int | None) -> bool:
@@ -46,13 +52,26 @@ def _reports(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
-def _joined(gallery: GalleryLines, reports: Sequence[dict[str, Any]]) -> GalleryLines:
+def _notes(report: dict[str, Any], run: RunConfig, num_pairs: int) -> str:
+    """What sets a baseline apart from the model that it stands beside, in brackets."""
+    fitted, seed = report["fit"]["train_pairs"], report["run"]["seed"]
+    notes = {
+        f"{fitted:,} of {num_pairs:,} train pairs": 0 < fitted < num_pairs,
+        f"seed {seed}": seed != run.seed,
+        "not corrected for hubs": run.evaluate.hubness.weight > 0,
+    }
+    told = "; ".join(note for note, holds in notes.items() if holds)
+    return f" ({told})" if told else ""
+
+
+def _joined(gallery: GalleryLines, reports: Sequence[tuple[dict[str, Any], str]]) -> GalleryLines:
     drawn = gallery.gallery_size, gallery.num_repeats
-    found = [
-        EvaluationLine(**measured["lines"][0])
-        for report in reports
+    lines = [
+        (EvaluationLine(**measured["lines"][0]), notes)
+        for report, notes in reports
         for measured in report["galleries"]
         if (measured["gallery_size"], measured["num_repeats"]) == drawn
     ]
+    found = [replace(line, name=line.name + notes) for line, notes in lines]
     first, *others = gallery.lines
     return replace(gallery, lines=(first, *found, *others))
