@@ -18,7 +18,9 @@ class BackboneConfig:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    name: str = "torchvision/resnet50"  # torchvision/NAME, timm/NAME, or NAME (torchvision first)
+    # torchvision/NAME, timm/NAME, NAME (torchvision first), or transformers/X, the image tower of a
+    # CLIP or SigLIP in a local folder or on the hub
+    name: str = "torchvision/resnet50"
     # null: random; "download"; a local file of weights (.safetensors, .pth, .bin); or
     # "categorizer", the fitted image categorizer's, for a model.backbone that is frozen and the
     # same network
@@ -28,7 +30,8 @@ class BackboneConfig:
     # of a photo: crop, its centre; whole, all of it, squashed into whole_size. Features of several
     # views lie side by side, which needs model.freeze_backbone: docs/method.md, rule 6.3
     views: tuple[View, ...] = ("crop",)
-    # pixels, width and height of view whole; null: about 4:3, as many pixels as the crop
+    # pixels, width and height of view whole; null: about 4:3, as many pixels as the crop. Unused by
+    # a network that takes one square (most ViT, CLIP, SigLIP): it sees all of the photo in crop
     whole_size: tuple[int, int] | None = None
     flip: bool = False  # features are the mean of a photo's and its mirror image's
 

@@ -15,6 +15,7 @@ from yaml.reader import ReaderError
 from seje_ray.config.renamed import present_name, with_present_names
 from seje_ray.config.run import RunConfig
 from seje_ray.config.shorthand import spell_out, spelled_out
+from seje_ray.config.unused import unused_settings
 from seje_ray.errors import ConfigError
 
 SEARCHABLE = ("loss.", "model.", "train.")
@@ -53,7 +54,7 @@ def load_run(
         workspace_run: Run file of a calibrated workspace, or None.
 
     Raises:
-        ConfigError: Naming the file and every wrong key at once.
+        ConfigError: Naming the file and every wrong key at once, or an override of no use in it.
     """
     expected = "a run file is a mapping of sections"
     raw = with_present_names(_read(path, expected))
@@ -68,7 +69,8 @@ def load_run(
     overrides = tuple(overrides)
     for override in overrides:
         _apply(raw, override)
-    return _check(raw, " ".join([str(path), *(f"--set {o}" for o in overrides)]))
+    run = _check(raw, " ".join([str(path), *(f"--set {o}" for o in overrides)]))
+    return _with_use(run, overrides)
 
 
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +114,7 @@ def with_overrides(run: RunConfig, overrides: Iterable[str]) -> RunConfig:
     raw, overrides = run_to_dict(run), tuple(overrides)
     for override in overrides:
         _apply(raw, override)
-    return _check(raw, " ".join(f"--set {o}" for o in overrides))
+    return _with_use(_check(raw, " ".join(f"--set {o}" for o in overrides)), overrides)
 
 
 def named_run_file(name: str) -> Path:
@@ -172,6 +174,23 @@ def _check(raw: dict[str, Any], source: str) -> RunConfig:
     return run
 
 
+def _with_use(run: RunConfig, overrides: Iterable[str]) -> RunConfig:
+    """The run; refuses an override that it does not read, unless it is the default."""
+    default = run_to_dict(RunConfig())
+    given = [present_name(override.partition("=")[0]) for override in overrides]
+    changed = [key for key in given if _value(run_to_dict(run), key) != _value(default, key)]
+    if faults := unused_settings(run, changed):
+        raise ConfigError(f"--set: {'; '.join(faults)}; leave it out")
+    return run
+
+
+def _value(raw: Any, dotted: str) -> Any:
+    """Value of a dotted setting; None where there is none, as of a shorthand."""
+    for part in dotted.split("."):
+        raw = raw.get(part) if isinstance(raw, dict) else None
+    return raw
+
+
 def _validated(raw: dict[str, Any], source: str) -> RunConfig:
     try:
         # By way of JSON: pydantic's strict mode takes a mapping for a dataclass only there.
@@ -193,7 +212,7 @@ def _space_faults(run: RunConfig) -> list[str]:
     faults = [
         f"tune.settings: no setting is called {key}"
         for key in run.tune.settings
-        if not _is_setting(plain, key)
+        if not all(_is_setting(plain, name) for name in spelled_out(key, run.tune.settings[key]))
     ]
     space = run.tune.space or {}
     for position, (key, dimension) in enumerate(space.items()):

@@ -44,8 +44,8 @@ class TextTowerConfig:
     max_tokens: int = 128  # of a sequence; the text model may take fewer
     # what of it learns: all, low-rank additions to its linear layers (LoRA), or nothing
     training: Literal["full", "lora", "frozen"] = "full"
-    lora_rank: int = 16  # of these additions
-    lora_alpha: int = 32  # over lora_rank, what they are scaled by
+    lora_rank: int = 16  # of these additions; unused without them
+    lora_alpha: int = 32  # over lora_rank, what they are scaled by; unused without them
     gradient_checkpointing: bool = False  # less memory for a second forward pass
     key_terms: bool = False  # f_term stands beside it, too, unless model.use_key_terms is false
 
@@ -65,7 +65,9 @@ class ModelConfig:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
-    freeze_backbone: bool = False  # train on pooled features, stored by calibrate
+    # train on pooled features, stored by calibrate; backbone_learning_rate, layer_decay,
+    # frozen_blocks, drop_path and augmentation of train are unused then
+    freeze_backbone: bool = False
     embedding_dim: int = 1024  # D, dimensions of the joint space
     # what reads a recipe's text: the paper's LSTM over f_sent; transformers over text vectors of
     # title, ingredients, steps; a text network over their tokens; nothing. Beside it stand f_term
@@ -77,7 +79,8 @@ class ModelConfig:
     # the lexical bag of calibrate.lexical beside it: none, with the vectors of its decomposition,
     # or with vectors that are trained from there
     lexical: Literal["none", "fixed", "learnt"] = "none"
-    term_dropout: float = 0.0  # in [0, 1), share of a bag's terms that a training step leaves out
+    # in [0, 1), share of the bag's terms that a training step leaves out; unused without a bag
+    term_dropout: float = 0.0
     # in [0, 1), chance of a whole part of a recipe (text, f_term, bag) to be left out of a training
     # step; one always stays
     part_dropout: float = 0.0
@@ -86,7 +89,8 @@ class ModelConfig:
     # that of the dual encoder whose towers are in use, with its temperature: docs/method.md
     head: Literal["projection", "residual", "published"] = "projection"
     head_hidden: int = 1024  # width of that network; unused by the others
-    dropout: float = 0.0  # in [0, 1), before each linear layer of the heads
+    # in [0, 1), before each linear layer of the heads; unused by head published
+    dropout: float = 0.0
     use_key_terms: bool = True  # false: f_term is left out; beside the LSTM it is zero
     use_sentences: bool = True  # false, an ablation: f_sent is zero; of the LSTM alone
     use_image_category: bool = True  # false, an ablation: f_cat is zero

@@ -32,7 +32,8 @@ class TrainConfig:
     augmentation: Augmentation = "crop_flip"
     # in (0, 1), of a moving mean of the weights, which is validated and kept; null: none
     ema_decay: float | None = None
-    text_learning_rate: float | None = None  # of a text tower; null: learning_rate
+    # of a text tower, as text_layer_decay unused by other recipe encoders; null: learning_rate
+    text_learning_rate: float | None = None
     # in (0, 1], what each layer of a text tower takes of the learning rate of the one above
     text_layer_decay: float = 1.0
     weight_decay: float = 0.0  # >= 0, decoupled (AdamW) where > 0

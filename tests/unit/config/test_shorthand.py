@@ -2,7 +2,7 @@
 
 import pytest
 
-from seje_ray.config import load_run, named_run_file
+from seje_ray.config import load_run, named_run_file, with_settings
 from seje_ray.errors import ConfigError
 
 WANTED = {
@@ -42,3 +42,16 @@ def test_towers_that_are_not_of_one_model_have_no_published_head(other):
 def test_a_text_tower_needs_tokens():
     with pytest.raises(ConfigError, match=r"text_tokens\.store=true"):
         load_run(named_run_file("seje"), ["model.recipe_encoder=text"])
+
+
+def test_settings_of_every_trial_may_name_it(tmp_path):
+    """As what it stands for; without a name it is no setting."""
+    file = tmp_path / "run.yaml"
+    file.write_text("tune: {settings: {model.dual_encoder: some/clip}}\n")
+    run = load_run(file)
+    changed = with_settings(run, run.tune.settings)
+    assert changed.model.backbone.name == "transformers/some/clip"
+    assert changed.calibrate.text_model == "some/clip"
+    file.write_text("tune: {settings: {model.dual_encoder: 3}}\n")
+    with pytest.raises(ConfigError, match=r"no setting is called model\.dual_encoder"):
+        load_run(file)

@@ -30,6 +30,7 @@ COMMON = (
     "calibrate.text_tokens.store=true",
     "model.recipe_encoder=text",
     "model.head=published",
+    "model.dropout=0.0",
     "model.text.key_terms=true",
     "model.backbone.weights=download",
     f"model.backbone.crop={SIDE}",
