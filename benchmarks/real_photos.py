@@ -25,10 +25,11 @@ import torch
 import yaml
 
 from benchmarks.curve_plot import draw_curve
+from seje_ray import __version__
 from seje_ray.artifact import write_json
 from seje_ray.cli.options import workspace_option
 from seje_ray.cli.run_files import read_run
-from seje_ray.config import RunConfig, with_settings
+from seje_ray.config import RunConfig, run_to_dict, with_settings
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.executor import RayExecutor
 from seje_ray.pipeline.baseline import measure_baselines
@@ -40,6 +41,10 @@ from seje_ray.workspace import Workspace
 
 KEYS = [f"{metric}/{direction}" for direction in DIRECTIONS for metric in METRICS]
 CONTROLS = ("category oracle", "chance")
+OF_ALL_TRAIN = (
+    "Fewer train pairs are fewer for what is trained or fitted here; the texts of all train "
+    "recipes made the lexicon, the word vectors, the categories and TF-IDF."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class Row:
 class Measured:
     """One row with one seed; ``lines`` by name: the row's first, then the controls."""
 
-    seconds: float  # of fitting or training, 0 where it was there already
+    seconds: float | None  # of fitting or training, None where part of it was there already
     gallery_size: int
     num_repeats: int
     lines: dict[str, dict[str, float]]
@@ -91,6 +96,8 @@ def main(
     everything = workspace.open_calibrated().num_rows("train")
     curve: dict[str, dict[int, list[float]]] = {row.name: {} for row in rows}
     print(_head(workspace, seeds, partition))
+    if sizes:
+        print(f"\n{OF_ALL_TRAIN}")
     with connected(1):
         for size in [*sorted(set(sizes)), None]:
             found = {
@@ -122,12 +129,19 @@ def _kept(
     """The kept result of a row, or a new one."""
     name = "-".join(map(str, [row.name, *([size] if size else []), seed]))
     path = out / f"{name}-{partition}.json"
-    if path.is_file():
-        return Measured(**json.loads(path.read_text(encoding="utf-8")))
     settings = (*row.settings, f"seed={seed}", *([f"train.max_pairs={size}"] if size else []))
     run = read_run(row.config, settings, workspace)
     run = with_settings(run, {"evaluate.gallery_sizes": (1000,)})
+    made_of = {
+        "version": __version__,
+        "calibrated": workspace.open_calibrated().content_hash,
+        "baseline": row.baseline,
+        "run": json.loads(json.dumps(run_to_dict(run))),
+    }
+    if path.is_file():
+        return read_kept(path, made_of)
     started = time.monotonic()
+    seconds: float | None
     if row.baseline is not None:
         gallery = _baseline(row, run, workspace, partition)
         seconds = time.monotonic() - started
@@ -136,8 +150,24 @@ def _kept(
     lines = {line.name: line.means for line in gallery.lines}
     lines[row.name] = gallery.lines[0].means
     measured = Measured(seconds, gallery.gallery_size, gallery.num_repeats, lines)
-    write_json(path, asdict(measured))
+    write_json(path, asdict(measured) | {"made_of": made_of})
     return measured
+
+
+def read_kept(path: Path, made_of: dict[str, Any]) -> Measured:
+    """A kept result, if it is of this version, data, method and run.
+
+    Raises:
+        click.ClickException: Naming what is another one.
+    """
+    known = json.loads(path.read_text(encoding="utf-8"))
+    before = known.pop("made_of", {})
+    changed = [name for name, value in made_of.items() if before.get(name) != value]
+    if changed:
+        raise click.ClickException(
+            f"{path}: kept from another {', '.join(changed)}; delete it, or name another --out"
+        )
+    return Measured(**known)
 
 
 def _baseline(row: Row, run: RunConfig, workspace: Workspace, partition: str) -> GalleryLines:
@@ -150,7 +180,8 @@ def _baseline(row: Row, run: RunConfig, workspace: Workspace, partition: str) ->
 
 def _training(
     name: str, run: RunConfig, workspace: Workspace, partition: str
-) -> tuple[GalleryLines, float]:
+) -> tuple[GalleryLines, float | None]:
+    is_new = not any(workspace.run(name).glob("checkpoint-*"))
     started = time.monotonic()
     trained = train(run, workspace, RayExecutor(workspace), name=name, num_workers=1)
     seconds = time.monotonic() - started
@@ -161,7 +192,7 @@ def _training(
         num_repeats=run.evaluate.num_repeats,
         seed=run.seed,
     )
-    return found[0], seconds
+    return found[0], seconds if is_new else None
 
 
 def _recall(measured: Measured, name: str) -> float:
@@ -180,8 +211,9 @@ def table(found: dict[str, list[Measured]]) -> str:
     lines.append(f"| | {directions} | |")
     for name, measured in found.items():
         columns = [[one.lines[name][key] for one in measured] for key in KEYS]
-        seconds = np.mean([one.seconds for one in measured])
-        lines.append(f"| {name} | {_cells(columns)} | {seconds:,.0f} |")
+        known = [one.seconds for one in measured if one.seconds is not None]
+        seconds = f"{np.mean(known):,.0f}" if known else "not known"
+        lines.append(f"| {name} | {_cells(columns)} | {seconds} |")
     for control in CONTROLS:
         columns = [[first.lines[control][key]] for key in KEYS]
         lines.append(f"| {control} | {_cells(columns)} | |")

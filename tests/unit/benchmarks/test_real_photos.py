@@ -1,15 +1,19 @@
 """Rows of a table by hand, and a learning curve as a picture."""
 
+from dataclasses import asdict
+
+import click
 import pytest
 
 from benchmarks.curve_plot import draw_curve
-from benchmarks.real_photos import KEYS, Measured, Row, half_interval, table
+from benchmarks.real_photos import KEYS, Measured, Row, half_interval, read_kept, table
+from seje_ray.artifact import write_json
 
 
-def measured(value: float) -> Measured:
+def measured(value: float, seconds: float | None = 60.0) -> Measured:
     """One seed, all of whose numbers are ``value``."""
     lines = dict.fromkeys(("ours", "category oracle", "chance"), dict.fromkeys(KEYS, value))
-    return Measured(60.0, 1000, 10, lines)
+    return Measured(seconds, 1000, 10, lines)
 
 
 def test_the_interval_of_three_seeds_is_students():
@@ -25,6 +29,26 @@ def test_a_row_has_the_mean_of_its_seeds_and_controls_have_no_interval():
     assert row == "| ours | 0.5 | 50.0 | 50.0 | 50.0 | 0.5 | 50.0 | 50.0 | 50.0 | 60 |"
     assert text.splitlines()[-1].startswith("| chance | 0.5 | 50.0")
     assert len({line.count("|") for line in text.splitlines()}) == 1
+
+
+def test_a_training_that_was_there_already_tells_nothing_of_its_time():
+    """The mean is of the others; of none it is not known."""
+    for seconds, expected in (([60.0, None], "60"), ([None, None], "not known")):
+        text = table({"ours": [measured(0.5, one) for one in seconds]})
+        row = next(line for line in text.splitlines() if line.startswith("| ours"))
+        assert row.endswith(f"| {expected} |")
+
+
+def test_a_kept_result_of_another_run_or_other_data_is_refused(tmp_path):
+    """And one that does not say what it is of."""
+    path, made_of = tmp_path / "ours-0-test.json", {"calibrated": "data", "run": {"seed": 0}}
+    write_json(path, asdict(measured(0.5)) | {"made_of": made_of})
+    assert read_kept(path, made_of) == measured(0.5)
+    with pytest.raises(click.ClickException, match="kept from another run; delete it"):
+        read_kept(path, made_of | {"run": {"seed": 1}})
+    write_json(path, asdict(measured(0.5)))
+    with pytest.raises(click.ClickException, match="another calibrated, run"):
+        read_kept(path, made_of)
 
 
 def test_a_row_is_read_with_its_settings():
