@@ -4,11 +4,41 @@ import math
 
 import torch
 
+from seje_ray.config import RunConfig
 from seje_ray.errors import ConfigError
 from seje_ray.models.heads import PublishedHead
-from seje_ray.models.hugging_face import read_dual_encoder
+from seje_ray.models.hugging_face import read_config, read_dual_encoder, whole_config
 from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.models.text_tower import TextTower
+
+
+def require_published_shape(run: RunConfig) -> None:
+    """Compare a run that begins as a dual encoder with its configuration; no weights are read.
+
+    So hours of calibration do not end in a training that is refused.
+
+    Raises:
+        ConfigError: If the joint space has other dimensions than the dual encoder's, or photos
+            another size than its image tower takes.
+        PublishedModelError: If the dual encoder is not there.
+    """
+    if run.model.head != "published":
+        return
+    source = str(run.calibrate.text_model)
+    config = whole_config(read_config(source))
+    vision = config.get("vision_config", {})
+    dim = config["projection_dim"] if config["model_type"] == "clip" else vision.get("hidden_size")
+    wanted = {
+        "model.embedding_dim": (dim, run.model.embedding_dim),
+        "model.backbone.crop": (vision.get("image_size"), run.model.backbone.crop),
+    }
+    faults = [
+        f"{key}: expected {expected}, as the dual encoder has, found {found}"
+        for key, (expected, found) in wanted.items()
+        if expected not in (None, found)
+    ]
+    if faults:
+        raise ConfigError(f"{source}: {'; '.join(faults)}; give it with --set")
 
 
 @torch.no_grad()

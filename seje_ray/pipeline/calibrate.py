@@ -14,6 +14,7 @@ from seje_ray.calibration.applied import little_applied
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.console.progress import Bars
 from seje_ray.cookbook import write_cookbook
+from seje_ray.features.dual_encoder import require_published_shape
 from seje_ray.pipeline.executor import Executor, Session
 from seje_ray.pipeline.fit import finished_calibrator, fit
 from seje_ray.pipeline.given_calibrator import require_same_calibration
@@ -94,6 +95,7 @@ def calibrate(
         ResourceError: If the cluster can never hold ``num_workers``, or not see the workspace.
         DataError: If the data cannot be read at all, or none is named in the workspace of a data
             set of the user's.
+        ConfigError: If the run is to begin as a dual encoder of another shape.
     """
     require_same_calibration(run, workspace)
     last = STAGES.index(last_stage or "transform")
@@ -105,6 +107,8 @@ def calibrate(
     )
     known = _finished(run, source, workspace, last, is_made_up=data is None)
     if known is None:
+        if last == TRANSFORM:
+            require_published_shape(run)
         with executor.session(num_workers or 1) as session:
             workers = session.num_training_workers(num_workers)
             known = _made(run, source, workspace, last, session, workers, is_made_up=data is None)

@@ -10,6 +10,7 @@ import torch
 from seje_ray.config import load_run
 from seje_ray.errors import ConfigError
 from seje_ray.features.checkpoint import load_model
+from seje_ray.features.dual_encoder import require_published_shape
 from seje_ray.features.model import pixels_of
 from seje_ray.pipeline.baseline import measure_baselines
 from seje_ray.pipeline.embed import embed_shard
@@ -119,7 +120,22 @@ def test_other_towers_have_no_zero_shot_result(calibrated):
 
 def test_another_joint_space_is_refused(tmp_path, cookbook, calibrated):
     own, folder = copied(cookbook, tmp_path, *PARTS), tiny_clip(tmp_path / "model")
-    run = tiny_run(*COMMON, f"model.dual_encoder={folder}", "model.embedding_dim=13")
+    named = (*COMMON, f"model.dual_encoder={folder}")
+    run = tiny_run(*named, "model.embedding_dim=12")
     artifact = calibrated_locally(run, None, own).calibrated
     with pytest.raises(ConfigError, match=r"model\.embedding_dim: expected 12, .*found 13"):
-        zero_shot(run, artifact, "test", CPU)
+        zero_shot(tiny_run(*named, "model.embedding_dim=13"), artifact, "test", CPU)
+
+
+@pytest.mark.parametrize(("make", "dim"), [(tiny_clip, 12), (tiny_siglip, 16)])
+def test_another_shape_is_refused_before_anything_is_calibrated(make, dim, tmp_path, cookbook):
+    """Dimensions of the joint space and the side of photos; no weights are needed to know."""
+    own, folder = copied(cookbook, tmp_path / "own", *PARTS), make(tmp_path / "model")
+    (folder / "model.safetensors").unlink()
+    named = (*COMMON, f"model.dual_encoder={folder}")
+    require_published_shape(tiny_run(*named, f"model.embedding_dim={dim}"))
+    with pytest.raises(ConfigError, match=rf"embedding_dim: expected {dim}, .* found 13"):
+        calibrated_locally(tiny_run(*named, "model.embedding_dim=13"), None, own)
+    size = f"model.backbone.resize={2 * SIDE}", f"model.backbone.crop={2 * SIDE}"
+    with pytest.raises(ConfigError, match=rf"crop: expected {SIDE}, .* found {2 * SIDE}"):
+        require_published_shape(tiny_run(*named, f"model.embedding_dim={dim}", *size))
