@@ -70,11 +70,12 @@ def tune(
     space, config = space_of(run), run.tune
     _require_possible(run, space, num_workers)
     folder, total = workspace.tune(name), num_points(run, space)
-    require_same_tuning(folder, run, calibrated)
+    initial_hash = hash_of_trials_start(run, workspace)
+    require_same_tuning(folder, run, calibrated, initial_hash)
     with executor.session(num_workers * (max_concurrent or os.cpu_count() or 1)) as session:
         allotted = session.allot(num_workers, max_concurrent)
         book = TrialBook.open(workspace, folder / "trials", config.metric, config.mode)
-        begin_tuning(folder, run, calibrated)
+        begin_tuning(folder, run, calibrated, initial_hash)
         click.echo(_announcement(run, total, allotted), file=sys.stderr)
         data = data_of(run, space, workspace, session)
         run_trials(

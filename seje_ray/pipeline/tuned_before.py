@@ -14,8 +14,16 @@ DECISIVE = ("seed", "model", "loss", "train", "tune")  # parts of the run
 FREE_TO_CHANGE = ("tune.num_trials", "tune.num_seeds")  # of a tuning that is resumed
 
 
-def require_same_tuning(folder: Path, run: RunConfig, calibrated: Artifact) -> None:
-    """Refuse to resume with other settings or other data under the same name.
+def require_same_tuning(
+    folder: Path, run: RunConfig, calibrated: Artifact, initial_hash: str | None = None
+) -> None:
+    """Refuse to resume with other settings, data or start under the same name.
+
+    Args:
+        folder: Of the tuning.
+        run: As it is now.
+        calibrated: Its data.
+        initial_hash: Of what every trial starts from; None if that is nothing, or gone.
 
     Raises:
         ArtifactError: Naming what changed.
@@ -31,15 +39,29 @@ def require_same_tuning(folder: Path, run: RunConfig, calibrated: Artifact) -> N
         calibrated.content_hash,
         f"seje-ray tune --name ANOTHER_NAME` or delete {folder}, then `seje-ray tune",
     )
+    initial = known.pop("initial", None)
+    if None not in (initial, initial_hash):
+        require_equal_hash(
+            "start (train.init_from)",
+            folder,
+            str(initial),
+            str(initial_hash),
+            f"seje-ray tune --name ANOTHER_NAME` or delete {folder}, then `seje-ray tune",
+        )
     # Read as a run, so that settings it did not know yet have their defaults.
     started = run_from_json(json.dumps(run_to_dict(run) | known), str(path))
     before, now = (decisive_settings(r, DECISIVE, FREE_TO_CHANGE) for r in (started, run))
     require_same_settings(folder, "tuning", before, now, "--name")
 
 
-def begin_tuning(folder: Path, run: RunConfig, calibrated: Artifact) -> None:
+def begin_tuning(
+    folder: Path, run: RunConfig, calibrated: Artifact, initial_hash: str | None = None
+) -> None:
     """Note what decides the trials of a tuning."""
+    if initial_hash is None and (folder / FILE).is_file():  # gone since, perhaps
+        initial_hash = json.loads((folder / FILE).read_text(encoding="utf-8")).get("initial")
     stored = run_to_dict(run)
     decisive = {part: stored[part] for part in DECISIVE}
-    write_json(folder / FILE, {"calibrated": calibrated.content_hash, **decisive})
+    start = {} if initial_hash is None else {"initial": initial_hash}
+    write_json(folder / FILE, {"calibrated": calibrated.content_hash, **start, **decisive})
     (folder / OLD_FILE).unlink(missing_ok=True)
