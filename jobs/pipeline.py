@@ -28,9 +28,15 @@ def words_of(step: str, words: list[str]) -> list[str]:
         taken = [word]
         if known is not None and not has_value and not getattr(known, "is_flag", False):
             taken += [value for value in [next(rest, None)] if value is not None]
-        if known is None or name in options[step]:
+        is_others = step == "evaluate" and name == "--set" and not _is_evaluates(taken)
+        if known is None or (name in options[step] and not is_others):
             kept += taken
     return kept
+
+
+def _is_evaluates(words: list[str]) -> bool:
+    """Whether a ``--set`` changes a setting that ``evaluate`` takes."""
+    return words[-1].removeprefix("--set=").startswith("evaluate.")
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ class RetrievalLoss:
     margin: float = 0.0  # that makes a triplet an active one; 0 for a loss without triplets
     measure: Callable[[Tensor], Tensor] | None = None  # Euclidean distances as ``margin`` has them
     logits: LearntLogits | None = None  # None for a loss that learns no numbers of its own
+    mines: bool = False  # whether ``loss.negatives`` says which negatives it takes
 
 
 def retrieval_loss(config: LossConfig) -> RetrievalLoss:
@@ -99,6 +100,7 @@ def _soft_margin(config: LossConfig) -> RetrievalLoss:
             **_space_of_negatives(config),
         },
         margin=own.margin,
+        mines=True,
     )
 
 
@@ -118,6 +120,7 @@ def _hinge(config: LossConfig, mining: Mining) -> RetrievalLoss:
             **_space_of_negatives(config),
         },
         margin=own.margin,
+        mines=True,
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from seje_ray.config import RunConfig, Scalar, with_settings
 from seje_ray.features.inputs import Reads
+from seje_ray.losses.kinds import retrieval_loss
 from seje_ray.tuning.space import setting
 
 FULL = "full model"
@@ -46,24 +47,46 @@ def variations(run: RunConfig, text_model: str | None) -> list[Variation]:
     return [
         Variation(FULL),
         *_recipe_parts(run),
-        Variation("without image category", {"model.use_image_category": False}),
-        Variation("without category alignment", {"loss.category_weight": 0.0}),
-        Variation("without discriminator alignment", {"loss.discriminator_weight": 0.0}),
-        *(
-            [Variation("not corrected for hubs", {"evaluate.hubness.weight": 0.0})]
-            if run.evaluate.hubness.weight > 0
-            else []
-        ),
+        *_weighted_parts(run),
         *(
             Variation(f"negatives {kind}", {"loss.negatives": kind})
             for kind in ("instance", "category", "both")
+            if retrieval_loss(run.loss).mines
         ),
         *(Variation(f"rater {r['calibrate.rater']}", r) for r in raters),
         *(
             Variation(f"image category {kind}", {"calibrate.image_categorizer.vector": kind})
             for kind in ("hard", "soft")
+            if run.model.use_image_category
         ),
     ]
+
+
+def _weighted_parts(run: RunConfig) -> list[Variation]:
+    """Rows without f_cat, an alignment or the correction for hubs, of those that the run has."""
+    rows: list[tuple[bool, str, dict[str, Scalar]]] = [
+        (
+            run.model.use_image_category,
+            "without image category",
+            {"model.use_image_category": False},
+        ),
+        (
+            run.loss.category_weight > 0,
+            "without category alignment",
+            {"loss.category_weight": 0.0},
+        ),
+        (
+            run.loss.discriminator_weight > 0,
+            "without discriminator alignment",
+            {"loss.discriminator_weight": 0.0},
+        ),
+        (
+            run.evaluate.hubness.weight > 0,
+            "not corrected for hubs",
+            {"evaluate.hubness.weight": 0.0},
+        ),
+    ]
+    return [Variation(name, settings) for is_there, name, settings in rows if is_there]
 
 
 def _recipe_parts(run: RunConfig) -> list[Variation]:

@@ -13,18 +13,21 @@ PIPELINE = ROOT / "jobs" / "pipeline.py"
 
 
 def test_each_step_of_the_pipeline_takes_the_options_it_knows():
-    """--workers is not evaluate's, --set neither; a typo is left for the step to refuse."""
+    """--workers is not evaluate's, --set its own settings alone; a typo is the step's to refuse."""
     words_of = runpy.run_path(str(PIPELINE))["words_of"]
     words = [
-        "--workspace", "w", "--set", "seed=1", "--set=loss.soft_margin.margin=0", "--workers", "2",
+        "--workspace", "w", "--set", "seed=1", "--set=loss.soft_margin.margin=0", "--set",
+        "evaluate.num_repeats=3", "--workers", "2",
         "--shared-path", "--partition", "val", "--tpyo",
     ]  # fmt: skip
     assert words_of("train", words) == [
-        "--workspace", "w", "--set", "seed=1", "--set=loss.soft_margin.margin=0", "--workers", "2",
+        "--workspace", "w", "--set", "seed=1", "--set=loss.soft_margin.margin=0", "--set",
+        "evaluate.num_repeats=3", "--workers", "2",
         "--shared-path", "--tpyo",
     ]  # fmt: skip
     assert words_of("evaluate", words) == [
-        "--workspace", "w", "--shared-path", "--partition", "val", "--tpyo",
+        "--workspace", "w", "--set", "evaluate.num_repeats=3", "--shared-path", "--partition",
+        "val", "--tpyo",
     ]  # fmt: skip
 
 
