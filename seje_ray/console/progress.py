@@ -80,6 +80,8 @@ class Bars:
         self._due[part] = self._now() + FIRST_LINE_S
 
         def report(done: int, total: int | None = None, text: str = "") -> None:
+            if done < next(t for t in self._progress.tasks if t.id == part).completed:
+                self._progress.reset(part, completed=done, before=done, unit=unit, text="")  # anew
             self._progress.update(part, completed=done, total=total, text=text)
             if not self._is_live:
                 self._write_if_due(next(t for t in self._progress.tasks if t.id == part))

@@ -56,6 +56,19 @@ def test_slow_work_is_told_per_minute(clock):
     assert "2/3 shards  1.5/min  1:20, 0:40 left" in log.getvalue()
 
 
+def test_a_part_that_counts_anew_has_a_speed_of_its_own(clock):
+    """100 features in 10 s, then 20 epochs in 4 s after none: 5 a second, not fewer than none."""
+    log = io.StringIO()
+    with Bars(log, clock) as bars:
+        report = bars.bar("fitting", "steps", 100)
+        clock.seconds = 10.0
+        report(100, 100)
+        report(0, 20)
+        clock.seconds = 14.0
+        report(20, 20)
+    assert log.getvalue().splitlines()[-1].split("  ")[-2:] == ["5.0/s", "in 0:04"]
+
+
 def test_a_long_log_stays_short(clock):
     """After 5 s, then each tenth of the time: an hour takes 5 + 100 lines at most, and the end."""
     log = io.StringIO()
