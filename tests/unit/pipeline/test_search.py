@@ -1,12 +1,17 @@
 """Search in the process: a file is embedded as the data set's own photos and recipes are."""
 
+import io
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from seje_ray.config.data import DataConfig
 from seje_ray.features.encoder import QueryError
 from seje_ray.pipeline.search import Searcher, first_recipe
+from seje_ray.recipe1m.images import to_jpeg
+from seje_ray.recipe1m.records import DataError
 from tests.unit.pipeline.locally import EXECUTOR
 
 
@@ -73,3 +78,33 @@ def test_search_finds_the_same_for_a_file_as_for_a_stored_pair(cookbook, trained
         search.for_recipe("nothing", 3)
     with pytest.raises(QueryError, match="undecodable_image"):
         search.for_photo(tmp_path / "query.jsonl", 3)
+
+
+def test_recipes_to_search_for_in_every_form_that_people_have(shared_case):
+    """Pretty JSON, a list, no id, schema.org: the first one; a title alone and plain text, told."""
+    folder = shared_case("13")
+
+    for name in ("pretty.json", "two.json", "no_id.jsonl", "jsonld.json"):
+        found = first_recipe(folder / name, DataConfig())
+        assert found.title == "Tomato soup", name
+        assert found.ingredients == ("4 tomatoes", "1 onion", "salt"), name
+        assert found.instructions[0] == "Chop.", name
+    with pytest.raises(QueryError, match="no_text"):
+        first_recipe(folder / "title_only.jsonl", DataConfig())
+    assert first_recipe(folder / "title_only.jsonl", DataConfig(), is_title_enough=True).title
+    with pytest.raises((QueryError, DataError), match=r"plain\.txt: expected"):
+        first_recipe(folder / "plain.txt", DataConfig())
+
+
+def test_a_turned_photo_is_the_upright_one(shared_case):
+    """As a phone stores it; a file that is no photo is refused with its reason."""
+    folder = shared_case("13")
+    upright, phone = (
+        np.asarray(Image.open(io.BytesIO(to_jpeg((folder / name).read_bytes(), shorter_side=128))))
+        for name in ("upright.jpg", "phone.jpg")
+    )
+
+    assert upright.shape == phone.shape
+    assert np.abs(upright.astype(int) - phone.astype(int)).mean() < 8
+    assert not isinstance(to_jpeg((folder / "p.heic").read_bytes(), shorter_side=128), bytes)
+    assert not isinstance(to_jpeg((folder / "plain.txt").read_bytes(), shorter_side=128), bytes)
