@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seje_ray.cli.options import run_options, workspace_option
+from seje_ray.cli.options import gallery_sizes_option, run_options, workspace_option
 
 if TYPE_CHECKING:
     from seje_ray.workspace import Workspace
@@ -21,13 +21,7 @@ NAMES = ("ridge", "cca", "tfidf-knn", "zero-shot")
     show_default=True,
     help="Recipes to measure on.",
 )
-@click.option(
-    "--gallery-size",
-    "gallery_sizes",
-    type=click.IntRange(min=2),
-    multiple=True,
-    help="Pairs per gallery; may be repeated.  [default: the run's, 1000 and 10000]",
-)
+@gallery_sizes_option
 @workspace_option
 @run_options
 @click.option("--json", "as_json", is_flag=True, help="Print a report.json per line.")

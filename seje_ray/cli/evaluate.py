@@ -7,6 +7,7 @@ import click
 from seje_ray.cli.options import (
     cluster_options,
     evaluate_set_option,
+    gallery_sizes_option,
     partition_option,
     run_name_option,
     workspace_option,
@@ -20,13 +21,7 @@ if TYPE_CHECKING:
 @click.command(
     "evaluate", epilog="Example: seje-ray evaluate --run demo --partition test --gallery-size 1000"
 )
-@click.option(
-    "--gallery-size",
-    "gallery_sizes",
-    type=click.IntRange(min=2),
-    multiple=True,
-    help="Pairs per gallery; may be repeated.  [default: the run's, 1000 and 10000]",
-)
+@gallery_sizes_option
 @partition_option
 @run_name_option
 @evaluate_set_option

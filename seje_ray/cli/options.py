@@ -94,6 +94,17 @@ def run_name_option(function: Function) -> Function:
     )(function)
 
 
+def gallery_sizes_option(function: Function) -> Function:
+    """``--gallery-size``: pairs of the galleries that are measured."""
+    return click.option(
+        "--gallery-size",
+        "gallery_sizes",
+        type=click.IntRange(min=2),
+        multiple=True,
+        help="Pairs per gallery; may be repeated.  [default: the run's, 1000 and 10000]",
+    )(function)
+
+
 def partition_option(function: Function) -> Function:
     """``--partition``: the recipes."""
     return click.option(

@@ -1,15 +1,18 @@
 """The verbs in this process, with one thread: the bytes that Ray's processes give, too."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
 from seje_ray.artifact import Artifact
 from seje_ray.config import RunConfig
 from seje_ray.pipeline.calibrate import Calibrated, calibrate
 from seje_ray.pipeline.local import LocalExecutor
+from seje_ray.pipeline.search import Searcher
 from seje_ray.workspace import Workspace
 
 EXECUTOR = LocalExecutor(num_threads=1)
@@ -32,3 +35,16 @@ def copied(workspace: Workspace, folder: Path, *parts: str) -> Workspace:
 def rows_of(artifact: Artifact) -> list[dict[str, Any]]:
     """All rows, shard by shard."""
     return [row for path in artifact.shards() for row in pq.read_table(path).to_pylist()]
+
+
+def assert_file_finds_the_same(search: Searcher, folder: Path) -> None:
+    """A recipe of the cookbook in ``folder`` finds by a file what it finds as a stored one."""
+    own_id = search._embeddings.ids[0]
+    layer1 = json.loads((folder / "cookbook-120-0" / "layer1.json").read_text())
+    record = next(r for r in layer1 if r["id"] == own_id)
+    (folder / "query.jsonl").write_text(json.dumps(record))
+    stored = search.for_recipe(own_id, 3).results
+    by_file = search.for_recipe(str(folder / "query.jsonl"), 3).results
+    assert [r.id for r in by_file] == [r.id for r in stored]
+    for found, known in zip(by_file, stored, strict=True):
+        assert found.similarity == pytest.approx(known.similarity, abs=1e-4)

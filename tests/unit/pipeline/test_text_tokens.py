@@ -1,7 +1,5 @@
 """Tokens from calibration on: what is stored of them, and when they are made again."""
 
-import json
-
 import pytest
 
 from seje_ray.config import load_run
@@ -11,7 +9,13 @@ from seje_ray.pipeline.search import Searcher
 from seje_ray.pipeline.train import train
 from tests.tiny import tiny_run
 from tests.trainings import history_of
-from tests.unit.pipeline.locally import EXECUTOR, calibrated_locally, copied, rows_of
+from tests.unit.pipeline.locally import (
+    EXECUTOR,
+    assert_file_finds_the_same,
+    calibrated_locally,
+    copied,
+    rows_of,
+)
 
 pytest.importorskip("transformers", reason="needs the extra text")
 from tests.text_models import tiny_bert
@@ -89,13 +93,4 @@ def test_a_text_tower_is_trained_evaluated_and_searched_by_without_its_weights(
     (model / "model.safetensors").unlink()
     evaluated = evaluate_run(trained, own, EXECUTOR, partition="test", gallery_sizes=(10,))
     assert evaluated.galleries
-    search = Searcher(trained, own, EXECUTOR, "test")
-    own_id = search._embeddings.ids[0]
-    layer1 = json.loads((tmp_path / "cookbook-120-0" / "layer1.json").read_text())
-    record = next(r for r in layer1 if r["id"] == own_id)
-    (tmp_path / "query.jsonl").write_text(json.dumps(record))
-    stored = search.for_recipe(own_id, 3).results
-    by_file = search.for_recipe(str(tmp_path / "query.jsonl"), 3).results
-    assert [r.id for r in by_file] == [r.id for r in stored]
-    for found, known in zip(by_file, stored, strict=True):
-        assert found.similarity == pytest.approx(known.similarity, abs=1e-4)
+    assert_file_finds_the_same(Searcher(trained, own, EXECUTOR, "test"), tmp_path)
