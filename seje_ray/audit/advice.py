@@ -25,7 +25,7 @@ ADVICE = {
     "too_many_ingredients": "nothing: the field's filter keeps 1 to 19 detected ingredients",
     "too_many_instructions": "nothing, the field's filter; or join steps to fewer than 20",
     "malformed_row": "put quotes around cells with a delimiter in them, or mend the row",
-    "outside_folder": "put the photo below the folder of the file, or link its folder there",
+    "outside_folder": "put it into the data's folder; or --allow-outside, if you trust the data",
     "missing_file": "put the photo where the detail says, or look whether images/ is whole",
     "other_name": "nothing: the one photo of a like name is taken; or name it as the file is",
     "unreadable_file": "look at the path's permissions and at the disk",

@@ -36,6 +36,7 @@ def audit(
     removed: Removed = "public",
     columns: Mapping[OwnField, str] | None = None,
     separator: Separator = "",
+    allow_outside: bool = False,
     global_batch_size: int = 100,
     needs_ingredients: bool = True,
     seed: int = 0,
@@ -58,6 +59,7 @@ def audit(
         removed: How remove1M.txt is read.
         columns: Field -> key of own recipes, where near names do not do.
         separator: Between the lines of one text of own recipes; "" for none.
+        allow_outside: Whether own recipes may name photos outside their folder.
         global_batch_size: Pairs of a training step.
         needs_ingredients: False where titles, captions or instructions alone will do.
         seed: Of the draws.
@@ -67,7 +69,13 @@ def audit(
     Raises:
         DataError: If the data set cannot be read at all.
     """
-    source = open_source(path, removed=removed, columns=columns, separator=separator)
+    source = open_source(
+        path,
+        removed=removed,
+        columns=columns,
+        separator=separator,
+        allow_outside=allow_outside,
+    )
     with (
         tempfile.TemporaryDirectory(prefix="seje-ray-") as folder,
         Spool(Path(folder) / "recipes") as names,

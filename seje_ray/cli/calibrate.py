@@ -10,6 +10,7 @@ from seje_ray.cli.options import (
     as_settings,
     cluster_options,
     map_option,
+    outside_option,
     run_options,
     workspace_option,
 )
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     "none: features mean the same in both.",
 )
 @map_option
+@outside_option
 @workspace_option
 @run_options
 @cluster_options
@@ -60,6 +62,7 @@ def command(
     config: str | None,
     overrides: tuple[str, ...],
     columns: tuple[str, ...],
+    allow_outside: bool,
     cluster: "Cluster",
 ) -> None:
     """Compute SEJE's features (phase I): ingest, fit, transform.
@@ -67,7 +70,7 @@ def command(
     Each stage is resumable: repeat the command after an interruption. What is finished and
     still fits the run file is kept.
     """
-    settings = overrides + as_settings(columns)
+    settings = overrides + as_settings(columns, allow_outside)
     if source is None:
         run = read_run(config, settings, workspace)
     else:

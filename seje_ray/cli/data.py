@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seje_ray.cli.options import as_settings, map_option, workspace_option
+from seje_ray.cli.options import as_settings, map_option, outside_option, workspace_option
 from seje_ray.cli.run_files import read_run
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ class PhotoNumber(click.ParamType):  # type: ignore[type-arg]  # generic in newe
 )
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
 @map_option
+@outside_option
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--threads",
@@ -132,6 +133,7 @@ def check(
     config: str,
     overrides: tuple[str, ...],
     columns: tuple[str, ...],
+    allow_outside: bool,
     seed: int,
     threads: int,
 ) -> None:
@@ -152,7 +154,7 @@ def check(
 
     if page is not None and not page.absolute().parent.is_dir():
         raise DataError(f"{page}: expected a file in a folder that exists; make the folder first")
-    run = read_run(config, overrides + as_settings(columns))
+    run = read_run(config, overrides + as_settings(columns, allow_outside))
     with Bars() as bars:
         found = audit(
             path,
@@ -165,6 +167,7 @@ def check(
             removed=run.data.removed,
             columns=run.data.columns,
             separator=run.data.separator,
+            allow_outside=run.data.allow_outside,
             global_batch_size=run.train.global_batch_size,
             needs_ingredients=run.calibrate.needs_ingredients,
             seed=seed,

@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from seje_ray.cli.options import cluster_options, map_option, run_name_option, workspace_option
+from seje_ray.cli.options import (
+    cluster_options,
+    map_option,
+    outside_option,
+    run_name_option,
+    workspace_option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +41,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of words.")
 @map_option
+@outside_option
 @run_name_option
 @workspace_option
 @cluster_options
@@ -44,6 +51,7 @@ def command(
     out: Path,
     as_json: bool,
     columns: tuple[str, ...],
+    allow_outside: bool,
     name: str | None,
     workspace: "Workspace",
     cluster: "Cluster",
@@ -73,6 +81,7 @@ def command(
         recipes=recipes.absolute() if recipes else None,
         photos=photos.absolute() if photos else None,
         columns=cast("Mapping[OwnField, str]", as_columns(columns)),
+        allow_outside=allow_outside,
     )
     if as_json:
         facts = {"file": str(found.path), "rows": found.counts, "rejected": found.rejected}

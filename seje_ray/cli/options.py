@@ -70,10 +70,20 @@ def map_option(function: Function) -> Function:
     )(function)
 
 
-def as_settings(columns: tuple[str, ...]) -> tuple[str, ...]:
-    """The words of ``--map`` as ``--set`` takes them; a key is text, whatever YAML makes of it."""
+def outside_option(function: Function) -> Function:
+    """``--allow-outside``: photos of own recipes wherever they are."""
+    return click.option(
+        "--allow-outside",
+        is_flag=True,
+        help="Own recipes: take photos that lie outside their folder, or that links lead to.",
+    )(function)
+
+
+def as_settings(columns: tuple[str, ...], allow_outside: bool) -> tuple[str, ...]:
+    """``--map`` and ``--allow-outside`` as ``--set`` takes them; a key is text, whatever it is."""
     named = as_columns(columns)
-    return tuple(f"data.columns.{field}={json.dumps(key)}" for field, key in named.items())
+    settings = tuple(f"data.columns.{field}={json.dumps(key)}" for field, key in named.items())
+    return (*settings, *(["data.allow_outside=true"] if allow_outside else []))
 
 
 def as_columns(columns: tuple[str, ...]) -> dict[str, str]:

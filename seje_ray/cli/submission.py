@@ -66,7 +66,9 @@ def _text(value: Any) -> str:
 def _name(params: dict[str, Any]) -> str:
     """Name that tells two jobs of one command and workspace apart."""
     parts = []
-    overrides = params.get("overrides", ()) + as_settings(params.get("columns", ()))
+    overrides = params.get("overrides", ()) + as_settings(
+        params.get("columns", ()), params.get("allow_outside", False)
+    )
     if "name" in params:
         name = params["name"]
         if name is None and "config" in params:

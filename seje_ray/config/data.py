@@ -13,7 +13,11 @@ OwnField = Literal[
 ]  # of own recipes
 Separator = str | Mapping[Literal["ingredients", "instructions"], str]
 
-LATER = ("columns", "separator")  # settings that older plans do not have; nothing by default
+LATER = (
+    "columns",
+    "separator",
+    "allow_outside",
+)  # settings that older plans do not have; nothing by default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,8 @@ class DataConfig:
     # own recipes: what stands between the lines of one text, in both fields ("|"), or by field
     # ({ingredients: ", ", instructions: ". "}); "" where lists or line breaks say it
     separator: Separator = ""
+    # own recipes: whether they may name photos outside their folder, also by links that leave it
+    allow_outside: bool = False
 
     def __post_init__(self) -> None:
         require(

@@ -103,7 +103,11 @@ def calibrate(
         _require_no_real_data(workspace)
     folder = data if data is not None else _cookbook(run, workspace)
     source = open_source(
-        folder, removed=run.data.removed, columns=run.data.columns, separator=run.data.separator
+        folder,
+        removed=run.data.removed,
+        columns=run.data.columns,
+        separator=run.data.separator,
+        allow_outside=run.data.allow_outside,
     )
     known = _finished(run, source, workspace, last, is_made_up=data is None)
     if known is None:

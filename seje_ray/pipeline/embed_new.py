@@ -53,6 +53,7 @@ def embed_new(
     recipes: Path | None = None,
     photos: Path | None = None,
     columns: Mapping[OwnField, str] | None = None,
+    allow_outside: bool = False,
 ) -> NewVectors:
     """Embed recipes and photos that the training has never seen, without a new calibration.
 
@@ -68,13 +69,15 @@ def embed_new(
         recipes: A data set: a file of own recipes, or a Recipe1M folder.
         photos: A photo, or a folder whose photos are taken, also those in folders below it.
         columns: Field -> key of own recipes, beside those of the calibration.
+        allow_outside: Whether own recipes may name photos outside their folder, beside a
+            calibration that allowed it.
 
     Raises:
         NothingToEmbedError: If neither is given, or nothing of it can be embedded.
         DataError: If the recipes cannot be read at all.
         QueryError: If instructions have no vectors, since calibration was given these.
     """
-    source = None if recipes is None else _source(recipes, workspace, columns or {})
+    source = None if recipes is None else _source(recipes, workspace, columns or {}, allow_outside)
     files = [] if photos is None else list(_photo_files(photos))
     plan = embed_plan(trained, source, files, columns or {})
     known = finished_file(out, plan)
@@ -96,12 +99,19 @@ def embed_new(
     return close_file(out, building, plan, names)
 
 
-def _source(path: Path, workspace: Workspace, columns: Mapping[OwnField, str]) -> DataSource:
+def _source(
+    path: Path, workspace: Workspace, columns: Mapping[OwnField, str], allow_outside: bool
+) -> DataSource:
     """The recipes, read with the workspace's columns and separator if they are own ones."""
     data: DataConfig = load_run(workspace.calibrated_run).data
     if is_recipe1m(path):
         return open_source(path, removed="none", columns=columns or None)
-    return open_source(path, columns={**data.columns, **columns}, separator=data.separator)
+    return open_source(
+        path,
+        columns={**data.columns, **columns},
+        separator=data.separator,
+        allow_outside=allow_outside or data.allow_outside,
+    )
 
 
 def _photo_files(path: Path) -> Iterator[Path]:

@@ -1,14 +1,13 @@
 """Photos: from any file to a small JPEG, and from JPEG bytes to the crops that networks see."""
 
-import functools
 import io
 import math
-import struct
 from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from seje_ray.recipe1m.photo_formats import DECODER_ERRORS, is_heic, opened, reads_heic, stored
 from seje_ray.recipe1m.records import ImageFile, Reject
 from seje_ray.recipe1m.stored_photos import PhotoTooLargeError, photo_bytes
 
@@ -22,24 +21,11 @@ MIN_SIDE = 16  # pixels
 MAX_ASPECT = 8.0  # longer side over shorter side
 JPEG_QUALITY = 90
 WHITE = (255, 255, 255)  # behind transparent parts
-HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 Interpolation = Literal["bilinear", "bicubic"]  # between pixels, where a photo is scaled
 RESAMPLING: dict[Interpolation, Image.Resampling] = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
 }
-DECODER_ERRORS = (  # what Pillow's decoders raise on broken files of the various formats
-    ValueError,
-    SyntaxError,
-    EOFError,
-    LookupError,
-    ArithmeticError,
-    MemoryError,
-    RuntimeError,
-    TypeError,
-    AttributeError,
-    struct.error,
-)
 
 
 def load_image(file: ImageFile, *, shorter_side: int) -> bytes | Reject:
@@ -70,9 +56,7 @@ def load_image(file: ImageFile, *, shorter_side: int) -> bytes | Reject:
 def to_jpeg(data: bytes, *, shorter_side: int) -> bytes | tuple[str, str]:
     """Any image file's bytes as an upright RGB JPEG, or (reason, detail)."""
     try:
-        if is_heic(data):
-            _reads_heic()
-        with Image.open(io.BytesIO(data)) as image:
+        with opened(data) as image:
             problem = _absurd(image.size)
             if problem is not None:
                 return "absurd_dimensions", problem
@@ -81,7 +65,7 @@ def to_jpeg(data: bytes, *, shorter_side: int) -> bytes | tuple[str, str]:
                 return "blank_image", "transparent all over"
             return _encoded(upright, shorter_side)
     except UnidentifiedImageError:
-        if is_heic(data) and not _reads_heic():
+        if is_heic(data) and not reads_heic():
             return "undecodable_image", "a HEIC photo: pip install 'seje-ray[heic]' to read it"
         return "undecodable_image", "no known image format" if data else "an empty file"
     except OSError as error:
@@ -91,22 +75,6 @@ def to_jpeg(data: bytes, *, shorter_side: int) -> bytes | tuple[str, str]:
         return "undecodable_image", f"{type(error).__name__}: {error}"
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         return "absurd_dimensions", str(error)
-
-
-def is_heic(data: bytes) -> bool:
-    """Whether bytes begin as a photo of HEIF does, as phones store them."""
-    return data[4:8] == b"ftyp" and data[8:12] in HEIC_BRANDS
-
-
-@functools.cache
-def _reads_heic() -> bool:
-    """Let Pillow read HEIC, if its plug-in is installed."""
-    try:
-        from pillow_heif import register_heif_opener  # an extra
-    except ImportError:
-        return False
-    register_heif_opener()
-    return True
 
 
 def _absurd(size: tuple[int, int]) -> str | None:
@@ -151,7 +119,7 @@ def _encoded(image: Image.Image, shorter_side: int) -> bytes:
 
 def decode(jpeg: bytes) -> Image.Image:
     """A stored JPEG as an RGB image."""
-    with Image.open(io.BytesIO(jpeg)) as image:
+    with stored(jpeg) as image:
         return image.convert("RGB")
 
 
@@ -221,7 +189,7 @@ def _window(
     interpolation: Interpolation,
 ) -> np.ndarray:
     """A box of the photo, in shares of its sides, read in one resampling."""
-    with Image.open(io.BytesIO(jpeg)) as image:
+    with stored(jpeg) as image:
         x_share, y_share = box[2] - box[0], box[3] - box[1]
         image.draft("RGB", (math.ceil(size[0] / x_share), math.ceil(size[1] / y_share)))
         width, height = image.size
@@ -239,7 +207,7 @@ def _crop(
     jpeg: bytes, resize: int, crop: int, left: float, top: float, interpolation: Interpolation
 ) -> np.ndarray:
     """A window of the central ``resize`` square, read from the photo in one resampling."""
-    with Image.open(io.BytesIO(jpeg)) as image:
+    with stored(jpeg) as image:
         image.draft("RGB", (resize, resize))
         width, height = image.size
         scale = min(width, height) / resize  # photo pixels per scaled pixel

@@ -15,6 +15,7 @@ from seje_ray.recipe1m.fields import FieldError, id_of
 from seje_ray.recipe1m.formats.reading import Reading
 from seje_ray.recipe1m.formats.schema_org import recipes_in
 from seje_ray.recipe1m.formats.table import Part, named_partitions, part_of, parts_in
+from seje_ray.recipe1m.inside import Inside
 from seje_ray.recipe1m.json_stream import Broken
 from seje_ray.recipe1m.keys import id_alone, is_empty, mapped, partition_keys_in
 from seje_ray.recipe1m.notes import Notes
@@ -36,6 +37,7 @@ class OwnData:
         *,
         columns: Mapping[OwnField, str] | None = None,
         separator: Separator = "",
+        allow_outside: bool = False,
     ) -> None:
         """Find the files.
 
@@ -43,6 +45,7 @@ class OwnData:
             path: The file or folder.
             columns: Field -> key, where near names do not do.
             separator: Between the lines of one text; "" for none.
+            allow_outside: Whether it may name photos outside its folder.
 
         Raises:
             DataError: If there is none of a known format.
@@ -52,6 +55,7 @@ class OwnData:
         self._columns = {str(field): key for field, key in (columns or {}).items()}
         self._parts = parts_in(path, self._columns) if path.is_dir() else [part_of(path)]
         by_field = dict.fromkeys(LINES, separator) if isinstance(separator, str) else separator
+        self._allow_outside = allow_outside
         self._separators = {str(field): mark for field, mark in by_field.items()}
         self.notes = Notes(self._columns, self._separators)
 
@@ -75,7 +79,8 @@ class OwnData:
             DataError: If a file cannot be read at all.
         """
         self.notes = Notes(self._columns, self._separators)
-        return _Run(self._parts, self._root, self.notes).recipes()
+        inside = Inside(self._root, self._allow_outside)
+        return _Run(self._parts, self._root, self.notes, inside).recipes()
 
 
 def read_own_data(path: Path, notes: Notes | None = None) -> Iterator[Recipe | Reject]:
@@ -89,7 +94,7 @@ def read_own_data(path: Path, notes: Notes | None = None) -> Iterator[Recipe | R
         DataError: If the file cannot be read at all.
     """
     notes = Notes() if notes is None else notes
-    return _Run([part_of(path)], path.parent, notes).recipes()
+    return _Run([part_of(path)], path.parent, notes, Inside(path.parent)).recipes()
 
 
 @dataclass(slots=True)
@@ -99,6 +104,7 @@ class _Run:
     parts: list[Part]
     root: Path
     notes: Notes
+    inside: Inside
     _prefixes: dict[Path, str] = field(default_factory=dict)  # of ids, where files share them
     _rows: dict[str, PhotoRows] = field(default_factory=dict)
     _places: dict[Path, PhotoPlace | None] = field(default_factory=dict)  # by folder of files
@@ -148,7 +154,7 @@ class _Run:
                 raise FieldError("duplicate_id", "the first stays")
             if same is not None and same.images and texts_of(cells) == same.texts:
                 cells["images"] = same.images
-            made = list(own_recipe(cells, recipe_id, Photos(part.path.parent, place)))
+            made = list(own_recipe(cells, recipe_id, Photos(part.path.parent, place, self.inside)))
             seen.add(digest)  # what is rejected leaves its id to the next
             yield from made
         except FieldError as error:
@@ -221,7 +227,8 @@ class _Run:
                 cells = self._with_id(record, part, whole=True)
                 recipe_id = self._id_of(cells, part)
                 if recipe_id in repeated:
-                    for _ in own_recipe(cells, recipe_id, Photos(part.path.parent, None)):
+                    photos = Photos(part.path.parent, None, self.inside)
+                    for _ in own_recipe(cells, recipe_id, photos):
                         pass
                     yield part, recipe_id, cells
 

@@ -13,9 +13,10 @@ from seje_ray.recipe1m.fields import (
     text_of,
     without_blanks,
 )
+from seje_ray.recipe1m.inside import Inside
 from seje_ray.recipe1m.photo_places import PhotoPlace
 from seje_ray.recipe1m.records import Entity, ImageFile, Recipe, Reject
-from seje_ray.recipe1m.stored_photos import NoPhotoError, StoredPhoto, beside
+from seje_ray.recipe1m.stored_photos import NoPhotoError, StoredPhoto
 
 
 def own_recipe(
@@ -67,6 +68,7 @@ class Photos:
 
     folder: Path
     place: PhotoPlace | None
+    inside: Inside
 
     def file_of(self, value: Any) -> ImageFile:
         """Where a photo is.
@@ -78,7 +80,10 @@ class Photos:
             return ImageFile(value.id, value.location)
         name = text_of(name_of(value), "images[]")
         try:
-            path = beside(self.folder, name) if self.place is None else self.place.path_of(name)
+            if self.place is None:
+                path = self.inside.path_of(self.folder, name)
+            else:
+                path = self.inside.required(self.place.path_of(name), name)
         except NoPhotoError as error:
             raise FieldError("outside_folder", str(error.strerror)) from error
         return ImageFile(name, path)

@@ -1,11 +1,12 @@
 """Where photos lie that are not where a table says: in another folder, or without their suffix."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from seje_ray.recipe1m.stored_photos import NoPhotoError, beside
+from seje_ray.recipe1m.stored_photos import beside, is_below
 
 MAX_FOLDERS = 200
 SUFFIXES = ("", ".jpg", ".jpeg", ".png", ".webp")
@@ -56,8 +57,9 @@ def photo_place(root: Path, folder: Path, names: Iterable[str]) -> PhotoPlace | 
 
 def _is_there(folder: Path, name: str, suffix: str) -> bool:
     try:
-        return Path(beside(folder, name) + suffix).is_file()
-    except (NoPhotoError, OSError, ValueError):
+        path = beside(folder, name) + suffix
+        return is_below(path, os.path.abspath(folder)) and Path(path).is_file()
+    except (OSError, ValueError):
         return False
 
 

@@ -38,6 +38,7 @@ def open_source(
     removed: Removed = "public",
     columns: Mapping[OwnField, str] | None = None,
     separator: Separator = "",
+    allow_outside: bool = False,
 ) -> DataSource:
     """Choose the reader for ``path``: a Recipe1M folder, or own recipes in a file or a folder.
 
@@ -46,6 +47,7 @@ def open_source(
         removed: How a Recipe1M folder's remove1M.txt is read.
         columns: Field -> key of own recipes, where near names do not do.
         separator: Between the lines of one text of own recipes; "" for none.
+        allow_outside: Whether own recipes may name photos outside their folder.
 
     Raises:
         DataError: If there is no such thing, or it is neither.
@@ -61,7 +63,7 @@ def open_source(
         return Recipe1M(path, removed=removed)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
-    return OwnData(path, columns=columns, separator=separator)
+    return OwnData(path, columns=columns, separator=separator, allow_outside=allow_outside)
 
 
 def is_recipe1m(path: Path) -> bool:

@@ -7,7 +7,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -20,6 +20,7 @@ MAX_FILE_BYTES = 64 * 2**20
 ROWS_AT_ONCE = 8  # of a column of photos
 BATCHES_KEPT = 4  # threads ask for rows a little out of order
 COLUMNS_KEPT = 4  # open at once
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)  # for a pipe's other end
 Kind = Literal["parquet", "arrow"]
 
 
@@ -76,15 +77,27 @@ def photo_bytes(location: str) -> bytes:
 
 
 def _part_of(path: str, offset: int, size: int | None) -> bytes:
-    found = os.stat(path)
-    if not stat.S_ISREG(found.st_mode):
-        raise OSError(0, "no regular file")
-    size = found.st_size - offset if size is None else size
-    if size > MAX_FILE_BYTES:
-        raise PhotoTooLargeError(0, f"over {MAX_FILE_BYTES} bytes")
-    with open(path, "rb") as file:
+    with regular_file(path) as file:
+        size = os.fstat(file.fileno()).st_size - offset if size is None else size
+        if size > MAX_FILE_BYTES:
+            raise PhotoTooLargeError(0, f"over {MAX_FILE_BYTES} bytes")
         file.seek(offset)
-        return file.read(size)
+        return file.read(max(0, size))
+
+
+def regular_file(path: str) -> BinaryIO:
+    """A file opened to be read; never a pipe or a device, which may have no end.
+
+    Raises:
+        OSError: If it is none, or cannot be read.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):  # opening alone may do something to a device
+        raise OSError(0, "no regular file")
+    file = open(os.open(path, os.O_RDONLY | _NO_WAIT), "rb")  # noqa: SIM115  # the caller closes it
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # another one since
+        file.close()
+        raise OSError(0, "no regular file")
+    return file
 
 
 def _cell(kind: str, path: str, column: str, row: int, index: int) -> bytes:
@@ -98,7 +111,10 @@ def _cell(kind: str, path: str, column: str, row: int, index: int) -> bytes:
     keys = () if found is None else found.keys
     buffer = bytes_in(reached(value, keys))
     if buffer is None and (name := path_in(reached(value, keys[:-1]))):
-        return _part_of(beside(Path(path).parent, name), 0, None)
+        found_path, folder = beside(Path(path).parent, name), os.path.dirname(path)
+        if not is_below(os.path.realpath(found_path), os.path.realpath(folder)):
+            raise NoPhotoError(2, f"{name} is not below {folder}")
+        return _part_of(found_path, 0, None)
     if buffer is None:
         raise NoPhotoError(2, "no photo in this cell")
     if buffer.size > MAX_FILE_BYTES:
@@ -107,17 +123,14 @@ def _cell(kind: str, path: str, column: str, row: int, index: int) -> bytes:
 
 
 def beside(folder: Path, name: str) -> str:
-    """Path of the file that a data set in ``folder`` names.
-
-    Raises:
-        NoPhotoError: If it is not below the folder: a data set names nothing else.
-    """
+    """Path of the file that a file in ``folder`` names, wherever that is."""
     name = name if os.sep == "\\" else name.replace("\\", "/")  # as Windows writes it
-    root = os.path.abspath(folder)
-    path = os.path.abspath(os.path.join(root, name))
-    if not path.startswith(root.rstrip(os.sep) + os.sep):
-        raise NoPhotoError(2, f"{name} is not below {root}")
-    return path
+    return os.path.abspath(os.path.join(folder, name))
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether an absolute path lies in a folder, by their names alone."""
+    return path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 class _Column:

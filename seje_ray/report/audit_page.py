@@ -12,7 +12,8 @@ from seje_ray.artifact import write_text
 from seje_ray.audit import Audit
 from seje_ray.audit.findings import Distribution, Match, printable
 from seje_ray.recipe1m import records
-from seje_ray.recipe1m.images import DECODER_ERRORS, MAX_PIXELS, load_image
+from seje_ray.recipe1m.images import MAX_PIXELS, load_image
+from seje_ray.recipe1m.photo_formats import DECODER_ERRORS, opened
 from seje_ray.recipe1m.stored_photos import photo_bytes
 from seje_ray.report.audit import (
     cost_lines,
@@ -106,7 +107,7 @@ def preview(location: str) -> str:
     strict = ImageFile.LOAD_TRUNCATED_IMAGES
     ImageFile.LOAD_TRUNCATED_IMAGES = True  # Pillow has no other way to show the part that is there
     try:
-        with Image.open(io.BytesIO(photo_bytes(location))) as image:
+        with opened(photo_bytes(location)) as image:
             if image.width * image.height > MAX_PIXELS:
                 return ""
             image.draft("RGB", (THUMBNAIL_SIDE, THUMBNAIL_SIDE))

@@ -3,7 +3,6 @@
 Letters: N pairs, D dimensions.
 """
 
-import io
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 from torch import Tensor
 
+from seje_ray.recipe1m.images import decode
 from seje_ray.report.photos import PairBook
 
 
@@ -60,7 +59,7 @@ def picture(pairs: Sequence[HardPair], book: PairBook, *, num_columns: int = 4) 
         axes.set_axis_off()
     for axes, pair in zip(grid, pairs, strict=False):
         own, wrong = book.pair(pair.row), book.pair(pair.wrong_row)
-        axes.imshow(np.asarray(Image.open(io.BytesIO(own["jpeg"])).convert("RGB")))
+        axes.imshow(np.asarray(decode(own["jpeg"])))
         axes.set_title(
             f"{_cut(own['title'])} {pair.similarity:.2f}\n"
             f"but: {_cut(wrong['title'])} {pair.wrong_similarity:.2f}",

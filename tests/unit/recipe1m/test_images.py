@@ -275,6 +275,7 @@ def test_heic_is_read_by_its_plug_in_and_named_without_it(monkeypatch):
     red, green, blue = decode(found).getpixel((32, 24))
     assert red > 200 > 60 > max(green, blue)
 
-    monkeypatch.setattr("seje_ray.recipe1m.images._reads_heic", lambda: False)
+    for module in ("images", "photo_formats"):
+        monkeypatch.setattr(f"seje_ray.recipe1m.{module}.reads_heic", lambda: False)
     reason, detail = to_jpeg(b"\0\0\0\x18ftypheic" + b"\0" * 64, shorter_side=48)
     assert (reason, "seje-ray[heic]" in detail) == ("undecodable_image", True)
