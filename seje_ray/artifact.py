@@ -28,6 +28,7 @@ MADE_BY = {  # kind -> the stage that makes it, and the command that runs that s
     "calibrated": ("transform", "seje-ray calibrate"),
     "run": ("train", "seje-ray train"),
     "embeddings": ("embed", "seje-ray evaluate"),
+    "index": ("index", "seje-ray index"),
 }
 
 
@@ -228,6 +229,13 @@ def finish(folder: Path, plan: Plan, manifest: Manifest) -> Artifact:
     return open_artifact(folder, plan.kind)
 
 
+def with_facts(artifact: Artifact, facts: Mapping[str, Any]) -> Artifact:
+    """Lay facts over those of a finished artifact, for what was made of it afterwards."""
+    manifest = replace(artifact.manifest, facts={**artifact.manifest.facts, **facts})
+    write_json(artifact.folder / "manifest.json", asdict(manifest))
+    return open_artifact(artifact.folder, manifest.plan.kind)
+
+
 def build_manifest(
     plan: Plan,
     folder: Path,
@@ -256,11 +264,17 @@ def shard_name(partition: str, number: int) -> str:
     return f"{partition}-{number:06d}.parquet"
 
 
-def write_table(path: Path, table: pa.Table) -> None:
+def write_table(path: Path, table: pa.Table, *, row_group_size: int = 64) -> None:
     """Write a Parquet file beside and rename it, so that a file that exists is whole."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     # Dictionaries make float vectors larger and reading four times slower (docs/results.md).
-    pq.write_table(table, temporary, compression="zstd", row_group_size=64, use_dictionary=False)
+    pq.write_table(
+        table,
+        temporary,
+        compression="zstd",
+        row_group_size=row_group_size,
+        use_dictionary=False,
+    )
     os.replace(temporary, path)
 
 

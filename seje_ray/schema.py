@@ -26,6 +26,7 @@ VERSIONS = {  # of each kind of artifact; raised when a column, file or fact of 
     "calibrated": 2,
     "run": 2,
     "embeddings": 2,
+    "index": 1,
 }
 
 UPGRADES: dict[tuple[str, int], Callable[[Facts], Facts]] = {}
@@ -154,3 +155,35 @@ def vectors(embedding_dim: int) -> pa.Schema:
             ("vector", vector(embedding_dim)),
         ]
     )
+
+
+INDEX_SHARED = [
+    ("id", pa.string()),
+    ("partition", pa.string()),
+    ("title", pa.string()),  # of the recipe
+    ("category", pa.string()),  # of the recipe by its title
+    ("content_hash", pa.string()),  # of texts, or of the photo: equal ones are the same
+    ("thumbnail", pa.binary()),  # JPEG
+]
+
+INDEX_RECIPES = pa.schema(
+    [
+        *INDEX_SHARED,
+        ("ingredients", pa.list_(pa.string())),
+        ("instructions", pa.list_(pa.string())),
+        ("key_terms", pa.list_(pa.string())),
+        ("key_term_scores", pa.list_(pa.float32())),
+        ("photos", pa.list_(pa.string())),  # ids
+    ]
+)
+"""``index/NAME/recipes/``: one row per recipe, with or without photos; vectors lie beside it."""
+
+INDEX_PHOTOS = pa.schema(
+    [
+        *INDEX_SHARED,
+        ("recipe", pa.string()),  # whose photo it is
+        ("seen_category", pa.string()),  # that the image categorizer sees
+        ("seen_score", pa.float32()),  # its probability
+    ]
+)
+"""``index/NAME/photos/``: one row per photo of a recipe."""

@@ -71,6 +71,10 @@ class Workspace:
         """Embeddings of one partition by one training."""
         return self.folder / "embeddings" / f"{run}-{partition}"
 
+    def index(self, run: str, what: str) -> Path:
+        """Index of all recipes, or of all photos, by one training."""
+        return self.folder / "index" / run / what
+
     # Parts by a name of the user's
 
     @property

@@ -60,9 +60,9 @@ def command(
     from seje_ray.console.tables import show
     from seje_ray.on_ray.executor import RayExecutor
     from seje_ray.pipeline.runs import open_run
-    from seje_ray.pipeline.search import Searcher
+    from seje_ray.pipeline.search import PartitionSearcher
 
-    searcher = Searcher(
+    searcher = PartitionSearcher(
         open_run(workspace, name), workspace, RayExecutor(workspace), partition, overrides
     )
     found = []

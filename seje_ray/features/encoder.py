@@ -1,19 +1,21 @@
 """The encoder: photos and recipes that the model has never seen, as rows of the joint space.
 
-Letters: n photos or recipes, D joint dimensions.
+Letters: n photos or recipes, D joint dimensions, K classes of the image categorizer.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from seje_ray.artifact import Artifact, require_equal_hash
+from seje_ray.calibration.calibrator import TextFeatures
+from seje_ray.calibration.categories import Categories
 from seje_ray.calibration.corpus import RecipeText
 from seje_ray.config import RunConfig, load_run
 from seje_ray.distributed.process import default_device
@@ -24,13 +26,27 @@ from seje_ray.features.model import autocast
 from seje_ray.features.photos import PhotoExtractor
 from seje_ray.features.recipes import QueryError, RecipeExtractor
 from seje_ray.recipe1m.images import to_jpeg
-from seje_ray.workspace import Workspace
+from seje_ray.workspace import Workspace, component_folder
 
-__all__ = ["Encoder", "QueryError"]
+__all__ = ["Encoder", "PhotosSeen", "QueryError", "RecipesRead"]
 
 BATCH_SIZE = 64  # photos or recipes embedded at once
 
 T = TypeVar("T")
+
+
+class PhotosSeen(NamedTuple):
+    """What the encoder makes of photos."""
+
+    embeddings: np.ndarray  # (n, D) float32, unit rows
+    class_scores: np.ndarray  # (n, K) float32, probabilities of ``Encoder.photo_classes``
+
+
+class RecipesRead(NamedTuple):
+    """What the encoder makes of recipes."""
+
+    embeddings: np.ndarray  # (n, D) float32, unit rows
+    features: list[TextFeatures]  # key terms and category of each
 
 
 class Encoder:
@@ -41,7 +57,13 @@ class Encoder:
     """
 
     def __init__(
-        self, trained: TrainedModel, calibration: RunConfig, calibrator: Path, calibrated: Artifact
+        self,
+        trained: TrainedModel,
+        calibration: RunConfig,
+        calibrator: Path,
+        calibrated: Artifact,
+        *,
+        are_own: bool = False,
     ) -> None:
         """Use ``load``, which finds all of this.
 
@@ -50,7 +72,9 @@ class Encoder:
             calibration: The run of the calibration.
             calibrator: Folder of the fitted parts.
             calibrated: What they made, on which the model was trained.
+            are_own: See ``load``.
         """
+        self._are_own = are_own
         self._trained, self._calibrated, self._calibrator = trained, calibrated, calibrator
         # How features were computed is the calibration's to say, not the training's run file.
         self._run = replace(calibration, model=trained.run.model)
@@ -61,6 +85,8 @@ class Encoder:
         checkpoint: Path,
         workspace: Workspace,
         device: torch.device | str | None = None,
+        *,
+        are_own: bool = False,
     ) -> "Encoder":
         """Read a checkpoint, and find the calibration of its workspace.
 
@@ -68,6 +94,8 @@ class Encoder:
             checkpoint: Folder of a checkpoint, such as ``open_run(...).best_checkpoint``.
             workspace: Where it was calibrated.
             device: Where to compute; None for CUDA if there is one, otherwise the CPU.
+            are_own: Whether recipes are those of the workspace, so that what was given for their
+                ids is theirs.
 
         Raises:
             ArtifactError: If the folder is no checkpoint, or one that was trained on other
@@ -84,7 +112,7 @@ class Encoder:
             "seje-ray train --run ANOTHER_NAME",
         )
         stored = load_run(workspace.calibrated_run)
-        return cls(trained, stored, calibrator.folder, calibrated)
+        return cls(trained, stored, calibrator.folder, calibrated, are_own=are_own)
 
     @property
     def embedding_dim(self) -> int:
@@ -109,7 +137,17 @@ class Encoder:
 
     def embed_jpegs(self, jpegs: Sequence[bytes]) -> np.ndarray:
         """Unit image embeddings (n, D) float32 of photos as ``load_image`` gives them."""
-        return self._batched(jpegs, self._embed_jpegs)
+        return self.see(jpegs).embeddings
+
+    def see(self, jpegs: Sequence[bytes]) -> PhotosSeen:
+        """Embeddings and category scores of photos as ``load_image`` gives them."""
+        with torch.inference_mode():
+            parts = [self._seen(batch) for batch in _batches(jpegs)]
+        none = np.empty((0, len(self.photo_classes)), np.float32)
+        return PhotosSeen(
+            self._together([part for part, _ in parts]),
+            np.concatenate([none, *(scores for _, scores in parts)]),
+        )
 
     def embed_recipes(self, recipes: Sequence[RecipeText]) -> np.ndarray:
         """Unit recipe embeddings (n, D) float32.
@@ -118,7 +156,37 @@ class Encoder:
             QueryError: If instructions have no vectors, since calibration was given these.
             ArtifactError: If the text model is not the one of the calibrated recipes.
         """
-        return self._batched(recipes, self._embed_recipes)
+        with torch.inference_mode():
+            parts = [self._embed_recipes(batch, None) for batch in _batches(recipes)]
+        return self._together(parts)
+
+    def read(self, recipes: Sequence[RecipeText]) -> RecipesRead:
+        """Embeddings, key terms and categories of recipes; raises as ``embed_recipes`` does.
+
+        A recipe may have parts alone: a title, or ingredient lines.
+        """
+        parts, features = [], []
+        with torch.inference_mode():
+            for batch in _batches(recipes):
+                found = self._recipes.text_features(batch)
+                parts.append(self._embed_recipes(batch, found))
+                features += found
+        return RecipesRead(self._together(parts), features)
+
+    @property
+    def photo_classes(self) -> tuple[str, ...]:
+        """Names of the K classes that ``see`` scores."""
+        return tuple(self._photos.class_names)
+
+    @property
+    def category_names(self) -> tuple[str, ...]:
+        """Names of recipes' categories by their number; the first is background."""
+        return tuple(self._calibrated.manifest.facts["category_names"])
+
+    @cached_property
+    def categories(self) -> Categories:
+        """Finds the category of a title."""
+        return Categories.load(component_folder(self._calibrator, "text"))
 
     def _prepared(self, number: int, file: bytes) -> bytes:
         jpeg = to_jpeg(file, shorter_side=self.shorter_side)
@@ -127,18 +195,13 @@ class Encoder:
         reason, detail = jpeg
         raise QueryError(f"photo {number}: {reason} ({detail}); give a photo, e.g. a JPEG file")
 
-    def _batched(self, items: Sequence[T], embed: Callable[[Sequence[T]], Tensor]) -> np.ndarray:
-        """Embed a batch at a time."""
-        with torch.inference_mode():
-            parts = [
-                embed(items[start : start + BATCH_SIZE]).float().cpu()
-                for start in range(0, len(items), BATCH_SIZE)
-            ]
+    def _together(self, parts: Sequence[Tensor]) -> np.ndarray:
         none = torch.empty(0, self.embedding_dim)
-        together: np.ndarray = torch.cat([none, *parts]).numpy()
+        together: np.ndarray = torch.cat([none, *(part.float().cpu() for part in parts)]).numpy()
         return together
 
-    def _embed_jpegs(self, jpegs: Sequence[bytes]) -> Tensor:
+    def _seen(self, jpegs: Sequence[bytes]) -> tuple[Tensor, np.ndarray]:
+        """Embeddings and category scores of a batch."""
         trained, device = self._trained, self._trained.device
         features = self._photos.extract(jpegs)
         if trained.pixels is None:
@@ -150,11 +213,14 @@ class Encoder:
             self._run.model, torch.from_numpy(features.category_vectors).to(device)
         )
         with autocast(trained.run, device):
-            return trained.model.embed_images(torch.from_numpy(images).to(device), category)
+            embedded = trained.model.embed_images(torch.from_numpy(images).to(device), category)
+        return embedded, features.probabilities
 
-    def _embed_recipes(self, recipes: Sequence[RecipeText]) -> Tensor:
+    def _embed_recipes(
+        self, recipes: Sequence[RecipeText], known: Sequence[TextFeatures] | None
+    ) -> Tensor:
         trained = self._trained
-        inputs = recipe_inputs(self._run.model, self._recipes.features(recipes))
+        inputs = recipe_inputs(self._run.model, self._recipes.features(recipes, known))
         with autocast(trained.run, trained.device):
             embedded: Tensor = trained.model.recipe_encoder(moved(inputs, trained.device))
         return embedded
@@ -170,4 +236,15 @@ class Encoder:
 
     @cached_property
     def _recipes(self) -> RecipeExtractor:
-        return RecipeExtractor(self._run, self._calibrator, self._calibrated, self._trained.device)
+        return RecipeExtractor(
+            self._run,
+            self._calibrator,
+            self._calibrated,
+            self._trained.device,
+            are_own=self._are_own,
+        )
+
+
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), BATCH_SIZE):
+        yield items[start : start + BATCH_SIZE]

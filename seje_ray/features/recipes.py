@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from seje_ray.artifact import Artifact, require_equal_hash
-from seje_ray.calibration.calibrator import TextCalibrator
+from seje_ray.calibration.calibrator import TextCalibrator, TextFeatures
 from seje_ray.calibration.corpus import RecipeText
 from seje_ray.calibration.lexical import Lexicon
 from seje_ray.calibration.recipe_parts import RecipeParts, part_vectors
@@ -51,17 +51,34 @@ class RecipeExtractor:
         calibrator: Folder of the fitted parts.
         calibrated: Of this calibration.
         device: Where networks compute.
+        are_own: Whether the recipes are those of the calibration, so that their ids are known.
     """
 
     def __init__(
-        self, run: RunConfig, calibrator: Path, calibrated: Artifact, device: torch.device
+        self,
+        run: RunConfig,
+        calibrator: Path,
+        calibrated: Artifact,
+        device: torch.device,
+        *,
+        are_own: bool = False,
     ) -> None:
         self._run, self._calibrator, self._calibrated = run, calibrator, calibrated
-        self._device = device
+        self._device, self._are_own = device, are_own
         self._max_steps = run.calibrate.sentence_encoder.max_sentences
 
-    def features(self, recipes: Sequence[RecipeText]) -> RecipeFeatures:
+    def text_features(self, recipes: Sequence[RecipeText]) -> list[TextFeatures]:
+        """Key terms and category of each recipe."""
+        return self._texts.features(recipes)
+
+    def features(
+        self, recipes: Sequence[RecipeText], known: Sequence[TextFeatures] | None = None
+    ) -> RecipeFeatures:
         """What the trained model reads of at least one recipe, on the CPU.
+
+        Args:
+            recipes: Their texts.
+            known: What ``text_features`` gave for them, if it was asked.
 
         Raises:
             QueryError: If instructions have no vectors, since calibration was given these.
@@ -71,7 +88,7 @@ class RecipeExtractor:
         return RecipeFeatures(
             sentences=self._sentences(recipes) if reads.sentences else None,
             texts=self._text_vectors(recipes) if reads.texts else None,
-            key_term_vectors=self._key_term_vectors(recipes) if reads.key_terms else None,
+            key_term_vectors=self._key_term_vectors(recipes, known) if reads.key_terms else None,
             bags=self._bags(recipes) if reads.lexical else None,
             tokens=self._tokens(recipes) if reads.tokens else None,
         )
@@ -83,19 +100,25 @@ class RecipeExtractor:
         terms, weights = (np.split(part, rows.ends[:-1]) for part in (rows.terms, rows.weights))
         return padded_bags(terms, weights, max([1, *(len(own) for own in terms)]))
 
-    def _key_term_vectors(self, recipes: Sequence[RecipeText]) -> Tensor:
+    def _key_term_vectors(
+        self, recipes: Sequence[RecipeText], known: Sequence[TextFeatures] | None
+    ) -> Tensor:
         """f_term."""
-        return stacked([found.key_term_vector for found in self._texts.features(recipes)])
+        features = self.text_features(recipes) if known is None else known
+        return stacked([found.key_term_vector for found in features])
 
     def _sentences(self, recipes: Sequence[RecipeText]) -> Sentences:
         """f_sent."""
-        # Ids are ignored: a user's own text need not be that of the recipe with its id.
-        steps = [Steps(None, recipe.instructions[: self._max_steps]) for recipe in recipes]
+        # Another's text need not be that of the recipe with its id.
+        steps = [
+            Steps(recipe.id if self._are_own else None, recipe.instructions[: self._max_steps])
+            for recipe in recipes
+        ]
         vectors, is_missing = self._sentence_vectors.of(steps)
         ends = np.cumsum([len(recipe.sentences) for recipe in steps])[:-1]
         by_recipe = np.split(vectors.reshape(-1, self._sentence_vectors.dim), ends)
         for recipe, missing in zip(recipes, np.split(is_missing, ends), strict=True):
-            if self._run.model.use_sentences and missing.any():
+            if self._run.model.use_sentences and missing.any() and not self._are_own:
                 raise QueryError(
                     f"recipe {recipe.id!r}: its instructions need a sentence encoder, and this "
                     "calibration took sentence vectors from a file; search by the id of a recipe "

@@ -69,12 +69,22 @@ def embed_partition(
     hubness = hubness or run.evaluate.hubness
     if hubness.weight == 0:
         return plain
+    bank = embed_bank(trained, workspace, executor)
+    folder = workspace.embeddings(trained.folder.name, f"{partition}-corrected")
+    return correct_embeddings(folder, plain, bank, partition, hubness)
+
+
+def embed_bank(trained: TrainedRun, workspace: Workspace, executor: Executor) -> Artifact:
+    """Embed the train pairs that others are corrected for hubs by; resumes by shard.
+
+    Raises:
+        ArtifactError: As ``embed_partition`` does.
+    """
+    run, _ = read_origin(trained.best_checkpoint)
     num_rows = workspace.open_calibrated().num_rows("train")
     rows = bank_rows(num_rows, run.train.max_pairs, run.seed)
     is_whole = len(rows) == num_rows
-    bank = _embedded(trained, workspace, executor, "train", None if is_whole else rows)
-    folder = workspace.embeddings(trained.folder.name, f"{partition}-corrected")
-    return correct_embeddings(folder, plain, bank, partition, hubness)
+    return _embedded(trained, workspace, executor, "train", None if is_whole else rows)
 
 
 def _embedded(
@@ -92,7 +102,9 @@ def _embedded(
         ArtifactError: If the data is not what the run was trained on, or the partition is empty,
             or a row is missing in the result.
     """
-    calibrated = _require_calibrated(trained, workspace, partition)
+    calibrated = require_calibrated(trained, workspace)
+    if calibrated.num_rows(partition) == 0:
+        raise ArtifactError(f"{calibrated.folder}: partition {partition!r} holds no pair")
     plan = Plan(
         kind="embeddings",
         section={"partition": partition, **({} if rows is None else {"rows": _hash_of(rows)})},
@@ -154,7 +166,12 @@ def _stage(
     )
 
 
-def _require_calibrated(trained: TrainedRun, workspace: Workspace, partition: str) -> Artifact:
+def require_calibrated(trained: TrainedRun, workspace: Workspace) -> Artifact:
+    """The calibrated recipes of a workspace.
+
+    Raises:
+        ArtifactError: If they are not those that the run was trained on.
+    """
     calibrated = workspace.open_calibrated()
     _, origin = read_origin(trained.best_checkpoint)
     require_equal_hash(
@@ -164,8 +181,6 @@ def _require_calibrated(trained: TrainedRun, workspace: Workspace, partition: st
         calibrated.content_hash,
         "seje-ray train --run ANOTHER_NAME",
     )
-    if calibrated.num_rows(partition) == 0:
-        raise ArtifactError(f"{calibrated.folder}: partition {partition!r} holds no pair")
     return calibrated
 
 

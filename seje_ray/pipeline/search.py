@@ -52,7 +52,7 @@ class SearchResult:
     results: tuple[Result, ...]
 
 
-class Searcher:
+class PartitionSearcher:
     """Searches one partition with a training's best checkpoint."""
 
     def __init__(

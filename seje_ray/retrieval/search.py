@@ -6,7 +6,14 @@ from torch import Tensor
 from seje_ray.retrieval.ranking import RetrievalError, Rows
 
 
-def nearest(query: Rows, gallery: Rows, num_results: int) -> list[tuple[int, float]]:
+def nearest(
+    query: Rows,
+    gallery: Rows,
+    num_results: int,
+    *,
+    allowed: Tensor | None = None,
+    penalty: Tensor | None = None,
+) -> list[tuple[int, float]]:
     """Row numbers and similarities of the nearest gallery items, nearest first.
 
     Equally near items come in row order. The gallery is neither copied nor sorted: only what may
@@ -16,6 +23,8 @@ def nearest(query: Rows, gallery: Rows, num_results: int) -> list[tuple[int, flo
         query: Unit vector, shape (D,).
         gallery: Unit rows, shape (N, D).
         num_results: >= 1; cut to N.
+        allowed: (N,) bool, which items may be found; None for all.
+        penalty: (N,), taken from each similarity for the order, not for the result; None for 0.
 
     Returns:
         (row, cosine similarity in [-1, 1]) of each result.
@@ -35,15 +44,26 @@ def nearest(query: Rows, gallery: Rows, num_results: int) -> list[tuple[int, flo
     rough = rows @ vector.to(rows.dtype)
     if not rough.isfinite().all():
         raise RetrievalError("the query or an item of the gallery has a number that is not finite")
-    candidates = _possible(rough, num_results, rounding=len(vector) * torch.finfo(rough.dtype).eps)
+    if penalty is not None:
+        rough -= penalty.to(rough.dtype)
+    rounding = (len(vector) + 2) * torch.finfo(rough.dtype).eps
+    candidates = _possible(rough, allowed, num_results, rounding=rounding)
     # Summed in float64 and compared in float32, as ``true_match_ranks``: equal items tie exactly.
-    similarities = (rows[candidates].double() @ vector.double()).float()
-    order = torch.argsort(similarities, descending=True, stable=True)[:num_results]
-    return [(int(candidates[n]), float(similarities[n])) for n in order]
+    similarities = rows[candidates].double() @ vector.double()
+    scores = similarities if penalty is None else similarities - penalty[candidates].double()
+    order = torch.argsort(scores.float(), descending=True, stable=True)[:num_results]
+    return [(int(candidates[n]), float(similarities[n].float())) for n in order]
 
 
-def _possible(rough: Tensor, num_results: int, *, rounding: float) -> Tensor:
-    """Rows, ascending, that may be among the nearest by similarities (N,) off by ``rounding``."""
+def _possible(
+    rough: Tensor, allowed: Tensor | None, num_results: int, *, rounding: float
+) -> Tensor:
+    """Rows, ascending, that may be among the nearest by scores (N,) off by ``rounding``."""
+    if allowed is not None:
+        rough = rough.masked_fill(~allowed, -torch.inf)
+        num_results = min(num_results, int(allowed.sum()))
+        if num_results == 0:
+            return torch.empty(0, dtype=torch.int64, device=rough.device)
     if num_results >= len(rough):
         return torch.arange(len(rough), device=rough.device)
     last = torch.topk(rough, num_results).values[-1]

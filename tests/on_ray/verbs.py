@@ -49,9 +49,9 @@ def evaluate_run(trained: TrainedRun, workspace: Workspace, **options: Any) -> E
     return evaluate.evaluate_run(trained, workspace, RayExecutor(workspace), **options)
 
 
-def searcher(trained: TrainedRun, workspace: Workspace, partition: str) -> search.Searcher:
-    """A ``pipeline.search.Searcher`` that embeds on Ray."""
-    return search.Searcher(trained, workspace, RayExecutor(workspace), partition)
+def searcher(trained: TrainedRun, workspace: Workspace, partition: str) -> search.PartitionSearcher:
+    """A ``pipeline.search.PartitionSearcher`` that embeds on Ray."""
+    return search.PartitionSearcher(trained, workspace, RayExecutor(workspace), partition)
 
 
 def train(

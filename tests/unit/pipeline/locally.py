@@ -12,7 +12,7 @@ from seje_ray.artifact import Artifact
 from seje_ray.config import RunConfig
 from seje_ray.pipeline.calibrate import Calibrated, calibrate
 from seje_ray.pipeline.local import LocalExecutor
-from seje_ray.pipeline.search import Searcher
+from seje_ray.pipeline.search import PartitionSearcher
 from seje_ray.workspace import Workspace
 
 EXECUTOR = LocalExecutor(num_threads=1)
@@ -37,7 +37,7 @@ def rows_of(artifact: Artifact) -> list[dict[str, Any]]:
     return [row for path in artifact.shards() for row in pq.read_table(path).to_pylist()]
 
 
-def assert_file_finds_the_same(search: Searcher, folder: Path) -> None:
+def assert_file_finds_the_same(search: PartitionSearcher, folder: Path) -> None:
     """A recipe of the cookbook in ``folder`` finds by a file what it finds as a stored one."""
     own_id = search._embeddings.ids[0]
     layer1 = json.loads((folder / "cookbook-120-0" / "layer1.json").read_text())

@@ -12,7 +12,7 @@ from seje_ray.pipeline.embed import embed_partition
 from seje_ray.pipeline.evaluate import evaluate_run
 from seje_ray.pipeline.measured import measured_run
 from seje_ray.pipeline.runs import TrainedRun
-from seje_ray.pipeline.search import Searcher
+from seje_ray.pipeline.search import PartitionSearcher
 from seje_ray.retrieval.embeddings import load_embeddings
 from seje_ray.retrieval.hubness import corrected_recipes, hubness
 from tests.unit.pipeline.locally import EXECUTOR, copied, rows_of
@@ -56,7 +56,7 @@ def test_embeddings_are_corrected_by_train_pairs(cookbook, trained, corrected):
 def test_a_new_query_is_compared_as_a_stored_one(corrected, tmp_path):
     """A recipe of a file finds what the same recipe of the partition finds, in this order."""
     workspace, run = corrected
-    searcher = Searcher(run, workspace, EXECUTOR, "test")
+    searcher = PartitionSearcher(run, workspace, EXECUTOR, "test")
     row = 0
     recipe_id = searcher._embeddings.ids[row]
     stored = next(r for r in rows_of(workspace.open_recipes()) if r["id"] == recipe_id)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from seje_ray.config.data import DataConfig
 from seje_ray.features.encoder import QueryError
-from seje_ray.pipeline.search import Searcher, first_recipe
+from seje_ray.pipeline.search import PartitionSearcher, first_recipe
 from seje_ray.recipe1m.images import to_jpeg
 from seje_ray.recipe1m.records import DataError
 from tests.unit.pipeline.locally import EXECUTOR
@@ -47,7 +47,7 @@ def test_the_first_recipe_counts_whatever_is_rejected_before_it(tmp_path):
 
 def test_search_finds_the_same_for_a_file_as_for_a_stored_pair(cookbook, trained, tmp_path):
     """A photo or recipe of the data set, given as a file, is embedded as calibration did it."""
-    search = Searcher(trained, cookbook, EXECUTOR, "test")
+    search = PartitionSearcher(trained, cookbook, EXECUTOR, "test")
     by_row = search.for_row(0, 3, is_photo=True)
     layer2 = json.loads((cookbook.folder / "cookbook-120-0" / "layer2.json").read_text())
     stored = search.for_row(0, 3, is_photo=False)

@@ -1,0 +1,1 @@
+"""Making, extending and searching the index of a workspace by one training."""

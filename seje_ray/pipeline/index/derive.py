@@ -1,0 +1,98 @@
+"""What is made of an index's vectors, and made again when they change: a graph, and hubs."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal, assert_never
+
+import numpy as np
+import torch
+
+from seje_ray.artifact import Artifact, with_facts
+from seje_ray.config.evaluate import HubnessConfig
+from seje_ray.console.progress import Bars
+from seje_ray.random_streams import Stream, generator
+from seje_ray.retrieval.embeddings import Embeddings
+from seje_ray.retrieval.hubness import hubness
+from seje_ray.retrieval.index.graph import Graph, faiss, least_effort
+from seje_ray.retrieval.index.side import EXACT_UP_TO, GRAPH, HUBS, VECTORS, What, sizes_of
+
+Method = Literal["auto", "exact", "hnsw"]
+WANTED_RECALL = 0.95  # of the 10 nearest
+NUM_QUERIES = 200  # by which it is measured
+
+
+def derive(
+    artifact: Artifact,
+    what: What,
+    method: Method,
+    queries: tuple[str, Path],
+    bank: Embeddings | None,
+    config: HubnessConfig,
+) -> Artifact:
+    """Make the graph that ``method`` asks for, and the hubs, unless they are there.
+
+    Args:
+        artifact: One side of an index.
+        what: Its rows.
+        method: ``auto`` for a graph above ``EXACT_UP_TO`` rows.
+        queries: Kind and file of the vectors by which the recall is measured.
+        bank: Train pairs that tell hubs; None for no hubs.
+        config: How many neighbours a hubness is the mean of.
+    """
+    facts: dict[str, Any] = {}
+    known = artifact.manifest.facts
+    vectors = np.load(artifact.folder / VECTORS, mmap_mode="c")
+    wanted = _resolved(method, len(vectors))
+    if wanted != known["method"]:
+        facts |= _with_graph(artifact.folder, vectors, queries) if wanted == "hnsw" else _exact()
+    num_neighbours = None if bank is None else config.num_neighbours
+    if bank is not None and known.get("hub_neighbours") != num_neighbours:
+        others = bank.image_embeddings if what == "recipes" else bank.recipe_embeddings
+        hubs = hubness(torch.from_numpy(vectors), torch.from_numpy(others), config.num_neighbours)
+        _save(artifact.folder / HUBS, hubs.clamp(-1, 1).numpy())
+        facts["hub_neighbours"] = num_neighbours
+    if not facts:
+        return artifact
+    return with_facts(artifact, {**facts, "sizes": sizes_of(artifact.folder)})
+
+
+def _resolved(method: Method, num_rows: int) -> Literal["exact", "hnsw"]:
+    match method:
+        case "auto":
+            return "hnsw" if num_rows > EXACT_UP_TO else "exact"
+        case "exact" | "hnsw":
+            return method
+    assert_never(method)
+
+
+def _exact() -> dict[str, Any]:
+    return {"method": "exact"}
+
+
+def _with_graph(folder: Path, vectors: np.ndarray, queries: tuple[str, Path]) -> dict[str, Any]:
+    """Build the graph and measure its recall."""
+    faiss()  # before hours of work
+    graph = Graph.empty(vectors.shape[1])
+    with Bars() as bars:
+        graph.add(vectors, bars.bar("linking", "vectors", len(vectors)))
+    temporary = folder / f".{GRAPH}.{os.getpid()}.tmp"
+    graph.save(temporary)
+    os.replace(temporary, folder / GRAPH)
+    kind, path = queries
+    found = measured(graph, vectors, path)
+    return {**found, "recall_queries": kind}
+
+
+def measured(graph: Graph, vectors: np.ndarray, queries: Path) -> dict[str, Any]:
+    """Facts of a graph: the effort that its searches need, and their recall."""
+    rows = np.load(queries, mmap_mode="r")
+    draws = generator(Stream.RECALL_QUERIES, 0)
+    chosen = np.sort(draws.choice(len(rows), min(NUM_QUERIES, len(rows)), replace=False))
+    effort, recall = least_effort(graph, vectors, rows[chosen], WANTED_RECALL)
+    return {"method": "hnsw", "effort": effort, "recall": recall}
+
+
+def _save(path: Path, rows: np.ndarray) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp.npy")
+    np.save(temporary, rows)
+    os.replace(temporary, path)

@@ -1,0 +1,138 @@
+"""What a person searches for as a query: photos, words, a recipe or a part of one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from seje_ray.calibration.corpus import RecipeText
+from seje_ray.config.data import DataConfig
+from seje_ray.features.encoder import Encoder, QueryError
+from seje_ray.recipe1m.images import load_image, to_jpeg
+from seje_ray.recipe1m.own_data import OwnData
+from seje_ray.recipe1m.records import ImageFile, Recipe, Reject
+from seje_ray.retrieval.index.collection import Query
+
+NUM_SEEN = 3  # classes of a photo that are told
+SHORTEST = 1e-6  # length of a mean of queries that still has a direction
+
+
+def photo_query(encoder: Encoder, photos: Sequence[Path | bytes]) -> Query:
+    """A query by one photo, or by the mean of several.
+
+    Args:
+        encoder: That embeds.
+        photos: Files, or their bytes; at least one.
+
+    Raises:
+        QueryError: If one is no usable photo.
+    """
+    jpegs = [_jpeg(encoder.shorter_side, photo) for photo in photos]
+    seen = encoder.see(jpegs)
+    scores = seen.class_scores.mean(axis=0)
+    named = sorted(zip(encoder.photo_classes[1:], scores[1:].tolist(), strict=True), key=_by_score)
+    names = [str(photo) if isinstance(photo, Path) else "a photo" for photo in photos]
+    return Query(
+        direction(seen.embeddings.mean(axis=0)),
+        " and ".join(names),
+        seen=tuple(named[:NUM_SEEN]) if scores.any() else (),
+    )
+
+
+def text_query(encoder: Encoder, text: str) -> Query:
+    """A query by words, such as "lemon pasta with capers": a recipe of which the title is known.
+
+    Raises:
+        QueryError: If there are no words.
+    """
+    if not text.strip():
+        raise QueryError("--text: expected words, e.g. lemon pasta with capers, found none")
+    return recipe_query(encoder, RecipeText("text", text.strip(), (), ()))
+
+
+def recipe_query(encoder: Encoder, recipe: RecipeText) -> Query:
+    """A query by a recipe, or by a part of one: a title alone, or ingredients alone.
+
+    Raises:
+        QueryError: If instructions have no vectors, since calibration was given these.
+    """
+    read = encoder.read([recipe])
+    [found] = read.features
+    category = encoder.category_names[found.category_id] if found.category_id else ""
+    name = recipe.title or ", ".join(recipe.ingredients[:NUM_SEEN]) or recipe.id
+    return Query(read.embeddings[0], name, key_terms=tuple(found.key_terms), category=category)
+
+
+def mean_query(queries: Sequence[Query]) -> Query:
+    """Several queries as one, each of equal weight."""
+    if len(queries) == 1:
+        return queries[0]
+    return Query(
+        direction(np.mean([query.vector for query in queries], axis=0)),
+        " + ".join(query.text for query in queries),
+        key_terms=tuple(dict.fromkeys(term for query in queries for term in query.key_terms)),
+        category=next((query.category for query in queries if query.category), ""),
+        seen=next((query.seen for query in queries if query.seen), ()),
+    )
+
+
+def direction(vector: np.ndarray) -> np.ndarray:
+    """A vector (D,) at length 1, float32.
+
+    Raises:
+        QueryError: If it has no direction.
+    """
+    length = float(np.linalg.norm(vector))
+    if not length > SHORTEST:
+        raise QueryError("the parts of the query cancel each other out; leave one of them out")
+    found: np.ndarray = (vector / length).astype(np.float32)
+    return found
+
+
+def first_recipe(path: Path, data: DataConfig, *, is_part_enough: bool = True) -> Recipe:
+    """The first recipe of a file of own data.
+
+    Args:
+        path: The file.
+        data: Says which keys are which fields, and what stands between lines.
+        is_part_enough: Whether a title alone will do.
+
+    Raises:
+        QueryError: If it has none; says why the first record is none.
+    """
+    reject: Reject | None = None
+    for record in OwnData(path, columns=data.columns, separator=data.separator).read():
+        if isinstance(record, Recipe):
+            if is_part_enough or record.ingredients or record.instructions:
+                return record
+            record = Reject(record.id, "no_text", "neither ingredients nor instructions")
+        reject = reject or record
+    reason = "it is empty" if reject is None else f"{reject.reason} ({reject.detail})"
+    raise QueryError(
+        f"{path}: expected recipes as `seje-ray data check` reads them, found none: {reason}"
+    )
+
+
+def text_of(recipe: Recipe) -> RecipeText:
+    """The texts of a recipe as it was read."""
+    return RecipeText(
+        recipe.id, recipe.title, recipe.ingredients, recipe.instructions, recipe.entities
+    )
+
+
+def _by_score(named: tuple[str, float]) -> tuple[float, str]:
+    return -named[1], named[0]
+
+
+def _jpeg(side: int, photo: Path | bytes) -> bytes:
+    """A photo as the encoder takes it."""
+    if isinstance(photo, bytes):
+        made = to_jpeg(photo, shorter_side=side)
+        if isinstance(made, bytes):
+            return made
+        reason, detail = made
+        raise QueryError(f"the photo: {reason} ({detail}); give a photo, e.g. a JPEG or PNG file")
+    loaded = load_image(ImageFile(photo.stem, str(photo)), shorter_side=side)
+    if isinstance(loaded, bytes):
+        return loaded
+    raise QueryError(f"{photo}: {loaded.reason}; give a photo, e.g. a JPEG or PNG file")

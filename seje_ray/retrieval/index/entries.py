@@ -1,0 +1,57 @@
+"""Texts and thumbnails of an index: rows of Parquet files, looked up by their number."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from functools import cache
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+GROUP = 16  # rows of a Parquet row group: what is read for one
+
+
+class Entries:
+    """N rows of several Parquet files of one schema, one file after the other."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        """Look at the files' ends; nothing is read."""
+        self._paths = list(paths)
+        self._ends = list(accumulate(pq.read_metadata(path).num_rows for path in self._paths))
+        self._file = cache(pq.ParquetFile)  # their metadata is read once
+        self._column = cache(self._read_column)
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def row(self, number: int, columns: Sequence[str] | None = None) -> dict[str, Any]:
+        """One row, all of its columns or some."""
+        if not 0 <= number < len(self):
+            raise IndexError(f"row {number} of {len(self)}")
+        part = bisect_right(self._ends, number)
+        offset = number - (self._ends[part - 1] if part else 0)
+        file = self._file(self._paths[part])
+        for group in range(file.num_row_groups):
+            size = file.metadata.row_group(group).num_rows
+            if offset < size:
+                table = file.read_row_group(group, columns=None if columns is None else [*columns])
+                found: dict[str, Any] = table.slice(offset, 1).to_pylist()[0]
+                return found
+            offset -= size
+        raise AssertionError("a Parquet file's groups hold all of its rows")
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """One column of all rows; kept, once it was read."""
+        return self._column(name)
+
+    def _read_column(self, name: str) -> pa.ChunkedArray:
+        tables = [self._file(path).read(columns=[name]) for path in self._paths]
+        return pa.concat_tables(tables)[name] if tables else pa.chunked_array([[]], pa.string())
+
+    def find(self, id_: str) -> int | None:
+        """The number of the first row with an id; None if there is none."""
+        number = pc.index(self.column("id"), id_).as_py()
+        return None if number < 0 else int(number)
