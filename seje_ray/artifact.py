@@ -7,7 +7,6 @@ a finished artifact is never touched until its replacement is complete.
 
 import hashlib
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seje_ray import __version__
+from seje_ray.durable import committing
 from seje_ray.errors import ArtifactError
+from seje_ray.lock import Lease
 from seje_ray.schema import COMPONENT, REJECTS, VERSIONS, upgraded
 
 MADE_BY = {  # kind -> the stage that makes it, and the command that runs that stage
@@ -194,14 +195,20 @@ def finished(folder: Path, plan: Plan, *as_good: Plan | None) -> Artifact | None
     return artifact if made_by in accepted else None
 
 
-def begin(folder: Path, plan: Plan, *as_good: Plan | None) -> Path:
+def begin(folder: Path, plan: Plan, *as_good: Plan | None, lease: Lease | None = None) -> Path:
     """Open the building folder of ``plan``; what an interrupted run of it committed stays.
 
     Args:
         folder: Of the artifact.
         plan: Of this version.
         as_good: Plans of versions before that give the same content, where there are some.
+        lease: Of the command, where it holds one.
+
+    Raises:
+        LockLostError: If another command writes the artifact by now.
     """
+    if lease is not None:
+        lease.require()
     partial = partial_folder(folder)
     marker = partial / "plan.json"
     if partial.exists():
@@ -209,22 +216,26 @@ def begin(folder: Path, plan: Plan, *as_good: Plan | None) -> Path:
         if known == plan.to_dict():
             return partial
         if known not in [one.to_dict() for one in as_good if one is not None]:
-            shutil.rmtree(partial)
+            _remove(partial)
     partial.mkdir(parents=True, exist_ok=True)
     write_json(marker, plan.to_dict())
     return partial
 
 
-def finish(folder: Path, plan: Plan, manifest: Manifest) -> Artifact:
-    """Write the manifest and put the building folder in the place of ``folder``."""
+def finish(folder: Path, plan: Plan, manifest: Manifest, lease: Lease | None = None) -> Artifact:
+    """Write the manifest and put the building folder in the place of ``folder``.
+
+    Raises:
+        LockLostError: If another command writes the artifact by now.
+    """
     partial = partial_folder(folder)
-    (partial / "plan.json").unlink(missing_ok=True)
-    write_json(partial / "manifest.json", asdict(manifest))
+    write_json(partial / "manifest.json", asdict(manifest), lease)
     replaced = folder.with_name(folder.name + ".replaced")
     shutil.rmtree(replaced, ignore_errors=True)
     if folder.exists():
         folder.rename(replaced)
     partial.rename(folder)
+    (folder / "plan.json").unlink(missing_ok=True)  # only now: until here it says what resumes
     shutil.rmtree(replaced, ignore_errors=True)
     return open_artifact(folder, plan.kind)
 
@@ -234,6 +245,14 @@ def with_facts(artifact: Artifact, facts: Mapping[str, Any]) -> Artifact:
     manifest = replace(artifact.manifest, facts={**artifact.manifest.facts, **facts})
     write_json(artifact.folder / "manifest.json", asdict(manifest))
     return open_artifact(artifact.folder, manifest.plan.kind)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder in which tasks of a dead command may still write: in one stroke first."""
+    gone = folder.with_name(f"{folder.name}.gone")
+    shutil.rmtree(gone, ignore_errors=True)
+    folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def build_manifest(
@@ -264,18 +283,23 @@ def shard_name(partition: str, number: int) -> str:
     return f"{partition}-{number:06d}.parquet"
 
 
-def write_table(path: Path, table: pa.Table, *, row_group_size: int = 64) -> None:
-    """Write a Parquet file beside and rename it, so that a file that exists is whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    # Dictionaries make float vectors larger and reading four times slower (docs/results.md).
-    pq.write_table(
-        table,
-        temporary,
-        compression="zstd",
-        row_group_size=row_group_size,
-        use_dictionary=False,
-    )
-    os.replace(temporary, path)
+def write_table(
+    path: Path, table: pa.Table, lease: Lease | None = None, *, row_group_size: int = 64
+) -> None:
+    """Write a Parquet file beside and rename it, so that a file that exists is whole.
+
+    Raises:
+        LockLostError: If another command has taken the ``lease`` over.
+    """
+    with committing(path, lease) as temporary:
+        # Dictionaries make float vectors larger and reading four times slower (docs/results.md).
+        pq.write_table(
+            table,
+            temporary,
+            compression="zstd",
+            row_group_size=row_group_size,
+            use_dictionary=False,
+        )
 
 
 def read_shard(path: Path, columns: Sequence[str]) -> pa.Table:
@@ -284,16 +308,15 @@ def read_shard(path: Path, columns: Sequence[str]) -> pa.Table:
         return file.read(columns=list(columns))
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write JSON beside and rename it."""
-    write_text(path, _to_json(value))
+def write_json(path: Path, value: object, lease: Lease | None = None) -> None:
+    """Write JSON as ``write_table`` writes tables."""
+    write_text(path, _to_json(value), lease)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file beside and rename it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+def write_text(path: Path, text: str, lease: Lease | None = None) -> None:
+    """Write a text file as ``write_table`` writes tables."""
+    with committing(path, lease) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_rejects(folder: Path, pieces: Iterable[Path]) -> dict[str, int]:

@@ -25,6 +25,10 @@ class WorkspaceError(SejeError):
     """A location cannot hold a workspace; says why."""
 
 
+class LockLostError(WorkspaceError):
+    """Another command has taken over what this one was writing."""
+
+
 def first_line(error: BaseException) -> str:
     """First line of an error's text, or its kind where it has none."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

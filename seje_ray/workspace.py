@@ -4,11 +4,14 @@ Local folders today. A file system of another kind begins here: nothing else tur
 a person typed into a path, or joins the name of a part to it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from seje_ray.artifact import Artifact, open_artifact, require_equal_hash
 from seje_ray.errors import WorkspaceError
+from seje_ray.lock import LOCKS, Lease, locked
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,7 @@ class Workspace:
     """All artifacts of one data set, below one folder that may be moved or mounted elsewhere."""
 
     folder: Path  # absolute
+    lease: Lease | None = field(default=None, compare=False)  # on the part that is being written
 
     @classmethod
     def at(cls, location: str | Path) -> "Workspace":
@@ -36,6 +40,22 @@ class Workspace:
 
     def __str__(self) -> str:
         return str(self.folder)
+
+    @contextmanager
+    def writing(self, part: Path, *, waits: bool = False) -> Iterator["Workspace"]:
+        """This workspace as the one writer of a part of it has it.
+
+        Args:
+            part: A folder of the workspace, there or not yet.
+            waits: Wait while another command writes it; otherwise that is an error.
+
+        Raises:
+            WorkspaceError: Naming the command that writes it.
+            LockLostError: If another command took the place of this one meanwhile.
+        """
+        folder = self.folder / LOCKS / self.stored(part)
+        with locked(folder, str(part), waits=waits) as lease:
+            yield replace(self, lease=lease)
 
     # Parts that hold data
 
@@ -101,7 +121,7 @@ class Workspace:
 
     def variant(self, key: str) -> "Workspace":
         """The workspace of other calibration settings, which shares what they do not change."""
-        return Workspace(self.variants / key)
+        return replace(self, folder=self.variants / key, lease=None)
 
     # What people read
 

@@ -15,6 +15,7 @@ import torch
 from seje_ray.artifact import Artifact
 from seje_ray.config import RunConfig
 from seje_ray.distributed.process import LocalProcess, default_device
+from seje_ray.lock import Lease
 from seje_ray.on_ray.connect import connected, num_cpus, num_gpus
 from seje_ray.on_ray.group import (
     MAX_RESTARTS,
@@ -66,9 +67,16 @@ class RaySession:
         """Fit in tasks, and networks in groups of Ray Train."""
         _run_fits(fits, num_workers)
 
-    def train(self, run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -> int:
+    def train(
+        self,
+        run: RunConfig,
+        calibrated: Artifact,
+        folder: Path,
+        num_workers: int,
+        lease: Lease | None = None,
+    ) -> int:
         """Train in a group of Ray Train processes."""
-        return train_in_group(run, calibrated, folder, num_workers)
+        return train_in_group(run, calibrated, folder, num_workers, lease)
 
     def allot(self, num_workers: int, max_concurrent: int | None) -> Allotment:
         """Share the cluster."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from seje_ray.artifact import Artifact
 from seje_ray.config import RunConfig
 from seje_ray.errors import SejeError
+from seje_ray.lock import Lease
 from seje_ray.log import event, logged
 from seje_ray.models.libraries import BackboneError
 from seje_ray.on_ray.connect import num_cpus, num_gpus
@@ -36,6 +37,7 @@ class GroupTraining:
     calibrated: Artifact
     folder: Path
     board: Any  # handle of the driver's ``ProgressBoard``
+    lease: Lease | None = None  # of the command
 
     def in_group(self, num_workers: int, callbacks: Sequence[ray.train.UserCallback] = ()) -> int:
         """Train in a group of processes; return the number of epochs that are done.
@@ -58,7 +60,13 @@ class GroupTraining:
         return int(outcome["num_epochs"])
 
 
-def train_in_group(run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -> int:
+def train_in_group(
+    run: RunConfig,
+    calibrated: Artifact,
+    folder: Path,
+    num_workers: int,
+    lease: Lease | None = None,
+) -> int:
     """Train, with a bar; return the number of epochs that are done.
 
     Raises:
@@ -70,7 +78,7 @@ def train_in_group(run: RunConfig, calibrated: Artifact, folder: Path, num_worke
         event("warning", text=text)
         board.warn.remote(f"{text} (no --workers)")
     with drawn(board, "steps"):
-        return GroupTraining(run, calibrated, folder, board).in_group(num_workers)
+        return GroupTraining(run, calibrated, folder, board, lease).in_group(num_workers)
 
 
 def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,7 +88,7 @@ def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
     context = ray.train.get_context()
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // context.get_local_world_size()))
     log = folder / "logs" / f"worker-{context.get_world_rank()}.jsonl"
-    with logged(log), RayWorker(run, calibrated, folder, told.board) as worker:
+    with logged(log), RayWorker(told) as worker:
         event("joined", rank=worker.rank, world_size=worker.world_size, device=worker.device)
         try:
             loaders = loaders_of(run, calibrated, worker)
@@ -95,18 +103,14 @@ def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"num_epochs": progress.num_epochs}
 
 
-def _renamed(checkpoint: ray.train.Checkpoint, name: str) -> ray.train.Checkpoint:
-    """Put a checkpoint in its place in one stroke, where Ray itself would copy file by file."""
-    return ray.train.Checkpoint.from_directory(commit_checkpoint(Path(checkpoint.path), name))
-
-
 class RayWorker(GroupMember):
     """The ``training.worker.Worker`` of a Ray Train process."""
 
-    def __init__(self, run: RunConfig, calibrated: Artifact, folder: Path, board: Any) -> None:
+    def __init__(self, told: GroupTraining) -> None:
         super().__init__()
-        self.folder, self._config, self._calibrated = folder, run.train, calibrated
-        self._board, self._tell = board, reporter(board, "training")
+        self.folder, self._config, self._calibrated = told.folder, told.run.train, told.calibrated
+        self._board, self._tell = told.board, reporter(told.board, "training")
+        self._lease = told.lease
         self._trainer: Trainer | None = None
         self._curves: TrainingCurves | None = None
 
@@ -159,8 +163,13 @@ class RayWorker(GroupMember):
             metrics,
             checkpoint=checkpoint,
             checkpoint_dir_name=name,
-            checkpoint_upload_fn=_renamed,
+            checkpoint_upload_fn=self._renamed,
         )
+
+    def _renamed(self, checkpoint: ray.train.Checkpoint, name: str) -> ray.train.Checkpoint:
+        """Put a checkpoint in its place in one stroke, where Ray itself would copy its files."""
+        placed = commit_checkpoint(Path(checkpoint.path), name, self._lease)
+        return ray.train.Checkpoint.from_directory(placed)
 
     def _keep(self) -> int:
         """Highest for the newest best epoch, so that Ray keeps exactly our best checkpoint."""

@@ -13,6 +13,7 @@ from ray.tune.integration.ray_train import TuneReportCallback
 
 from seje_ray.artifact import write_text
 from seje_ray.config import with_settings
+from seje_ray.lock import Lease
 from seje_ray.on_ray.connect import user_error
 from seje_ray.on_ray.group import GroupMember, run_group
 from seje_ray.on_ray.progress import new_board
@@ -73,7 +74,7 @@ def train_in_trial(
         plan = replace(plan, run=with_settings(plan.run, values), values=values)
         plan.write(folder)
     calibrated = plan.open_calibrated(workspace)
-    worker = TuneWorker(folder, metric, hands_over=hands_over)
+    worker = TuneWorker(folder, metric, workspace.lease, hands_over=hands_over)
     train_trial(plan, calibrated, workspace, worker)
 
 
@@ -88,7 +89,7 @@ def train_as_driver(folder: Path, workspace: Workspace, metric: str, num_workers
     prepare_initial(plan.run, calibrated, folder, workspace)
     for entry in read_history(folder):
         tune.report(entry)
-    training = GroupTraining(plan.run, calibrated, folder, new_board())
+    training = GroupTraining(plan.run, calibrated, folder, new_board(), workspace.lease)
     try:
         training.in_group(num_workers, [TuneReportCallback()])
     finally:
@@ -114,8 +115,8 @@ def measure_on_worker(config: Mapping[str, Any]) -> None:
 class TuneWorker(TrialWorker):
     """The worker of a trial that Ray Tune has started, and may end after any epoch."""
 
-    def __init__(self, folder: Path, metric: str, *, hands_over: bool) -> None:
-        super().__init__(folder, metric)
+    def __init__(self, folder: Path, metric: str, lease: Lease | None, *, hands_over: bool) -> None:
+        super().__init__(folder, metric, lease)
         self._hands_over = hands_over
 
     def start(self, trainer: Trainer) -> None:

@@ -58,11 +58,10 @@ def ablate(
     folder, config = workspace.ablation(name), run.tune
     rows = variations(run, text_model)
     trained = [row for row in rows if row is rows[0] or not row.is_full(run)]
-    with executor.session(max_concurrent or os.cpu_count() or 1) as session:
-        plans = [
-            plan for row in trained for plan in _plans(run, row, workspace, num_seeds, session)
-        ]
-        book = TrialBook.open(workspace, folder / "trials", config.metric, config.mode)
+    num_workers = max_concurrent or os.cpu_count() or 1
+    with workspace.writing(folder) as held, executor.session(num_workers) as session:
+        plans = [plan for row in trained for plan in _plans(run, row, held, num_seeds, session)]
+        book = TrialBook.open(held, folder / "trials", config.metric, config.mode)
         allotted = session.allot(1, max_concurrent)
         trials = run_plans(session, book, plans, allotted=allotted, title="ablations")
     facts = workspace.open_recipes().manifest.facts

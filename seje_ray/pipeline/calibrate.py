@@ -101,6 +101,19 @@ def calibrate(
     last = STAGES.index(last_stage or "transform")
     if data is None:
         _require_no_real_data(workspace)
+    with workspace.writing(workspace.calibrated) as held:
+        return _calibrated(run, data, held, executor, last, num_workers)
+
+
+def _calibrated(
+    run: RunConfig,
+    data: Path | None,
+    workspace: Workspace,
+    executor: Executor,
+    last: int,
+    num_workers: int | None,
+) -> Calibrated:
+    """Calibrate, as the one writer of the workspace's recipes, calibrator and features."""
     folder = data if data is not None else _cookbook(run, workspace)
     source = open_source(
         folder,

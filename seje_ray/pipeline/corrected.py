@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from torch import Tensor
@@ -12,10 +13,16 @@ from seje_ray.pipeline.columns import vectors_array, with_columns
 from seje_ray.retrieval.embeddings import load_embeddings
 from seje_ray.retrieval.hubness import corrected_pairs
 from seje_ray.schema import embeddings
+from seje_ray.workspace import Workspace
 
 
 def correct_embeddings(
-    folder: Path, plain: Artifact, bank: Artifact, partition: str, config: HubnessConfig
+    folder: Path,
+    plain: Artifact,
+    bank: Artifact,
+    partition: str,
+    config: HubnessConfig,
+    workspace: Workspace,
 ) -> Artifact:
     """Write the embeddings of ``partition`` anew into ``folder``, corrected for hubs.
 
@@ -25,6 +32,7 @@ def correct_embeddings(
         bank: Those of the train pairs of ``training.subset.bank_rows``.
         partition: Whose.
         config: How much, by how many neighbours.
+        workspace: That they lie in.
 
     Source: docs/method.md, rule 10.17.
     """
@@ -41,25 +49,34 @@ def correct_embeddings(
     known = finished(folder, plan)
     if known is not None:
         return known
-    building = begin(folder, plan)
-    train = _pairs(bank)
-    for path in plain.shards(partition):
-        table, pairs = pq.read_table(path), load_embeddings([path])
-        images, recipes = corrected_pairs(
-            torch.from_numpy(pairs.image_embeddings),
-            torch.from_numpy(pairs.recipe_embeddings),
-            train,
-            weight=config.weight,
-            num_neighbours=config.num_neighbours,
-        )
-        columns = {"image_embedding": images, "recipe_embedding": recipes}
-        changed = with_columns(
-            table.drop_columns(list(columns)),
-            {name: vectors_array(rows.numpy()) for name, rows in columns.items()},
-        )
-        schema = embeddings(images.shape[1])
-        write_table(building / path.name, changed.select(schema.names).cast(schema))
-    return finish(folder, plan, build_manifest(plan, building))
+    with workspace.writing(folder, waits=True) as held:
+        known = finished(folder, plan)  # by the command that was waited for
+        if known is not None:
+            return known
+        building = begin(folder, plan, lease=held.lease)
+        train = _pairs(bank)
+        for path in plain.shards(partition):
+            write_table(building / path.name, _corrected(path, train, config), held.lease)
+        return finish(folder, plan, build_manifest(plan, building), held.lease)
+
+
+def _corrected(path: Path, train: tuple[Tensor, Tensor], config: HubnessConfig) -> pa.Table:
+    """A shard of embeddings, corrected."""
+    table, pairs = pq.read_table(path), load_embeddings([path])
+    images, recipes = corrected_pairs(
+        torch.from_numpy(pairs.image_embeddings),
+        torch.from_numpy(pairs.recipe_embeddings),
+        train,
+        weight=config.weight,
+        num_neighbours=config.num_neighbours,
+    )
+    columns = {"image_embedding": images, "recipe_embedding": recipes}
+    changed = with_columns(
+        table.drop_columns(list(columns)),
+        {name: vectors_array(rows.numpy()) for name, rows in columns.items()},
+    )
+    schema = embeddings(images.shape[1])
+    return changed.select(schema.names).cast(schema)
 
 
 def _pairs(bank: Artifact) -> tuple[Tensor, Tensor]:

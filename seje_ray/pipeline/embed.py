@@ -28,11 +28,12 @@ from seje_ray.distributed.process import default_device
 from seje_ray.errors import ArtifactError
 from seje_ray.features.checkpoint import TrainedModel, load_model, read_origin
 from seje_ray.features.inputs import Reads, text_shape_of
+from seje_ray.lock import Lease
 from seje_ray.pipeline.columns import vectors_array, with_columns
 from seje_ray.pipeline.corrected import correct_embeddings
 from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.runs import TrainedRun
-from seje_ray.pipeline.stage import Item, ShardStage, Step, shard_items
+from seje_ray.pipeline.stage import Item, ShardStage, Step, lease_of, shard_items
 from seje_ray.schema import embeddings
 from seje_ray.training.forward import embed
 from seje_ray.training.pairs import PairLoader
@@ -71,7 +72,7 @@ def embed_partition(
         return plain
     bank = embed_bank(trained, workspace, executor)
     folder = workspace.embeddings(trained.folder.name, f"{partition}-corrected")
-    return correct_embeddings(folder, plain, bank, partition, hubness)
+    return correct_embeddings(folder, plain, bank, partition, hubness, workspace)
 
 
 def embed_bank(trained: TrainedRun, workspace: Workspace, executor: Executor) -> Artifact:
@@ -119,31 +120,36 @@ def _embedded(
     known = finished(folder, plan)
     if known is not None:
         return known
-    building = begin(folder, plan)
-    stage = _stage(trained, calibrated, partition, building, rows)
-    with executor.session(1) as session:
-        session.run_shards(stage)
-    manifest = build_manifest(plan, building)
-    expected = calibrated.num_rows(partition) if rows is None else len(rows)
-    if manifest.rows.get(partition, 0) != expected:
-        raise ArtifactError(
-            f"{building}: expected {expected} embedded pairs, found "
-            f"{manifest.rows.get(partition, 0)}; run `seje-ray evaluate` again"
-        )
-    return finish(folder, plan, manifest)
+    with workspace.writing(folder, waits=True) as held:
+        known = finished(folder, plan)  # by the command that was waited for
+        if known is not None:
+            return known
+        building = begin(folder, plan, lease=held.lease)
+        items, num_done = _items(calibrated, partition, building, rows, held.lease)
+        with executor.session(1) as session:
+            session.run_shards(_stage(trained, partition, items, num_done))
+        manifest = build_manifest(plan, building)
+        expected = calibrated.num_rows(partition) if rows is None else len(rows)
+        if manifest.rows.get(partition, 0) != expected:
+            raise ArtifactError(
+                f"{building}: expected {expected} embedded pairs, found "
+                f"{manifest.rows.get(partition, 0)}; run `seje-ray evaluate` again"
+            )
+        return finish(folder, plan, manifest, held.lease)
 
 
 def _hash_of(rows: np.ndarray) -> str:
     return hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()
 
 
-def _stage(
-    trained: TrainedRun,
+def _items(
     calibrated: Artifact,
     partition: str,
     building: Path,
     rows: np.ndarray | None,
-) -> ShardStage:
+    lease: Lease | None,
+) -> tuple[list[Item], int]:
+    """Shards that are still to be embedded, with the rows of each where not all; how many are."""
     paths = calibrated.shards(partition)
     names = [path.name for path in paths]
     within: dict[str, list[int]] = {}  # rows of each shard, where not all
@@ -154,15 +160,19 @@ def _stage(
         names = list(within)
     items: list[Item] = [
         item | ({"rows": within[Path(item["target"]).name]} if within else {})
-        for item in shard_items(calibrated, names, building)
+        for item in shard_items(calibrated, names, building, lease)
     ]
+    return items, len(names) - len(items)
+
+
+def _stage(trained: TrainedRun, partition: str, items: list[Item], num_done: int) -> ShardStage:
     return ShardStage(
         f"embedding {partition}",
         items,
         read_pairs,
         commit_embeddings,
         [Step(partial(EmbedPairs, trained.best_checkpoint), gpu_share=1.0)],
-        num_done=len(names) - len(items),
+        num_done=num_done,
     )
 
 
@@ -239,5 +249,5 @@ def commit_embeddings(item: Item, table: pa.Table) -> dict[str, Any]:
     """Write the embeddings of one shard."""
     schema = embeddings(table.schema.field("image_embedding").type.list_size)
     target = Path(item["target"])
-    write_table(target, table.select(schema.names).cast(schema))
+    write_table(target, table.select(schema.names).cast(schema), lease_of(item))
     return {"shard": target.name, "rows": table.num_rows}

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,11 +18,19 @@ from seje_ray.calibration.corpus import recipe_text
 from seje_ray.config import load_run
 from seje_ray.config.data import DataConfig, OwnField
 from seje_ray.features.encoder import Encoder
+from seje_ray.lock import locked
 from seje_ray.pipeline.columns import vectors_array
 from seje_ray.pipeline.embed_plan import embed_plan
 from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.runs import TrainedRun
-from seje_ray.pipeline.stage import Item, ShardStage, Step, missing_shards
+from seje_ray.pipeline.stage import (
+    Item,
+    ShardStage,
+    Step,
+    lease_of,
+    leased,
+    missing_shards,
+)
 from seje_ray.pipeline.vectors_file import (
     NewVectors,
     NothingToEmbedError,
@@ -83,6 +91,22 @@ def embed_new(
     known = finished_file(out, plan)
     if known is not None:
         return known
+    with locked(out.with_name(f".{out.name}.lock"), str(out)) as lease:
+        held = replace(workspace, lease=lease)
+        return _embedded(trained, held, executor, out, plan, source, files, photos)
+
+
+def _embedded(
+    trained: TrainedRun,
+    workspace: Workspace,
+    executor: Executor,
+    out: Path,
+    plan: dict[str, Any],
+    source: DataSource | None,
+    files: list[Path],
+    photos: Path | None,
+) -> NewVectors:
+    """Make the file ``out``, or go on with it; the workspace has its lock."""
     building = begun_file(out, plan)
     if not (building / "inputs.json").is_file():
         run = load_run(workspace.calibrated_run)
@@ -90,7 +114,8 @@ def embed_new(
         _spool(building, source, files, root, needs_ingredients=run.calibrate.needs_ingredients)
     names = json.loads((building / "inputs.json").read_text())
     if not names:
-        raise nothing_in(out, building, f"recipes or photos to embed in {recipes or photos}")
+        where = photos if source is None else source.describe()
+        raise nothing_in(out, building, f"recipes or photos to embed in {where}")
     todo = missing_shards(building, names)
     if todo:
         stage = _stage(trained, workspace, building, todo, len(names) - len(todo))
@@ -190,7 +215,12 @@ def _stage(
     trained: TrainedRun, workspace: Workspace, building: Path, todo: list[str], num_done: int
 ) -> ShardStage:
     items = [
-        {"source": str(building / "inputs" / name), "target": str(building / name)} for name in todo
+        {
+            "source": str(building / "inputs" / name),
+            "target": str(building / name),
+            **leased(workspace.lease),
+        }
+        for name in todo
     ]
     return ShardStage(
         "embedding",
@@ -262,9 +292,10 @@ def _commit(item: Item, table: pa.Table) -> dict[str, Any]:
         for row in table.select(["id", "reason", "detail"]).to_pylist()
         if row["reason"]
     ]
-    write_table(target.parent / "rejects" / target.name, _rejects_table(said))
+    lease = lease_of(item)
+    write_table(target.parent / "rejects" / target.name, _rejects_table(said), lease)
     schema = vectors(table.schema.field("vector").type.list_size)
     reasons = table["reason"].to_pylist()
     kept = table.filter(pa.array([not one or one in NOTED for one in reasons]))
-    write_table(target, kept.select(schema.names).cast(schema))
+    write_table(target, kept.select(schema.names).cast(schema), lease)
     return {"shard": target.name, "rows": kept.num_rows}

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from seje_ray.artifact import Artifact
 from seje_ray.config import RunConfig
+from seje_ray.lock import Lease
 from seje_ray.pipeline.stage import Fit, ShardStage
 from seje_ray.tuning.scheduling import Allotment, Scheduling
 from seje_ray.tuning.trial_book import NextPlan, TrialBook
@@ -39,8 +40,17 @@ class Session(Protocol):
         """
         ...
 
-    def train(self, run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -> int:
+    def train(
+        self,
+        run: RunConfig,
+        calibrated: Artifact,
+        folder: Path,
+        num_workers: int,
+        lease: Lease | None = None,
+    ) -> int:
         """Train to the end, from the last checkpoint in ``folder``; return the number of epochs.
+
+        No checkpoint is committed once the ``lease`` is lost.
 
         Raises:
             SejeError: What a worker raised for the user.

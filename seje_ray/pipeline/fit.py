@@ -81,7 +81,7 @@ def finished_calibrator(run: RunConfig, recipes: Artifact, workspace: Workspace)
 def _begun(component: Component, run: RunConfig, recipes: Artifact, workspace: Workspace) -> Fit:
     """A component that is to be fitted; its building folder is there before processes race."""
     folder, plan = workspace.component(component.name), component.plan(run, recipes, workspace)
-    begin(folder, plan)
+    begin(folder, plan, lease=workspace.lease)
     is_fitted = run.calibrate.calibrator_from is None
     return Fit(
         f"{'fitting' if is_fitted else 'taking'} {component.name.replace('_', ' ')}",
@@ -103,7 +103,7 @@ def fit_and_commit(
     """Fit one component as ``worker``; rank 0 commits it."""
     component = next(c for generation in generations(run) for c in generation if c.name == name)
     plan, target = component.plan(run, recipes, workspace), workspace.component(name)
-    building = begin(target, plan)
+    building = begin(target, plan, lease=workspace.lease)
     with logged(workspace.log(f"fit-{name}-{worker.rank}"), component=name, device=worker.device):
         inputs = FitInputs(run, recipes, workspace, building / STATE, worker, report)
         fitted, facts = _fitted(component, inputs)
@@ -111,7 +111,7 @@ def fit_and_commit(
         return
     fitted.save(building)
     shutil.rmtree(building / STATE, ignore_errors=True)
-    finish(target, plan, _manifest(plan, building, facts))
+    finish(target, plan, _manifest(plan, building, facts), workspace.lease)
 
 
 def _fitted(component: Component, inputs: FitInputs) -> tuple[Fitted, Mapping[str, Any]]:
@@ -145,5 +145,5 @@ def _close(run: RunConfig, workspace: Workspace) -> Artifact:
         seed=run.seed,
     )
     manifest = Manifest(plan=plan, seje_ray_version=__version__, facts=facts)
-    write_json(workspace.calibrator / "manifest.json", asdict(manifest))
+    write_json(workspace.calibrator / "manifest.json", asdict(manifest), workspace.lease)
     return workspace.open_calibrator()

@@ -34,8 +34,9 @@ from seje_ray.artifact import (
 )
 from seje_ray.config import RunConfig
 from seje_ray.console.progress import Bars
+from seje_ray.lock import Lease
 from seje_ray.pipeline.executor import Session
-from seje_ray.pipeline.stage import Item, ShardStage, missing_shards
+from seje_ray.pipeline.stage import Item, ShardStage, lease_of, leased, missing_shards
 from seje_ray.recipe1m.photo_names import load_like, where_missing_are
 from seje_ray.recipe1m.protocol_filter import needed, protocol_rejection
 from seje_ray.recipe1m.records import DataError, ImageFile, Recipe, Reject
@@ -75,15 +76,15 @@ def ingest(
         click.echo(change, err=True)
     elif _is_read_by_other_rules(folder, plan):
         click.echo("own recipes are read by newer rules: ingest runs again", err=True)
-    partial = begin(folder, plan)
+    partial = begin(folder, plan, lease=workspace.lease)
     if not (partial / "texts.json").is_file():
         _spool_texts(source, partial, run)
     (partial / "rejects").mkdir(exist_ok=True)
-    session.run_shards(_stage(run, partial))
-    return _close(folder, partial, plan)
+    session.run_shards(_stage(run, partial, workspace.lease))
+    return _close(folder, partial, plan, workspace.lease)
 
 
-def _stage(run: RunConfig, partial: Path) -> ShardStage:
+def _stage(run: RunConfig, partial: Path, lease: Lease | None) -> ShardStage:
     """The photos of the spooled texts that are still to be read."""
     texts = sorted(path.name for path in (partial / "texts").glob("*.parquet"))
     items = [
@@ -92,6 +93,7 @@ def _stage(run: RunConfig, partial: Path) -> ShardStage:
             "shard": name,
             "shorter_side": run.data.shorter_side,
             "max_images": run.data.max_images,
+            **leased(lease),
         }
         for name in missing_shards(partial, texts)
     ]
@@ -153,7 +155,7 @@ def _hash_of(path: Path, size: int, changed_ns: int) -> str:
     return file_hash(path)
 
 
-def _close(folder: Path, partial: Path, plan: Plan) -> Artifact:
+def _close(folder: Path, partial: Path, plan: Plan, lease: Lease | None) -> Artifact:
     """Merge the rejects, write the manifest, drop the spool."""
     rejected = write_rejects(partial, (partial / "rejects").glob("*.parquet"))
     manifest = build_manifest(
@@ -169,7 +171,7 @@ def _close(folder: Path, partial: Path, plan: Plan) -> Artifact:
     )
     if not manifest.rows:
         raise DataError(f"{folder}: no usable recipe is left; all were rejected: {rejected}")
-    artifact = finish(folder, plan, manifest)
+    artifact = finish(folder, plan, manifest, lease)
     for name in ("texts", "rejects"):  # only now: a run killed before here still needs them
         shutil.rmtree(folder / name)
     (folder / "texts.json").unlink()
@@ -283,6 +285,7 @@ def commit_with_photos(item: Item, texts: pa.Table) -> dict[str, Any]:
             rejected.extend(result for result in loaded if isinstance(result, Reject))
             rejected.extend(note for _, note in both if note is not None)
     table = pa.Table.from_pylist([asdict(reject) for reject in rejected], schema=REJECTS)
-    write_table(partial / "rejects" / shard, table)
-    write_table(partial / shard, pa.Table.from_pylist(rows, schema=RECIPES))
+    lease = lease_of(item)
+    write_table(partial / "rejects" / shard, table, lease)
+    write_table(partial / shard, pa.Table.from_pylist(rows, schema=RECIPES), lease)
     return {"shard": shard, "rows": len(rows), "rejected": len(rejected)}

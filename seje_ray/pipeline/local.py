@@ -14,6 +14,7 @@ from seje_ray.config import RunConfig
 from seje_ray.console.progress import Bars
 from seje_ray.distributed.process import LocalProcess, default_device
 from seje_ray.errors import ResourceError, SejeError
+from seje_ray.lock import Lease
 from seje_ray.pipeline.stage import Fit, ShardStage
 from seje_ray.pipeline.trial_training import TrialWorker, train_trial
 from seje_ray.training.history import read_history
@@ -77,9 +78,16 @@ class LocalSession:
             for fit in fits:
                 fit.run(LocalProcess(default_device()), bars.bar(fit.title, "steps"))
 
-    def train(self, run: RunConfig, calibrated: Artifact, folder: Path, num_workers: int) -> int:
+    def train(
+        self,
+        run: RunConfig,
+        calibrated: Artifact,
+        folder: Path,
+        num_workers: int,
+        lease: Lease | None = None,
+    ) -> int:
         """Train in this process."""
-        worker = LocalWorker(folder, default_device())
+        worker = LocalWorker(folder, default_device(), lease)
         loaders = loaders_of(run, calibrated, worker)
         return Trainer(run, origin_of(run, calibrated), loaders, worker).fit().num_epochs
 
@@ -120,7 +128,7 @@ class LocalSession:
 def _run_trial(book: TrialBook, name: str) -> None:
     """Train a trial to its end and commit how it went."""
     folder, plan, began = book.folder / name, book.plan(name), time.monotonic()
-    workspace, worker = book.workspace, TrialWorker(folder, book.metric)
+    workspace, worker = book.workspace, TrialWorker(folder, book.metric, book.workspace.lease)
     before, state, reason = book.elapsed_s, "done", ""
     try:
         train_trial(plan, plan.open_calibrated(workspace), workspace, worker)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from seje_ray.artifact import Artifact
 from seje_ray.console.report import Report
 from seje_ray.distributed.process import Process
+from seje_ray.lock import Lease
 
 Item = Mapping[str, Any]  # plain data: which shard it is, and where its result goes
 ChangeTable = Callable[[Item, pa.Table], pa.Table]
@@ -46,10 +47,22 @@ class Fit:
     in_group: bool = False  # trained by all workers together, if there are several
 
 
-def shard_items(artifact: Artifact, names: Iterable[str], partial: Path) -> list[dict[str, str]]:
+def leased(lease: Lease | None) -> dict[str, str]:
+    """The part of an item by which its task knows the lock of the command that it works for."""
+    return {} if lease is None else {"lock": str(lease.file), "token": lease.token}
+
+
+def lease_of(item: Item) -> Lease | None:
+    """What ``leased`` put into an item."""
+    return Lease(Path(item["lock"]), item["token"]) if "lock" in item else None
+
+
+def shard_items(
+    artifact: Artifact, names: Iterable[str], partial: Path, lease: Lease | None = None
+) -> list[dict[str, str]]:
     """One item per named shard of ``artifact`` whose result in ``partial`` is still missing."""
     return [
-        {"source": str(artifact.folder / name), "target": str(partial / name)}
+        {"source": str(artifact.folder / name), "target": str(partial / name), **leased(lease)}
         for name in missing_shards(partial, names)
     ]
 

@@ -41,6 +41,7 @@ def train(
             nothing to start from where ``train.init_from`` says so.
         ResourceError: If there can never be ``num_workers``, or not all see the workspace.
         DivergedError: If the loss is not finite.
+        WorkspaceError: If another command trains it.
     """
     calibrated = workspace.open_calibrated()
     require_features(run, calibrated)
@@ -49,11 +50,13 @@ def train(
     require_same_run(folder, run, calibrated, initial_hash)
     if is_complete(folder, run):
         return TrainedRun.read(folder)
-    require_same_photos(folder, run)
-    with executor.session(num_workers or 1) as session:
-        workers = session.num_training_workers(num_workers)
-        begin_run(folder, run, calibrated, initial_hash)
-        for line in prepare_initial(run, calibrated, folder, workspace):
-            click.echo(line, err=True)
-        num_epochs = session.train(run, calibrated, folder, workers)
-    return close_run(folder, num_epochs)
+    with workspace.writing(folder) as held:
+        require_same_run(folder, run, calibrated, initial_hash)  # before the lock it could change
+        require_same_photos(folder, run)
+        with executor.session(num_workers or 1) as session:
+            workers = session.num_training_workers(num_workers)
+            begin_run(folder, run, calibrated, initial_hash)
+            for line in prepare_initial(run, calibrated, folder, workspace):
+                click.echo(line, err=True)
+            num_epochs = session.train(run, calibrated, folder, workers, held.lease)
+        return close_run(folder, num_epochs)

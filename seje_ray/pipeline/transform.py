@@ -78,9 +78,9 @@ def transform(
     replaced = manifest_in(folder)
     if replaced is not None and (change := changed_network(replaced.plan, plan, "frozen")):
         click.echo(f"photos are calibrated again, since {change}", err=True)
-    building = begin(folder, plan, before)
+    building = begin(folder, plan, before, lease=workspace.lease)
     names = [path.name for path in recipes.shards()]
-    items = shard_items(recipes, names, building)
+    items = shard_items(recipes, names, building, workspace.lease)
     session.run_shards(
         ShardStage(
             "calibrating",
@@ -220,7 +220,7 @@ def _close(
     if wrong:
         shown = ", ".join(f"{p}: expected {n}, found {m}" for p, (n, m) in wrong.items())
         raise ArtifactError(f"{building}: calibrated recipes are missing ({shown}); run it again")
-    return finish(workspace.calibrated, plan, manifest)
+    return finish(workspace.calibrated, plan, manifest, workspace.lease)
 
 
 def _image_features_of(plan: Plan) -> dict[str, Any] | None:

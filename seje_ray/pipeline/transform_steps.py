@@ -40,7 +40,7 @@ from seje_ray.pipeline.columns import (
     vectors_array,
     with_columns,
 )
-from seje_ray.pipeline.stage import Item
+from seje_ray.pipeline.stage import Item, lease_of
 from seje_ray.schema import RECIPES
 from seje_ray.schema import calibrated as calibrated_schema
 from seje_ray.workspace import Workspace
@@ -244,5 +244,5 @@ def commit_calibrated(item: Item, table: pa.Table) -> dict[str, object]:
         has_terms=TERMS in table.column_names,
     )
     target = Path(item["target"])
-    write_table(target, table.select(schema.names).cast(schema))
+    write_table(target, table.select(schema.names).cast(schema), lease_of(item))
     return {"shard": target.name, "rows": table.num_rows}

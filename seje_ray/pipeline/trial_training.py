@@ -11,6 +11,7 @@ from seje_ray.distributed.process import LocalProcess, Process, default_device
 from seje_ray.errors import ConfigError
 from seje_ray.features.checkpoint import load_model
 from seje_ray.features.model import pixel_spec
+from seje_ray.lock import Lease
 from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.pipeline.initial import prepare_initial
 from seje_ray.pipeline.runs import require_same_photos
@@ -34,9 +35,9 @@ from seje_ray.workspace import Workspace
 class TrialWorker(LocalProcess):
     """The ``training.worker.Worker`` of a trial: one process, checkpoints in its folder."""
 
-    def __init__(self, folder: Path, metric: str) -> None:
+    def __init__(self, folder: Path, metric: str, lease: Lease | None = None) -> None:
         super().__init__(default_device())
-        self.folder, self._metric = folder, metric
+        self.folder, self._metric, self._lease = folder, metric, lease
         self._trainer: Trainer | None = None
 
     def start(self, trainer: Trainer) -> None:
@@ -61,7 +62,7 @@ class TrialWorker(LocalProcess):
         """Keep a checkpoint and, of those before it, the best."""
         assert self._trainer is not None
         assert checkpoint_dir is not None
-        commit_checkpoint(checkpoint_dir, name)
+        commit_checkpoint(checkpoint_dir, name, self._lease)
         best = checkpoint_name(self._trainer.state.progress.best_epoch)
         prune_checkpoints(self.folder, {name, best})
 

@@ -13,7 +13,7 @@ from seje_ray.artifact import write_text
 from seje_ray.config import RunConfig, run_to_dict, with_settings
 from seje_ray.errors import ConfigError, SejeError
 from seje_ray.features.model import require_features
-from seje_ray.pipeline.executor import Executor
+from seje_ray.pipeline.executor import Executor, Session
 from seje_ray.pipeline.initial import hash_of_trials_start
 from seje_ray.pipeline.suggestions import DataOf, data_of, suggestions
 from seje_ray.pipeline.trials import MEASURED, run_plans, run_trials
@@ -24,7 +24,7 @@ from seje_ray.tuning.space import Space, space_of
 from seje_ray.tuning.suggest import num_points
 from seje_ray.tuning.trial_book import TrialBook
 from seje_ray.tuning.trial_plan import TrialPlan
-from seje_ray.tuning.trials import best_trial, write_trials_table
+from seje_ray.tuning.trials import Trial, best_trial, write_trials_table
 from seje_ray.workspace import Workspace
 
 
@@ -67,36 +67,47 @@ def tune(
     calibrated = workspace.open_calibrated()
     run = with_settings(run, run.tune.settings)
     require_features(run, calibrated)
-    space, config = space_of(run), run.tune
+    space = space_of(run)
     _require_possible(run, space, num_workers)
-    folder, total = workspace.tune(name), num_points(run, space)
+    folder = workspace.tune(name)
     initial_hash = hash_of_trials_start(run, workspace)
-    require_same_tuning(folder, run, calibrated, initial_hash)
-    with executor.session(num_workers * (max_concurrent or os.cpu_count() or 1)) as session:
-        allotted = session.allot(num_workers, max_concurrent)
-        book = TrialBook.open(workspace, folder / "trials", config.metric, config.mode)
-        begin_tuning(folder, run, calibrated, initial_hash)
-        click.echo(_announcement(run, total, allotted), file=sys.stderr)
-        data = data_of(run, space, workspace, session)
-        run_trials(
-            session,
-            book,
-            suggestions(run, space, workspace, data),
-            total=total,
-            allotted=allotted,
-            title="tuning",
-            scheduling=Scheduling(run, space),
+    with workspace.writing(folder) as held:
+        require_same_tuning(folder, run, calibrated, initial_hash)
+        with executor.session(num_workers * (max_concurrent or os.cpu_count() or 1)) as session:
+            allotted = session.allot(num_workers, max_concurrent)
+            begin_tuning(folder, run, calibrated, initial_hash)
+            best_run, trials, again, data = _tried(run, held, session, allotted, folder)
+        is_made_up = workspace.open_recipes().manifest.facts.get("is_made_up", False)
+        page = TuningPage(
+            name, run, best_run, space, trials, again, calibrated, is_made_up=is_made_up
         )
-        best_run = _best_run(run, book)
-        write_text(folder / "best.yaml", yaml.safe_dump(run_to_dict(best_run), sort_keys=False))
-        plans = _again({"default": run, "best": best_run}, workspace, data, config.num_seeds)
-        book_again = TrialBook.open(workspace, folder / "again", config.metric, config.mode)
-        again = run_plans(session, book_again, plans, allotted=allotted, title="other seeds")
-    page = TuningPage(
-        name, run, best_run, space, list(book.trials.values()), again,
-        calibrated, is_made_up=workspace.open_recipes().manifest.facts.get("is_made_up", False),
-    )  # fmt: skip
-    return _write(folder, page, Workspace.of(data(best_run)))
+        return _write(folder, page, Workspace.of(data(best_run)))
+
+
+def _tried(
+    run: RunConfig, workspace: Workspace, session: Session, allotted: Allotment, folder: Path
+) -> tuple[RunConfig, list[Trial], list[Trial], DataOf]:
+    """The best run, the trials, those with other seeds, and what data each run has."""
+    space, config = space_of(run), run.tune
+    total = num_points(run, space)
+    book = TrialBook.open(workspace, folder / "trials", config.metric, config.mode)
+    click.echo(_announcement(run, total, allotted), file=sys.stderr)
+    data = data_of(run, space, workspace, session)
+    run_trials(
+        session,
+        book,
+        suggestions(run, space, workspace, data),
+        total=total,
+        allotted=allotted,
+        title="tuning",
+        scheduling=Scheduling(run, space),
+    )
+    best_run = _best_run(run, book)
+    write_text(folder / "best.yaml", yaml.safe_dump(run_to_dict(best_run), sort_keys=False))
+    plans = _again({"default": run, "best": best_run}, workspace, data, config.num_seeds)
+    book_again = TrialBook.open(workspace, folder / "again", config.metric, config.mode)
+    again = run_plans(session, book_again, plans, allotted=allotted, title="other seeds")
+    return best_run, list(book.trials.values()), again, data
 
 
 def _announcement(run: RunConfig, total: int, allotted: Allotment) -> str:

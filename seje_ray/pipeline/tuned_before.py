@@ -63,5 +63,6 @@ def begin_tuning(
     stored = run_to_dict(run)
     decisive = {part: stored[part] for part in DECISIVE}
     start = {} if initial_hash is None else {"initial": initial_hash}
+    folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / FILE, {"calibrated": calibrated.content_hash, **start, **decisive})
     (folder / OLD_FILE).unlink(missing_ok=True)

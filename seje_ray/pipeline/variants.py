@@ -7,7 +7,7 @@ of the calibrator that its settings share, and what they do not share.
 import hashlib
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import yaml
@@ -37,6 +37,14 @@ def calibrated_variant(run: RunConfig, workspace: Workspace, session: Session) -
         return own
     key = hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:12]
     variant = workspace.variant(key)
+    with workspace.writing(variant.folder, waits=True) as held:
+        return _calibrated(run, replace(variant, lease=held.lease), workspace, session)
+
+
+def _calibrated(
+    run: RunConfig, variant: Workspace, workspace: Workspace, session: Session
+) -> Artifact:
+    """Calibrate in the variant what it cannot link to; resumes, or returns at once."""
     variant.calibrator.mkdir(parents=True, exist_ok=True)
     _link(variant.recipes, workspace.recipes)
     recipes = variant.open_recipes()

@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+from seje_ray.lock import Lease
+
 
 def checkpoint_name(num_epochs: int, step: int = 0) -> str:
     """Folder name after ``num_epochs`` epochs and ``step`` steps of the next; sorts by time."""
@@ -27,9 +29,15 @@ def begin_checkpoint(folder: Path, name: str) -> Path:
     return partial
 
 
-def commit_checkpoint(partial: Path, name: str) -> Path:
-    """Rename what ``begin_checkpoint`` gave; a checkpoint of this name is replaced."""
+def commit_checkpoint(partial: Path, name: str, lease: Lease | None = None) -> Path:
+    """Rename what ``begin_checkpoint`` gave; a checkpoint of this name is replaced.
+
+    Raises:
+        LockLostError: If another command has taken the training over.
+    """
     target = partial.with_name(name)
+    if lease is not None:
+        lease.require()
     if target.exists():
         shutil.rmtree(target)
     partial.rename(target)

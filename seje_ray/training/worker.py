@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from seje_ray.distributed.process import LocalProcess, Process
+from seje_ray.lock import Lease
 from seje_ray.training.checkpoints import commit_checkpoint, newest_checkpoint
 from seje_ray.training.timing import note_timings
 
@@ -66,9 +67,11 @@ class Worker(Process, Protocol):
 class LocalWorker(LocalProcess):
     """A training in this one process; keeps checkpoints in ``folder`` and all reports."""
 
-    def __init__(self, folder: Path, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, folder: Path, device: torch.device | str = "cpu", lease: Lease | None = None
+    ) -> None:
         super().__init__(device)
-        self.folder = folder
+        self.folder, self._lease = folder, lease
         self.reports: list[dict[str, float]] = []
         self.warnings: list[str] = []
 
@@ -87,7 +90,7 @@ class LocalWorker(LocalProcess):
     def checkpoint(self, checkpoint_dir: Path | None, name: str) -> None:
         """Keep the checkpoint under its name."""
         if checkpoint_dir is not None:
-            commit_checkpoint(checkpoint_dir, name)
+            commit_checkpoint(checkpoint_dir, name, self._lease)
 
     def resume_dir(self) -> Path | None:
         """Return the last checkpoint by name."""

@@ -1,0 +1,302 @@
+"""One writer at a time: a lock that also holds on a disk which several machines share.
+
+A lock is a folder of numbered files, and whoever makes a file holds it: the file system lets one
+alone make each. Its owner touches the file every few seconds, so that others can tell a dead owner
+from a busy one without comparing clocks, and removes it at the end. A dead owner's file is removed
+by the next one; what the dead one's tasks still do can then no longer be committed, since every
+commit asks ``Lease.require`` first.
+"""
+
+import json
+import os
+import random
+import shlex
+import signal
+import socket
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from seje_ray.errors import LockLostError, WorkspaceError
+from seje_ray.log import event
+
+LOCKS = ".locks"  # folder of all locks of a workspace
+HEARTBEAT_S = 5.0
+STALE_S = 60.0  # without a sign of life, an owner on another machine is dead
+POLL_S = 0.25
+SUFFIX = ".lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who holds a lock."""
+
+    command: str
+    host: str
+    machine: str  # the only processes whose pids mean the same have the same; empty: unknown
+    pid: int
+    process_start: str  # tells it from a later process of this pid
+    since: str  # UTC
+    token: str
+
+    @classmethod
+    def this_process(cls) -> "Owner":
+        """This very command."""
+        program = Path(sys.argv[0]).name
+        words = ["seje-ray" if program == "__main__.py" else program, *sys.argv[1:]]
+        return cls(
+            _printable(shlex.join(words)),
+            socket.gethostname(),
+            _machine(),
+            os.getpid(),
+            _process_start(os.getpid()) or "",
+            time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
+            uuid.uuid4().hex,
+        )
+
+    def __str__(self) -> str:
+        return f"`{self.command}` (pid {self.pid} on {self.host}, since {self.since})"
+
+    def is_running(self) -> bool | None:
+        """Whether its process runs; None if that cannot be seen from here."""
+        if not self.machine or self.machine != _machine():
+            return None
+        return _process_start(self.pid) == self.process_start
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lock that was got; travels to tasks, whose commits are refused once it is lost."""
+
+    file: Path
+    token: str
+
+    def is_held(self) -> bool:
+        """Whether nobody has taken the lock over."""
+        owner = _owner(self.file)
+        return owner is not None and owner.token == self.token
+
+    def require(self) -> None:
+        """Refuse to go on without the lock.
+
+        Raises:
+            LockLostError: If another command has taken it over.
+        """
+        if not self.is_held():
+            raise LockLostError(
+                f"{self.file.parent}: another command has taken this lock over, since this one "
+                "gave no sign of life; nothing more is written here: repeat it when the other "
+                "has ended"
+            )
+
+
+@contextmanager
+def locked(folder: Path, what: str, *, waits: bool = False) -> Iterator[Lease]:
+    """Hold the lock ``folder``, which is there while it is held.
+
+    A dead owner's lock is taken over, which is said on stderr. That an owner on another machine
+    is dead is known after ``STALE_S`` without a sign of life.
+
+    Args:
+        folder: Of the lock.
+        what: Is written, in words, for messages.
+        waits: Wait for an owner that lives; otherwise its name is the error.
+
+    Raises:
+        WorkspaceError: If another command holds the lock.
+        LockLostError: If the lock was lost meanwhile.
+    """
+    lease = _acquired(folder, what, waits=waits)
+    heart = _Heart(lease)
+    heart.start()
+    try:
+        yield lease
+    except KeyboardInterrupt:
+        lease.require()  # the heart interrupts where it is lost
+        raise
+    finally:
+        heart.stop()
+        _release(lease)
+
+
+def _acquired(folder: Path, what: str, *, waits: bool) -> Lease:
+    """Make the next file, once every file that is there is known to be a dead owner's."""
+    watch = _Watch(what, waits=waits)
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        files = _files(folder)
+        if any(not watch.is_dead(file) for file in files):
+            time.sleep(POLL_S)
+            continue
+        number = max((int(file.stem) for file in files), default=0) + 1
+        lease = _made(folder / f"{number:06d}{SUFFIX}")
+        if lease is None:
+            continue
+        others = [file for file in _files(folder) if file != lease.file]
+        if all(file in files for file in others):
+            for file in others:
+                event("lock", text=f"took over {file}")
+                file.unlink(missing_ok=True)
+            return lease
+        _release(lease)  # another one came at the same moment: both try again
+        time.sleep(POLL_S * random.random())
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.glob(f"*{SUFFIX}"))
+    except FileNotFoundError:
+        return []
+
+
+def _made(file: Path) -> Lease | None:
+    """Make a lock's file; None if somebody else was faster."""
+    owner = Owner.this_process()
+    try:
+        with file.open("x", encoding="utf-8") as made:
+            json.dump(asdict(owner), made)
+            made.flush()
+            os.fsync(made.fileno())
+    except (FileExistsError, FileNotFoundError):  # made, or its folder removed, by another one
+        return None
+    return Lease(file, owner.token)
+
+
+def _release(lease: Lease) -> None:
+    """Remove the file, and the folders that are empty then."""
+    if not lease.is_held():
+        return
+    lease.file.unlink(missing_ok=True)
+    above = list(lease.file.parents)
+    last = next((n for n, folder in enumerate(above) if folder.name == LOCKS), 0)
+    with suppress(OSError):  # not empty: others are there
+        for folder in above[: last + 1]:
+            folder.rmdir()
+
+
+class _Watch:
+    """What one command has seen of the owners that are in its way."""
+
+    def __init__(self, what: str, *, waits: bool) -> None:
+        self._what, self._waits = what, waits
+        self._seen: dict[Path, tuple[int, float]] = {}  # last sign of life, and when it was seen
+        self._said: set[str] = set()
+
+    def is_dead(self, file: Path) -> bool:
+        """Whether the owner of ``file`` is dead, as far as one can know by now.
+
+        Raises:
+            WorkspaceError: If it lives and is not waited for.
+        """
+        owner, now = _owner(file), time.monotonic()
+        sign = _sign_of_life(file)
+        if sign is None:  # released
+            return False
+        before, since = self._seen.setdefault(file, (sign, now))
+        is_running = owner.is_running() if owner is not None else None
+        who = str(owner) if owner is not None else f"the owner of {file}"
+        if is_running is False or (is_running is None and now - since > STALE_S):
+            self._say(f"{who} has ended without a word; this command takes its place")
+            return True
+        if is_running or sign != before:
+            self._seen[file] = (sign, now)
+            if not self._waits:
+                raise WorkspaceError(
+                    f"{self._what} is being written by {who}; wait until it has ended, or name "
+                    f"another --workspace (if it has ended long ago, delete {file})"
+                )
+            self._say(f"waiting for {who}, which is writing {self._what}")
+        elif owner is not None:
+            self._say(f"looking up to {STALE_S:.0f} s for a sign of life of {who}")
+        return False
+
+    def _say(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            event("lock", text=text)
+            click.echo(f"note: {text}", err=True)
+
+
+class _Heart(threading.Thread):
+    """Touches the file of a lease; interrupts the command where it is lost."""
+
+    def __init__(self, lease: Lease) -> None:
+        super().__init__(name="lock", daemon=True)
+        self._lease, self._stop_asked = lease, threading.Event()
+
+    def run(self) -> None:
+        """Beat until it is asked to stop."""
+        while not self._stop_asked.wait(HEARTBEAT_S):
+            with suppress(OSError):  # a disk that is away for a moment, or lost: see below
+                os.utime(self._lease.file)
+            if self._is_lost() and not self._stop_asked.is_set():  # not by its own release
+                event("lock", text=f"lost {self._lease.file}")
+                # A real signal, which also ends a wait in C, unlike _thread.interrupt_main.
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                return
+
+    def stop(self) -> None:
+        """End it."""
+        self._stop_asked.set()
+        self.join(HEARTBEAT_S)  # a disk that is away does not hold up the end
+
+    def _is_lost(self) -> bool:
+        """Whether another one holds it; a disk that does not answer is no sign of that."""
+        try:
+            return _token_in(self._lease.file) != self._lease.token
+        except FileNotFoundError:
+            return True
+        except (OSError, ValueError):
+            return False
+
+
+def _token_in(file: Path) -> str | None:
+    owner = json.loads(file.read_text(encoding="utf-8"))
+    return owner["token"] if isinstance(owner, dict) and "token" in owner else None
+
+
+def _owner(file: Path) -> Owner | None:
+    """The owner that a file names; None if there is no file, or nothing in it yet."""
+    try:
+        return Owner(**json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _sign_of_life(file: Path) -> int | None:
+    """A number that changes with every beat; None without a file."""
+    try:
+        with file.open("rb") as opened:  # on NFS, opening asks the server
+            return os.fstat(opened.fileno()).st_mtime_ns
+    except OSError:
+        return None
+
+
+def _machine() -> str:
+    """Identity of the running system and of its process numbers: a container has its own."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
+
+
+def _process_start(pid: int) -> str | None:
+    """When a process of this system began, in its clock ticks; None if it does not run."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in ("Z", "X") else fields[19]
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
