@@ -53,7 +53,9 @@ class TrainConfig:
     # unless its BatchNorm takes statistics of the batch. null: all
     micro_batch_size: int | None = None
     compile: bool = False  # by torch.compile; the first steps take minutes
-    precision: Literal["bf16", "fp32"] = "bf16"  # autocast on CUDA; CPUs always take fp32
+    precision: Literal["bf16", "fp32"] = "bf16"  # autocast on CUDA
+    # precision on CPUs, too, where they compute in bf16 (AVX-512 BF16, AMX); others take fp32
+    precision_on_cpus: bool = False
     max_pairs: int | None = None  # train pairs that are used, drawn by the seed; null: all
     max_val_pairs: int = 10_000  # val pairs that are embedded after each epoch
     shuffle_window: int = 32  # shards that are in memory and shuffled together

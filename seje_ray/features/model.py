@@ -253,6 +253,13 @@ def weights_source(run: RunConfig, config: BackboneConfig) -> BackboneConfig:
 
 
 def autocast(run: RunConfig, device: torch.device) -> torch.autocast:
-    """The run's precision, where the device is CUDA."""
-    enabled = run.train.precision == "bf16" and device.type == "cuda"
+    """The run's precision, where the device is CUDA or a CPU that is to take it and can."""
+    takes = device.type == "cuda" or (run.train.precision_on_cpus and cpu_computes_bf16())
+    enabled = run.train.precision == "bf16" and takes
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+def cpu_computes_bf16() -> bool:
+    """Whether this machine's CPU multiplies in bf16 by its own instructions."""
+    found = torch.cpu.get_capabilities()
+    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16"))

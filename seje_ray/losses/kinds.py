@@ -54,7 +54,7 @@ class RetrievalLoss:
 
     function: Callable[[GlobalPairs, StepInputs], Tensor]
     space: Mapping[str, Dimension]  # its default search space, by dotted setting
-    margin: float = 0.0  # that makes a triplet an active one; 0 for a loss without triplets
+    margin: float | None = None  # that makes a triplet an active one; None without triplets
     measure: Callable[[Tensor], Tensor] | None = None  # Euclidean distances as ``margin`` has them
     logits: LearntLogits | None = None  # None for a loss that learns no numbers of its own
     mines: bool = False  # whether ``loss.negatives`` says which negatives it takes

@@ -12,6 +12,7 @@ from seje_ray.distributed.dropout import begin_dropout_step
 from seje_ray.errors import ResourceError
 from seje_ray.features.checkpoint import Origin
 from seje_ray.features.model import FeatureDims, autocast
+from seje_ray.losses.kinds import retrieval_loss
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.random_streams import Stream, torch_seed
 from seje_ray.training.checkpoints import begin_checkpoint, checkpoint_name
@@ -173,8 +174,9 @@ class Trainer:
             "loss": parts.total,
             "retrieval": parts.retrieval,
             "category_alignment": parts.category_alignment,
-            "active_triplet_share": active_share(pairs, rows, run.loss),
         }
+        if retrieval_loss(run.loss).margin is not None:
+            values["active_triplet_share"] = active_share(pairs, rows, run.loss)
         if discriminator_loss is not None:
             values["discriminator_loss"] = discriminator_loss
             values["discriminator_alignment"] = parts.discriminator_alignment

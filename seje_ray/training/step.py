@@ -117,8 +117,14 @@ def objective(
 
 
 def active_share(pairs: GlobalPairs, rows: GlobalRows, config: LossConfig) -> Tensor:
-    """This worker's part of the share of active triplets, by the margin of the run's loss."""
+    """This worker's part of the share of active triplets, by the margin of the run's loss.
+
+    Raises:
+        ValueError: If the loss has no triplets.
+    """
     loss = retrieval_loss(config)
+    if loss.margin is None:
+        raise ValueError(f"loss {config.kind} has no triplets")
     return rows.share * active_triplet_share(
         pairs, margin=loss.margin, measure=loss.measure, mining_pool=config.mining_pool
     )

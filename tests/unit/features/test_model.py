@@ -7,11 +7,18 @@ import pytest
 import torch
 
 from seje_ray.artifact import Artifact, Manifest, Plan
-from seje_ray.config import LossConfig, run_to_dict
+from seje_ray.config import LossConfig, RunConfig, TrainConfig, run_to_dict
 from seje_ray.config.loss import InfoNceConfig, SigmoidConfig
 from seje_ray.distributed.dropout import GlobalDropout
 from seje_ray.errors import ArtifactError
-from seje_ray.features.model import FeatureDims, build_logit_scale, build_model, require_features
+from seje_ray.features.model import (
+    FeatureDims,
+    autocast,
+    build_logit_scale,
+    build_model,
+    cpu_computes_bf16,
+    require_features,
+)
 from seje_ray.models.recipe_lstm import RecipeLstm
 from seje_ray.models.recipe_transformer import RecipeTransformer
 from tests.unit.training.tiny_data import origin, tiny_run
@@ -108,3 +115,15 @@ def test_constants_of_the_loss_are_where_learning_starts():
         info_nce.log_scale.add_(1.0)
     assert float(info_nce()[0].detach()) == pytest.approx(5.0)
     assert [float(value.detach()) for value in sigmoid()] == pytest.approx([4.0, -2.0])
+
+
+@pytest.mark.parametrize(
+    ("precision", "on_cpus", "expected"),
+    [("bf16", True, True), ("bf16", False, False), ("fp32", True, False)],
+)
+def test_a_cpu_takes_bf16_only_where_the_run_says_so_and_it_can(precision, on_cpus, expected):
+    run = RunConfig(train=TrainConfig(precision=precision, precision_on_cpus=on_cpus))
+
+    found = autocast(run, torch.device("cpu"))
+
+    assert found._enabled == (expected and cpu_computes_bf16())

@@ -18,6 +18,7 @@ from seje_ray.config.loss import (
     SoftMarginConfig,
 )
 from seje_ray.features.model import build_logit_scale
+from seje_ray.losses.kinds import retrieval_loss
 from seje_ray.models.heads import CategoryHead, Discriminator
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.models.recipe_encoder import RecipeInputs
@@ -96,8 +97,9 @@ def train(rank, sizes, config, num_steps=2):
         result |= {
             f"{step} total": parts.total.detach(),
             f"{step} retrieval": parts.retrieval.detach(),
-            f"{step} active_triplet_share": active_share(pairs, rows, config),
         }
+        if retrieval_loss(config).margin is not None:
+            result[f"{step} active_triplet_share"] = active_share(pairs, rows, config)
         for name, parameter in model.named_parameters():
             result[f"{step} gradient of {name}"] = parameter.grad.clone()
     return result | {f"state {name}": value for name, value in model.state_dict().items()}
