@@ -1,95 +1,135 @@
 """``seje-ray search``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from seje_ray.cli.options import (
-    evaluate_set_option,
-    partition_option,
-    run_name_option,
-    workspace_option,
-)
+from seje_ray.cli.options import evaluate_set_option, run_name_option, workspace_option
 
 if TYPE_CHECKING:
-    from seje_ray.pipeline.search import SearchResult
+    from seje_ray.pipeline.index.page import Found
     from seje_ray.workspace import Workspace
 
 
-@click.command("search", epilog="Example: seje-ray search --image dinner.jpg --results 10")
+@click.command("search", epilog="Example: seje-ray search --image dinner.jpg --without egg")
 @click.option(
     "--image",
+    "images",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="A photo: find recipes for it.",
+    multiple=True,
+    help="A photo; several count as their mean.",
 )
+@click.option("--text", metavar="WORDS", help='Words, e.g. "lemon pasta with capers".')
 @click.option(
     "--recipe",
     metavar="ID|FILE",
-    help="A recipe of the partition by its id, or a file of recipes, whose first counts: find "
-    "photos for it.",
+    help="A recipe of the index, or a file of recipes, whose first counts; a title or ingredients "
+    "alone will do.",
+)
+@click.option("--like", metavar="ID", help="A recipe or photo of the index: find more like it.")
+@click.option(
+    "--find",
+    type=click.Choice(["recipes", "photos"]),
+    help="What to look for.  [default: photos for a recipe, recipes for all else]",
+)
+@click.option("--with", "with_", metavar="INGREDIENT", multiple=True, help="Results have it.")
+@click.option("--without", metavar="INGREDIENT", multiple=True, help="Results do not have it.")
+@click.option(
+    "--plus", metavar="TERM", multiple=True, help="More of a category, key term or title's word."
+)
+@click.option("--minus", metavar="TERM", multiple=True, help="Less of it.")
+@click.option(
+    "--partition",
+    "partitions",
+    type=click.Choice(["train", "val", "test"]),
+    multiple=True,
+    help="Only recipes of it; may be repeated.  [default: all]",
+)
+@click.option(
+    "--category", "categories", metavar="NAME", multiple=True, help="Only recipes of it; likewise."
 )
 @click.option(
     "--results", type=click.IntRange(min=1), default=5, show_default=True, help="How many."
 )
-@partition_option
+@click.option("--why", "with_why", is_flag=True, help="Say what each has in common with the query.")
+@click.option("--heat-map", is_flag=True, help="Show what in the photo each rests on.")
+@click.option("--open", "open_page", is_flag=True, help="Open the page with the photos.")
 @run_name_option
 @evaluate_set_option
 @workspace_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def command(
-    image: Path | None,
-    recipe: str | None,
     results: int,
-    partition: str,
     name: str | None,
     overrides: tuple[str, ...],
     workspace: "Workspace",
     as_json: bool,
+    with_why: bool,
+    open_page: bool,
+    **asked: Any,
 ) -> None:
-    """Find recipes for a photo, or photos for a recipe, among a partition's pairs.
+    """Find recipes or photos among all that the workspace holds, by photos, words or a recipe.
 
-    Without a query the partition's first pair is searched both ways, as an example. Writes the
-    results with their photos to search.html in the workspace. The number of each is the cosine
-    similarity, also where evaluate.hubness corrects the order.
+    Queries of several kinds count as their mean. Without a query one of the test pairs is searched
+    both ways, as an example. The number of each result is the cosine similarity, also where
+    evaluate.hubness corrects the order. --with and --without look for whole words in titles and
+    ingredient lines. Writes the results with their photos to search.html in the workspace. Where a
+    small collection has no index yet it is made; of a large one `seje-ray index` makes it.
     """
     import json
-    from dataclasses import asdict
     from functools import partial
 
     from seje_ray.console.tables import show
     from seje_ray.on_ray.executor import RayExecutor
+    from seje_ray.pipeline.index.asked import Asked, searches
+    from seje_ray.pipeline.index.page import write_page
+    from seje_ray.pipeline.index.ready import ready_searcher
     from seje_ray.pipeline.runs import open_run
-    from seje_ray.pipeline.search import PartitionSearcher
 
-    searcher = PartitionSearcher(
-        open_run(workspace, name), workspace, RayExecutor(workspace), partition, overrides
-    )
-    found = []
-    if image is not None:
-        found.append(searcher.for_photo(image.absolute(), results))
-    if recipe is not None:
-        found.append(searcher.for_recipe(recipe, results))
-    if not found:
-        found = [searcher.for_row(0, results, is_photo=is_photo) for is_photo in (True, False)]
-    searcher.write_page(workspace.search_page)
+    trained = open_run(workspace, name)
+    searcher = ready_searcher(trained, workspace, RayExecutor(workspace), overrides)
+    found = searches(searcher, Asked(**asked), results)
+    write_page(workspace.search_page, searcher, found)
+    if open_page:
+        click.launch(str(workspace.search_page))
     if as_json:
-        click.echo(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=1))
+        click.echo(json.dumps([_as_json(one) for one in found], ensure_ascii=False, indent=1))
         return
     for one in found:
-        show(partial(_as_text, one))
+        show(partial(_as_text, one, with_why))
     click.echo(f"photos: {workspace.search_page}")
 
 
-def _as_text(found: "SearchResult", width: int | None) -> str:
+def _as_json(found: "Found") -> dict[str, Any]:
+    """A search as plain data; each result says what it shares with the query."""
+    from dataclasses import asdict
+
+    from seje_ray.retrieval.index.why import why
+
+    results = []
+    for hit in found.hits:
+        facts = asdict(hit)
+        del facts["row"]
+        reasons = asdict(why(found.query, hit))
+        results.append({**facts, "is_match": reasons.pop("is_match"), "why": reasons})
+    return {"query": found.query.text, "find": found.what, "results": results}
+
+
+def _as_text(found: "Found", with_why: bool, width: int | None) -> str:
     """The results by rank, with their cosine similarity."""
     from seje_ray.console.tables import text_table
+    from seje_ray.retrieval.index.why import why
 
     rows = []
-    for one in found.results:
-        photo = "" if found.is_photo else f"photo {one.image_id}"
-        notes = "  ".join(part for part in (photo, "<- its own" if one.is_match else "") if part)
-        rows.append([str(one.rank), f"{one.similarity:.2f}", one.id, one.title, notes])
-    kind = "recipes" if found.is_photo else "photos"
-    table = text_table(None, rows, left=(2, 3, 4), width=width)
-    return f"{kind} for {found.query}\n{table}"
+    for hit in found.hits:
+        reasons = why(found.query, hit)
+        photo = f"photo {hit.photo}" if hit.kind == "photo" else ""
+        own = "<- its own" if reasons.is_match else ""
+        notes = "  ".join(part for part in (photo, own, str(reasons) if with_why else "") if part)
+        shown = hit.recipe or hit.id
+        rows.append([str(hit.rank), f"{hit.similarity:.2f}", shown, hit.title, notes])
+    head = f"{found.what} for {found.query.text}"
+    if not rows:
+        return f"{head}: none"
+    return f"{head}\n{text_table(None, rows, left=(2, 3, 4), width=width)}"

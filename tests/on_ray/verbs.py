@@ -8,13 +8,15 @@ from seje_ray.config import RunConfig
 from seje_ray.on_ray.executor import RayExecutor
 from seje_ray.pipeline import ablate as ablation
 from seje_ray.pipeline import calibrate as calibration
-from seje_ray.pipeline import embed, evaluate, search
+from seje_ray.pipeline import embed, evaluate
 from seje_ray.pipeline import embed_new as new_vectors
 from seje_ray.pipeline import train as training
 from seje_ray.pipeline import tune as tuning
 from seje_ray.pipeline.ablate import Ablated
 from seje_ray.pipeline.calibrate import Calibrated
 from seje_ray.pipeline.evaluate import EvaluatedRun
+from seje_ray.pipeline.index import build as index
+from seje_ray.pipeline.index.build import Built
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.pipeline.tune import Tuned
 from seje_ray.pipeline.vectors_file import NewVectors
@@ -49,9 +51,9 @@ def evaluate_run(trained: TrainedRun, workspace: Workspace, **options: Any) -> E
     return evaluate.evaluate_run(trained, workspace, RayExecutor(workspace), **options)
 
 
-def searcher(trained: TrainedRun, workspace: Workspace, partition: str) -> search.PartitionSearcher:
-    """A ``pipeline.search.PartitionSearcher`` that embeds on Ray."""
-    return search.PartitionSearcher(trained, workspace, RayExecutor(workspace), partition)
+def build_index(trained: TrainedRun, workspace: Workspace, **options: Any) -> list[Built]:
+    """``pipeline.index.build.build_index`` on Ray."""
+    return index.build_index(trained, workspace, RayExecutor(workspace), **options)
 
 
 def train(

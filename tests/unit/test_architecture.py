@@ -35,7 +35,7 @@ def test_a_stage_and_a_training_need_no_ray():
     code = (
         "import sys; sys.modules['ray'] = None; import seje_ray.pipeline.calibrate, "
         "seje_ray.pipeline.train, seje_ray.pipeline.tune, seje_ray.pipeline.evaluate, "
-        "seje_ray.pipeline.search, seje_ray.pipeline.ablate, seje_ray.pipeline.local"
+        "seje_ray.pipeline.index.ready, seje_ray.pipeline.ablate, seje_ray.pipeline.local"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
 

@@ -34,7 +34,7 @@ def derive(
     Args:
         artifact: One side of an index.
         what: Its rows.
-        method: ``auto`` for a graph above ``EXACT_UP_TO`` rows.
+        method: ``auto`` for what was asked for before, else a graph above ``EXACT_UP_TO`` rows.
         queries: Kind and file of the vectors by which the recall is measured.
         bank: Train pairs that tell hubs; None for no hubs.
         config: How many neighbours a hubness is the mean of.
@@ -42,7 +42,10 @@ def derive(
     facts: dict[str, Any] = {}
     known = artifact.manifest.facts
     vectors = np.load(artifact.folder / VECTORS, mmap_mode="c")
-    wanted = _resolved(method, len(vectors))
+    asked = known.get("asked", "auto") if method == "auto" else method
+    wanted = _resolved(asked, len(vectors))
+    if asked != known.get("asked", "auto"):
+        facts["asked"] = asked
     if wanted != known["method"]:
         facts |= _with_graph(artifact.folder, vectors, queries) if wanted == "hnsw" else _exact()
     num_neighbours = None if bank is None else config.num_neighbours

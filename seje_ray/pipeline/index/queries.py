@@ -11,10 +11,10 @@ from seje_ray.features.encoder import Encoder, QueryError
 from seje_ray.recipe1m.images import load_image, to_jpeg
 from seje_ray.recipe1m.own_data import OwnData
 from seje_ray.recipe1m.records import ImageFile, Recipe, Reject
+from seje_ray.retrieval.index.arithmetic import direction
 from seje_ray.retrieval.index.collection import Query
 
-NUM_SEEN = 3  # classes of a photo that are told
-SHORTEST = 1e-6  # length of a mean of queries that still has a direction
+NUM_NAMED = 3  # ingredients that name a recipe without a title
 
 
 def photo_query(encoder: Encoder, photos: Sequence[Path | bytes]) -> Query:
@@ -27,7 +27,7 @@ def photo_query(encoder: Encoder, photos: Sequence[Path | bytes]) -> Query:
     Raises:
         QueryError: If one is no usable photo.
     """
-    jpegs = [_jpeg(encoder.shorter_side, photo) for photo in photos]
+    jpegs = [prepared_photo(encoder, photo) for photo in photos]
     seen = encoder.see(jpegs)
     scores = seen.class_scores.mean(axis=0)
     named = sorted(zip(encoder.photo_classes[1:], scores[1:].tolist(), strict=True), key=_by_score)
@@ -35,7 +35,8 @@ def photo_query(encoder: Encoder, photos: Sequence[Path | bytes]) -> Query:
     return Query(
         direction(seen.embeddings.mean(axis=0)),
         " and ".join(names),
-        seen=tuple(named[:NUM_SEEN]) if scores.any() else (),
+        is_photo=True,
+        seen=tuple(named) if scores.any() else (),
     )
 
 
@@ -59,7 +60,7 @@ def recipe_query(encoder: Encoder, recipe: RecipeText) -> Query:
     read = encoder.read([recipe])
     [found] = read.features
     category = encoder.category_names[found.category_id] if found.category_id else ""
-    name = recipe.title or ", ".join(recipe.ingredients[:NUM_SEEN]) or recipe.id
+    name = recipe.title or ", ".join(recipe.ingredients[:NUM_NAMED]) or recipe.id
     return Query(read.embeddings[0], name, key_terms=tuple(found.key_terms), category=category)
 
 
@@ -69,33 +70,20 @@ def mean_query(queries: Sequence[Query]) -> Query:
         return queries[0]
     return Query(
         direction(np.mean([query.vector for query in queries], axis=0)),
-        " + ".join(query.text for query in queries),
+        " and ".join(query.text for query in queries),
+        is_photo=all(query.is_photo for query in queries),
         key_terms=tuple(dict.fromkeys(term for query in queries for term in query.key_terms)),
         category=next((query.category for query in queries if query.category), ""),
         seen=next((query.seen for query in queries if query.seen), ()),
     )
 
 
-def direction(vector: np.ndarray) -> np.ndarray:
-    """A vector (D,) at length 1, float32.
-
-    Raises:
-        QueryError: If it has no direction.
-    """
-    length = float(np.linalg.norm(vector))
-    if not length > SHORTEST:
-        raise QueryError("the parts of the query cancel each other out; leave one of them out")
-    found: np.ndarray = (vector / length).astype(np.float32)
-    return found
-
-
-def first_recipe(path: Path, data: DataConfig, *, is_part_enough: bool = True) -> Recipe:
-    """The first recipe of a file of own data.
+def first_recipe(path: Path, data: DataConfig) -> Recipe:
+    """The first recipe of a file of own data; a title or ingredients alone will do.
 
     Args:
         path: The file.
         data: Says which keys are which fields, and what stands between lines.
-        is_part_enough: Whether a title alone will do.
 
     Raises:
         QueryError: If it has none; says why the first record is none.
@@ -103,9 +91,7 @@ def first_recipe(path: Path, data: DataConfig, *, is_part_enough: bool = True) -
     reject: Reject | None = None
     for record in OwnData(path, columns=data.columns, separator=data.separator).read():
         if isinstance(record, Recipe):
-            if is_part_enough or record.ingredients or record.instructions:
-                return record
-            record = Reject(record.id, "no_text", "neither ingredients nor instructions")
+            return record
         reject = reject or record
     reason = "it is empty" if reject is None else f"{reject.reason} ({reject.detail})"
     raise QueryError(
@@ -124,8 +110,13 @@ def _by_score(named: tuple[str, float]) -> tuple[float, str]:
     return -named[1], named[0]
 
 
-def _jpeg(side: int, photo: Path | bytes) -> bytes:
-    """A photo as the encoder takes it."""
+def prepared_photo(encoder: Encoder, photo: Path | bytes) -> bytes:
+    """A photo, a file or its bytes, as the JPEG that the encoder takes.
+
+    Raises:
+        QueryError: If it is no usable photo.
+    """
+    side = encoder.shorter_side
     if isinstance(photo, bytes):
         made = to_jpeg(photo, shorter_side=side)
         if isinstance(made, bytes):

@@ -1,9 +1,12 @@
 """The search of a workspace in Python: a training and its index, read once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from seje_ray.calibration.corpus import RecipeText
@@ -19,6 +22,7 @@ from seje_ray.pipeline.index.queries import (
 )
 from seje_ray.pipeline.measured import measured_run
 from seje_ray.pipeline.runs import TrainedRun, open_run
+from seje_ray.retrieval.index.arithmetic import shifted
 from seje_ray.retrieval.index.collection import Hit, Index, Query
 from seje_ray.retrieval.index.filters import Filters
 from seje_ray.retrieval.index.side import What
@@ -73,6 +77,12 @@ class Searcher:
         """The model."""
         return Encoder.load(self.trained.best_checkpoint, self.workspace, self._device)
 
+    @property
+    def has_hubs(self) -> bool:
+        """Whether the index knows the hubs that this search corrects by, if it does."""
+        sides = [side for side in (self.index.recipes, self.index.photos) if side is not None]
+        return self._hub_weight == 0 or all(side.hubs is not None for side in sides)
+
     # A query, and what is found for it
 
     def photo(
@@ -123,9 +133,12 @@ class Searcher:
     def find(
         self, query: Query, what: What, count: int = 10, wanted: Filters | None = None
     ) -> list[Hit]:
-        """The nearest recipes or photos of a query, but not the row itself that it is of."""
-        found = self.index.search(query, what, count + 1, wanted, self._hub_weight)
-        return without_own(found, query, count)
+        """The nearest recipes or photos of a query, but not the row itself that it is."""
+        own = query.row[1] if query.row is not None and query.row[0] == what else None
+        num = count if own is None else count + 1
+        found = self.index.search(query, what, num, wanted, self._hub_weight)
+        others = [hit for hit in found if own is None or hit.row != own]
+        return [replace(hit, rank=rank) for rank, hit in enumerate(others[:count], start=1)]
 
     # Queries alone
 
@@ -138,6 +151,10 @@ class Searcher:
     def text_query(self, text: str) -> Query:
         """A query by words; see ``text``."""
         return text_query(self.encoder, text)
+
+    def photo_row_query(self, row: int) -> Query:
+        """A query by a photo of the index."""
+        return self._query_of("photos", row)
 
     def recipe_query(self, recipe: str | Path | RecipeText) -> Query:
         """A query by a recipe; see ``recipe``."""
@@ -164,23 +181,36 @@ class Searcher:
             f"--like {id_}: neither a recipe nor a photo of the index; {self._example()}"
         )
 
+    def shifted(self, query: Query, plus: Sequence[str] = (), minus: Sequence[str] = ()) -> Query:
+        """A query with more of some categories or key terms, and less of others.
+
+        Raises:
+            TermError: If the index knows no such term, or nothing is left of the query.
+        """
+        return shifted(self.index, query, plus, minus, "photos" if query.is_photo else "recipes")
+
     def mean(self, queries: Sequence[Query]) -> Query:
         """Several queries as one, each of equal weight."""
         return mean_query(queries)
 
     def _known(self, what: What, id_: str) -> Query | None:
-        """The query of a row of the index; None if it is not there."""
+        """The query of a row of the index by its id; None if it is not there."""
         side = self.index.recipes if what == "recipes" else self.index.photos
         row = None if side is None else side.row(id_)
-        if side is None or row is None:
-            return None
+        return None if row is None else self._query_of(what, row)
+
+    def _query_of(self, what: What, row: int) -> Query:
+        side = self.index.side(what)
         entry = side.entries.row(row)
         return Query(
-            side.vectors[row].copy(),
-            entry["title"] if what == "recipes" else f"photo {id_}",
+            np.array(side.vectors[row]),
+            entry["title"] if what == "recipes" else f"photo {entry['id']}",
+            is_photo=what == "photos",
             key_terms=tuple(entry.get("key_terms", ())),
             category=entry["category"] or "",
-            own=id_,
+            seen=_seen(entry),
+            recipe=entry["id"] if what == "recipes" else entry["recipe"],
+            row=(what, row),
         )
 
     def _example(self) -> str:
@@ -189,9 +219,7 @@ class Searcher:
         return f"an id is e.g. {side.entries.row(0, ['id'])['id']}"
 
 
-def without_own(found: Sequence[Hit], query: Query, count: int) -> list[Hit]:
-    """The first hits that are not the query's own row, ranked anew."""
-    from dataclasses import replace
-
-    others = [hit for hit in found if query.own is None or hit.id != query.own]
-    return [replace(hit, rank=rank) for rank, hit in enumerate(others[:count], start=1)]
+def _seen(entry: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
+    """What a photo of the index is seen to show; a recipe shows nothing."""
+    name = entry.get("seen_category")
+    return ((name, entry["seen_score"]),) if name else ()

@@ -30,10 +30,12 @@ class Query:
 
     vector: np.ndarray  # (D,) float32, of length 1
     text: str  # that names it
+    is_photo: bool = False  # otherwise a recipe, or words
     key_terms: tuple[str, ...] = ()  # of its recipe, if it has one
     category: str = ""  # of its recipe, "" if it has none
-    seen: tuple[tuple[str, float], ...] = ()  # classes that a photo shows, likeliest first
-    own: str | None = None  # id of the row that it is of
+    seen: tuple[tuple[str, float], ...] = ()  # classes and how much a photo shows each, most first
+    recipe: str | None = None  # id of the indexed recipe that it is, or is a photo of
+    row: tuple[What, int] | None = None  # of the index, that it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def _is_one_of(side: IndexSide, column: str, names: tuple[str, ...]) -> np.ndarr
     for name in known:
         if not pc.any(pc.equal(folded, name)).as_py():
             raise FilterError(_unknown(column, name, folded))
-    return _as_mask(found)
+    return as_mask(found)
 
 
 def _unknown(column: str, name: str, folded: pa.ChunkedArray) -> str:
@@ -107,13 +107,13 @@ def _by_ingredients(side: IndexSide, recipes: IndexSide | None, wanted: Filters)
     texts = _texts(recipes)
     has = np.ones(len(recipes.is_there), bool)
     for word in wanted.ingredients:
-        has &= _as_mask(pc.match_substring_regex(texts, word_pattern(word)))
+        has &= as_mask(pc.match_substring_regex(texts, word_pattern(word)))
     for word in wanted.no_ingredients:
-        has &= ~_as_mask(pc.match_substring_regex(texts, word_pattern(word)))
+        has &= ~as_mask(pc.match_substring_regex(texts, word_pattern(word)))
     if side.what == "recipes":
         return has
     ids = recipes.entries.column("id").filter(pa.array(has & recipes.is_there))
-    return _as_mask(pc.is_in(side.entries.column("recipe"), value_set=ids))
+    return as_mask(pc.is_in(side.entries.column("recipe"), value_set=ids))
 
 
 def _texts(recipes: IndexSide) -> pa.ChunkedArray:
@@ -126,6 +126,7 @@ def _texts(recipes: IndexSide) -> pa.ChunkedArray:
     )
 
 
-def _as_mask(values: pa.ChunkedArray) -> np.ndarray:
+def as_mask(values: pa.ChunkedArray) -> np.ndarray:
+    """A column of truth values as (N,) bool; what is not known is False."""
     mask: np.ndarray = pc.fill_null(values, False).to_numpy(zero_copy_only=False)
     return mask

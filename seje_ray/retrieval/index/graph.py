@@ -41,7 +41,7 @@ def faiss() -> Any:  # a module that a bare install lacks
 class Graph:
     """A graph whose rows are stored in half precision; candidates are to be compared exactly.
 
-    Source: Malkov and Yashunin 2018 (HNSW, arXiv:1603.09320).
+    Source: Malkov and Yashunin 2018 (HNSW, arXiv:1603.09320); docs/method.md, rule 12.2.
     """
 
     def __init__(self, index: Any, effort: int = EFFORTS[0]) -> None:

@@ -11,8 +11,10 @@ import pytest
 from seje_ray.artifact import Artifact
 from seje_ray.config import RunConfig
 from seje_ray.pipeline.calibrate import Calibrated, calibrate
+from seje_ray.pipeline.index.build import build_index
+from seje_ray.pipeline.index.searcher import Searcher
 from seje_ray.pipeline.local import LocalExecutor
-from seje_ray.pipeline.search import PartitionSearcher
+from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.workspace import Workspace
 
 EXECUTOR = LocalExecutor(num_threads=1)
@@ -37,14 +39,20 @@ def rows_of(artifact: Artifact) -> list[dict[str, Any]]:
     return [row for path in artifact.shards() for row in pq.read_table(path).to_pylist()]
 
 
-def assert_file_finds_the_same(search: PartitionSearcher, folder: Path) -> None:
+def searcher(trained: TrainedRun, workspace: Workspace) -> Searcher:
+    """A search in all recipes and photos of a workspace."""
+    build_index(trained, workspace, EXECUTOR)
+    return Searcher.open(workspace, trained.folder.name)
+
+
+def assert_file_finds_the_same(search: Searcher, folder: Path) -> None:
     """A recipe of the cookbook in ``folder`` finds by a file what it finds as a stored one."""
-    own_id = search._embeddings.ids[0]
+    own_id = search.index.side("recipes").entries.row(0)["id"]
     layer1 = json.loads((folder / "cookbook-120-0" / "layer1.json").read_text())
     record = next(r for r in layer1 if r["id"] == own_id)
     (folder / "query.jsonl").write_text(json.dumps(record))
-    stored = search.for_recipe(own_id, 3).results
-    by_file = search.for_recipe(str(folder / "query.jsonl"), 3).results
-    assert [r.id for r in by_file] == [r.id for r in stored]
+    stored = search.recipe(own_id, 3)
+    by_file = search.recipe(folder / "query.jsonl", 3)
+    assert [hit.id for hit in by_file] == [hit.id for hit in stored]
     for found, known in zip(by_file, stored, strict=True):
         assert found.similarity == pytest.approx(known.similarity, abs=1e-4)

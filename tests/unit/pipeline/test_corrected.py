@@ -7,15 +7,17 @@ import pytest
 import torch
 
 from seje_ray.config.evaluate import HubnessConfig
-from seje_ray.errors import ConfigError
+from seje_ray.errors import ArtifactError, ConfigError
 from seje_ray.pipeline.embed import embed_partition
 from seje_ray.pipeline.evaluate import evaluate_run
+from seje_ray.pipeline.index.build import build_index
+from seje_ray.pipeline.index.searcher import Searcher
 from seje_ray.pipeline.measured import measured_run
 from seje_ray.pipeline.runs import TrainedRun
-from seje_ray.pipeline.search import PartitionSearcher
 from seje_ray.retrieval.embeddings import load_embeddings
 from seje_ray.retrieval.hubness import corrected_recipes, hubness
-from tests.unit.pipeline.locally import EXECUTOR, copied, rows_of
+from seje_ray.retrieval.index.filters import Filters
+from tests.unit.pipeline.locally import EXECUTOR, copied, rows_of, searcher
 
 WEIGHT, NEIGHBOURS = 0.5, 3
 
@@ -53,26 +55,48 @@ def test_embeddings_are_corrected_by_train_pairs(cookbook, trained, corrected):
     assert evaluated.galleries
 
 
-def test_a_new_query_is_compared_as_a_stored_one(corrected, tmp_path):
-    """A recipe of a file finds what the same recipe of the partition finds, in this order."""
+def test_a_search_comes_in_the_order_of_the_evaluation(corrected, tmp_path):
+    """By the corrected similarity, also for a recipe of a file; what is shown is the cosine."""
     workspace, run = corrected
-    searcher = PartitionSearcher(run, workspace, EXECUTOR, "test")
-    row = 0
-    recipe_id = searcher._embeddings.ids[row]
-    stored = next(r for r in rows_of(workspace.open_recipes()) if r["id"] == recipe_id)
+    search = searcher(run, workspace)
+    evaluated = pairs_of(embed_partition(run, workspace, EXECUTOR, "test"))
+    stored = next(r for r in rows_of(workspace.open_recipes()) if r["id"] == evaluated.ids[0])
     path = tmp_path / "one.jsonl"
     names = ("id", "title", "ingredients", "instructions", "entities")
     path.write_text(json.dumps({name: stored[name] for name in names}))
+    only_test = Filters(partitions=("test",))
 
-    by_row = searcher.for_recipe(recipe_id, 5)
-    by_file = searcher.for_recipe(str(path), 5)
+    by_id = search.recipe(evaluated.ids[0], 100, wanted=only_test)
+    by_file = search.recipe(path, 100, wanted=only_test)
 
-    assert [hit.id for hit in by_file.results] == [hit.id for hit in by_row.results]
+    first = set(evaluated.image_ids)  # an evaluation knows the first photo of a recipe alone
+    order = np.argsort(-(evaluated.image_embeddings @ evaluated.recipe_embeddings[0]))
+    expected = [evaluated.image_ids[row] for row in order]
+    for found in (by_id, by_file):
+        assert [hit.id for hit in found if hit.id in first][:8] == expected[:8]
     model = pairs_of(embed_partition_plain(run, workspace))
-    cosines = model.image_embeddings @ model.recipe_embeddings[row]
-    for found in (by_file, by_row):
-        expected = [cosines[model.ids.index(hit.id)] for hit in found.results]
-        assert [hit.similarity for hit in found.results] == pytest.approx(expected, abs=1e-4)
+    cosines = model.image_embeddings @ model.recipe_embeddings[0]
+    for hit in by_id:
+        if hit.id in first:
+            row = model.image_ids.index(hit.id)
+            assert hit.similarity == pytest.approx(cosines[row], abs=1e-4)
+
+
+def test_an_index_without_hubs_is_given_them_without_embedding_anew(corrected):
+    """A search that corrects says that it cannot; the index that is made again can."""
+    workspace, run = corrected
+    build_index(run, workspace, EXECUTOR, overrides=["evaluate.hubness.weight=0"])
+    embed_partition(run, workspace, EXECUTOR, "train", HubnessConfig(weight=0.0))
+    search = Searcher.open(workspace, run.folder.name)
+    recipe_id = search.index.side("recipes").entries.row(0)["id"]
+    with pytest.raises(ArtifactError, match=r"without evaluate\.hubness"):
+        search.recipe(recipe_id)
+    settings = ["evaluate.hubness.weight=0"]
+    assert Searcher.open(workspace, run.folder.name, settings=settings).recipe(recipe_id)
+
+    build_index(run, workspace, EXECUTOR)
+
+    assert Searcher.open(workspace, run.folder.name).recipe(recipe_id)
 
 
 def test_a_finished_training_takes_another_hubness(cookbook, trained, corrected):

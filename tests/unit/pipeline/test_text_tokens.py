@@ -5,7 +5,6 @@ import pytest
 from seje_ray.config import load_run
 from seje_ray.errors import ArtifactError
 from seje_ray.pipeline.evaluate import evaluate_run
-from seje_ray.pipeline.search import PartitionSearcher
 from seje_ray.pipeline.train import train
 from tests.tiny import tiny_run
 from tests.trainings import history_of
@@ -15,6 +14,7 @@ from tests.unit.pipeline.locally import (
     calibrated_locally,
     copied,
     rows_of,
+    searcher,
 )
 
 pytest.importorskip("transformers", reason="needs the extra text")
@@ -93,4 +93,4 @@ def test_a_text_tower_is_trained_evaluated_and_searched_by_without_its_weights(
     (model / "model.safetensors").unlink()
     evaluated = evaluate_run(trained, own, EXECUTOR, partition="test", gallery_sizes=(10,))
     assert evaluated.galleries
-    assert_file_finds_the_same(PartitionSearcher(trained, own, EXECUTOR, "test"), tmp_path)
+    assert_file_finds_the_same(searcher(trained, own), tmp_path)

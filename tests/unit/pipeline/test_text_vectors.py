@@ -7,7 +7,6 @@ from seje_ray.calibration.text_model import TextModel
 from seje_ray.config import load_run
 from seje_ray.errors import ArtifactError
 from seje_ray.pipeline.evaluate import evaluate_run
-from seje_ray.pipeline.search import PartitionSearcher
 from seje_ray.pipeline.train import train
 from tests.tiny import tiny_run
 from tests.unit.pipeline.locally import (
@@ -16,6 +15,7 @@ from tests.unit.pipeline.locally import (
     calibrated_locally,
     copied,
     rows_of,
+    searcher,
 )
 
 STORED = ("calibrate.text_vectors=true", "calibrate.sentence_encoder.max_sentences=3")
@@ -53,4 +53,4 @@ def test_text_vectors_are_stored_trained_on_and_searched_by(tmp_path, cookbook, 
     evaluated = evaluate_run(trained, own, EXECUTOR, partition="test", gallery_sizes=(10,))
     assert evaluated.galleries
 
-    assert_file_finds_the_same(PartitionSearcher(trained, own, EXECUTOR, "test"), tmp_path)
+    assert_file_finds_the_same(searcher(trained, own), tmp_path)

@@ -10,12 +10,11 @@ from seje_ray.artifact import read_shard
 from seje_ray.calibration.applied import NothingAppliesError
 from seje_ray.pipeline.columns import matrix
 from seje_ray.pipeline.embed import embed_partition
-from seje_ray.pipeline.search import PartitionSearcher
 from seje_ray.pipeline.train import train
 from seje_ray.recipe1m.records import DataError
 from seje_ray.workspace import Workspace
 from tests.tiny import tiny_run
-from tests.unit.pipeline.locally import EXECUTOR, calibrated_locally, rows_of
+from tests.unit.pipeline.locally import EXECUTOR, calibrated_locally, rows_of, searcher
 
 CAPTIONS = ("a red tomato soup", "a green salad bowl", "yellow corn bread", "blue berry cake")
 SETTINGS = (
@@ -103,5 +102,4 @@ def test_a_script_without_spaces_is_calibrated_and_trained(tmp_path):
     assert calibrated_locally(run, path, workspace).calibrated == made.calibrated
     query = tmp_path / "query.jsonl"
     query.write_text(json.dumps({"id": 1, "ingredients": ["200克面粉"]}))
-    found = PartitionSearcher(trained, workspace, EXECUTOR, "test").for_recipe(str(query), 2)
-    assert len(found.results) == 2
+    assert len(searcher(trained, workspace).recipe(query, 2)) == 2

@@ -10,7 +10,12 @@ from seje_ray.report.page import render
 def page_of(title):
     query = Card(title, "data:image/jpeg;base64,", ("1 cup <b>peas</b>",))
     example = Example(query, True, (query,))
-    values = {"title": "Search", "subtitle": "", "made_up": False, "examples": [example]}
+    values = {
+        "title": "Search",
+        "subtitle": "",
+        "made_up": False,
+        "examples": [("Recipes for a photo", example)],
+    }
     return render("search.html", values)
 
 

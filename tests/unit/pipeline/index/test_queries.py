@@ -1,4 +1,4 @@
-"""Search in the process: a file is embedded as the data set's own photos and recipes are."""
+"""Queries: a file is embedded as the data set's own photos and recipes are."""
 
 import io
 import json
@@ -9,10 +9,9 @@ from PIL import Image
 
 from seje_ray.config.data import DataConfig
 from seje_ray.features.encoder import QueryError
-from seje_ray.pipeline.search import PartitionSearcher, first_recipe
+from seje_ray.pipeline.index.queries import first_recipe
 from seje_ray.recipe1m.images import to_jpeg
 from seje_ray.recipe1m.records import DataError
-from tests.unit.pipeline.locally import EXECUTOR
 
 
 def test_a_recipe_to_search_for_is_read_as_the_workspaces_are(tmp_path):
@@ -37,7 +36,7 @@ def test_the_first_recipe_counts_whatever_is_rejected_before_it(tmp_path):
     lines = ['{"id": 1}', json.dumps(soup), '{"id": 3, "ingredients": "salt"}']
     path.write_text("\n".join(lines))
     assert first_recipe(path, data).id == "2"
-    path.write_text('{"id": 1}\n{"title": "no id"}')
+    path.write_text('{"id": 1}\n{"id": 2}')
     with pytest.raises(QueryError, match="found none: no_text"):
         first_recipe(path, data)
     path.write_text("[]")
@@ -45,18 +44,17 @@ def test_the_first_recipe_counts_whatever_is_rejected_before_it(tmp_path):
         first_recipe(path, data)
 
 
-def test_search_finds_the_same_for_a_file_as_for_a_stored_pair(cookbook, trained, tmp_path):
+def test_a_file_finds_the_same_as_a_stored_row(cookbook, search, tmp_path):
     """A photo or recipe of the data set, given as a file, is embedded as calibration did it."""
-    search = PartitionSearcher(trained, cookbook, EXECUTOR, "test")
-    by_row = search.for_row(0, 3, is_photo=True)
-    layer2 = json.loads((cookbook.folder / "cookbook-120-0" / "layer2.json").read_text())
-    stored = search.for_row(0, 3, is_photo=False)
-    own_id = search._embeddings.ids[0]
+    folder = cookbook.folder / "cookbook-120-0"
+    layer2 = json.loads((folder / "layer2.json").read_text())
+    indexed = search.index.side("photos").entries.row(0)
+    own_id, row = indexed["recipe"], 0
     image = next(r for r in layer2 if r["id"] == own_id)["images"][0]["id"]
-    path = next((cookbook.folder / "cookbook-120-0" / "images").rglob(image))
-    layer1 = json.loads((cookbook.folder / "cookbook-120-0" / "layer1.json").read_text())
-    record = next(r for r in layer1 if r["id"] == own_id)
-    det_ingrs = json.loads((cookbook.folder / "cookbook-120-0" / "det_ingrs.json").read_text())
+    assert image.startswith(indexed["id"])
+    path = next((folder / "images").rglob(image))
+    record = next(r for r in json.loads((folder / "layer1.json").read_text()) if r["id"] == own_id)
+    det_ingrs = json.loads((folder / "det_ingrs.json").read_text())
     found = next(r for r in det_ingrs if r["id"] == own_id)
     record["entities"] = [
         {"text": entity["text"], "valid": is_valid}
@@ -64,24 +62,24 @@ def test_search_finds_the_same_for_a_file_as_for_a_stored_pair(cookbook, trained
     ]
     (tmp_path / "query.jsonl").write_text(json.dumps(record))
 
-    by_file = search.for_photo(path, 3)
-    by_recipe = search.for_recipe(str(tmp_path / "query.jsonl"), 3)
+    by_photo = search.photo(path, 3)
+    by_recipe = search.recipe(tmp_path / "query.jsonl", 3)
 
-    assert [r.id for r in search.for_recipe(own_id, 3).results] == [r.id for r in stored.results]
-    for file, row in ((by_file, by_row), (by_recipe, stored)):
-        assert [r.id for r in file.results] == [r.id for r in row.results]
-        similarities = [r.similarity for r in row.results]
-        assert [r.similarity for r in file.results] == pytest.approx(similarities, abs=1e-3)
-    search.write_page(tmp_path / "search.html")
-    assert "Photos for a recipe" in (tmp_path / "search.html").read_text()
+    for file, stored in (
+        (by_photo, search.find(search.photo_row_query(row), "recipes", 3)),
+        (by_recipe, search.recipe(own_id, 3)),
+    ):
+        assert [hit.id for hit in file] == [hit.id for hit in stored]
+        similarities = [hit.similarity for hit in stored]
+        assert [hit.similarity for hit in file] == pytest.approx(similarities, abs=1e-3)
     with pytest.raises(QueryError, match="neither a file nor the id"):
-        search.for_recipe("nothing", 3)
+        search.recipe("nothing", 3)
     with pytest.raises(QueryError, match="undecodable_image"):
-        search.for_photo(tmp_path / "query.jsonl", 3)
+        search.photo(tmp_path / "query.jsonl", 3)
 
 
 def test_recipes_to_search_for_in_every_form_that_people_have(shared_case):
-    """Pretty JSON, a list, no id, schema.org: the first one; a title alone and plain text, told."""
+    """Pretty JSON, a list, no id, schema.org: the first one; plain text is told."""
     folder = shared_case("13")
 
     for name in ("pretty.json", "two.json", "no_id.jsonl", "jsonld.json"):
@@ -89,9 +87,7 @@ def test_recipes_to_search_for_in_every_form_that_people_have(shared_case):
         assert found.title == "Tomato soup", name
         assert found.ingredients == ("4 tomatoes", "1 onion", "salt"), name
         assert found.instructions[0] == "Chop.", name
-    with pytest.raises(QueryError, match="no_text"):
-        first_recipe(folder / "title_only.jsonl", DataConfig())
-    assert first_recipe(folder / "title_only.jsonl", DataConfig(), is_title_enough=True).title
+    assert first_recipe(folder / "title_only.jsonl", DataConfig()).title
     with pytest.raises((QueryError, DataError), match=r"plain\.txt: expected"):
         first_recipe(folder / "plain.txt", DataConfig())
 
