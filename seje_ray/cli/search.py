@@ -8,7 +8,7 @@ import click
 from seje_ray.cli.options import evaluate_set_option, run_name_option, workspace_option
 
 if TYPE_CHECKING:
-    from seje_ray.pipeline.index.page import Found
+    from seje_ray.pipeline.index.page import Answer
     from seje_ray.workspace import Workspace
 
 
@@ -101,7 +101,7 @@ def command(
     click.echo(f"photos: {workspace.search_page}")
 
 
-def _as_json(found: "Found") -> dict[str, Any]:
+def _as_json(found: "Answer") -> dict[str, Any]:
     """A search as plain data; each result says what it shares with the query."""
     from dataclasses import asdict
 
@@ -116,7 +116,7 @@ def _as_json(found: "Found") -> dict[str, Any]:
     return {"query": found.query.text, "find": found.what, "results": results}
 
 
-def _as_text(found: "Found", with_why: bool, width: int | None) -> str:
+def _as_text(found: "Answer", with_why: bool, width: int | None) -> str:
     """The results by rank, with their cosine similarity."""
     from seje_ray.console.tables import text_table
     from seje_ray.retrieval.index.why import why

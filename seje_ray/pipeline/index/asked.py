@@ -7,7 +7,7 @@ import numpy as np
 
 from seje_ray.features.encoder import QueryError
 from seje_ray.features.occlusion import heat_picture, occluded_embeddings
-from seje_ray.pipeline.index.page import NUM_LINES, Found
+from seje_ray.pipeline.index.page import NUM_LINES, Answer
 from seje_ray.pipeline.index.queries import prepared_photo
 from seje_ray.pipeline.index.searcher import Searcher
 from seje_ray.retrieval.index.collection import Query
@@ -38,7 +38,7 @@ class Asked:
         return Filters(self.partitions, self.categories, self.with_, self.without)
 
 
-def searches(searcher: Searcher, asked: Asked, count: int) -> list[Found]:
+def searches(searcher: Searcher, asked: Asked, count: int) -> list[Answer]:
     """What is found for the queries together; without one, for an indexed pair both ways.
 
     Raises:
@@ -86,7 +86,7 @@ def _examples(searcher: Searcher) -> list[tuple[Query, What]]:
     ]
 
 
-def _found(searcher: Searcher, asked: Asked, query: Query, what: What, count: int) -> Found:
+def _found(searcher: Searcher, asked: Asked, query: Query, what: What, count: int) -> Answer:
     hits = tuple(searcher.find(query, what, count, asked.filters))
     photo, lines = _shown(searcher, asked, query)
     pictures = {}
@@ -98,7 +98,7 @@ def _found(searcher: Searcher, asked: Asked, query: Query, what: What, count: in
         for hit in hits:
             heat = hit.similarity - hidden @ side.vectors[hit.row]
             pictures[hit.rank] = heat_picture(photo, heat)
-    return Found(query, what, hits, photo, lines, pictures)
+    return Answer(query, what, hits, photo, lines, pictures)
 
 
 def _shown(searcher: Searcher, asked: Asked, query: Query) -> tuple[bytes | None, tuple[str, ...]]:

@@ -16,7 +16,7 @@ NUM_LINES = 8  # ingredient lines of a card
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Answer:
     """A query and what was found for it."""
 
     query: Query
@@ -27,7 +27,7 @@ class Found:
     pictures: Mapping[int, bytes] = field(default_factory=dict)  # rank -> JPEG in another's place
 
 
-def write_page(path: Path, searcher: Searcher, searches: Sequence[Found]) -> None:
+def write_page(path: Path, searcher: Searcher, searches: Sequence[Answer]) -> None:
     """Write an HTML page with all pictures inside."""
     index = searcher.index
     counts = [
@@ -43,19 +43,19 @@ def write_page(path: Path, searcher: Searcher, searches: Sequence[Found]) -> Non
     write_text(path, render("search.html", values))
 
 
-def _heading(found: Found) -> str:
+def _heading(found: Answer) -> str:
     """What was looked for."""
     what = "Recipes" if found.what == "recipes" else "Photos"
     return f"{what} for {'a photo' if found.query.is_photo else 'a recipe'}"
 
 
-def _example(searcher: Searcher, found: Found) -> Example:
+def _example(searcher: Searcher, found: Answer) -> Example:
     query = Card(found.query.text, photo_uri(found.photo) if found.photo else "", found.ingredients)
     cards = tuple(_card(searcher, found, hit) for hit in found.hits)
     return Example(query, found.query.is_photo and found.photo is not None, cards)
 
 
-def _card(searcher: Searcher, found: Found, hit: Hit) -> Card:
+def _card(searcher: Searcher, found: Answer, hit: Hit) -> Card:
     picture = found.pictures.get(hit.rank) or searcher.index.thumbnail(hit)
     reasons = why(found.query, hit)
     note = "; ".join(part for part in (f"{hit.similarity:.2f}", str(reasons)) if part)
