@@ -240,10 +240,16 @@ def finish(folder: Path, plan: Plan, manifest: Manifest, lease: Lease | None = N
     return open_artifact(folder, plan.kind)
 
 
-def with_facts(artifact: Artifact, facts: Mapping[str, Any]) -> Artifact:
-    """Lay facts over those of a finished artifact, for what was made of it afterwards."""
+def with_facts(
+    artifact: Artifact, facts: Mapping[str, Any], lease: Lease | None = None
+) -> Artifact:
+    """Lay facts over those of a finished artifact, for what was made of it afterwards.
+
+    Raises:
+        LockLostError: If another command writes the artifact by now.
+    """
     manifest = replace(artifact.manifest, facts={**artifact.manifest.facts, **facts})
-    write_json(artifact.folder / "manifest.json", asdict(manifest))
+    write_json(artifact.folder / "manifest.json", asdict(manifest), lease)
     return open_artifact(artifact.folder, manifest.plan.kind)
 
 

@@ -1,22 +1,42 @@
 """``seje-ray index``."""
 
-from typing import TYPE_CHECKING, Literal
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
 from seje_ray.cli.options import (
     cluster_options,
     evaluate_set_option,
+    map_option,
+    outside_option,
     run_name_option,
     workspace_option,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from seje_ray.config.data import OwnField
     from seje_ray.submission.cluster import Cluster
     from seje_ray.workspace import Workspace
 
 
-@click.command("index", epilog="Example: seje-ray index --what both")
+def _alone(function: Callable[..., None]) -> Callable[..., None]:
+    """Leave the group's own work out where one of its commands is called."""
+
+    @functools.wraps(function)
+    def unless_other(**params: Any) -> None:
+        if click.get_current_context().invoked_subcommand is None:
+            function(**params)
+
+    return unless_other
+
+
+@click.group("index", invoke_without_command=True, epilog="Example: seje-ray index --what both")
+@_alone
 @click.option(
     "--what",
     type=click.Choice(["recipes", "photos", "both"]),
@@ -77,3 +97,62 @@ def command(
         click.echo(json.dumps([asdict(one) for one in made], default=str, indent=1))
         return
     show(lambda _: "\n".join(map(str, made)))
+
+
+@command.command("add", epilog="Example: seje-ray index add new.jsonl")
+@click.argument("recipes", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of words.")
+@map_option
+@outside_option
+@run_name_option
+@workspace_option
+def add(
+    recipes: Path,
+    as_json: bool,
+    columns: tuple[str, ...],
+    allow_outside: bool,
+    name: str | None,
+    workspace: "Workspace",
+) -> None:
+    """Add the recipes of a file, and the photos that they name, without embedding the old ones.
+
+    Their partition is "added". A file that was added is not added again; an id that is there is an
+    error.
+    """
+    import json
+    from dataclasses import asdict
+
+    from seje_ray.cli.options import as_columns
+    from seje_ray.console.tables import show
+    from seje_ray.on_ray.executor import RayExecutor
+    from seje_ray.pipeline.index.change import add_recipes
+    from seje_ray.pipeline.runs import open_run
+
+    added = add_recipes(
+        open_run(workspace, name),
+        workspace,
+        RayExecutor(workspace),
+        recipes.absolute(),
+        columns=cast("Mapping[OwnField, str]", as_columns(columns)),
+        allow_outside=allow_outside,
+    )
+    if as_json:
+        click.echo(json.dumps(asdict(added), default=str, indent=1))
+        return
+    show(lambda _: str(added))
+
+
+@command.command("delete", epilog="Example: seje-ray index delete 000018c8a5 00003a70b1")
+@click.argument("ids", nargs=-1, required=True)
+@run_name_option
+@workspace_option
+def delete(ids: tuple[str, ...], name: str | None, workspace: "Workspace") -> None:
+    """Take recipes with their photos, or single photos, out of the index by their ids.
+
+    They are no longer found; what they took on the disk is freed when the index is made anew.
+    """
+    from seje_ray.pipeline.index.change import delete_rows
+    from seje_ray.pipeline.runs import open_run
+
+    gone = delete_rows(open_run(workspace, name), workspace, ids)
+    click.echo("deleted: " + ", ".join(f"{number:,} {what}" for what, number in gone.items()))

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @click.option(
     "--partition",
     "partitions",
-    type=click.Choice(["train", "val", "test"]),
+    type=click.Choice(["train", "val", "test", "added"]),
     multiple=True,
     help="Only recipes of it; may be repeated.  [default: all]",
 )

@@ -85,7 +85,9 @@ def embed_new(
         DataError: If the recipes cannot be read at all.
         QueryError: If instructions have no vectors, since calibration was given these.
     """
-    source = None if recipes is None else _source(recipes, workspace, columns or {}, allow_outside)
+    source = (
+        None if recipes is None else new_source(recipes, workspace, columns or {}, allow_outside)
+    )
     files = [] if photos is None else list(_photo_files(photos))
     plan = embed_plan(trained, source, files, columns or {})
     known = finished_file(out, plan)
@@ -111,7 +113,7 @@ def _embedded(
     if not (building / "inputs.json").is_file():
         run = load_run(workspace.calibrated_run)
         root = photos if photos is None or photos.is_dir() else photos.parent
-        _spool(building, source, files, root, needs_ingredients=run.calibrate.needs_ingredients)
+        spool(building, source, files, root, needs_ingredients=run.calibrate.needs_ingredients)
     names = json.loads((building / "inputs.json").read_text())
     if not names:
         where = photos if source is None else source.describe()
@@ -124,7 +126,7 @@ def _embedded(
     return close_file(out, building, plan, names)
 
 
-def _source(
+def new_source(
     path: Path, workspace: Workspace, columns: Mapping[OwnField, str], allow_outside: bool
 ) -> DataSource:
     """The recipes, read with the workspace's columns and separator if they are own ones."""
@@ -153,7 +155,7 @@ def _photo_files(path: Path) -> Iterator[Path]:
                 yield Path(folder) / name
 
 
-def _spool(
+def spool(
     building: Path,
     source: DataSource | None,
     files: list[Path],
@@ -161,7 +163,7 @@ def _spool(
     *,
     needs_ingredients: bool,
 ) -> None:
-    """Write what is to be embedded, in shards; the list of them comes last.
+    """Write into ``building`` what is to be embedded, in shards; the list of them comes last.
 
     The ids of the photo ``files`` are their paths below ``root``.
     """

@@ -16,7 +16,7 @@ from seje_ray.pipeline.ablate import Ablated
 from seje_ray.pipeline.calibrate import Calibrated
 from seje_ray.pipeline.evaluate import EvaluatedRun
 from seje_ray.pipeline.index import build as index
-from seje_ray.pipeline.index.build import Built
+from seje_ray.pipeline.index.close import Built
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.pipeline.tune import Tuned
 from seje_ray.pipeline.vectors_file import NewVectors

@@ -1,6 +1,5 @@
 """What is made of an index's vectors, and made again when they change: a graph, and hubs."""
 
-import os
 from pathlib import Path
 from typing import Any, Literal, assert_never
 
@@ -10,6 +9,9 @@ import torch
 from seje_ray.artifact import Artifact, with_facts
 from seje_ray.config.evaluate import HubnessConfig
 from seje_ray.console.progress import Bars
+from seje_ray.durable import committing
+from seje_ray.lock import Lease
+from seje_ray.pipeline.index.steps import save_vectors
 from seje_ray.random_streams import Stream, generator
 from seje_ray.retrieval.embeddings import Embeddings
 from seje_ray.retrieval.hubness import hubness
@@ -28,6 +30,7 @@ def derive(
     queries: tuple[str, Path],
     bank: Embeddings | None,
     config: HubnessConfig,
+    lease: Lease | None = None,
 ) -> Artifact:
     """Make the graph that ``method`` asks for, and the hubs, unless they are there.
 
@@ -38,6 +41,7 @@ def derive(
         queries: Kind and file of the vectors by which the recall is measured.
         bank: Train pairs that tell hubs; None for no hubs.
         config: How many neighbours a hubness is the mean of.
+        lease: Of the command.
     """
     facts: dict[str, Any] = {}
     known = artifact.manifest.facts
@@ -47,16 +51,18 @@ def derive(
     if asked != known.get("asked", "auto"):
         facts["asked"] = asked
     if wanted != known["method"]:
-        facts |= _with_graph(artifact.folder, vectors, queries) if wanted == "hnsw" else _exact()
+        if wanted == "hnsw":
+            facts |= _with_graph(artifact.folder, vectors, queries, lease)
+        facts["method"] = wanted
     num_neighbours = None if bank is None else config.num_neighbours
     if bank is not None and known.get("hub_neighbours") != num_neighbours:
         others = bank.image_embeddings if what == "recipes" else bank.recipe_embeddings
         hubs = hubness(torch.from_numpy(vectors), torch.from_numpy(others), config.num_neighbours)
-        _save(artifact.folder / HUBS, hubs.clamp(-1, 1).numpy())
+        save_vectors(artifact.folder / HUBS, hubs.clamp(-1, 1).numpy(), lease)
         facts["hub_neighbours"] = num_neighbours
     if not facts:
         return artifact
-    return with_facts(artifact, {**facts, "sizes": sizes_of(artifact.folder)})
+    return with_facts(artifact, {**facts, "sizes": sizes_of(artifact.folder)}, lease)
 
 
 def _resolved(method: Method, num_rows: int) -> Literal["exact", "hnsw"]:
@@ -68,19 +74,16 @@ def _resolved(method: Method, num_rows: int) -> Literal["exact", "hnsw"]:
     assert_never(method)
 
 
-def _exact() -> dict[str, Any]:
-    return {"method": "exact"}
-
-
-def _with_graph(folder: Path, vectors: np.ndarray, queries: tuple[str, Path]) -> dict[str, Any]:
+def _with_graph(
+    folder: Path, vectors: np.ndarray, queries: tuple[str, Path], lease: Lease | None
+) -> dict[str, Any]:
     """Build the graph and measure its recall."""
     faiss()  # before hours of work
     graph = Graph.empty(vectors.shape[1])
     with Bars() as bars:
         graph.add(vectors, bars.bar("linking", "vectors", len(vectors)))
-    temporary = folder / f".{GRAPH}.{os.getpid()}.tmp"
-    graph.save(temporary)
-    os.replace(temporary, folder / GRAPH)
+    with committing(folder / GRAPH, lease) as temporary:
+        graph.save(temporary)
     kind, path = queries
     found = measured(graph, vectors, path)
     return {**found, "recall_queries": kind}
@@ -93,9 +96,3 @@ def measured(graph: Graph, vectors: np.ndarray, queries: Path) -> dict[str, Any]
     chosen = np.sort(draws.choice(len(rows), min(NUM_QUERIES, len(rows)), replace=False))
     effort, recall = least_effort(graph, vectors, rows[chosen], WANTED_RECALL)
     return {"method": "hnsw", "effort": effort, "recall": recall}
-
-
-def _save(path: Path, rows: np.ndarray) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp.npy")
-    np.save(temporary, rows)
-    os.replace(temporary, path)

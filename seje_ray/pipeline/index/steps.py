@@ -5,8 +5,7 @@ Letters: n rows, D dimensions.
 
 import hashlib
 import io
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,21 @@ from PIL import Image
 
 from seje_ray.artifact import write_table
 from seje_ray.calibration.corpus import recipe_text
+from seje_ray.durable import committing
 from seje_ray.errors import ArtifactError
 from seje_ray.features.encoder import Encoder
+from seje_ray.lock import Lease
 from seje_ray.pipeline.columns import matrix, vectors_array, with_columns
-from seje_ray.pipeline.stage import Item
+from seje_ray.pipeline.stage import Item, lease_of
+from seje_ray.recipe1m.photo_names import load_like
+from seje_ray.recipe1m.records import ImageFile
 from seje_ray.retrieval.index.entries import GROUP
-from seje_ray.schema import INDEX_PHOTOS, INDEX_RECIPES
+from seje_ray.schema import INDEX_PHOTOS, INDEX_RECIPES, RECIPES
 from seje_ray.workspace import Workspace
 
 THUMBNAIL = 192  # pixels of the longer side
 QUALITY = 80  # of its JPEG
+ADDED = "added"  # partition of recipes that came later
 PARTS = "parts"  # folder of the shards' vectors until they are put together
 TEXTS = ("id", "partition", "title", "ingredients", "instructions", "entities", "images")
 
@@ -34,6 +38,34 @@ TEXTS = ("id", "partition", "title", "ingredients", "instructions", "entities", 
 def read_recipes(item: Item) -> pa.Table:
     """A shard of ``recipes/`` with its photos."""
     return pq.read_table(item["source"], columns=list(TEXTS))
+
+
+def read_texts_of(item: Item) -> pa.Table:
+    """A shard of new recipes, their photos not yet read."""
+    return pq.read_table(item["source"])
+
+
+class LoadPhotos:
+    """Reads the photos of new recipes; those that cannot be used are left out."""
+
+    def __init__(self, shorter_side: int) -> None:
+        """Photos are made smaller to ``shorter_side`` pixels, as the workspace's were."""
+        self._side = shorter_side
+
+    def __call__(self, item: Item, recipes: pa.Table) -> pa.Table:
+        """Rows of ``RECIPES``, of a partition that no training knows."""
+        rows = recipes.to_pylist()
+        for row in rows:
+            row["partition"] = ADDED
+            row["images"] = list(self._loaded(row["images"] or []))
+        return pa.Table.from_pylist(rows, schema=RECIPES)
+
+    def _loaded(self, images: list[dict[str, str]]) -> Iterator[dict[str, Any]]:
+        for image in images:
+            file = ImageFile(image["id"], image["location"])
+            photo, _ = load_like(file, shorter_side=self._side)
+            if isinstance(photo, bytes):
+                yield {"id": image["id"], "jpeg": photo}
 
 
 class IndexRecipes:
@@ -127,8 +159,9 @@ def commit_rows(item: Item, table: pa.Table) -> dict[str, Any]:
             f"finite, the first is {table['id'][int(broken[0])].as_py()}; the training diverged or "
             "its checkpoint is damaged, train again with a lower train.learning_rate"
         )
-    np.save(part_of(target), vectors)
-    write_table(target, table.drop_columns(["vector"]), row_group_size=GROUP)
+    lease = lease_of(item)
+    save_vectors(part_of(target), vectors, lease)
+    write_table(target, table.drop_columns(["vector"]), lease, row_group_size=GROUP)
     return {"shard": target.name, "rows": table.num_rows}
 
 
@@ -137,19 +170,24 @@ def part_of(shard: Path) -> Path:
     return shard.parent / PARTS / f"{shard.stem}.npy"
 
 
-def put_together(path: Path, parts: Sequence[Path]) -> int:
+def put_together(path: Path, parts: Sequence[Path], lease: Lease | None = None) -> int:
     """Write the rows of several ``.npy`` files into one; give their dimensions D."""
     arrays = [array for part in parts if len(array := np.load(part, mmap_mode="r"))]
     num, dim = sum(map(len, arrays)), arrays[0].shape[1]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    whole = np.lib.format.open_memmap(temporary, "w+", np.float32, (num, dim))
-    start = 0
-    for array in arrays:
-        whole[start : start + len(array)] = array
-        start += len(array)
-    whole.flush()
-    os.replace(temporary, path)
+    with committing(path, lease) as temporary:
+        whole = np.lib.format.open_memmap(temporary, "w+", np.float32, (num, dim))
+        start = 0
+        for array in arrays:
+            whole[start : start + len(array)] = array
+            start += len(array)
+        whole.flush()
     return int(dim)
+
+
+def save_vectors(path: Path, rows: np.ndarray, lease: Lease | None = None) -> None:
+    """Write an ``.npy`` file beside and rename it."""
+    with committing(path, lease) as temporary, temporary.open("wb") as file:
+        np.save(file, rows)
 
 
 def text_hash(row: dict[str, Any]) -> str:

@@ -9,7 +9,8 @@ import pytest
 
 from seje_ray.artifact import write_table
 from seje_ray.errors import ArtifactError
-from seje_ray.pipeline.index.build import build_index, close_side
+from seje_ray.pipeline.index.build import build_index
+from seje_ray.pipeline.index.close import close_side
 from seje_ray.pipeline.index.searcher import Searcher
 from seje_ray.pipeline.index.steps import commit_rows
 from seje_ray.pipeline.local import LocalSession
