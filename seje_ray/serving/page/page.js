@@ -1,0 +1,241 @@
+// The page: what is asked for is its address, and the address decides what it shows.
+
+import { addressOf, isAsking, NOTHING, stateOf } from "./address.js";
+import { fetched, pathOf, search, Trouble, useToken } from "./api.js";
+import { announce, byId, counted } from "./dom.js";
+import { connect, offer, show } from "./panel.js";
+import { bitmapOf, photoOf, readPhoto } from "./pictures.js";
+import { closeRecipe, openRecipe } from "./recipe.js";
+import { showBusy, showExamples, showNothing, showResults, showSees, showTrouble, showWaiting } from "./results.js";
+
+const MOST_BYTES = 12 * 1024 * 1024; // of an upload, until the server says
+const OPPOSITE = { with: "without", without: "with", plus: "minus", minus: "plus" };
+const STEP = 12; // results more
+const photos = new Map(); // photo of a state -> its file, an address of it for <img>
+const names = new Map(); // like of a state -> title, thumbnail
+let collection = null;
+let state = stateOf(location.hash);
+let isFresh = false; // a new question, whose results may have to be brought into view
+let searched = null; // address of the results that are shown
+let asked = new AbortController();
+
+const act = {
+  change(changes, focus) {
+    go({ ...state, count: NOTHING.count, ...changes });
+    if (focus) byId(focus).focus();
+  },
+  add(list, term) {
+    const other = OPPOSITE[list];
+    act.change({ open: "", [other]: state[other].filter((one) => one !== term), [list]: [...new Set([...state[list], term])] });
+  },
+  text: (text) => ask({ text }),
+  async photo(file) {
+    try {
+      const { sent, small } = await readPhoto(file, collection?.limits.upload_bytes ?? MOST_BYTES);
+      const name = small || `@${photos.size + 1}`;
+      photos.set(name, { file: sent, source: small ? URL.createObjectURL(sent) : "" });
+      ask({ photo: name });
+    } catch (trouble) {
+      fail(trouble);
+    }
+  },
+  like(kind, id, title, find = `${kind}s`) {
+    names.set(`${kind}:${id}`, { title });
+    ask({ like: `${kind}:${id}`, find });
+    byId("results").focus({ preventScroll: true });
+    scrollTo({ top: 0 });
+  },
+  open: (id) => go({ ...state, open: id }, true),
+  close() {
+    if (history.state?.opened) history.back();
+    else go({ ...state, open: "" });
+  },
+  wantsToken,
+};
+
+/** Another question: what refined the last one goes, what is to be found stays. */
+function ask(query) {
+  isFresh = true;
+  go({ ...NOTHING, find: state.find, ...query });
+}
+
+function go(next, opened = false) {
+  const address = addressOf(next);
+  if (address !== addressOf(state)) history.pushState({ opened }, "", address);
+  state = next;
+  render();
+}
+
+function render() {
+  if (state.photo && !photos.has(state.photo)) {
+    if (state.photo.startsWith("@")) state = { ...state, photo: "", heat: false };
+    else {
+      const file = photoOf(state.photo);
+      photos.set(state.photo, { file, source: URL.createObjectURL(file) });
+    }
+  }
+  show(state, nameOf(), pictureOf(), act);
+  if (state.open) void openRecipe(state.open, act);
+  else closeRecipe();
+  const question = addressOf({ ...state, open: "" });
+  if (question === searched) return;
+  searched = question;
+  void (isAsking(state) ? find() : begin());
+}
+
+async function find() {
+  asked.abort();
+  asked = new AbortController();
+  const { signal } = asked;
+  const wasMore = state.count > NOTHING.count;
+  title();
+  showTrouble(null);
+  if (!wasMore) {
+    showSees([]);
+    showWaiting(8);
+  }
+  byId("more").hidden = true;
+  byId("cards").setAttribute("aria-busy", "true");
+  announce("Searching");
+  try {
+    const [answer, bitmap] = await Promise.all([
+      search(state, photos.get(state.photo)?.file, signal, showBusy),
+      state.heat ? bitmapOf(photos.get(state.photo).file) : null,
+      nameLike(signal),
+    ]);
+    if (signal.aborted) return;
+    present(answer, bitmap);
+  } catch (trouble) {
+    if (trouble.name === "AbortError" || signal.aborted) return;
+    fail(trouble);
+  }
+}
+
+function present(answer, bitmap) {
+  const { results } = answer;
+  byId("cards").removeAttribute("aria-busy");
+  showTrouble(null);
+  showSees(answer.query.sees);
+  title();
+  const noun = state.find === "recipes" ? "recipe" : "photo";
+  const took = Math.round(answer.took_ms.embed + answer.took_ms.search);
+  byId("found-note").textContent = results.length ? `${counted(results.length, noun)}, nearest first, in ${took} ms` : "";
+  byId("copy").hidden = state.photo.startsWith("@");
+  if (results.length) showResults(results, bitmap, act);
+  else showNothing(state.with.length + state.without.length ? () => act.change({ with: [], without: [] }) : null);
+  const most = Math.min(collection?.limits.results ?? 50, collection?.[`num_${state.find}`] ?? 50);
+  byId("more").hidden = results.length < state.count || state.count >= most;
+  if (isFresh) bringIntoView();
+  announce(`${results.length ? counted(results.length, noun) : "Nothing"} found`);
+}
+
+/** On a phone results begin below what asked for them. */
+function bringIntoView() {
+  isFresh = false;
+  if (byId("found-title").getBoundingClientRect().top > 0.6 * innerHeight) byId("results").scrollIntoView();
+}
+
+function begin() {
+  asked.abort();
+  byId("cards").removeAttribute("aria-busy");
+  showTrouble(null);
+  showSees([]);
+  for (const id of ["copy", "more"]) byId(id).hidden = true;
+  title();
+  const examples = collection?.examples ?? [];
+  byId("found-note").textContent = examples.length ? "Some of this collection: each finds more like itself" : "";
+  showExamples(examples, act);
+}
+
+function fail(trouble) {
+  if (!(trouble instanceof Trouble)) {
+    console.error(trouble);
+    trouble = new Trouble("page", "Something on this page went wrong.", "Reload it.");
+  }
+  if (trouble.type === "unauthorized") wantsToken();
+  byId("cards").removeAttribute("aria-busy");
+  byId("cards").replaceChildren();
+  byId("found-note").textContent = "";
+  const isLasting = ["not_a_photo", "bad_photo", "too_large", "bad_query", "unknown_term", "unknown_filter"].includes(trouble.type);
+  showTrouble(trouble, isLasting ? null : again);
+  announce("");
+}
+
+function again() {
+  searched = null;
+  if (collection === null) void start();
+  else render();
+}
+
+function title() {
+  const what = state.find === "recipes" ? "Recipes" : "Photos";
+  const name = state.like && state.find === `${state.like.split(":")[0]}s` ? `like ${nameOf()}` : `for ${nameOf()}`;
+  const sum = [...state.plus.map((term) => ` + ${term}`), ...state.minus.map((term) => ` − ${term}`)].join("");
+  const heading = isAsking(state) ? `${what} ${name}${sum}` : "Or start with one of these";
+  byId("found-title").textContent = heading;
+  document.title = isAsking(state) ? `${heading} · seje_ray` : "seje_ray";
+}
+
+function nameOf() {
+  if (state.photo) return "your photo";
+  return state.like ? names.get(state.like)?.title || "this one" : state.text;
+}
+
+function pictureOf() {
+  if (state.photo) return photos.get(state.photo)?.source;
+  return state.like ? names.get(state.like)?.thumbnail : null;
+}
+
+/** Learn what the state's recipe or photo is called, and looks like. */
+async function nameLike(signal) {
+  if (!state.like || names.get(state.like)?.thumbnail !== undefined) return;
+  const [, kind, id] = /^(recipe|photo):(.*)$/s.exec(state.like);
+  const { title: found, thumbnail } = await fetched(pathOf(kind, id), signal);
+  names.set(state.like, { title: (kind === "photo" && found ? `a photo of ${found}` : found) || `this ${kind}`, thumbnail });
+  if (!signal.aborted) show(state, nameOf(), pictureOf(), act);
+}
+
+function wantsToken() {
+  if (!byId("key").open) byId("key").showModal();
+}
+
+async function start() {
+  showWaiting(8);
+  try {
+    collection = await fetched("/v1/collection", undefined, showBusy);
+  } catch (trouble) {
+    fail(trouble);
+    return;
+  }
+  byId("made-up").hidden = !collection.is_made_up;
+  const facts = [`run ${collection.run}`, collection.num_recipes && counted(collection.num_recipes, "recipe"), collection.num_photos && counted(collection.num_photos, "photo")];
+  byId("facts").replaceChildren(...facts.filter(Boolean).join(" · "));
+  offer(collection);
+  byId("dish").maxLength = collection.limits.text_characters;
+  if (state.find === "recipes" && collection.num_recipes === 0) state = { ...state, find: "photos" };
+  render();
+}
+
+byId("key-form").addEventListener("submit", () => {
+  useToken(byId("token").value);
+  byId("token").value = "";
+  again();
+});
+byId("more").addEventListener("click", () => go({ ...state, count: Math.min(state.count + STEP, collection.limits.results) }));
+byId("copy").addEventListener("click", async ({ currentTarget }) => {
+  await navigator.clipboard.writeText(location.href).catch(() => prompt("The link:", location.href));
+  currentTarget.replaceChildren("Copied");
+  announce("The link is copied");
+  setTimeout(() => currentTarget.replaceChildren("Copy link"), 2000);
+});
+document.querySelector("[data-skip]").addEventListener("click", (event) => {
+  event.preventDefault(); // the address is a search
+  byId("results").focus();
+});
+addEventListener("popstate", () => {
+  state = stateOf(location.hash);
+  render();
+});
+connect(act);
+show(state, nameOf(), pictureOf(), act);
+void start();
