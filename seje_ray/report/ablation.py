@@ -11,6 +11,7 @@ from seje_ray import __version__
 from seje_ray.artifact import write_text
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.report.page import render, svg_text
+from seje_ray.report.panels import GREEN, GREY, RED, open_axes
 from seje_ray.report.tuning import rows_of
 from seje_ray.tuning import comparison
 from seje_ray.tuning.ablation import FULL, Variation
@@ -110,12 +111,14 @@ def _differences(rows: Sequence[Row]) -> str:
     figure = Figure(figsize=(9, 0.8 + 0.34 * len(shown)), layout="constrained")
     axes = figure.subplots()
     for place, (_, g) in enumerate(shown):
-        colour = ("#1a7f4b" if g.mean > 0 else "#b3362b") if g.is_clear else "#7b8490"
+        colour = (GREEN if g.mean > 0 else RED) if g.is_clear else GREY
         half = g.half_width if g.count > 1 else 0.0
         axes.errorbar(g.mean, place, xerr=half, fmt="o", color=colour, capsize=3)
-    axes.axvline(0, color="#333", linewidth=0.8)
+    axes.axvline(0, color=GREY, linewidth=0.8)
     axes.set_yticks(range(len(shown)), [name for name, _ in shown], fontsize=8)
     axes.invert_yaxis()
     axes.set_xlabel("test score minus the full model's, with 95 % interval", fontsize=9)
-    axes.grid(alpha=0.3, axis="x")
+    open_axes(axes)
+    axes.grid(visible=False, axis="y")
+    axes.grid(axis="x", linewidth=0.6)
     return svg_text(figure)

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seje_ray.random_streams import Stream, generator
-from seje_ray.report.page import photo_uri
+from seje_ray.report.page import photo_uri, small_photo
 from seje_ray.report.photos import PairBook
 from seje_ray.retrieval.embeddings import Embeddings
 from seje_ray.retrieval.search import nearest
+
+NUM_LINES = 6  # ingredient lines of a card
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ class Example:
 def card(book: PairBook, row: int, *, note: str = "", is_match: bool = False) -> Card:
     """Card of the pair in ``row``."""
     pair = book.pair(row)
-    ingredients = tuple(pair["ingredients"][:8])
-    return Card(pair["title"], photo_uri(pair["jpeg"]), ingredients, note, is_match)
+    photo = photo_uri(small_photo(pair["jpeg"]))
+    return Card(pair["title"], photo, tuple(pair["ingredients"][:NUM_LINES]), note, is_match)
 
 
 def examples(

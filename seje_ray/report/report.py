@@ -101,7 +101,7 @@ def _html(evaluated: Evaluated, embeddings: Embeddings) -> str:
             "histogram": rank_histogram(ranks),
             "best_epoch": evaluated.best_epoch,
             "num_epochs": len(evaluated.history),
-            "curves": training_curves(evaluated.history) if evaluated.history else None,
+            "curves": _curves(evaluated),
             "fit": evaluated.fit,
             "hub_weight": _hub_weight(evaluated.embeddings),
             "from_photo": examples(embeddings, book, rows, from_photo=True),
@@ -112,6 +112,11 @@ def _html(evaluated: Evaluated, embeddings: Embeddings) -> str:
             "run": yaml.safe_dump(run_to_dict(evaluated.run), sort_keys=False),
         },
     )
+
+
+def _curves(evaluated: Evaluated) -> str | None:
+    history = evaluated.history
+    return training_curves(history, evaluated.best_epoch) if history else None
 
 
 def _hub_weight(made: Artifact | None) -> float:

@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from seje_ray.report.page import svg_text
+from seje_ray.report.panels import BLUE, GREEN, GREY, ORANGE, SEQUENTIAL, open_axes
 from seje_ray.tuning.space import Space, contains, position
 from seje_ray.tuning.trials import Trial
 
-COLOURS = colormaps["viridis_r"]
 LEFT_OUT = -0.12  # where a setting that a trial does not have is drawn
 
 
@@ -32,16 +31,16 @@ def parallel_coordinates(space: Space, trials: Sequence[Trial], mode: str) -> st
         quality = share if mode == "max" else 1 - share
         axes.plot(
             range(len(space) + 1), [*heights, share],
-            color=COLOURS(quality), alpha=0.35 + 0.6 * quality, linewidth=0.8 + 1.4 * quality,
+            color=SEQUENTIAL(quality), alpha=0.35 + 0.6 * quality, linewidth=0.8 + 1.4 * quality,
         )  # fmt: skip
     for column, (key, dimension) in enumerate(space.items()):
-        axes.vlines(column, 0, 1, color="#999", linewidth=0.8)
+        axes.vlines(column, 0, 1, color=GREY, linewidth=0.8)
         ends = dimension.choice if dimension.choice is not None else dimension.bounds
         for number, value in enumerate(ends):
             height = number / max(1, len(ends) - 1)
-            axes.text(column, height, f" {_short(value)}", fontsize=7, va="center", color="#333")
+            axes.text(column, height, f" {_short(value)}", fontsize=7, va="center")
         axes.text(column, -0.22, key.replace(".", ".\n"), ha="center", va="top", fontsize=8)
-    axes.vlines(len(space), 0, 1, color="#333", linewidth=1.2)
+    axes.vlines(len(space), 0, 1, color="#000000", linewidth=1.2)
     axes.text(len(space), 1, f" {high:.3f}", fontsize=7, va="center")
     axes.text(len(space), 0, f" {low:.3f}", fontsize=7, va="center")
     axes.text(len(space), -0.22, "score", ha="center", va="top", fontsize=8)
@@ -55,10 +54,12 @@ def importance_bars(shares: Mapping[str, float]) -> str:
     """A bar per setting, longest first."""
     figure = Figure(figsize=(7, 0.5 + 0.3 * len(shares)), layout="constrained")
     axes = figure.subplots()
-    axes.barh(range(len(shares)), [100 * share for share in shares.values()], color="#4a7fb5")
+    axes.barh(range(len(shares)), [100 * share for share in shares.values()], color=BLUE)
     axes.set_yticks(range(len(shares)), list(shares), fontsize=8)
     axes.invert_yaxis()
     axes.set_xlabel("share of the forest's prediction, %", fontsize=9)
+    open_axes(axes)
+    axes.grid(visible=False, axis="y")
     return svg_text(figure)
 
 
@@ -73,11 +74,11 @@ def best_so_far(trials: Sequence[Trial], mode: str) -> str:
     numbers = np.arange(1, len(scored) + 1)
     times = np.array([trial.ended_s / 60 for trial, _ in scored])
     for axes, where, label in ((left, numbers, "trials ended"), (right, times, "minutes")):
-        axes.scatter(where, scores, s=14, color="#9aa3ae", label="a trial")
-        axes.step(where, best, where="post", color="#1a7f4b", label="best so far")
+        axes.scatter(where, scores, s=14, color=GREY, label="a trial")
+        axes.step(where, best, where="post", color=GREEN, label="best so far")
         axes.set_xlabel(label, fontsize=9)
-        axes.grid(alpha=0.3)
-    left.legend(fontsize=8)
+        open_axes(axes)
+    left.legend(fontsize=8, frameon=False)
     return svg_text(figure)
 
 
@@ -85,9 +86,9 @@ def learning_curves(trials: Sequence[Trial], best: str) -> str:
     """The score of every trial by epoch; the best one and the run itself stand out."""
     figure = Figure(figsize=(9, 3), layout="constrained")
     axes = figure.subplots()
-    special = {best: ("#1a7f4b", f"best ({best})"), trials[0].name: ("#d9822b", "the run itself")}
+    special = {best: (GREEN, f"best ({best})"), trials[0].name: (ORANGE, "the run itself")}
     for trial in trials:
-        colour, label = special.get(trial.name, ("#b9c0c9", None))
+        colour, label = special.get(trial.name, ("#b4bac2", None))
         epochs = range(1, len(trial.scores) + 1)
         width = 2.0 if label else 0.9
         axes.plot(
@@ -100,8 +101,8 @@ def learning_curves(trials: Sequence[Trial], best: str) -> str:
             marker="." if len(trial.scores) == 1 else None,
         )
     axes.set_xlabel("epoch", fontsize=9)
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    open_axes(axes)
+    axes.legend(fontsize=8, frameon=False)
     return svg_text(figure)
 
 

@@ -70,7 +70,7 @@ def test_the_page_shows_what_came_out(calibrated):
     page = calibrated.report.read_text()
     facts = calibrated.calibrated.manifest.facts
     assert f"{len(facts['category_names']) - 1} categories" in page
-    assert page.count("<svg") == 3
+    assert page.count("<svg") >= 3  # key terms, curves, confusion matrix
     assert page.count("data:image/jpeg") == 10
     assert not re.search(r"""(src|href)=["']?http""", page)
 
