@@ -254,9 +254,13 @@ def weights_source(run: RunConfig, config: BackboneConfig) -> BackboneConfig:
 
 def autocast(run: RunConfig, device: torch.device) -> torch.autocast:
     """The run's precision, where the device is CUDA or a CPU that is to take it and can."""
-    takes = device.type == "cuda" or (run.train.precision_on_cpus and cpu_computes_bf16())
-    enabled = run.train.precision == "bf16" and takes
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=takes_bf16(run, device))
+
+
+def takes_bf16(run: RunConfig, device: torch.device) -> bool:
+    """Whether a run computes in bf16 on a device."""
+    can = device.type == "cuda" or (run.train.precision_on_cpus and cpu_computes_bf16())
+    return run.train.precision == "bf16" and can
 
 
 def cpu_computes_bf16() -> bool:

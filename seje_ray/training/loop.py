@@ -11,8 +11,9 @@ from seje_ray.distributed.collectives import average_gradients, broadcast_buffer
 from seje_ray.distributed.dropout import begin_dropout_step
 from seje_ray.errors import ResourceError
 from seje_ray.features.checkpoint import Origin
-from seje_ray.features.model import FeatureDims, autocast
+from seje_ray.features.model import FeatureDims, autocast, takes_bf16
 from seje_ray.losses.kinds import retrieval_loss
+from seje_ray.models.depthwise import depthwise_in_float32
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.random_streams import Stream, torch_seed
 from seje_ray.training.checkpoints import begin_checkpoint, checkpoint_name
@@ -79,6 +80,8 @@ class Trainer:
             modules = self._model, self.state.discriminator
             load_initial_weights(worker.folder, *modules, worker.device)
             self.state.begin_average()
+        if worker.device.type == "cpu" and takes_bf16(run, worker.device):
+            depthwise_in_float32(self._model)
         if run.train.compile:
             compile_parts(self._model, worker.device)
         self._alive: Callable[[str], None] = unwatched
