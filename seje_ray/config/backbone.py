@@ -34,6 +34,9 @@ class BackboneConfig:
     # a network that takes one square (most ViT, CLIP, SigLIP): it sees all of the photo in crop
     whole_size: tuple[int, int] | None = None
     flip: bool = False  # features are the mean of a photo's and its mirror image's
+    # in [0.5, 2], features are the mean over a photo's pixels scaled by each; for a network that
+    # takes any size. One trained on windows sees dishes larger than whole photos show them
+    scales: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
         require(
@@ -51,6 +54,12 @@ class BackboneConfig:
                 or ("whole" in self.views and min(self.whole_size) >= MIN_WHOLE),
                 f"null, or width and height >= {MIN_WHOLE} where views has whole",
             ),
+            (
+                "scales",
+                0 < len(self.scales) == len(set(self.scales))
+                and all(0.5 <= scale <= 2 for scale in self.scales),
+                "in [0.5, 2], each once",
+            ),
         )
 
     def decisive(self) -> dict[str, Any]:
@@ -60,4 +69,9 @@ class BackboneConfig:
 
 
 MIN_WHOLE = 32  # pixels
-NEWER: dict[str, Any] = {"views": ["crop"], "whole_size": None, "flip": False}  # as before
+NEWER: dict[str, Any] = {  # as before
+    "views": ["crop"],
+    "whole_size": None,
+    "flip": False,
+    "scales": [1.0],
+}

@@ -34,14 +34,14 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         own, categorizer = self.model.backbone, self.calibrate.image_categorizer
-        pixels = ("name", "resize", "crop", "flip")
+        pixels = ("name", "resize", "crop", "flip", "scales")
         is_same = all(getattr(own, k) == getattr(categorizer.backbone, k) for k in pixels)
         if own.weights == CATEGORIZER and not (self.model.freeze_backbone and is_same):
             raise ValueError(
                 "model.backbone.weights categorizer: expected model.freeze_backbone and the name, "
-                "resize, crop and flip of calibrate.image_categorizer.backbone, found "
+                "resize, crop, flip and scales of calibrate.image_categorizer.backbone, found "
                 f"freeze_backbone {self.model.freeze_backbone} and "
-                f"{own.name}, {own.resize}, {own.crop}, {own.flip}"
+                f"{own.name}, {own.resize}, {own.crop}, {own.flip}, {own.scales}"
             )
         several = {"calibrate.image_categorizer": categorizer.backbone}
         if not self.model.freeze_backbone:

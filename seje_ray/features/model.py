@@ -210,6 +210,7 @@ def backbone_of(
         image_size=config.crop,
         photos=photos,
         flip=config.flip,
+        scales=config.scales,
         drop_path=drop_path,
         network=network,
     )

@@ -104,6 +104,7 @@ class PhotoExtractor:
             and self._pixels in self._views
             and config.backbone.name == stored.name
             and config.backbone.flip == stored.flip
+            and config.backbone.scales == stored.scales
             and seen.categorizer == seen.stored
             and _have_equal_weights(categorizer.backbone, self._frozen)
         )

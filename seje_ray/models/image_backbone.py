@@ -3,7 +3,7 @@
 Letters: B photos, F pooled features.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -42,10 +42,12 @@ class ImageBackbone(nn.Module):
         std: Per channel.
         min_side: Smaller images are enlarged to this side, pixels.
         flip: Give the mean of an image's features and its mirror image's, but for training.
+        scales: Give the mean over an image scaled by each, but for training.
     """
 
     _mean_value: Tensor  # of pixels in 0..255, (3, 1, 1)
     _std_value: Tensor
+    looks_once: bool = False  # in evaluation, too: neither mirrored nor scaled
     said: tuple[str, ...] = ()  # what was done to make a file's weights fit, for a person
 
     def __init__(
@@ -57,11 +59,12 @@ class ImageBackbone(nn.Module):
         min_side: int = MIN_SIDE,
         *,
         flip: bool = False,
+        scales: Sequence[float] = (1.0,),
     ) -> None:
         super().__init__()
         self.network = network
         self.feature_dim = feature_dim
-        self._min_side, self._flip = min_side, flip
+        self._min_side, self._flip, self._scales = min_side, flip, tuple(scales)
         for name, values in (("_mean_value", mean), ("_std_value", std)):
             per_channel = torch.tensor(values, dtype=torch.float32).view(3, 1, 1) * 255
             self.register_buffer(name, per_channel, persistent=False)
@@ -73,10 +76,29 @@ class ImageBackbone(nn.Module):
         if min(images.shape[-2:]) < self._min_side:
             size = [max(side, self._min_side) for side in images.shape[-2:]]
             images = F.interpolate(images, size, mode="bilinear", align_corners=False)
-        features: Tensor = self.network(images)
-        if self._flip and not self.training:
-            features = (features + self.network(images.flip(-1))) / 2
-        return features
+        found: list[Tensor] = [self.network(look) for look in self._looks(images)]
+        return found[0] if len(found) == 1 else torch.stack(found).mean(0)
+
+    def _looks(self, images: Tensor) -> Iterator[Tensor]:
+        """The images as the network sees them, one after the other.
+
+        Source: docs/method.md, rule 6.3.
+        """
+        if self.training or self.looks_once:
+            yield images
+            return
+        for scale in self._scales:
+            scaled = _scaled(images, scale)
+            yield scaled
+            if self._flip:
+                yield scaled.flip(-1)
+
+
+def _scaled(images: Tensor, scale: float) -> Tensor:
+    if scale == 1:
+        return images
+    size = [round(side * scale) for side in images.shape[-2:]]
+    return F.interpolate(images, size, mode="bicubic", align_corners=False, antialias=True)
 
 
 def create_backbone(
@@ -87,6 +109,7 @@ def create_backbone(
     photos: Published | None = None,
     network: Mapping[str, Any] | None = None,
     flip: bool = False,
+    scales: Sequence[float] = (1.0,),
     drop_path: float = 0.0,
 ) -> ImageBackbone:
     """Build an image backbone.
@@ -101,6 +124,7 @@ def create_backbone(
         photos: How the network was trained to see them; None for what its library publishes.
         network: Configuration of a network of ``transformers``; None to read it at its source.
         flip: Of ``ImageBackbone``.
+        scales: Of ``ImageBackbone``; other than 1 for networks that take any size.
         drop_path: Of stochastic depth in the last block, for networks that have it.
 
     Raises:
@@ -108,6 +132,10 @@ def create_backbone(
             cannot be had or do not fit.
     """
     library, model = resolve(name)
+    if any(scale != 1 for scale in scales) and takes_only_squares(name):
+        raise BackboneError(
+            f"{name}: takes images of one size, found backbone.scales {list(scales)}; expected [1]"
+        )
     if library == "transformers":
         if drop_path > 0:
             raise BackboneError(f"{name}: is built without stochastic depth; {WITHOUT_DROP_PATH}")
@@ -127,7 +155,9 @@ def create_backbone(
     elif weights is not None:
         said = fill(built.network, read_weights(weights), built.head, name=name, source=weights)
     mean, std, _ = photos or published(name)
-    backbone = ImageBackbone(built.network, built.feature_dim, mean, std, built.min_side, flip=flip)
+    backbone = ImageBackbone(
+        built.network, built.feature_dim, mean, std, built.min_side, flip=flip, scales=scales
+    )
     backbone.said = said
     with suppress(RuntimeError):  # of a network that looks at numbers: it keeps its biases
         example = torch.empty(2, 3, image_size, image_size, device="meta")

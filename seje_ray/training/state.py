@@ -127,6 +127,8 @@ class TrainingState:
         freeze_first_blocks(model, run.train.frozen_blocks)  # before DDP, which leaves them out
         discriminator = build_discriminator(run).to(device)
         optimizers = model_optimizer(model, run), discriminator_optimizer(discriminator, run.loss)
+        if model.backbone is not None:
+            model.backbone.looks_once = True  # also while it is validated: quicker
         average = None if run.train.ema_decay is None else averaged_copy(model)
         return cls(model, discriminator, *optimizers, Progress(), average)
 

@@ -107,7 +107,7 @@ def test_a_search_that_a_run_cannot_have_is_no_obstacle_to_its_other_commands(ru
     """The demo's trials need the categorizer's network, which another run may not have."""
     wide = {"calibrate.image_categorizer.backbone.name": "torchvision/wide_resnet50_2"}
     other = with_settings(run, wide)
-    with pytest.raises(ConfigError, match="the name, resize, crop and flip of"):
+    with pytest.raises(ConfigError, match="the name, resize, crop, flip and scales of"):
         with_settings(other, other.tune.settings)
 
 

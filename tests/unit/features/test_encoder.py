@@ -21,7 +21,8 @@ from tests.unit.pipeline.locally import EXECUTOR, copied
 @pytest.fixture(scope="module")
 def trainings(cookbook, calibrated, trained, trained_heads):
     """With an image network of its own, on whole photos too, and on stored features."""
-    views = ("model.backbone.views=[whole]", "model.backbone.flip=true")
+    own = ("views=[whole]", "flip=true", "scales=[1.0,1.2]")
+    views = tuple(f"model.backbone.{setting}" for setting in own)
     whole = train(tiny_run("train.num_epochs=1", *views), cookbook, EXECUTOR, name="whole")
     return {"own": trained, "whole": whole, "frozen": trained_heads}
 

@@ -5,6 +5,7 @@ import timm
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from torch.nn import functional
 from torchvision.transforms import functional as pixels
 
 from seje_ray.config import BackboneConfig
@@ -331,6 +332,31 @@ def test_a_flipping_network_gives_the_mean_of_both_sides_but_for_training():
         expected = (plain(images) + plain(images.flip(-1))) / 2
         torch.testing.assert_close(both(images), expected)
         torch.testing.assert_close(both.train()(images), plain.train()(images))
+
+
+def test_a_network_of_several_scales_gives_the_mean_of_them_and_their_mirror_images():
+    """By hand; one that looks once, and one in training, gives the photo's as it is."""
+    torch.manual_seed(0)
+    plain = create_backbone(SMALL, weights=None, image_size=64).eval()
+    made = create_backbone(SMALL, weights=None, image_size=64, flip=True, scales=(1.0, 1.25)).eval()
+    made.load_state_dict(plain.state_dict())
+    mean, std = plain._mean_value, plain._std_value
+    images = torch.randint(0, 256, (2, 3, 64, 96), dtype=torch.uint8)
+    normalised = (images.float() - mean) / std
+    larger = functional.interpolate(normalised, (80, 120), mode="bicubic", antialias=True)
+
+    with torch.no_grad():
+        looks = [normalised, normalised.flip(-1), larger, larger.flip(-1)]
+        expected = sum(plain.network(look) for look in looks) / 4
+        torch.testing.assert_close(made(images), expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(made.train()(images), plain.train()(images))
+        made.eval().looks_once = True
+        torch.testing.assert_close(made(images), plain.eval()(images))
+
+
+def test_scales_need_a_network_that_takes_any_size():
+    with pytest.raises(BackboneError, match=r"takes images of one size, found backbone.scales"):
+        create_backbone("vit_b_16", weights=None, image_size=64, scales=(1.0, 1.5))
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,19 @@ def test_a_preset_of_text_towers_is_a_run_by_itself(tmp_path, name):
     assert over.model.lexical == "none"
 
 
+def test_modern_trains_the_image_network_over_the_calibration_of_small(tmp_path):
+    """Without a workspace it is a run by itself, calibrated as ``small`` is."""
+    run = read_run("modern", (), Workspace(tmp_path))
+
+    assert run.calibrate == read_run("small", (), Workspace(tmp_path)).calibrate
+    assert not run.model.freeze_backbone
+    assert {key for key in EVERYWHERE if key not in said_by("modern")} == set()
+    written(tmp_path, tiny_run(learning_rate=0.007, num_epochs=2))
+    over = read_run("modern", (), Workspace(tmp_path))
+    assert over.calibrate.categories == tiny_run().calibrate.categories
+    assert over.train == run.train
+
+
 def test_presets_of_dual_encoders_have_both_towers_of_one_model(tmp_path):
     for name in ("clip", "siglip"):
         run = read_run(name, ("model.dual_encoder=/models/own",), Workspace(tmp_path))
