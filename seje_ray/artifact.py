@@ -5,68 +5,25 @@ A stage builds in ``NAME.partial/``, commits shard by shard (written beside, the
 a finished artifact is never touched until its replacement is complete.
 """
 
-import hashlib
-import json
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import click
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seje_ray import __version__
-from seje_ray.durable import committing
+from seje_ray.durable import committing, place, read_json, sync_tree
 from seje_ray.errors import ArtifactError
+from seje_ray.integrity import Verify, first_fault, known_hashes
 from seje_ray.lock import Lease
-from seje_ray.schema import COMPONENT, REJECTS, VERSIONS, upgraded
-
-MADE_BY = {  # kind -> the stage that makes it, and the command that runs that stage
-    "recipes": ("ingest", "seje-ray calibrate --stage ingest"),
-    "calibrator": ("fit", "seje-ray calibrate --stage fit"),
-    "calibrated": ("transform", "seje-ray calibrate"),
-    "run": ("train", "seje-ray train"),
-    "embeddings": ("embed", "seje-ray evaluate"),
-    "index": ("index", "seje-ray index"),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """All that decides an artifact's content; two equal plans give the same bytes."""
-
-    kind: str
-    section: Mapping[str, Any]  # the parts of the run file that matter here
-    inputs: Mapping[str, str]  # name -> content hash
-    seed: int
-    schema_version: int = 0  # of the kind; 0 is replaced by what this program makes
-
-    def __post_init__(self) -> None:
-        if not self.schema_version:
-            object.__setattr__(self, "schema_version", VERSIONS[self.kind])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data, equal to what a JSON round trip gives."""
-        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """``manifest.json`` of a finished artifact. No time stamps: it is part of a content hash."""
-
-    plan: Plan
-    seje_ray_version: str
-    rows: Mapping[str, int] = field(default_factory=dict)  # per partition
-    rejected: Mapping[str, int] = field(default_factory=dict)  # by reason
-    shards: Mapping[str, str] = field(default_factory=dict)  # file name -> sha256
-    facts: Mapping[str, Any] = field(default_factory=dict)  # what the kind adds, e.g. a hash
-
-    @property
-    def content_hash(self) -> str:
-        """sha256 of the manifest, and through the shards' hashes of the content."""
-        return hashlib.sha256(_to_json(asdict(self)).encode()).hexdigest()
+from seje_ray.log import event
+from seje_ray.manifest import Manifest, Plan, command_of, manifest_in, stage_of, to_json
+from seje_ray.schema import REJECTS, VERSIONS, upgraded
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +41,42 @@ class Artifact:
             names = [n for n in names if n.rsplit("-", 1)[0] == partition]
         return [self.folder / name for name in names]
 
+    def fault(self, verify: Verify, *partitions: str) -> str | None:
+        """What is wrong with a file, in words; None if all are as they were made.
+
+        Args:
+            verify: Compare sizes alone, or hashes, too.
+            partitions: Whose hashes are compared; all where none is named. Sizes always are.
+        """
+        known, folder = self.manifest, self.folder
+        fault = first_fault(folder, known.shards, known.sizes, "size")
+        if fault is not None or verify == "size":
+            return fault
+        read = {n: h for n, h in known.shards.items() if _is_of(n, partitions)}
+        return first_fault(folder, read, known.sizes, verify)
+
+    def require_whole(self, verify: Verify, *partitions: str) -> "Artifact":
+        """This artifact, if its files are as they were made; arguments as for ``fault``.
+
+        Raises:
+            ArtifactError: Naming the first that is not, and the stage that makes it again.
+        """
+        fault, kind = self.fault(verify, *partitions), self.manifest.plan.kind
+        if fault is None:
+            return self
+        raise ArtifactError(
+            f"{fault}; stage {stage_of(kind)} has to make it again: run `{command_of(kind)}`"
+        )
+
     def num_rows(self, partition: str | None = None) -> int:
         """Rows of one partition, or of all."""
         rows = self.manifest.rows
         return sum(rows.values()) if partition is None else rows.get(partition, 0)
 
 
-def stage_of(kind: str) -> str:
-    """The stage that makes artifacts of a kind, as a person knows it."""
-    if kind.startswith(COMPONENT):
-        return f"fit, component {kind.removeprefix(COMPONENT)}"
-    return MADE_BY[kind][0]
-
-
-def command_of(kind: str) -> str:
-    """The command that makes artifacts of a kind."""
-    return MADE_BY["calibrator" if kind.startswith(COMPONENT) else kind][1]
+def _is_of(name: str, partitions: Sequence[str]) -> bool:
+    """Whether a shard is of one of these partitions, or of any where none is named."""
+    return not partitions or name.rsplit("-", 1)[0] in partitions
 
 
 def open_artifact(folder: Path, kind: str) -> Artifact:
@@ -132,30 +109,32 @@ def open_artifact(folder: Path, kind: str) -> Artifact:
     return Artifact(folder, replace(stored, facts=facts), stored.content_hash)
 
 
-def manifest_in(folder: Path) -> Manifest | None:
-    """The manifest in ``folder`` as it is stored, of whatever version; None if there is none."""
-    try:
-        raw = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        return Manifest(**{**raw, "plan": Plan(**raw["plan"])})
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-
-
-def outdated(folder: Path, kind: str) -> str | None:
-    """The stage that has to run again since another version of this program made its artifact.
+def outdated(folder: Path, kind: str, verify: Verify = "size") -> str | None:
+    """The stage that has to run again, and why: another version of this program, or damage.
 
     None if there is no such artifact, or if it can be read.
+
+    Args:
+        folder: Of the artifact.
+        kind: Of the artifact.
+        verify: How its files are looked at.
     """
+    path = folder / "manifest.json"
+    if not path.is_file():
+        return None
     stored = manifest_in(folder)
-    if stored is None or stored.plan.kind != kind:
+    again = f"stage {stage_of(kind)} runs again, since"
+    if stored is None:
+        return f"{again} {path} cannot be read"
+    if stored.plan.kind != kind:
         return None
     version = stored.plan.schema_version
-    if upgraded(kind, version, stored.facts) is not None:
-        return None
-    return (
-        f"stage {stage_of(kind)} runs again, since {folder} has schema {version} and this program "
-        f"makes schema {VERSIONS[kind]}"
-    )
+    if upgraded(kind, version, stored.facts) is None:
+        return (
+            f"{again} {folder} has schema {version} and this program makes schema {VERSIONS[kind]}"
+        )
+    fault = Artifact(folder, stored, "").fault(verify)
+    return None if fault is None else f"{again} {fault}"
 
 
 def require_equal_hash(what: str, folder: Path, found: str, expected: str, command: str) -> None:
@@ -176,13 +155,16 @@ def partial_folder(folder: Path) -> Path:
     return folder.with_name(folder.name + ".partial")
 
 
-def finished(folder: Path, plan: Plan, *as_good: Plan | None) -> Artifact | None:
-    """The artifact in ``folder`` if it is finished and was made by this very ``plan``.
+def finished(
+    folder: Path, plan: Plan, *as_good: Plan | None, verify: Verify = "size"
+) -> Artifact | None:
+    """The artifact in ``folder`` if it is finished, whole, and was made by this very ``plan``.
 
     Args:
         folder: Of the artifact.
         plan: Of this version.
         as_good: Plans of versions before that give the same content, where there are some.
+        verify: How its files are looked at.
     """
     if not (folder / "manifest.json").is_file():
         return None
@@ -192,7 +174,8 @@ def finished(folder: Path, plan: Plan, *as_good: Plan | None) -> Artifact | None
         return None
     made_by = replace(artifact.manifest.plan, schema_version=plan.schema_version).to_dict()
     accepted = [one.to_dict() for one in (plan, *as_good) if one is not None]
-    return artifact if made_by in accepted else None
+    is_same = made_by in accepted
+    return artifact if is_same and artifact.fault(verify) is None else None
 
 
 def begin(folder: Path, plan: Plan, *as_good: Plan | None, lease: Lease | None = None) -> Path:
@@ -212,7 +195,11 @@ def begin(folder: Path, plan: Plan, *as_good: Plan | None, lease: Lease | None =
     partial = partial_folder(folder)
     marker = partial / "plan.json"
     if partial.exists():
-        known = json.loads(marker.read_text()) if marker.is_file() else None
+        known = read_json(marker)
+        if known is None:
+            text = f"{marker} cannot be read: what was begun there is begun anew"
+            event("warning", text=text)
+            click.echo(f"note: {text}", err=True)
         if known == plan.to_dict():
             return partial
         if known not in [one.to_dict() for one in as_good if one is not None]:
@@ -230,11 +217,14 @@ def finish(folder: Path, plan: Plan, manifest: Manifest, lease: Lease | None = N
     """
     partial = partial_folder(folder)
     write_json(partial / "manifest.json", asdict(manifest), lease)
+    sync_tree(partial)
+    if lease is not None:
+        lease.require()
     replaced = folder.with_name(folder.name + ".replaced")
     shutil.rmtree(replaced, ignore_errors=True)
     if folder.exists():
         folder.rename(replaced)
-    partial.rename(folder)
+    place(partial, folder)
     (folder / "plan.json").unlink(missing_ok=True)  # only now: until here it says what resumes
     shutil.rmtree(replaced, ignore_errors=True)
     return open_artifact(folder, plan.kind)
@@ -270,16 +260,16 @@ def build_manifest(
 ) -> Manifest:
     """Count and hash the Parquet shards of ``folder``."""
     rows: Counter[str] = Counter()
-    shards = {}
-    for path in sorted(folder.glob("*-*.parquet")):
-        shards[path.name] = file_hash(path)
+    hashes = known_hashes(sorted(folder.glob("*-*.parquet")))
+    for path in hashes:
         rows[path.name.rsplit("-", 1)[0]] += pq.read_metadata(path).num_rows
     return Manifest(
         plan=plan,
         seje_ray_version=__version__,
         rows=dict(sorted(rows.items())),
         rejected=dict(sorted((rejected or {}).items())),
-        shards=shards,
+        shards={path.name: found for path, found in hashes.items()},
+        sizes={path.name: path.stat().st_size for path in hashes},
         facts=dict(facts or {}),
     )
 
@@ -316,7 +306,7 @@ def read_shard(path: Path, columns: Sequence[str]) -> pa.Table:
 
 def write_json(path: Path, value: object, lease: Lease | None = None) -> None:
     """Write JSON as ``write_table`` writes tables."""
-    write_text(path, _to_json(value), lease)
+    write_text(path, to_json(value), lease)
 
 
 def write_text(path: Path, text: str, lease: Lease | None = None) -> None:
@@ -331,13 +321,3 @@ def write_rejects(folder: Path, pieces: Iterable[Path]) -> dict[str, int]:
     merged = pa.concat_tables([REJECTS.empty_table(), *tables])
     write_table(folder / "rejects.parquet", merged)
     return dict(Counter(merged.column("reason").to_pylist()))
-
-
-def file_hash(path: Path) -> str:
-    """sha256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _to_json(value: object) -> str:
-    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

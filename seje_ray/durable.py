@@ -1,11 +1,20 @@
-"""Files and folders that appear under their name as a whole, or not at all."""
+"""Files and folders that appear under their name as a whole, or not at all.
 
+Also where the power fails: what is in them is on the disk before they get their name, and the name
+is on the disk before anybody is told of it.
+"""
+
+import errno
+import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from seje_ray.lock import Lease
+
+NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)  # of folders, on some disks
 
 
 @contextmanager
@@ -21,9 +30,54 @@ def committing(path: Path, lease: Lease | None = None) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
+        sync(temporary)
         if lease is not None:
             lease.require()
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    sync(path.parent)
+
+
+def place(folder: Path, target: Path) -> Path:
+    """Rename a folder to ``target``, which is not there; ``sync_tree`` comes before."""
+    placed = folder.rename(target)
+    sync(target.parent)
+    return placed
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
+    finally:
+        os.close(opened)
+
+
+def sync_tree(folder: Path) -> None:
+    """``sync`` all files and folders within a folder, and itself."""
+    for at, _, names in os.walk(folder):
+        for name in names:
+            sync(Path(at) / name)
+        sync(Path(at))
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds; None if it is not there, empty, or cut short."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def read_json_lines(path: Path) -> list[Any]:
+    """The objects of a file of JSON lines, up to the first line that is cut short."""
+    found: list[Any] = []
+    with suppress(OSError, ValueError):
+        found.extend(map(json.loads, path.read_text(encoding="utf-8").splitlines()))
+    return found

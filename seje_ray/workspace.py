@@ -4,14 +4,16 @@ Local folders today. A file system of another kind begins here: nothing else tur
 a person typed into a path, or joins the name of a part to it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from seje_ray.artifact import Artifact, open_artifact, require_equal_hash
 from seje_ray.errors import WorkspaceError
+from seje_ray.integrity import Verify
 from seje_ray.lock import LOCKS, Lease, locked
+from seje_ray.schema import COMPONENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +22,15 @@ class Workspace:
 
     folder: Path  # absolute
     lease: Lease | None = field(default=None, compare=False)  # on the part that is being written
+    verify: Verify = field(default="full", compare=False)  # how what is read is looked at before
 
     @classmethod
-    def at(cls, location: str | Path) -> "Workspace":
+    def at(cls, location: str | Path, verify: Verify = "full") -> "Workspace":
         """The workspace at a location that a person typed.
+
+        Args:
+            location: A folder.
+            verify: How what a command reads of it is compared with what was written.
 
         Raises:
             WorkspaceError: If it is no local folder.
@@ -31,12 +38,15 @@ class Workspace:
         text = str(location)
         if "://" in text or ":/" in text:
             raise WorkspaceError(f"{text}: only a local folder works yet, no object storage")
-        return cls(Path(location).absolute())
+        return cls(Path(location).absolute(), verify=verify)
 
     @classmethod
     def of(cls, calibrated: Artifact) -> "Workspace":
-        """The workspace that calibrated recipes lie in, perhaps a variant's."""
-        return cls(calibrated.folder.parent)
+        """The workspace that calibrated recipes lie in, perhaps a variant's.
+
+        Processes that compute open it so: hashes were compared by their command.
+        """
+        return cls(calibrated.folder.parent, verify="size")
 
     def __str__(self) -> str:
         return str(self.folder)
@@ -87,13 +97,23 @@ class Workspace:
         """The embedded cookbook of this size."""
         return self.folder / f"cookbook-{num_recipes}-{seed}"
 
+    @property
+    def all_embeddings(self) -> Path:
+        """Folder of the embeddings by all trainings."""
+        return self.folder / "embeddings"
+
+    @property
+    def indexes(self) -> Path:
+        """Folder of the indexes by all trainings."""
+        return self.folder / "index"
+
     def embeddings(self, run: str, partition: str) -> Path:
         """Embeddings of one partition by one training."""
-        return self.folder / "embeddings" / f"{run}-{partition}"
+        return self.all_embeddings / f"{run}-{partition}"
 
     def index(self, run: str, what: str) -> Path:
         """Index of all recipes, or of all photos, by one training."""
-        return self.folder / "index" / run / what
+        return self.indexes / run / what
 
     # Parts by a name of the user's
 
@@ -154,29 +174,39 @@ class Workspace:
 
     # What others ask
 
-    def open_recipes(self) -> Artifact:
+    def open_recipes(self, *partitions: str) -> Artifact:
         """Open what ``ingest`` made.
 
+        Args:
+            partitions: That are to be read, and so compared with what was written.
+
         Raises:
-            ArtifactError: If it is missing or cannot be read; says which command makes it.
+            ArtifactError: If it is missing, damaged, or cannot be read; says which command makes
+                it.
         """
-        return open_artifact(self.recipes, "recipes")
+        return self._opened(self.recipes, "recipes", partitions)
 
     def open_calibrator(self) -> Artifact:
         """Open what ``fit`` made; raises as ``open_recipes`` does."""
         return open_artifact(self.calibrator, "calibrator")
 
-    def open_calibrated(self) -> Artifact:
-        """Open what ``transform`` made; raises as ``open_recipes`` does."""
-        return open_artifact(self.calibrated, "calibrated")
+    def open_calibrated(self, *partitions: str) -> Artifact:
+        """Open what ``transform`` made; as ``open_recipes``."""
+        return self._opened(self.calibrated, "calibrated", partitions)
+
+    def _opened(self, folder: Path, kind: str, partitions: Sequence[str]) -> Artifact:
+        verify = self.verify if partitions else "size"
+        return open_artifact(folder, kind).require_whole(verify, *partitions)
 
     def open_calibrator_of(self, calibrated: Artifact) -> Artifact:
         """Open what ``fit`` made, where ``calibrated`` is of it and not of one before.
 
         Raises:
-            ArtifactError: If it is not, or is missing.
+            ArtifactError: If it is not, or is missing or damaged.
         """
         calibrator = self.open_calibrator()
+        for name in calibrator.manifest.plan.inputs:
+            open_artifact(self.component(name), COMPONENT + name).require_whole(self.verify)
         require_equal_hash(
             "calibrator",
             calibrated.folder,

@@ -1,9 +1,9 @@
 """The epochs of a network's fit: resumed, reported, and given up if a loss is not finite."""
 
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from zipfile import is_zipfile
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,9 @@ from torch.optim import Optimizer
 from seje_ray.console.report import Report
 from seje_ray.distributed.collectives import sum_over_workers
 from seje_ray.distributed.process import Process
+from seje_ray.durable import committing
 from seje_ray.errors import DivergedError
+from seje_ray.log import event
 
 History = list[dict[str, float]]  # one entry per finished epoch
 
@@ -124,15 +126,17 @@ def _save(folder: Path | None, model: nn.Module, optimizer: Optimizer, history: 
         "optimizer": optimizer.state_dict(),
         "history": history,
     }
-    temporary = folder / f".state.{os.getpid()}.tmp"
-    torch.save(state, temporary)
-    os.replace(temporary, folder / "state.pt")
+    with committing(folder / "state.pt") as temporary:
+        torch.save(state, temporary)
 
 
 def _load(folder: Path | None, model: nn.Module, optimizer: Optimizer) -> History:
     """Put the kept state into ``model`` and ``optimizer``; empty if nothing is kept."""
     path = None if folder is None else folder / "state.pt"
     if path is None or not path.is_file():
+        return []
+    if not is_zipfile(path):  # of a power cut: the epochs before are trained again
+        event("warning", text=f"{path} is cut short: the fit begins anew")
         return []
     state = torch.load(path, map_location="cpu", weights_only=True)
     model.load_state_dict(state["model"])

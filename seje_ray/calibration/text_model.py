@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from seje_ray.artifact import file_hash
 from seje_ray.calibration.classifier_training import bf16_on_cuda
 from seje_ray.hub import HOW, PublishedModelError, reading_model
+from seje_ray.integrity import file_hash
 
 BATCH_SIZE = 64
 MINILM = "minilm"  # name of the text model that comes as a package

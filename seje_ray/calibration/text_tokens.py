@@ -14,10 +14,10 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from seje_ray.artifact import file_hash
 from seje_ray.calibration.recipe_parts import RecipeParts
 from seje_ray.calibration.text_model import reading_text_model, text_model_source
 from seje_ray.hub import model_file
+from seje_ray.integrity import file_hash
 
 COLUMNS = ("title_tokens", "ingredient_tokens", "step_tokens")  # in the order of the parts
 

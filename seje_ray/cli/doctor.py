@@ -23,8 +23,9 @@ def command(
 ) -> None:
     """Check this machine, or every node of a cluster with --address, and say what to do.
 
-    Versions, GPUs, free disk, memory, object store, the workspace, the data, and on this machine
-    ports and processes that a killed Ray left. Exits with 1 if a check failed.
+    Versions, GPUs, free disk, memory, object store, the data, and on this machine ports and
+    processes that a killed Ray left. In the workspace every file of every artifact and checkpoint
+    is compared with what was noted when it was made. Exits with 1 if a check failed.
     """
     import json
 

@@ -14,11 +14,22 @@ import click
 if TYPE_CHECKING:
     from seje_ray.workspace import Workspace
 
+VERIFY = "seje_ray.verify"  # where a command's context keeps it
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def workspace_option(function: Function) -> Function:
-    """``--workspace``: where every artifact lies."""
+    """``--workspace``: where every artifact lies, and ``--verify``: how what is read is checked."""
+    function = click.option(
+        "--verify",
+        type=click.Choice(["full", "size"]),
+        default="full",
+        show_default=True,
+        is_eager=True,  # the workspace asks for it
+        expose_value=False,
+        callback=_verify,
+        help="Compare files that are read with their sha256, or their sizes alone.",
+    )(function)
     return click.option(
         "--workspace",
         type=click.Path(file_okay=False, path_type=Path),
@@ -209,11 +220,15 @@ def command_log(ctx: click.Context) -> Iterator[None]:
         yield
 
 
+def _verify(ctx: click.Context, param: click.Parameter, value: str) -> None:
+    ctx.meta[VERIFY] = value
+
+
 def _workspace(ctx: click.Context, param: click.Parameter, value: Path) -> "Workspace":
     from seje_ray.errors import WorkspaceError
     from seje_ray.workspace import Workspace  # not at the top: --help stays fast
 
     try:
-        return Workspace.at(value)
+        return Workspace.at(value, ctx.meta[VERIFY])
     except WorkspaceError as error:
         raise click.BadParameter(str(error)) from error

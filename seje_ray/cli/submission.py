@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from seje_ray.cli.options import as_settings
+from seje_ray.cli.options import VERIFY, as_settings
 from seje_ray.cli.run_files import read_run
 from seje_ray.submission.request import Request
 from seje_ray.workspace import Workspace
@@ -31,7 +31,7 @@ def request_of(ctx: click.Context) -> Request:
     files = {}
     arguments: list[str] = []
     for name, option in given.items():
-        value = params.get(str(name))
+        value = ctx.meta[VERIFY] if name == "verify" else params.get(str(name))
         if name in TRAVELLING and value is not None and Path(value).is_file():
             files[TRAVELLING[name]] = Path(value).absolute()
             value = TRAVELLING[name]

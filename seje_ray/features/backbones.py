@@ -11,10 +11,17 @@ from typing import Any
 
 import click
 
-from seje_ray.artifact import Artifact, Plan, file_hash, open_artifact
+from seje_ray.artifact import (
+    Artifact,
+    open_artifact,
+)
 from seje_ray.config import CATEGORIZER, BackboneConfig, RunConfig
 from seje_ray.features.model import backbone_of, photos_of, weights_source
 from seje_ray.features.photos import SeenPhotos
+from seje_ray.integrity import file_hash
+from seje_ray.manifest import (
+    Plan,
+)
 from seje_ray.models.backbone_weights import weights_hash
 from seje_ray.models.libraries import Published, published_before
 from seje_ray.schema import COMPONENT

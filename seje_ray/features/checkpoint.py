@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
 from seje_ray.config import RunConfig, run_from_json
-from seje_ray.errors import ArtifactError
+from seje_ray.errors import ArtifactError, first_line
 from seje_ray.features.backbones import photos_as_stored
 from seje_ray.features.model import FeatureDims, build_model, pixels_of
 from seje_ray.models.joint_embedding import JointEmbedding
@@ -56,8 +57,19 @@ def read_origin(checkpoint: Path) -> tuple[RunConfig, Origin]:
 
 
 def load_model_weights(model: nn.Module, checkpoint: Path) -> nn.Module:
-    """Put a checkpoint's weights into ``model`` and set it to evaluation."""
-    model.load_state_dict(load_file(checkpoint / "model.safetensors"))
+    """Put a checkpoint's weights into ``model`` and set it to evaluation.
+
+    Raises:
+        ArtifactError: If they cannot be read, or are those of another model.
+    """
+    path = checkpoint / "model.safetensors"
+    try:
+        model.load_state_dict(load_file(path))
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise ArtifactError(
+            f"{path}: expected the weights of this checkpoint ({first_line(error)}); "
+            f"run `seje-ray train --run {checkpoint.parent.name}` again"
+        ) from error
     return model.eval()
 
 

@@ -20,6 +20,7 @@ from seje_ray.on_ray.node_facts import (
     look_at_node,
     orphans,
 )
+from seje_ray.pipeline.checkup import check_workspace
 from seje_ray.recipe1m.source import open_source
 from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.workspace import Workspace
@@ -93,6 +94,7 @@ def diagnose(workspace: Workspace, data: Path | None, cluster: Cluster = EMBEDDE
         if marker is not None:
             marker.unlink(missing_ok=True)
     findings = judge_nodes(nodes, workspace, expects_marker=marker is not None)
+    findings.append(judge_artifacts(workspace))
     findings.append(judge_data(data))
     if cluster.address is None:
         findings.append(judge_ports(busy_ports(PORTS)))
@@ -200,6 +202,20 @@ def _judge_workspace(
         )  # fmt: skip
     state = "writable" + (" and the same on every node" if several else "")
     return Finding("workspace", "ok", f"{workspace}: {state}")
+
+
+def judge_artifacts(workspace: Workspace) -> Finding:
+    """Whether everything in the workspace is as it was written."""
+    if not workspace.folder.is_dir():
+        return Finding("artifacts", "ok", "none yet")
+    found = check_workspace(workspace, workspace.verify)
+    how = "sha256 and size" if workspace.verify == "full" else "size alone (--verify full: sha256)"
+    text = f"{found}, compared by {how}"
+    if found.unfinished:
+        text += f"; unfinished, resumed by their command: {', '.join(found.unfinished)}"
+    if not found.faults:
+        return Finding("artifacts", "ok", text)
+    return Finding("artifacts", "failed", text, "\n".join(found.faults))
 
 
 def judge_data(data: Path | None) -> Finding:

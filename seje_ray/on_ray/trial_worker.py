@@ -14,6 +14,7 @@ from ray.tune.integration.ray_train import TuneReportCallback
 from seje_ray.artifact import write_text
 from seje_ray.config import with_settings
 from seje_ray.lock import Lease
+from seje_ray.log import event
 from seje_ray.on_ray.connect import user_error
 from seje_ray.on_ray.group import GroupMember, run_group
 from seje_ray.on_ray.progress import new_board
@@ -26,7 +27,7 @@ from seje_ray.pipeline.trial_training import (
     require_metric,
     train_trial,
 )
-from seje_ray.training.checkpoints import newest_checkpoint
+from seje_ray.training.checkpoints import newest_checkpoint, set_aside_damaged
 from seje_ray.training.history import read_history
 from seje_ray.training.loop import Trainer
 from seje_ray.tuning.space import Point
@@ -85,6 +86,8 @@ def train_as_driver(folder: Path, workspace: Workspace, metric: str, num_workers
     """
     plan = TrialPlan.read(folder, workspace)
     calibrated = plan.open_calibrated(workspace)
+    for line in set_aside_damaged(folder, workspace.verify):
+        event("warning", text=line)
     require_same_photos(folder, plan.run, "--name")
     prepare_initial(plan.run, calibrated, folder, workspace)
     for entry in read_history(folder):

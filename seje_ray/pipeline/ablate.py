@@ -54,7 +54,7 @@ def ablate(
     Raises:
         ArtifactError: If the data is not calibrated.
     """
-    workspace.open_calibrated()
+    workspace.open_calibrated("train", *MEASURED)
     folder, config = workspace.ablation(name), run.tune
     rows = variations(run, text_model)
     trained = [row for row in rows if row is rows[0] or not row.is_full(run)]

@@ -67,7 +67,7 @@ def measure_baselines(
     fitted = [name for name in names if name != "zero-shot"]
     if "zero-shot" in names:
         _require_dual_encoder(run)
-    calibrated = workspace.open_calibrated()
+    calibrated = workspace.open_calibrated("train", "val", partition)
     _require_pairs(calibrated, partition)
     if fitted:
         data = _Data.read(run, workspace, calibrated, partition, max_pairs)

@@ -8,13 +8,19 @@ from pathlib import Path
 import click
 import yaml
 
-from seje_ray.artifact import Artifact, manifest_in, write_text
+from seje_ray.artifact import (
+    Artifact,
+    write_text,
+)
 from seje_ray.audit.later import refused_later
 from seje_ray.calibration.applied import little_applied
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.console.progress import Bars
 from seje_ray.cookbook import write_cookbook
 from seje_ray.features.dual_encoder import require_published_shape
+from seje_ray.manifest import (
+    manifest_in,
+)
 from seje_ray.pipeline.executor import Executor, Session
 from seje_ray.pipeline.fit import finished_calibrator, fit
 from seje_ray.pipeline.given_calibrator import require_same_calibration

@@ -7,10 +7,7 @@ from typing import Any, assert_never
 
 from seje_ray.artifact import (
     Artifact,
-    Plan,
-    file_hash,
     finished,
-    manifest_in,
     open_artifact,
     outdated,
 )
@@ -22,6 +19,11 @@ from seje_ray.features.backbones import (
     network_settings,
     network_weights,
     plan_before,
+)
+from seje_ray.integrity import file_hash
+from seje_ray.manifest import (
+    Plan,
+    manifest_in,
 )
 from seje_ray.pipeline.component_fits import (
     Facts,
@@ -95,7 +97,8 @@ class Component:
         before = None
         if self.backbone is not None and run.calibrate.calibrator_from is None:
             before = plan_before(plan, "backbone", self.backbone(run))
-        return finished(folder or workspace.component(self.name), plan, before)
+        folder = folder or workspace.component(self.name)
+        return finished(folder, plan, before, verify=workspace.verify)
 
     def changed(self, run: RunConfig, recipes: Artifact, workspace: Workspace) -> str | None:
         """Why it is fitted again, for a person, if its network or its schema has changed."""
@@ -104,7 +107,7 @@ class Component:
         if known is None:
             return None
         is_fitted = run.calibrate.calibrator_from is None
-        version = outdated(folder, self.kind)
+        version = outdated(folder, self.kind, workspace.verify)
         if version is not None or self.backbone is None or not is_fitted:
             return version
         change = changed_network(known.plan, self.plan(run, recipes, workspace), "backbone")

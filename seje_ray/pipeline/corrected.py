@@ -7,8 +7,18 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from seje_ray.artifact import Artifact, Plan, begin, build_manifest, finish, finished, write_table
+from seje_ray.artifact import (
+    Artifact,
+    begin,
+    build_manifest,
+    finish,
+    finished,
+    write_table,
+)
 from seje_ray.config.evaluate import HubnessConfig
+from seje_ray.manifest import (
+    Plan,
+)
 from seje_ray.pipeline.columns import vectors_array, with_columns
 from seje_ray.retrieval.embeddings import load_embeddings
 from seje_ray.retrieval.hubness import corrected_pairs
@@ -46,11 +56,13 @@ def correct_embeddings(
         inputs={"embeddings": plain.content_hash, "bank": bank.content_hash},
         seed=0,
     )
-    known = finished(folder, plan)
+    known = finished(folder, plan, verify=workspace.verify)
     if known is not None:
         return known
     with workspace.writing(folder, waits=True) as held:
-        known = finished(folder, plan)  # by the command that was waited for
+        known = finished(
+            folder, plan, verify=workspace.verify
+        )  # by the command that was waited for
         if known is not None:
             return known
         building = begin(folder, plan, lease=held.lease)

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,12 +14,11 @@ import torch
 
 from seje_ray.artifact import (
     Artifact,
-    Plan,
     begin,
     build_manifest,
-    file_hash,
     finish,
     finished,
+    outdated,
     read_shard,
     require_equal_hash,
     write_table,
@@ -28,7 +28,11 @@ from seje_ray.distributed.process import default_device
 from seje_ray.errors import ArtifactError
 from seje_ray.features.checkpoint import TrainedModel, load_model, read_origin
 from seje_ray.features.inputs import Reads, text_shape_of
+from seje_ray.integrity import file_hash
 from seje_ray.lock import Lease
+from seje_ray.manifest import (
+    Plan,
+)
 from seje_ray.pipeline.columns import vectors_array, with_columns
 from seje_ray.pipeline.corrected import correct_embeddings
 from seje_ray.pipeline.executor import Executor
@@ -117,11 +121,16 @@ def _embedded(
     )
     part = partition if rows is None else f"{partition}-bank"
     folder = workspace.embeddings(trained.folder.name, part)
-    known = finished(folder, plan)
+    known = finished(folder, plan, verify=workspace.verify)
     if known is not None:
         return known
+    if (change := outdated(folder, plan.kind, workspace.verify)) is not None:
+        click.echo(change, err=True)
+    calibrated.require_whole(workspace.verify, partition)
     with workspace.writing(folder, waits=True) as held:
-        known = finished(folder, plan)  # by the command that was waited for
+        known = finished(
+            folder, plan, verify=workspace.verify
+        )  # by the command that was waited for
         if known is not None:
             return known
         building = begin(folder, plan, lease=held.lease)

@@ -1,6 +1,5 @@
 """Vectors of new recipes and photos by a finished training, in one Parquet file."""
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
@@ -17,6 +16,7 @@ from seje_ray.artifact import write_json, write_table
 from seje_ray.calibration.corpus import recipe_text
 from seje_ray.config import load_run
 from seje_ray.config.data import DataConfig, OwnField
+from seje_ray.durable import read_json
 from seje_ray.features.encoder import Encoder
 from seje_ray.lock import locked
 from seje_ray.pipeline.columns import vectors_array
@@ -110,11 +110,11 @@ def _embedded(
 ) -> NewVectors:
     """Make the file ``out``, or go on with it; the workspace has its lock."""
     building = begun_file(out, plan)
-    if not (building / "inputs.json").is_file():
+    if read_json(building / "inputs.json") is None:
         run = load_run(workspace.calibrated_run)
         root = photos if photos is None or photos.is_dir() else photos.parent
         spool(building, source, files, root, needs_ingredients=run.calibrate.needs_ingredients)
-    names = json.loads((building / "inputs.json").read_text())
+    names = read_json(building / "inputs.json")
     if not names:
         where = photos if source is None else source.describe()
         raise nothing_in(out, building, f"recipes or photos to embed in {where}")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from seje_ray import __version__
-from seje_ray.artifact import file_hash
 from seje_ray.config.data import OwnField
+from seje_ray.integrity import file_hash
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.recipe1m.images import PHOTO_SUFFIXES
 from seje_ray.recipe1m.records import DataError, Recipe

@@ -58,7 +58,7 @@ def evaluate_run(
         num_repeats=run.evaluate.num_repeats,
         seed=run.seed,
     )
-    calibrated = workspace.open_calibrated()
+    calibrated = workspace.open_calibrated(partition)
     galleries = beside_baselines(
         galleries,
         workspace.baselines,

@@ -12,10 +12,7 @@ import click
 from seje_ray import __version__
 from seje_ray.artifact import (
     Artifact,
-    Manifest,
-    Plan,
     begin,
-    file_hash,
     finish,
     open_artifact,
     write_json,
@@ -24,7 +21,12 @@ from seje_ray.config import RunConfig
 from seje_ray.console.report import Report
 from seje_ray.distributed.process import Process
 from seje_ray.errors import ArtifactError
+from seje_ray.integrity import known_hashes
 from seje_ray.log import logged
+from seje_ray.manifest import (
+    Manifest,
+    Plan,
+)
 from seje_ray.pipeline.component_fits import FitInputs, Fitted
 from seje_ray.pipeline.components import Component, generations
 from seje_ray.pipeline.executor import Session
@@ -123,9 +125,19 @@ def _fitted(component: Component, inputs: FitInputs) -> tuple[Fitted, Mapping[st
 
 
 def _manifest(plan: Plan, building: Path, facts: Mapping[str, Any]) -> Manifest:
-    files = sorted(p for p in building.rglob("*") if p.is_file() and p.name != "plan.json")
-    hashes = {str(path.relative_to(building)): file_hash(path) for path in files}
-    return Manifest(plan=plan, seje_ray_version=__version__, shards=hashes, facts=facts)
+    files = sorted(
+        p
+        for p in building.rglob("*")
+        if p.is_file() and p.name not in ("plan.json", "manifest.json")
+    )
+    names = {path: path.relative_to(building).as_posix() for path in files}
+    return Manifest(
+        plan=plan,
+        seje_ray_version=__version__,
+        shards={names[path]: found for path, found in known_hashes(files).items()},
+        sizes={names[path]: path.stat().st_size for path in files},
+        facts=facts,
+    )
 
 
 def _close(run: RunConfig, workspace: Workspace) -> Artifact:

@@ -4,10 +4,14 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from seje_ray.artifact import Artifact, file_hash, open_artifact
+from seje_ray.artifact import (
+    Artifact,
+    open_artifact,
+)
 from seje_ray.config import RunConfig, load_run
 from seje_ray.config.changes import changed_settings, decisive_settings
 from seje_ray.errors import ArtifactError
+from seje_ray.integrity import file_hash
 from seje_ray.schema import COMPONENT
 from seje_ray.workspace import Workspace
 

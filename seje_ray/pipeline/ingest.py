@@ -1,7 +1,6 @@
 """Stage ``ingest``: raw recipes and photos -> ``recipes/``."""
 
 import functools
-import json
 import os
 import shutil
 from collections import Counter, defaultdict
@@ -18,13 +17,10 @@ import pyarrow.parquet as pq
 
 from seje_ray.artifact import (
     Artifact,
-    Plan,
     begin,
     build_manifest,
-    file_hash,
     finish,
     finished,
-    manifest_in,
     outdated,
     read_shard,
     shard_name,
@@ -34,7 +30,13 @@ from seje_ray.artifact import (
 )
 from seje_ray.config import RunConfig
 from seje_ray.console.progress import Bars
+from seje_ray.durable import read_json
+from seje_ray.integrity import known_hash
 from seje_ray.lock import Lease
+from seje_ray.manifest import (
+    Plan,
+    manifest_in,
+)
 from seje_ray.pipeline.executor import Session
 from seje_ray.pipeline.stage import Item, ShardStage, lease_of, leased, missing_shards
 from seje_ray.recipe1m.photo_names import load_like, where_missing_are
@@ -72,12 +74,12 @@ def ingest(
     if known is not None:
         return known
     folder, plan = workspace.recipes, _plan(run, source, is_made_up=is_made_up)
-    if (change := outdated(folder, plan.kind)) is not None:
+    if (change := outdated(folder, plan.kind, workspace.verify)) is not None:
         click.echo(change, err=True)
     elif _is_read_by_other_rules(folder, plan):
         click.echo("own recipes are read by newer rules: ingest runs again", err=True)
     partial = begin(folder, plan, lease=workspace.lease)
-    if not (partial / "texts.json").is_file():
+    if read_json(partial / "texts.json") is None:
         _spool_texts(source, partial, run)
     (partial / "rejects").mkdir(exist_ok=True)
     session.run_shards(_stage(run, partial, workspace.lease))
@@ -105,7 +107,8 @@ def finished_recipes(
     run: RunConfig, source: DataSource, workspace: Workspace, *, is_made_up: bool
 ) -> Artifact | None:
     """The recipes, if they are those of ``run`` and ``source`` and no missing photo has come."""
-    known = finished(workspace.recipes, _plan(run, source, is_made_up=is_made_up))
+    plan = _plan(run, source, is_made_up=is_made_up)
+    known = finished(workspace.recipes, plan, verify=workspace.verify)
     return None if known is None or _has_new_photos(known) else known
 
 
@@ -126,7 +129,7 @@ def _plan(run: RunConfig, source: DataSource, *, is_made_up: bool) -> Plan:
 def _inputs(files: list[Path]) -> dict[str, str]:
     """Hash of each raw file, by its name below the folder that holds all of them."""
     root = Path(os.path.commonpath([path.parent for path in files]))
-    return {path.relative_to(root).as_posix(): _raw_hash(path) for path in files}
+    return {path.relative_to(root).as_posix(): known_hash(path) for path in files}
 
 
 def _is_read_by_other_rules(folder: Path, plan: Plan) -> bool:
@@ -142,17 +145,6 @@ def _has_new_photos(recipes: Artifact) -> bool:
     rejects = pq.read_table(recipes.folder / "rejects.parquet")
     missing = rejects.filter(pc.equal(rejects["reason"], "missing_file"))["detail"].to_pylist()
     return any(os.path.exists(path) for path in missing)
-
-
-def _raw_hash(path: Path) -> str:
-    """Hash of a raw file, which may hold gigabytes: read once by a command unless it changes."""
-    found = path.stat()
-    return _hash_of(path, found.st_size, found.st_mtime_ns)
-
-
-@functools.lru_cache
-def _hash_of(path: Path, size: int, changed_ns: int) -> str:
-    return file_hash(path)
 
 
 def _close(folder: Path, partial: Path, plan: Plan, lease: Lease | None) -> Artifact:
@@ -189,7 +181,7 @@ def _missing_photos(partial: Path) -> dict[str, str]:
 
 def _reading(partial: Path) -> dict[str, Any]:
     """What the reader did with keys and texts, where there is something to say."""
-    spooled = json.loads((partial / "texts.json").read_text())
+    spooled = read_json(partial / "texts.json")
     return {name: spooled[name] for name in ("reading", "recognition") if name in spooled}
 
 

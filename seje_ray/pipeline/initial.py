@@ -7,7 +7,9 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import Tensor
 
-from seje_ray.artifact import Artifact, file_hash
+from seje_ray.artifact import (
+    Artifact,
+)
 from seje_ray.config import RunConfig, run_to_dict, with_settings
 from seje_ray.errors import ArtifactError
 from seje_ray.features.checkpoint import TrainedModel, load_model, read_origin
@@ -16,6 +18,7 @@ from seje_ray.features.transfer import (
     Transfer,
     transfer,
 )
+from seje_ray.integrity import file_hash
 from seje_ray.pipeline.initial_axes import axes_of, stretches
 from seje_ray.pipeline.runs import begun_from
 from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint

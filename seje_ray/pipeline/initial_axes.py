@@ -7,7 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seje_ray.artifact import Artifact, manifest_in
+from seje_ray.artifact import (
+    Artifact,
+)
 from seje_ray.calibration.lexical import Lexicon
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import CATEGORIZER, RunConfig
@@ -25,6 +27,9 @@ from seje_ray.features.transfer import (
     State,
     Stretch,
     linear_map,
+)
+from seje_ray.manifest import (
+    manifest_in,
 )
 from seje_ray.workspace import Workspace
 

@@ -14,7 +14,13 @@ from seje_ray.features.backbones import changed_photos, photos_as_stored
 from seje_ray.features.checkpoint import read_origin
 from seje_ray.features.inputs import Reads
 from seje_ray.features.model import photos_of
-from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint, prune_checkpoints
+from seje_ray.integrity import Verify
+from seje_ray.training.checkpoints import (
+    checkpoint_fault,
+    checkpoint_name,
+    newest_checkpoint,
+    prune_checkpoints,
+)
 from seje_ray.training.history import write_history
 from seje_ray.training.run_manifest import FILE, BrokenManifestError, RunManifest, is_finished
 from seje_ray.workspace import Workspace
@@ -55,20 +61,28 @@ def open_run(workspace: Workspace, name: str | None) -> TrainedRun:
     """Open the finished training ``name``, or the newest one where it is None.
 
     Raises:
-        ArtifactError: If there is none.
+        ArtifactError: If there is none, or its best checkpoint is damaged.
     """
     if name is not None and is_finished(workspace.run(name)):
-        return TrainedRun.read(workspace.run(name))
+        return _whole(TrainedRun.read(workspace.run(name)), workspace)
     known = sorted(workspace.runs.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime)
     finished = [path.parent for path in known]
     if name is None and finished:
-        return TrainedRun.read(finished[-1])
+        return _whole(TrainedRun.read(finished[-1]), workspace)
     others = ", ".join(sorted(folder.name for folder in finished))
     missing = f"no finished training named {name!r}" if name else "no finished training"
     raise ArtifactError(
         f"{workspace.runs}: {missing}; run `seje-ray train{f' --run {name}' if name else ''}` "
         "first" + (f", or choose one of {others}" if others else "")
     )
+
+
+def _whole(trained: TrainedRun, workspace: Workspace) -> TrainedRun:
+    """A training whose best checkpoint is as it was written."""
+    fault = checkpoint_fault(trained.best_checkpoint, workspace.verify)
+    if fault is not None:
+        raise ArtifactError(f"{fault}; run `seje-ray train --run {trained.folder.name}` again")
+    return trained
 
 
 def require_same_run(
@@ -133,7 +147,13 @@ def _begun(folder: Path) -> dict[str, Any] | None:
     path = folder / STARTED_WITH
     if not path.is_file() or not any(folder.glob("checkpoint-*")):
         return None
-    known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ArtifactError(
+            f"{path}: cannot be read ({error}), so nothing says what this training was begun "
+            f"with; choose another name with --run, or delete {folder}"
+        ) from error
     return known
 
 
@@ -172,10 +192,11 @@ def require_same_photos(folder: Path, run: RunConfig, option: str = "--run") -> 
         )
 
 
-def is_complete(folder: Path, run: RunConfig) -> bool:
+def is_complete(folder: Path, run: RunConfig, verify: Verify = "size") -> bool:
     """Whether the training in ``folder`` is finished, with all epochs that ``run`` asks for.
 
-    One whose manifest is broken is unfinished: it goes on from its last checkpoint.
+    One whose manifest or best checkpoint is damaged is unfinished: it goes on from its last
+    whole checkpoint.
 
     Raises:
         ArtifactError: If a newer program finished it.
@@ -185,6 +206,8 @@ def is_complete(folder: Path, run: RunConfig) -> bool:
     try:
         known = RunManifest.read(folder)
     except BrokenManifestError:
+        return False
+    if checkpoint_fault(folder / known.best_checkpoint, verify) is not None:
         return False
     return known.stopped_early or known.num_epochs >= run.train.num_epochs
 

@@ -1,5 +1,6 @@
 """Stages: shards that pass through steps, or parts that are fitted side by side."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from seje_ray.console.report import Report
 from seje_ray.distributed.process import Process
 from seje_ray.lock import Lease
 
+END = b"PAR1"  # of every Parquet file, and its beginning
+LENGTH = 4  # bytes before it that say how long the footer is
 Item = Mapping[str, Any]  # plain data: which shard it is, and where its result goes
 ChangeTable = Callable[[Item, pa.Table], pa.Table]
 
@@ -68,5 +71,16 @@ def shard_items(
 
 
 def missing_shards(folder: Path, names: Iterable[str]) -> list[str]:
-    """Names without a committed file in ``folder``."""
-    return [name for name in names if not (folder / name).is_file()]
+    """Names without a committed file in ``folder``, or with one that is cut short."""
+    return [name for name in names if not is_whole_table(folder / name)]
+
+
+def is_whole_table(path: Path) -> bool:
+    """Whether a Parquet file is there with its end: a footer, its length, and a magic word."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(-len(END) - LENGTH, os.SEEK_END) + len(END) + LENGTH
+            length = int.from_bytes(file.read(LENGTH), "little")
+            return file.read() == END and length + LENGTH + 2 * len(END) <= size
+    except OSError:  # not there, or shorter than its end
+        return False

@@ -14,6 +14,7 @@ from seje_ray.pipeline.runs import (
     require_same_photos,
     require_same_run,
 )
+from seje_ray.training.checkpoints import set_aside_damaged
 from seje_ray.workspace import Workspace
 
 
@@ -43,15 +44,17 @@ def train(
         DivergedError: If the loss is not finite.
         WorkspaceError: If another command trains it.
     """
-    calibrated = workspace.open_calibrated()
+    calibrated = workspace.open_calibrated("train", "val")
     require_features(run, calibrated)
     folder = workspace.run(name)
     initial_hash = hash_of_start(run, workspace, folder)
     require_same_run(folder, run, calibrated, initial_hash)
-    if is_complete(folder, run):
+    if is_complete(folder, run, workspace.verify):
         return TrainedRun.read(folder)
     with workspace.writing(folder) as held:
         require_same_run(folder, run, calibrated, initial_hash)  # before the lock it could change
+        for line in set_aside_damaged(folder, workspace.verify):
+            click.echo(f"note: {line}", err=True)
         require_same_photos(folder, run)
         with executor.session(num_workers or 1) as session:
             workers = session.num_training_workers(num_workers)

@@ -14,12 +14,10 @@ import pyarrow.parquet as pq
 
 from seje_ray.artifact import (
     Artifact,
-    Plan,
     begin,
     build_manifest,
     finish,
     finished,
-    manifest_in,
     outdated,
 )
 from seje_ray.calibration.categories import Categories
@@ -36,6 +34,10 @@ from seje_ray.features.backbones import (
 )
 from seje_ray.features.model import backbone_of, stored_backbone
 from seje_ray.features.texts import token_limits
+from seje_ray.manifest import (
+    Plan,
+    manifest_in,
+)
 from seje_ray.pipeline.columns import vector_dim
 from seje_ray.pipeline.components import language_section, text_files, text_section
 from seje_ray.pipeline.executor import Session
@@ -70,10 +72,10 @@ def transform(
     _require_pairs(recipes)
     folder, plan = workspace.calibrated, _plan(run, recipes, calibrator)
     before = _plan_before(run, plan)
-    known = finished(folder, plan, before)
+    known = finished(folder, plan, before, verify=workspace.verify)
     if known is not None:
         return known
-    if (change := outdated(folder, plan.kind)) is not None:
+    if (change := outdated(folder, plan.kind, workspace.verify)) is not None:
         click.echo(change, err=True)
     replaced = manifest_in(folder)
     if replaced is not None and (change := changed_network(replaced.plan, plan, "frozen")):
@@ -99,7 +101,8 @@ def finished_calibrated(
 ) -> Artifact | None:
     """The calibrated recipes, if nothing that decides them has changed."""
     plan = _plan(run, recipes, calibrator)
-    return finished(workspace.calibrated, plan, _plan_before(run, plan))
+    before = _plan_before(run, plan)
+    return finished(workspace.calibrated, plan, before, verify=workspace.verify)
 
 
 def _steps(run: RunConfig, workspace: Workspace) -> list[Step]:

@@ -12,6 +12,7 @@ from seje_ray.errors import ConfigError
 from seje_ray.features.checkpoint import load_model
 from seje_ray.features.model import pixel_spec
 from seje_ray.lock import Lease
+from seje_ray.log import event
 from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.pipeline.initial import prepare_initial
 from seje_ray.pipeline.runs import require_same_photos
@@ -21,6 +22,7 @@ from seje_ray.training.checkpoints import (
     commit_checkpoint,
     newest_checkpoint,
     prune_checkpoints,
+    set_aside_damaged,
 )
 from seje_ray.training.history import write_history
 from seje_ray.training.loaders import loader_of, loaders_of, origin_of
@@ -94,6 +96,8 @@ def train_trial(
     Raises:
         ArtifactError: If it was begun where its image network saw photos in another way.
     """
+    for line in set_aside_damaged(worker.folder, workspace.verify):
+        event("warning", text=line)
     require_same_photos(worker.folder, plan.run, "--name")
     prepare_initial(plan.run, calibrated, worker.folder, workspace)
     loaders = loaders_of(plan.run, calibrated, worker)

@@ -64,7 +64,7 @@ def tune(
         ResourceError: If the cluster can never hold what is asked for.
         SejeError: If every trial failed.
     """
-    calibrated = workspace.open_calibrated()
+    calibrated = workspace.open_calibrated("train", *MEASURED)
     run = with_settings(run, run.tune.settings)
     require_features(run, calibrated)
     space = space_of(run)

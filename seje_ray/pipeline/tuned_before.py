@@ -6,6 +6,8 @@ from pathlib import Path
 from seje_ray.artifact import Artifact, require_equal_hash, write_json
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.config.changes import decisive_settings, require_same_settings
+from seje_ray.durable import read_json
+from seje_ray.errors import ArtifactError
 from seje_ray.tuning.trial_plan import FILE as PLAN
 
 FILE = "tuning.json"
@@ -31,7 +33,12 @@ def require_same_tuning(
     path = next((p for p in (folder / FILE, folder / OLD_FILE) if p.is_file()), None)
     if path is None or not any((folder / "trials").glob(f"*/{PLAN}")):
         return  # nothing to resume, so nothing to mix
-    known = json.loads(path.read_text(encoding="utf-8"))
+    known = read_json(path)
+    if known is None:
+        raise ArtifactError(
+            f"{path}: cannot be read, so nothing says what this tuning was begun with; choose "
+            f"another name with --name, or delete {folder}"
+        )
     require_equal_hash(
         "calibrated artifact",
         folder,
@@ -59,7 +66,7 @@ def begin_tuning(
 ) -> None:
     """Note what decides the trials of a tuning."""
     if initial_hash is None and (folder / FILE).is_file():  # gone since, perhaps
-        initial_hash = json.loads((folder / FILE).read_text(encoding="utf-8")).get("initial")
+        initial_hash = (read_json(folder / FILE) or {}).get("initial")
     stored = run_to_dict(run)
     decisive = {part: stored[part] for part in DECISIVE}
     start = {} if initial_hash is None else {"initial": initial_hash}

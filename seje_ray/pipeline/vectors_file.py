@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seje_ray.artifact import write_json, write_rejects
+from seje_ray.durable import read_json, sync
 from seje_ray.errors import SejeError
 from seje_ray.recipe1m.notes import reading_lines
 from seje_ray.schema import VECTOR_FACTS
@@ -67,7 +68,7 @@ def begun_file(out: Path, plan: dict[str, Any]) -> Path:
     """The folder in which the file ``out`` is built; what was made of the same ``plan`` stays."""
     building = out.with_name(f"{out.name}.partial")
     marker = building / "plan.json"
-    if building.exists() and not (marker.is_file() and json.loads(marker.read_text()) == plan):
+    if building.exists() and read_json(marker) != plan:
         shutil.rmtree(building)
     for name in ("inputs", "rejects"):
         (building / name).mkdir(parents=True, exist_ok=True)
@@ -124,7 +125,9 @@ def close_file(out: Path, building: Path, plan: dict[str, Any], names: list[str]
         os.replace(building / "rejects.parquet", _rejects_of(out))
     else:
         _rejects_of(out).unlink(missing_ok=True)
+    sync(whole)
     os.replace(whole, out)
+    sync(out.parent)
     shutil.rmtree(building)
     known = finished_file(out, plan)
     assert known is not None

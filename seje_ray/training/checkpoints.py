@@ -1,9 +1,29 @@
-"""The checkpoint folders of a run: written beside and renamed, so that one that exists is whole."""
+"""The checkpoint folders of a run: written beside and renamed, so that one that exists is whole.
 
+``files.json`` in each notes size and sha256 of its other files, so that one that a disk or a power
+cut has damaged is told from a whole one.
+"""
+
+import json
 import shutil
+import zipfile
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
+
+from seje_ray.artifact import write_json
+from seje_ray.durable import place, sync_tree
+from seje_ray.integrity import Verify, first_fault, known_hashes
 from seje_ray.lock import Lease
+
+NOTED = "files.json"
+NEEDED = (
+    "model.safetensors",
+    "discriminator.safetensors",
+    "optimizers.pt",
+    "progress.json",
+    "run.json",
+)
 
 
 def checkpoint_name(num_epochs: int, step: int = 0) -> str:
@@ -36,12 +56,15 @@ def commit_checkpoint(partial: Path, name: str, lease: Lease | None = None) -> P
         LockLostError: If another command has taken the training over.
     """
     target = partial.with_name(name)
+    files = sorted(path for path in partial.iterdir() if path.name != NOTED)
+    noted = {p.name: [p.stat().st_size, found] for p, found in known_hashes(files).items()}
+    write_json(partial / NOTED, noted)
+    sync_tree(partial)
     if lease is not None:
         lease.require()
     if target.exists():
         shutil.rmtree(target)
-    partial.rename(target)
-    return target
+    return place(partial, target)
 
 
 def prune_checkpoints(folder: Path, kept: set[str]) -> None:
@@ -49,3 +72,78 @@ def prune_checkpoints(folder: Path, kept: set[str]) -> None:
     for path in folder.glob("checkpoint-*"):
         if path.name not in kept:
             shutil.rmtree(path)
+
+
+def checkpoint_fault(folder: Path, verify: Verify = "full") -> str | None:
+    """What is wrong with a checkpoint, in words; None if it is as it was written.
+
+    Of a version that noted nothing yet, only what can be seen: files that are missing or torn.
+    """
+    missing = next((name for name in NEEDED if not (folder / name).is_file()), None)
+    if missing is not None:
+        return f"{folder / missing} is missing"
+    if not (folder / NOTED).is_file():
+        return next((fault for name in NEEDED if (fault := _torn(folder / name))), None)
+    try:
+        noted = json.loads((folder / NOTED).read_text(encoding="utf-8"))
+        sizes = {str(name): int(size) for name, (size, _) in noted.items()}
+        hashes = {str(name): str(found) for name, (_, found) in noted.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return f"{folder / NOTED} cannot be read"
+    return first_fault(folder, hashes, sizes, verify)
+
+
+def _torn(path: Path) -> str | None:
+    """Whether a file is cut short, as far as its own format says."""
+    try:
+        match path.suffix:
+            case ".json":
+                json.loads(path.read_text(encoding="utf-8"))
+            case ".safetensors":
+                with safe_open(path, framework="pt"):
+                    pass
+            case _ if not zipfile.is_zipfile(path):
+                return f"{path} is cut short"
+    except (OSError, ValueError, SafetensorError) as error:
+        return f"{path} cannot be read ({error})"
+    return None
+
+
+def set_aside_damaged(folder: Path, verify: Verify = "full") -> list[str]:
+    """Take damaged checkpoints out of a training's way, so that it resumes from a whole one.
+
+    They stay beside, as ``damaged-NAME``, in the place of one before of that name.
+
+    Args:
+        folder: Of the training.
+        verify: How they are looked at.
+
+    Returns:
+        A line for a person about each.
+    """
+    lines = [
+        f"{fault}; kept as {_aside(path).name}"
+        for path in sorted(folder.glob("checkpoint-*"))
+        if (fault := checkpoint_fault(path, verify)) is not None
+    ]
+    if not lines:
+        return []
+    while (left := newest_checkpoint(folder)) is not None and not _has_its_best(left):
+        aside = _aside(left)
+        lines.append(f"{left} needs a checkpoint that is gone; kept as {aside.name}")
+    what = "begins anew, since no whole checkpoint is left"
+    return [*lines, f"training {what if left is None else f'goes on from {left}'}"]
+
+
+def _aside(path: Path) -> Path:
+    """Rename a checkpoint so that nothing resumes from it."""
+    aside = path.with_name(f"damaged-{path.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    return path.rename(aside)
+
+
+def _has_its_best(checkpoint: Path) -> bool:
+    """Whether the best checkpoint before this one, which the training may end with, is there."""
+    progress = json.loads((checkpoint / "progress.json").read_text(encoding="utf-8"))
+    best = int(progress["best_epoch"])
+    return best == 0 or (checkpoint.parent / checkpoint_name(best)).is_dir()

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seje_ray.artifact import write_text
+from seje_ray.durable import read_json_lines
 
 FILE = "history.jsonl"
 
@@ -18,6 +19,4 @@ def write_history(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
 def read_history(folder: Path) -> list[dict[str, float]]:
     """Metrics of each epoch that is done; none where the training has not come so far."""
     path = folder / FILE
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return read_json_lines(path)

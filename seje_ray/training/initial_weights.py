@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from seje_ray.durable import committing
 from seje_ray.features.transfer import State
 
 FILE = "initial.safetensors"
@@ -19,9 +20,8 @@ def write_initial_weights(folder: Path, model: State, discriminator: State) -> N
     """Write what is taken into the existing folder of a training."""
     tensors = {MODEL + name: value for name, value in model.items()}
     tensors |= {DISCRIMINATOR + name: value for name, value in discriminator.items()}
-    partial = folder / f".{FILE}.partial"
-    save_file({name: value.contiguous() for name, value in tensors.items()}, partial)
-    partial.rename(folder / FILE)
+    with committing(folder / FILE) as partial:
+        save_file({name: value.contiguous() for name, value in tensors.items()}, partial)
 
 
 def load_initial_weights(

@@ -6,8 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from seje_ray import __version__
-from seje_ray.artifact import command_of, write_json
+from seje_ray.artifact import (
+    write_json,
+)
 from seje_ray.errors import ArtifactError
+from seje_ray.manifest import (
+    command_of,
+)
 from seje_ray.schema import VERSIONS
 
 KIND = "run"

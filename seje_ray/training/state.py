@@ -11,8 +11,10 @@ functions of (seed, epoch, step), so there is no generator's state to keep.
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.optim import Optimizer
@@ -20,6 +22,7 @@ from torch.optim import Optimizer
 from seje_ray.artifact import write_json
 from seje_ray.calibration.lexical import Lexicon
 from seje_ray.config import RunConfig, run_to_dict
+from seje_ray.errors import ArtifactError, first_line
 from seje_ray.features.checkpoint import Origin
 from seje_ray.features.model import FeatureDims, build_discriminator, build_model
 from seje_ray.models.recipe_encoder import present_name
@@ -34,6 +37,16 @@ from seje_ray.training.optimisation import (
 )
 
 TRAINED_FILE = "trained.safetensors"
+UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    AttributeError,
+    RuntimeError,
+    SafetensorError,
+    UnpicklingError,
+)
 
 
 @dataclass(slots=True)
@@ -149,7 +162,19 @@ class TrainingState:
         Returns:
             What a person has to know, in one line: an epoch that older streams began is not
             ended with their draws.
+
+        Raises:
+            ArtifactError: If it cannot be read.
         """
+        try:
+            return self._load(folder, device)
+        except UNREADABLE as error:
+            raise ArtifactError(
+                f"{folder}: this checkpoint cannot be read ({first_line(error)}); delete it, and "
+                "repeat the command to resume from an older one, or to begin anew"
+            ) from error
+
+    def _load(self, folder: Path, device: torch.device) -> str | None:
         weights = load_file(folder / "model.safetensors", device=str(device))
         if self.average is not None:
             self.average.load_state_dict(weights)

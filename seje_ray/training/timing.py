@@ -10,6 +10,7 @@ import torch
 
 from seje_ray.artifact import write_text
 from seje_ray.distributed.collectives import sum_over_workers
+from seje_ray.durable import read_json_lines
 
 FILE = "timings.jsonl"  # in the run's folder, one line per epoch
 Item = TypeVar("Item")
@@ -71,6 +72,4 @@ def note_timings(folder: Path, epoch: int, timings: Mapping[str, float]) -> None
 def read_timings(folder: Path) -> list[dict[str, float]]:
     """Lines of the run's folder, one per epoch; empty if there are none."""
     path = folder / FILE
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return read_json_lines(path)

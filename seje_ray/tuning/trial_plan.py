@@ -4,10 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from seje_ray.artifact import Artifact, open_artifact, require_equal_hash, write_json
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.config.renamed import present_name
+from seje_ray.durable import read_json
+from seje_ray.errors import ArtifactError
 from seje_ray.tuning.space import Point
 from seje_ray.workspace import Workspace
 
@@ -61,7 +64,7 @@ class TrialPlan:
     @classmethod
     def read(cls, folder: Path, workspace: Workspace) -> "TrialPlan":
         """Read what ``write`` stored, in this version or an older one."""
-        raw = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        raw = _stored(folder)
         run = run_from_json(json.dumps(raw["run"]), str(folder / FILE))
         return cls(
             folder.name,
@@ -92,10 +95,19 @@ class TrialPlan:
 
 def read_values(folder: Path) -> Point:
     """Values of the trial in ``folder``; none where it was never begun."""
-    path = folder / FILE
-    if not path.is_file():
+    if not (folder / FILE).is_file():
         return {}
-    return under_present_names(json.loads(path.read_text(encoding="utf-8"))["values"])
+    return under_present_names(_stored(folder)["values"])
+
+
+def _stored(folder: Path) -> dict[str, Any]:
+    raw: dict[str, Any] | None = read_json(folder / FILE)
+    if raw is None:
+        raise ArtifactError(
+            f"{folder / FILE}: cannot be read, so this trial cannot be resumed; choose another "
+            f"name with --name, or delete {folder.parent.parent}"
+        )
+    return raw
 
 
 def under_present_names(values: Point) -> Point:

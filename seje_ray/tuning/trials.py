@@ -4,7 +4,6 @@ The folder also holds what to train (``trial_plan``), ``history.jsonl`` and, unt
 its checkpoints; ``measured.json`` appears when a training has ended by itself.
 """
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -14,6 +13,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from seje_ray.artifact import write_json, write_table
+from seje_ray.durable import read_json
 from seje_ray.training.history import read_history
 from seje_ray.tuning.space import Point
 from seje_ray.tuning.trial_plan import read_values, under_present_names
@@ -48,9 +48,8 @@ class Trial:
 
 def read_trial(folder: Path, metric: str) -> Trial:
     """The trial in ``folder``, as far as it was committed."""
-    path = folder / "trial.json"
-    if path.is_file():
-        raw = json.loads(path.read_text(encoding="utf-8"))
+    raw = read_json(folder / "trial.json")
+    if raw is not None:
         values = under_present_names(raw["values"])
         trial = Trial(**raw | {"scores": tuple(raw["scores"]), "values": values})
     else:
@@ -62,10 +61,7 @@ def read_trial(folder: Path, metric: str) -> Trial:
 
 def read_measured(folder: Path) -> dict[str, float] | None:
     """Measurements at the training's own end; None if it has not ended by itself."""
-    path = folder / "measured.json"
-    if not path.is_file():
-        return None
-    known: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+    known: dict[str, float] | None = read_json(folder / "measured.json")
     return known
 
 

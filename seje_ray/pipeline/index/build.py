@@ -7,15 +7,17 @@ from typing import Literal
 
 from seje_ray.artifact import (
     Artifact,
-    Plan,
     begin,
-    file_hash,
     finished,
     open_artifact,
     shard_name,
 )
 from seje_ray.config.evaluate import HubnessConfig
 from seje_ray.errors import ArtifactError
+from seje_ray.integrity import file_hash
+from seje_ray.manifest import (
+    Plan,
+)
 from seje_ray.pipeline.embed import embed_bank, require_calibrated
 from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.index.close import Built, built, close_side, embed_shards

@@ -17,11 +17,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 
-from seje_ray.artifact import Artifact, Plan, begin, partial_folder, shard_name, write_json
+from seje_ray.artifact import Artifact, begin, partial_folder, shard_name, write_json
 from seje_ray.config import load_run
 from seje_ray.config.data import OwnField
 from seje_ray.errors import ArtifactError
 from seje_ray.lock import Lease
+from seje_ray.manifest import Plan
 from seje_ray.pipeline.embed_new import new_source, spool
 from seje_ray.pipeline.embed_plan import embed_plan
 from seje_ray.pipeline.executor import Executor

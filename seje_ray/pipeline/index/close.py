@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from seje_ray.artifact import Artifact, Plan, build_manifest, finish
+from seje_ray.artifact import Artifact, build_manifest, finish
 from seje_ray.errors import ArtifactError
 from seje_ray.lock import Lease
+from seje_ray.manifest import Plan
 from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.index.steps import PARTS, commit_rows, part_of, put_together
 from seje_ray.pipeline.stage import Item, ShardStage, Step, leased, missing_shards

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from seje_ray.artifact import file_hash
+from seje_ray.integrity import file_hash
 from seje_ray.retrieval.index.filters import Filters, allowed_rows
 from seje_ray.retrieval.index.side import BrokenIndexError, IndexSide, What
 from seje_ray.retrieval.ranking import RetrievalError

@@ -10,7 +10,6 @@ import torch
 import torchvision
 from safetensors.torch import save_file
 
-from seje_ray.artifact import Plan, file_hash
 from seje_ray.config import BackboneConfig, load_run, named_run_file
 from seje_ray.features.backbones import (
     changed_network,
@@ -20,6 +19,10 @@ from seje_ray.features.backbones import (
     plan_before,
 )
 from seje_ray.features.model import pixels_of
+from seje_ray.integrity import file_hash
+from seje_ray.manifest import (
+    Plan,
+)
 from seje_ray.models.backbone_weights import weights_hash
 from seje_ray.models.image_backbone import create_backbone
 from seje_ray.models.libraries import published

@@ -9,8 +9,11 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from seje_ray.artifact import file_hash, open_artifact
+from seje_ray.artifact import (
+    open_artifact,
+)
 from seje_ray.errors import ArtifactError
+from seje_ray.integrity import file_hash
 from seje_ray.models.image_backbone import create_backbone
 from seje_ray.pipeline.train import train
 from seje_ray.schema import COMPONENT

@@ -15,6 +15,7 @@ from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.pipeline.train import train
 from seje_ray.pipeline.trial_training import TrialWorker, measure_trial, train_trial
 from seje_ray.retrieval.embeddings import load_embeddings
+from seje_ray.training.checkpoints import NOTED
 from seje_ray.training.subset import bank_rows
 from seje_ray.training.validation import ValEmbeddings, retrieval_metrics
 from seje_ray.tuning.trial_plan import TrialPlan
@@ -105,6 +106,7 @@ def test_a_trial_is_not_resumed_with_photos_seen_in_another_way(workspace):
     photos = {"mean": [0.9, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "interpolation": "bilinear"}
     stored["origin"]["photos"] = photos
     (checkpoint / "run.json").write_text(json.dumps(stored))
+    (checkpoint / NOTED).unlink()  # as a version before left it
     now = plan_of(workspace, model__freeze_backbone=False)
 
     worker = TrialWorker(folder, "val/selection_score")

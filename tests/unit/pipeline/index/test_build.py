@@ -15,6 +15,7 @@ from seje_ray.pipeline.index.searcher import Searcher
 from seje_ray.pipeline.index.steps import commit_rows
 from seje_ray.pipeline.local import LocalSession
 from seje_ray.pipeline.runs import TrainedRun
+from seje_ray.training.checkpoints import NOTED
 from tests.unit.pipeline.locally import EXECUTOR, copied
 
 PARTS = ("recipes", "calibrator", "calibrated", "runs", "index")
@@ -72,6 +73,7 @@ def test_an_index_of_another_checkpoint_is_refused(own):
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1  # a bit of the last number
     weights.write_bytes(bytes(data))
+    (trained.best_checkpoint / NOTED).unlink()  # else the checkpoint is damaged
     assert path.is_file()
     with pytest.raises(ArtifactError, match=r"another checkpoint .* run `seje-ray index`"):
         Searcher.open(workspace)
