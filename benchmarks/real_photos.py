@@ -34,6 +34,7 @@ from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.executor import RayExecutor
 from seje_ray.pipeline.baseline import measure_baselines
 from seje_ray.pipeline.embed import embed_partition
+from seje_ray.pipeline.gallery_choice import GalleryChoice
 from seje_ray.pipeline.train import train
 from seje_ray.report.evaluation import DIRECTIONS, METRICS, GalleryLines, evaluate
 from seje_ray.retrieval.embeddings import load_embeddings
@@ -188,9 +189,7 @@ def _training(
     embedded = embed_partition(trained, workspace, RayExecutor(workspace), partition)
     found = evaluate(
         load_embeddings(embedded.shards(partition)),
-        gallery_sizes=run.evaluate.gallery_sizes,
-        num_repeats=run.evaluate.num_repeats,
-        seed=run.seed,
+        GalleryChoice().plan(embedded.num_rows(partition), run.evaluate, run.seed),
     )
     return found[0], seconds if is_new else None
 

@@ -36,6 +36,24 @@ def checkpoint_to_safetensors(source: str, target: str) -> str:
     )
 
 
+def pickle_to_npy(source: str, target: str) -> str:
+    """A command that writes a pickled array, or list of ids, as .npy."""
+    return python_command(
+        "import numpy, pickle; "
+        f'a = pickle.load(open({_text(source)}, "rb"), encoding="latin1"); '
+        f"numpy.save({_text(target)}, numpy.array(list(a)))"
+    )
+
+
+def tensor_to_npy(source: str, target: str) -> str:
+    """A command that writes a tensor of ``torch.save`` as .npy."""
+    return python_command(
+        "import numpy, torch; "
+        f't = torch.load({_text(source)}, map_location="cpu"); '
+        f"numpy.save({_text(target)}, t.detach().float().numpy())"
+    )
+
+
 def _text(value: str) -> str:
     """A Python text in double quotes, so that the shell's single ones stay few."""
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -4,32 +4,37 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seje_ray.cli.evaluate_files import or_files_options, print_evaluation
 from seje_ray.cli.options import (
     cluster_options,
     evaluate_set_option,
-    gallery_sizes_option,
+    galleries_options,
     partition_option,
     run_name_option,
     workspace_option,
 )
 
 if TYPE_CHECKING:
+    from seje_ray.pipeline.gallery_choice import GalleryChoice
     from seje_ray.submission.cluster import Cluster
     from seje_ray.workspace import Workspace
 
 
 @click.command(
-    "evaluate", epilog="Example: seje-ray evaluate --run demo --partition test --gallery-size 1000"
+    "evaluate",
+    epilog="Example: seje-ray evaluate --run demo --partition test --gallery-size 1000 && "
+    "seje-ray evaluate --embeddings test.npz --protocol curve",
 )
-@gallery_sizes_option
+@galleries_options
 @partition_option
 @run_name_option
 @evaluate_set_option
 @workspace_option
 @click.option("--json", "as_json", is_flag=True, help="Print report.json instead of the table.")
+@or_files_options
 @cluster_options
 def command(
-    gallery_sizes: tuple[int, ...],
+    choice: "GalleryChoice",
     partition: str,
     name: str | None,
     overrides: tuple[str, ...],
@@ -37,16 +42,16 @@ def command(
     as_json: bool,
     cluster: "Cluster",
 ) -> None:
-    """Measure a training: MedR and Recall@K in both directions, beside honest controls.
+    """Measure a training, or embeddings from a file: MedR, Recall@K, MRR, beside honest controls.
 
     Chance knows nothing, the category oracle knows each dish's category, shuffled pairs is the
     model itself with photos and recipes paired at random. Writes report.json and report.html.
+
+    With --embeddings it needs no training and no workspace: vectors of any system, one row a pair.
     """
-    from seje_ray.console.tables import show
     from seje_ray.on_ray.executor import RayExecutor
     from seje_ray.pipeline.evaluate import evaluate_run
     from seje_ray.pipeline.runs import open_run
-    from seje_ray.report.evaluation import as_text
 
     trained = open_run(workspace, name)
     evaluated = evaluate_run(
@@ -54,12 +59,10 @@ def command(
         workspace,
         RayExecutor(workspace, cluster),
         partition=partition,
-        gallery_sizes=gallery_sizes,
+        choice=choice,
         overrides=overrides,
     )
-    if as_json:
-        click.echo((evaluated.folder / "report.json").read_text(encoding="utf-8"), nl=False)
-        return
-    click.echo(f"{trained.folder.name}, best epoch {trained.best_epoch}, {partition} partition")
-    show(lambda width: as_text(evaluated.galleries, width))
-    click.echo(f"report: {evaluated.folder / 'report.html'}")
+    title = f"{trained.folder.name}, best epoch {trained.best_epoch}, {partition} partition"
+    print_evaluation(
+        title, evaluated.galleries, evaluated.measured, evaluated.folder, as_json=as_json
+    )

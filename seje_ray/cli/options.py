@@ -126,6 +126,50 @@ def gallery_sizes_option(function: Function) -> Function:
     )(function)
 
 
+PROTOCOLS = (
+    click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        help="Of the galleries.  [default: the run's; 1234 for im2recipe's draws]",
+    ),
+    click.option(
+        "--draw",
+        type=click.Choice(["seeded", "im2recipe", "im2recipe-pytorch", "consecutive"]),
+        default="seeded",
+        show_default=True,
+        help="How galleries are drawn. im2recipe: random.sample over sorted ids, as its rank.py; "
+        "im2recipe-pytorch: over rows as they stand, as its successors; consecutive: rows one "
+        "after another, as AdaMine and TFood.",
+    ),
+    click.option(
+        "--protocol",
+        "preset",
+        type=click.Choice(["seje", "adamine", "tfood", "full", "curve"]),
+        help="Galleries in place of the run's. seje: 10 of 1k and of 10k; adamine, tfood: 10 of "
+        "1k and 5 of 10k; full: one of all pairs; curve: 1k to 50k, with a plot.",
+    ),
+)
+
+
+def galleries_options(function: Function) -> Function:
+    """``--gallery-size``, ``--protocol``, ``--draw``, ``--seed``: a ``choice`` of galleries."""
+
+    @functools.wraps(function)
+    def with_choice(
+        *, gallery_sizes: tuple[int, ...], preset: Any, draw: Any, seed: int | None, **params: Any
+    ) -> None:
+        from seje_ray.pipeline.gallery_choice import GalleryChoice
+
+        if gallery_sizes and preset:
+            raise click.UsageError("--protocol and --gallery-size both say how large; give one")
+        choice = GalleryChoice(preset=preset, sizes=gallery_sizes, draw=draw, seed=seed)
+        function(**params, choice=choice)
+
+    for option in PROTOCOLS:
+        with_choice = option(with_choice)
+    return gallery_sizes_option(with_choice)  # type: ignore[return-value]
+
+
 def partition_option(function: Function) -> Function:
     """``--partition``: the recipes."""
     return click.option(

@@ -16,6 +16,7 @@ from seje_ray.distributed.process import default_device
 from seje_ray.errors import ArtifactError, ConfigError
 from seje_ray.models.libraries import TRANSFORMERS
 from seje_ray.pipeline.baseline_pairs import FirstPhotos, RawPairs, read_pairs
+from seje_ray.pipeline.gallery_choice import GalleryChoice
 from seje_ray.pipeline.zero_shot import zero_shot
 from seje_ray.report.evaluation import GalleryLines, evaluate
 from seje_ray.report.report import Evaluated, write_report
@@ -217,13 +218,8 @@ def _reported(
     gallery_sizes: tuple[int, ...],
 ) -> MeasuredBaseline:
     """Measure embeddings by the protocol, and write the report."""
-    galleries = evaluate(
-        embeddings,
-        gallery_sizes=gallery_sizes or run.evaluate.gallery_sizes,
-        num_repeats=run.evaluate.num_repeats,
-        seed=run.seed,
-        name=name,
-    )
+    plan = GalleryChoice(sizes=gallery_sizes).plan(len(embeddings.ids), run.evaluate, run.seed)
+    galleries = evaluate(embeddings, plan, name=name)
     evaluated = Evaluated(
         name=name,
         partition=partition,
@@ -231,6 +227,7 @@ def _reported(
         recipes=workspace.open_recipes(),
         calibrated=calibrated,
         galleries=galleries,
+        plan=plan,
         fit=fit,
     )
     folder = workspace.baseline(folder_name, partition)

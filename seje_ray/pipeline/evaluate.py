@@ -6,10 +6,13 @@ from pathlib import Path
 
 from seje_ray.pipeline.embed import embed_partition
 from seje_ray.pipeline.executor import Executor
+from seje_ray.pipeline.gallery_choice import GalleryChoice
 from seje_ray.pipeline.measured import measured_run
+from seje_ray.pipeline.ranked import ranked
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.report.baselines import beside_baselines
-from seje_ray.report.evaluation import GalleryLines, evaluate
+from seje_ray.report.evaluation import GalleryLines
+from seje_ray.report.protocol import Measured
 from seje_ray.report.report import Evaluated, write_report
 from seje_ray.retrieval.embeddings import load_embeddings
 from seje_ray.training.history import read_history
@@ -18,10 +21,11 @@ from seje_ray.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedRun:
-    """The measured galleries and where the report lies."""
+    """The measured galleries, where the report lies, and how it was measured."""
 
     galleries: list[GalleryLines]
     folder: Path
+    measured: Measured
 
 
 def evaluate_run(
@@ -30,7 +34,7 @@ def evaluate_run(
     executor: Executor,
     *,
     partition: str,
-    gallery_sizes: tuple[int, ...],
+    choice: GalleryChoice | None = None,
     overrides: Iterable[str] = (),
 ) -> EvaluatedRun:
     """Embed ``partition`` with a training's best checkpoint and measure the embeddings.
@@ -40,7 +44,7 @@ def evaluate_run(
         workspace: Folder of the artifacts it was trained on.
         executor: Where to embed.
         partition: train, val or test.
-        gallery_sizes: Pairs per gallery; empty takes the run's.
+        choice: Of galleries; None takes the run's.
         overrides: ``"evaluate.key=value"``, over the training's run.
 
     Raises:
@@ -52,12 +56,8 @@ def evaluate_run(
     run = measured_run(trained, overrides)
     embedded = embed_partition(trained, workspace, executor, partition, run.evaluate.hubness)
     embeddings = load_embeddings(embedded.shards(partition))
-    galleries = evaluate(
-        embeddings,
-        gallery_sizes=gallery_sizes or run.evaluate.gallery_sizes,
-        num_repeats=run.evaluate.num_repeats,
-        seed=run.seed,
-    )
+    plan = (choice or GalleryChoice()).plan(len(embeddings.ids), run.evaluate, run.seed)
+    galleries = ranked(embeddings, plan)
     calibrated = workspace.open_calibrated(partition)
     galleries = beside_baselines(
         galleries,
@@ -65,6 +65,7 @@ def evaluate_run(
         partition=partition,
         calibrated_hash=calibrated.content_hash,
         run=run,
+        plan=plan,
         num_train=calibrated.num_rows("train"),
     )
     evaluated = Evaluated(
@@ -77,7 +78,8 @@ def evaluate_run(
         calibrated=calibrated,
         embeddings=embedded,
         galleries=galleries,
+        plan=plan,
     )
     folder = workspace.report(f"{trained.folder.name}-{partition}")
     write_report(folder, evaluated, embeddings)
-    return EvaluatedRun(galleries, folder)
+    return EvaluatedRun(galleries, folder, evaluated.measured)

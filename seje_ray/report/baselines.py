@@ -8,6 +8,7 @@ from typing import Any
 
 from seje_ray.config import RunConfig
 from seje_ray.report.evaluation import EvaluationLine, GalleryLines
+from seje_ray.retrieval.galleries import GalleryPlan
 
 
 def beside_baselines(
@@ -17,6 +18,7 @@ def beside_baselines(
     partition: str,
     calibrated_hash: str,
     run: RunConfig,
+    plan: GalleryPlan,
     num_train: int,
 ) -> list[GalleryLines]:
     """Galleries with the baselines' lines below the model's, where they are of the same data.
@@ -27,6 +29,7 @@ def beside_baselines(
         partition: That was measured.
         calibrated_hash: Of the calibrated data that was measured.
         run: Of the model, as it was measured.
+        plan: Of the galleries.
         num_train: Train pairs of the calibrated data.
     """
     max_pairs = run.train.max_pairs
@@ -38,7 +41,7 @@ def beside_baselines(
         and report["hashes"]["calibrated"] == calibrated_hash
         and _is_of(report["fit"], max_pairs)
     ]
-    notes = [_notes(report, run, num_pairs) for report in reports]
+    notes = [_notes(report, run, plan, num_pairs) for report in reports]
     return [_joined(gallery, list(zip(reports, notes, strict=True))) for gallery in galleries]
 
 
@@ -52,12 +55,13 @@ def _reports(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
-def _notes(report: dict[str, Any], run: RunConfig, num_pairs: int) -> str:
+def _notes(report: dict[str, Any], run: RunConfig, plan: GalleryPlan, num_pairs: int) -> str:
     """What sets a baseline apart from the model that it stands beside, in brackets."""
     fitted, seed = report["fit"]["train_pairs"], report["run"]["seed"]
     notes = {
         f"{fitted:,} of {num_pairs:,} train pairs": 0 < fitted < num_pairs,
-        f"seed {seed}": seed != run.seed,
+        f"seed {seed}": seed != plan.seed,
+        "galleries drawn as seeded": plan.draw != "seeded",
         "not corrected for hubs": run.evaluate.hubness.weight > 0,
     }
     told = "; ".join(note for note, holds in notes.items() if holds)

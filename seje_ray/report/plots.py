@@ -77,9 +77,10 @@ def _short(text: str, num: int = 18) -> str:
     return text if len(text) <= num else text[: num - 1] + "…"
 
 
-def rank_histogram(ranks: dict[str, np.ndarray]) -> str:
-    """Number of queries by the rank of their true match, in both directions."""
-    figure, axes = panel("", "rank of the true match", "queries", width=INCHES_OF_ROW, height=2.6)
+def rank_histogram(ranks: dict[str, np.ndarray], num_pairs: int) -> str:
+    """Number of queries by the rank of their true match among ``num_pairs``, both directions."""
+    ranked = f"rank of the true match among {num_pairs:,}"
+    figure, axes = panel("", ranked, "queries", width=INCHES_OF_ROW, height=2.6)
     top = max(float(values.max()) for values in ranks.values())
     edges = np.unique(np.geomspace(1, max(top, 2) + 1, 24).round())
     for (name, values), colour in zip(ranks.items(), SERIES, strict=False):

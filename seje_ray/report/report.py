@@ -11,12 +11,14 @@ from seje_ray import __version__
 from seje_ray.artifact import Artifact, write_json, write_text
 from seje_ray.config import RunConfig, run_to_dict
 from seje_ray.report.cards import drawn_rows, examples
-from seje_ray.report.evaluation import DIRECTIONS, METRICS, GalleryLines, as_cell
+from seje_ray.report.evaluation import GalleryLines
+from seje_ray.report.gallery_page import gallery_values
 from seje_ray.report.page import render
 from seje_ray.report.photos import PairBook
-from seje_ray.report.plots import rank_histogram, training_curves
+from seje_ray.report.plots import training_curves
+from seje_ray.report.protocol import Measured
 from seje_ray.retrieval.embeddings import Embeddings
-from seje_ray.retrieval.ranking import true_match_ranks
+from seje_ray.retrieval.galleries import GalleryPlan
 
 NUM_EXAMPLES = 6  # per direction
 
@@ -31,6 +33,7 @@ class Evaluated:
     recipes: Artifact
     calibrated: Artifact
     galleries: Sequence[GalleryLines]
+    plan: GalleryPlan  # that they were drawn by
     best_epoch: int | None = None  # of a training
     history: Sequence[dict[str, float]] = ()  # one entry per epoch
     embeddings: Artifact | None = None  # of a training; those of a baseline are not kept
@@ -40,6 +43,13 @@ class Evaluated:
     def is_made_up(self) -> bool:
         """Whether the data is the embedded cookbook."""
         return bool(self.recipes.manifest.facts.get("is_made_up", False))
+
+    @property
+    def measured(self) -> Measured:
+        """How it was measured."""
+        num_pairs = self.calibrated.num_rows(self.partition)
+        num_recipes = self.recipes.num_rows(self.partition)
+        return Measured(self.plan, num_pairs, {"recipes without a photo": num_recipes - num_pairs})
 
 
 def write_report(folder: Path, evaluated: Evaluated, embeddings: Embeddings) -> None:
@@ -59,6 +69,7 @@ def _facts(evaluated: Evaluated, num_pairs: int) -> dict[str, Any]:
         "is_made_up": evaluated.is_made_up,
         "best_epoch": evaluated.best_epoch,
         "fit": None if evaluated.fit is None else dict(evaluated.fit),
+        "protocol": evaluated.measured.to_dict(),
         "galleries": [gallery.to_dict() for gallery in evaluated.galleries],
         "data": {
             "recipes": dict(evaluated.recipes.manifest.rows),
@@ -83,11 +94,6 @@ def _rejected(evaluated: Evaluated) -> dict[str, int]:
 def _html(evaluated: Evaluated, embeddings: Embeddings) -> str:
     book = PairBook(evaluated.calibrated, evaluated.partition)
     rows = drawn_rows(len(embeddings.ids), NUM_EXAMPLES, evaluated.run.seed)
-    images, recipes = embeddings.image_embeddings, embeddings.recipe_embeddings
-    ranks = {
-        DIRECTIONS["image_to_recipe"]: true_match_ranks(images, recipes).mid_ranks.numpy(),
-        DIRECTIONS["recipe_to_image"]: true_match_ranks(recipes, images).mid_ranks.numpy(),
-    }
     return render(
         "report.html",
         {
@@ -95,10 +101,7 @@ def _html(evaluated: Evaluated, embeddings: Embeddings) -> str:
             "subtitle": f"{evaluated.partition} partition, {len(embeddings.ids):,} pairs; "
             f"seje_ray {__version__}; calibrated data {evaluated.calibrated.content_hash[:12]}",
             "made_up": evaluated.is_made_up,
-            "directions": list(DIRECTIONS.values()),
-            "metrics": list(METRICS.values()),
-            "galleries": [_gallery_rows(gallery) for gallery in evaluated.galleries],
-            "histogram": rank_histogram(ranks),
+            **gallery_values(evaluated.galleries, evaluated.measured, embeddings),
             "best_epoch": evaluated.best_epoch,
             "num_epochs": len(evaluated.history),
             "curves": _curves(evaluated),
@@ -122,19 +125,6 @@ def _curves(evaluated: Evaluated) -> str | None:
 def _hub_weight(made: Artifact | None) -> float:
     """What the embeddings are corrected by; see ``evaluate.hubness``."""
     return 0.0 if made is None else float(made.manifest.plan.section.get("hubness_weight", 0.0))
-
-
-def _gallery_rows(gallery: GalleryLines) -> dict[str, Any]:
-    spread = gallery.num_repeats > 1
-    keys = [f"{metric}/{direction}" for direction in DIRECTIONS for metric in METRICS]
-    drawn = f"{gallery.num_repeats} galleries" if spread else "one gallery"
-    return {
-        "drawn": f"{drawn} of {gallery.gallery_size:,} pairs",
-        "rows": [
-            {"name": line.name, "cells": [as_cell(line, key, spread=spread) for key in keys]}
-            for line in gallery.lines
-        ],
-    }
 
 
 def _partitions(evaluated: Evaluated) -> list[dict[str, Any]]:

@@ -1,6 +1,11 @@
-"""MedR and Recall@K of ranks. Shapes: N queries."""
+"""MedR, Recall@K and mean reciprocal rank. Shapes: N queries.
+
+Of a match that ties with t others behind b better items, each is the expectation over the order of
+the ties, so that a constant embedding gets exactly what chance gets.
+"""
 
 import torch
+from torch import Tensor
 
 from seje_ray.retrieval.ranking import Ranks
 
@@ -21,8 +26,7 @@ def median_rank(ranks: Ranks) -> float:
 def recall_at_k(ranks: Ranks, k: int) -> float:
     """Recall@K: expected share, in [0, 1], of queries whose true match is among the first ``k``.
 
-    The expectation is over the order of ties: of a match that ties with t others behind b better
-    items, a share of (k - b) / (t + 1) of the orders puts it in. Without ties this is the plain
+    A share of (k - b) / (t + 1) of the orders of ties puts it in. Without ties this is the plain
     count; a constant embedding gets exactly k / gallery size.
 
     Args:
@@ -39,10 +43,34 @@ def recall_at_k(ranks: Ranks, k: int) -> float:
     return float(share.clamp(0, 1).mean())
 
 
+def mean_reciprocal_rank(ranks: Ranks) -> float:
+    """MRR: mean of 1 / rank, in (0, 1]; of a tied match that of 1 / (b + 1) to 1 / (b + t + 1).
+
+    1 is perfect; chance, and a constant embedding, is the mean of 1 / 1 ... 1 / gallery size.
+
+    Raises:
+        ValueError: If there is no query.
+    """
+    ranks = _not_empty(ranks)
+    last = ranks.num_better + ranks.num_tied + 1
+    sums = _harmonic_numbers(int(last.max())).to(last.device)
+    return float(((sums[last] - sums[ranks.num_better]) / (ranks.num_tied + 1)).mean())
+
+
+def _harmonic_numbers(size: int) -> Tensor:
+    """0, 1, 1 + 1/2, ... up to 1 + ... + 1/size, (size + 1,) float64."""
+    terms = 1 / torch.arange(1, size + 1, dtype=torch.float64)
+    return torch.cat([terms.new_zeros(1), terms.cumsum(0)])
+
+
 def metrics_of(ranks: Ranks) -> dict[str, float]:
-    """MedR and Recall@{1, 5, 10} under the names of the metric keys."""
+    """All metrics of one direction under the names of the metric keys."""
     recalls = {f"recall_at_{k}": recall_at_k(ranks, k) for k in RECALL_AT}
-    return {"median_rank": median_rank(ranks), **recalls}
+    return {
+        "median_rank": median_rank(ranks),
+        **recalls,
+        "mean_reciprocal_rank": mean_reciprocal_rank(ranks),
+    }
 
 
 def _not_empty(ranks: Ranks) -> Ranks:

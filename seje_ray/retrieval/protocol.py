@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from seje_ray.retrieval.metrics import metrics_of
-from seje_ray.retrieval.ranking import Ranks, RetrievalError, Rows, true_match_ranks
+from seje_ray.retrieval.galleries import draw_galleries
+from seje_ray.retrieval.metrics import RECALL_AT, metrics_of
+from seje_ray.retrieval.ranking import BothRanks, Rows, pair_ranks
 
 DIRECTIONS = ("image_to_recipe", "recipe_to_image")  # query first
+RECALL_SUM = "recall_sum"  # key of the metric that has no direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def evaluate_retrieval(
     num_repeats: int,
     seed: int,
 ) -> RetrievalResult:
-    """MedR and Recall@{1, 5, 10} on random galleries, both directions.
+    """All metrics on random galleries, both directions.
 
     Args:
         ids: N different ids; galleries depend on them and ``seed`` only, not on the row order.
@@ -58,70 +61,52 @@ def evaluate_retrieval(
 
     Source: docs/method.md, rule 6.5.
     """
-    images, recipes = torch.as_tensor(image_embeddings), torch.as_tensor(recipe_embeddings)
-    if images.shape != recipes.shape or len(images) != len(ids):
-        raise ValueError(
-            f"expected {len(ids)} rows in both embeddings, got {tuple(images.shape)} and "
-            f"{tuple(recipes.shape)}"
-        )
-
-    def ranks(rows: np.ndarray) -> dict[str, Ranks]:
-        chosen = torch.from_numpy(rows)
-        pair = images[chosen], recipes[chosen]
-        return {
-            DIRECTIONS[0]: true_match_ranks(*pair),
-            DIRECTIONS[1]: true_match_ranks(*reversed(pair)),
-        }
-
+    rows = rows_of(ids, image_embeddings, recipe_embeddings)
     galleries = draw_galleries(ids, gallery_size=gallery_size, num_repeats=num_repeats, seed=seed)
-    return measure(galleries, ranks)
+    return measure(galleries, lambda gallery: pair_ranks(*(side[gallery] for side in rows)))
+
+
+def rows_of(ids: Sequence[str], images: Rows, recipes: Rows) -> tuple[Tensor, Tensor]:
+    """Both sides' rows as tensors.
+
+    Raises:
+        ValueError: If there are not as many in both as there are ids.
+    """
+    sides = torch.as_tensor(images), torch.as_tensor(recipes)
+    if sides[0].shape != sides[1].shape or len(sides[0]) != len(ids):
+        raise ValueError(
+            f"expected {len(ids)} rows in both embeddings, got {tuple(sides[0].shape)} and "
+            f"{tuple(sides[1].shape)}"
+        )
+    return sides
 
 
 def measure(
-    galleries: Sequence[np.ndarray], ranks: Callable[[np.ndarray], Mapping[str, Ranks]]
+    galleries: Sequence[np.ndarray], ranks: Callable[[Tensor], BothRanks]
 ) -> RetrievalResult:
-    """Metrics of ``ranks``, given a gallery's rows, for each direction and gallery."""
+    """Metrics of ``ranks``, given a gallery's rows, for each gallery."""
+    return result_of([ranks(torch.from_numpy(rows)) for rows in galleries])
+
+
+def result_of(galleries: Sequence[BothRanks]) -> RetrievalResult:
+    """Metrics of the ranks in each gallery, at least one."""
     values: dict[str, list[float]] = {}
-    for rows in galleries:
-        for direction, found in ranks(rows).items():
-            for name, value in metrics_of(found).items():
-                values.setdefault(f"{name}/{direction}", []).append(value)
-    return RetrievalResult(
-        len(galleries[0]), len(galleries), {key: tuple(v) for key, v in values.items()}
-    )
+    for ranks in galleries:
+        metrics = {
+            f"{name}/{direction}": value
+            for direction in DIRECTIONS
+            for name, value in metrics_of(getattr(ranks, direction)).items()
+        }
+        metrics[RECALL_SUM] = recall_sum(metrics)
+        for key, value in metrics.items():
+            values.setdefault(key, []).append(value)
+    size = len(galleries[0].image_to_recipe.num_better)
+    return RetrievalResult(size, len(galleries), {key: tuple(v) for key, v in values.items()})
 
 
-def draw_galleries(
-    ids: Sequence[str], *, gallery_size: int, num_repeats: int, seed: int
-) -> list[np.ndarray]:
-    """Row numbers of each gallery, in the order of their ids.
-
-    Args:
-        ids: N different ids, in row order.
-        gallery_size: Pairs per gallery, >= 1; where N or more, one gallery holds all rows.
-        num_repeats: Galleries, >= 1.
-        seed: Of the draw; gallery r is the same for any ``num_repeats > r``.
-
-    Raises:
-        RetrievalError: If there is no id.
-        ValueError: If ids repeat, or a number is < 1.
-    """
-    if len(set(ids)) != len(ids):
-        raise ValueError(f"ids must differ, got {len(ids)} with {len(set(ids))} different ones")
-    if gallery_size < 1 or num_repeats < 1:
-        raise ValueError(
-            f"gallery_size and num_repeats must be >= 1, got {gallery_size} and {num_repeats}"
-        )
-    if not ids:
-        raise RetrievalError("there is no pair to rank; the partition is empty, add recipes to it")
-    by_id = np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
-    if gallery_size >= len(ids):
-        return [by_id]
-    draws = [
-        np.random.default_rng((seed, repeat)).choice(len(ids), gallery_size, replace=False)
-        for repeat in range(num_repeats)
-    ]
-    return [by_id[np.sort(draw)] for draw in draws]
+def recall_sum(metrics: Mapping[str, float]) -> float:
+    """R-sum: the sum of the six recalls of both directions, in [0, 6]; papers print it in %."""
+    return sum(metrics[f"recall_at_{k}/{direction}"] for direction in DIRECTIONS for k in RECALL_AT)
 
 
 def selection_score(result: RetrievalResult) -> float:

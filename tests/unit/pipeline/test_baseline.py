@@ -8,6 +8,7 @@ from seje_ray.artifact import ArtifactError
 from seje_ray.errors import ConfigError
 from seje_ray.pipeline.baseline import measure_baselines
 from seje_ray.pipeline.evaluate import evaluate_run
+from seje_ray.pipeline.gallery_choice import GalleryChoice
 from tests.tiny import tiny_run as cookbook_run
 from tests.unit.pipeline.calibrated import tiny_run
 from tests.unit.pipeline.locally import EXECUTOR, copied
@@ -49,7 +50,9 @@ def test_a_trainings_report_shows_its_workspaces_baselines(cookbook, calibrated,
     (ridge,) = measure_baselines(
         ["ridge"], cookbook_run(), copy, partition="test", gallery_sizes=(10,)
     )
-    evaluated = evaluate_run(trained, copy, EXECUTOR, partition="test", gallery_sizes=(10, 1000))
+    evaluated = evaluate_run(
+        trained, copy, EXECUTOR, partition="test", choice=GalleryChoice(sizes=(10, 1000))
+    )
     small, whole = ([line.name for line in g.lines] for g in evaluated.galleries)
     assert small == ["model", "ridge", "category oracle", "shuffled pairs", "chance"]
     assert "ridge" not in whole

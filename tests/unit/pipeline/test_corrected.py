@@ -10,6 +10,7 @@ from seje_ray.config.evaluate import HubnessConfig
 from seje_ray.errors import ArtifactError, ConfigError
 from seje_ray.pipeline.embed import embed_partition
 from seje_ray.pipeline.evaluate import evaluate_run
+from seje_ray.pipeline.gallery_choice import GalleryChoice
 from seje_ray.pipeline.index.build import build_index
 from seje_ray.pipeline.index.searcher import Searcher
 from seje_ray.pipeline.measured import measured_run
@@ -51,7 +52,9 @@ def test_embeddings_are_corrected_by_train_pairs(cookbook, trained, corrected):
     assert found.ids == plain["test"].ids
     again = embed_partition(run, workspace, EXECUTOR, "test")
     assert again.content_hash == artifact.content_hash
-    evaluated = evaluate_run(run, workspace, EXECUTOR, partition="test", gallery_sizes=(10,))
+    evaluated = evaluate_run(
+        run, workspace, EXECUTOR, partition="test", choice=GalleryChoice(sizes=(10,))
+    )
     assert evaluated.galleries
 
 
@@ -118,7 +121,12 @@ def test_a_finished_training_takes_another_hubness(cookbook, trained, corrected)
         dim = trained_dim(run)
         assert found.image_embeddings.shape[1] == dim + extra
         evaluated = evaluate_run(
-            run, workspace, EXECUTOR, partition="test", gallery_sizes=(10,), overrides=overrides
+            run,
+            workspace,
+            EXECUTOR,
+            partition="test",
+            choice=GalleryChoice(sizes=(10,)),
+            overrides=overrides,
         )
         report = json.loads((evaluated.folder / "report.json").read_text())
         assert report["run"]["evaluate"]["hubness"]["weight"] == weight

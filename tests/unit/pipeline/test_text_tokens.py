@@ -5,6 +5,7 @@ import pytest
 from seje_ray.config import load_run
 from seje_ray.errors import ArtifactError
 from seje_ray.pipeline.evaluate import evaluate_run
+from seje_ray.pipeline.gallery_choice import GalleryChoice
 from seje_ray.pipeline.train import train
 from tests.tiny import tiny_run
 from tests.trainings import history_of
@@ -91,6 +92,8 @@ def test_a_text_tower_is_trained_evaluated_and_searched_by_without_its_weights(
     assert history_of(trained)[0]["train/gradient_norm/text"] > 0
     assert history_of(trained)[0]["learning_rate/text"] == 1e-4
     (model / "model.safetensors").unlink()
-    evaluated = evaluate_run(trained, own, EXECUTOR, partition="test", gallery_sizes=(10,))
+    evaluated = evaluate_run(
+        trained, own, EXECUTOR, partition="test", choice=GalleryChoice(sizes=(10,))
+    )
     assert evaluated.galleries
     assert_file_finds_the_same(searcher(trained, own), tmp_path)

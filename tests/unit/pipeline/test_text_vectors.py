@@ -7,6 +7,7 @@ from seje_ray.calibration.text_model import TextModel
 from seje_ray.config import load_run
 from seje_ray.errors import ArtifactError
 from seje_ray.pipeline.evaluate import evaluate_run
+from seje_ray.pipeline.gallery_choice import GalleryChoice
 from seje_ray.pipeline.train import train
 from tests.tiny import tiny_run
 from tests.unit.pipeline.locally import (
@@ -50,7 +51,9 @@ def test_text_vectors_are_stored_trained_on_and_searched_by(tmp_path, cookbook, 
     np.testing.assert_allclose(row["ingredient_vectors"][-1], expected[1], atol=1e-5)
 
     trained = train(load_run(own.calibrated_run), own, EXECUTOR, name="texts")
-    evaluated = evaluate_run(trained, own, EXECUTOR, partition="test", gallery_sizes=(10,))
+    evaluated = evaluate_run(
+        trained, own, EXECUTOR, partition="test", choice=GalleryChoice(sizes=(10,))
+    )
     assert evaluated.galleries
 
     assert_file_finds_the_same(searcher(trained, own), tmp_path)

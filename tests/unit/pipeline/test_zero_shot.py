@@ -15,6 +15,7 @@ from seje_ray.features.model import pixels_of
 from seje_ray.pipeline.baseline import measure_baselines
 from seje_ray.pipeline.embed import embed_shard
 from seje_ray.pipeline.evaluate import evaluate_run
+from seje_ray.pipeline.gallery_choice import GalleryChoice
 from seje_ray.pipeline.train import train
 from seje_ray.pipeline.zero_shot import zero_shot
 from tests.tiny import tiny_run
@@ -97,7 +98,9 @@ def test_what_is_embedded_before_training_is_the_librarys_own_result(
     assert measured.galleries
 
     trained = train(load_run(own.calibrated_run), own, EXECUTOR, name="still")
-    evaluated = evaluate_run(trained, own, EXECUTOR, partition="test", gallery_sizes=(10,))
+    evaluated = evaluate_run(
+        trained, own, EXECUTOR, partition="test", choice=GalleryChoice(sizes=(10,))
+    )
     assert [line.name for line in evaluated.galleries[0].lines][:2] == ["model", "zero-shot"]
     published = read_dual_encoder(str(folder))
     shutil.rmtree(folder)

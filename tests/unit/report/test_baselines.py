@@ -7,6 +7,7 @@ import pytest
 from seje_ray.config import load_run, named_run_file, with_settings
 from seje_ray.report.baselines import beside_baselines
 from seje_ray.report.evaluation import EvaluationLine, GalleryLines
+from seje_ray.retrieval.galleries import GalleryPlan
 
 
 def line(name):
@@ -57,12 +58,14 @@ def test_a_line_says_what_sets_its_baseline_apart(tmp_path):
 def names(folder, settings):
     """Of the lines of a model with these settings, on data of 1,000 train pairs."""
     model = GalleryLines(10, 2, (EvaluationLine(**line("model")),))
+    run = with_settings(load_run(named_run_file("demo")), settings)
     [found] = beside_baselines(
         [model],
         folder,
         partition="test",
         calibrated_hash="data",
-        run=with_settings(load_run(named_run_file("demo")), settings),
+        run=run,
+        plan=GalleryPlan(((10, 2),), run.seed),
         num_train=1000,
     )
     return [one.name for one in found.lines]
