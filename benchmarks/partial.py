@@ -17,7 +17,7 @@ from seje_ray.calibration.corpus import RecipeText, recipe_text
 from seje_ray.console.tables import text_table
 from seje_ray.features.encoder import Encoder
 from seje_ray.pipeline.runs import open_run
-from seje_ray.retrieval.ranking import true_match_ranks
+from seje_ray.retrieval.ranking import pair_ranks
 from seje_ray.workspace import Workspace
 
 COLUMNS = ["id", "title", "ingredients", "instructions", "entities", "images"]
@@ -78,7 +78,7 @@ PARTS = {
 
 def _scores(queries: np.ndarray, gallery: np.ndarray) -> list[str]:
     """MedR and Recall@1, 5, 10 in percent."""
-    ranks = true_match_ranks(queries, gallery).mid_ranks.numpy()
+    ranks = pair_ranks(gallery, queries).recipe_to_image.mid_ranks.numpy()
     recalls = [100 * float((ranks <= k).mean()) for k in (1, 5, 10)]
     return [f"{float(np.median(ranks)):.1f}", *(f"{recall:.1f}" for recall in recalls)]
 

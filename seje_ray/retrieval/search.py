@@ -48,7 +48,7 @@ def nearest(
         rough -= penalty.to(rough.dtype)
     rounding = (len(vector) + 2) * torch.finfo(rough.dtype).eps
     candidates = _possible(rough, allowed, num_results, rounding=rounding)
-    # Summed in float64 and compared in float32, as ``true_match_ranks``: equal items tie exactly.
+    # Summed in float64 and compared in float32, as ``pair_ranks``: equal items tie exactly.
     similarities = rows[candidates].double() @ vector.double()
     scores = similarities if penalty is None else similarities - penalty[candidates].double()
     order = torch.argsort(scores.float(), descending=True, stable=True)[:num_results]
