@@ -8,7 +8,9 @@ import click
 from seje_ray.cli.options import evaluate_set_option, run_name_option, workspace_option
 
 if TYPE_CHECKING:
+    from seje_ray.console.pictures import Protocol
     from seje_ray.pipeline.index.page import Answer
+    from seje_ray.pipeline.index.searcher import Searcher
     from seje_ray.workspace import Workspace
 
 
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 )
 @click.option("--why", "with_why", is_flag=True, help="Say what each has in common with the query.")
 @click.option("--heat-map", is_flag=True, help="Show what in the photo each rests on.")
+@click.option("--pictures", is_flag=True, help="Show thumbnails in a terminal that can.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page with the photos.")
 @run_name_option
 @evaluate_set_option
@@ -66,6 +69,7 @@ def command(
     workspace: "Workspace",
     as_json: bool,
     with_why: bool,
+    pictures: bool,
     open_page: bool,
     **asked: Any,
 ) -> None:
@@ -78,8 +82,11 @@ def command(
     small collection has no index yet it is made; of a large one `seje-ray index` makes it.
     """
     import json
+    import os
+    import sys
     from functools import partial
 
+    from seje_ray.console.pictures import picture_protocol
     from seje_ray.console.tables import show
     from seje_ray.on_ray.executor import RayExecutor
     from seje_ray.pipeline.index.asked import Asked, searches
@@ -87,6 +94,7 @@ def command(
     from seje_ray.pipeline.index.ready import ready_searcher
     from seje_ray.pipeline.runs import open_run
 
+    protocol = picture_protocol(os.environ, is_terminal=sys.stdout.isatty()) if pictures else None
     trained = open_run(workspace, name)
     searcher = ready_searcher(trained, workspace, RayExecutor(workspace), overrides)
     found = searches(searcher, Asked(**asked), results)
@@ -98,7 +106,20 @@ def command(
         return
     for one in found:
         show(partial(_as_text, one, with_why))
+        if protocol is not None:
+            _show_pictures(searcher, one, protocol)
     click.echo(f"photos: {workspace.search_page}")
+
+
+def _show_pictures(searcher: "Searcher", found: "Answer", protocol: "Protocol") -> None:
+    """Thumbnails of the results, each under its rank."""
+    from seje_ray.console.pictures import picture_text
+
+    for hit in found.hits:
+        thumbnail = searcher.index.thumbnail(hit)
+        click.echo(f"{hit.rank} {hit.title}")
+        if thumbnail is not None:
+            click.echo(picture_text(thumbnail, protocol))
 
 
 def _as_json(found: "Answer") -> dict[str, Any]:

@@ -34,14 +34,12 @@ class Entries:
         part = bisect_right(self._ends, number)
         offset = number - (self._ends[part - 1] if part else 0)
         file = self._file(self._paths[part])
-        for group in range(file.num_row_groups):
-            size = file.metadata.row_group(group).num_rows
-            if offset < size:
-                table = file.read_row_group(group, columns=None if columns is None else [*columns])
-                found: dict[str, Any] = table.slice(offset, 1).to_pylist()[0]
-                return found
-            offset -= size
-        raise AssertionError("a Parquet file's groups hold all of its rows")
+        size = file.metadata.row_group(0).num_rows  # of every group, but the last one
+        table = file.read_row_group(
+            offset // size, columns=None if columns is None else [*columns], use_threads=False
+        )
+        found: dict[str, Any] = table.slice(offset % size, 1).to_pylist()[0]
+        return found
 
     def column(self, name: str) -> pa.ChunkedArray:
         """One column of all rows; kept, once it was read."""

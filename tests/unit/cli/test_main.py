@@ -50,7 +50,7 @@ def test_help_shows_an_example_that_parses(path):
         program, *words = line.split()
         assert program == "seje-ray"
         command, context = cli, click.Context(cli)
-        while isinstance(command, click.Group):
+        while isinstance(command, click.Group) and words and not words[0].startswith("--"):
             command = command.get_command(context, words.pop(0))
         options = {name for parameter in command.params for name in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= options
