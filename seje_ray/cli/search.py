@@ -9,6 +9,7 @@ from seje_ray.cli.options import evaluate_set_option, run_name_option, workspace
 
 if TYPE_CHECKING:
     from seje_ray.console.pictures import Protocol
+    from seje_ray.pipeline.executor import Executor
     from seje_ray.pipeline.index.page import Answer
     from seje_ray.pipeline.index.searcher import Searcher
     from seje_ray.workspace import Workspace
@@ -88,7 +89,6 @@ def command(
 
     from seje_ray.console.pictures import picture_protocol
     from seje_ray.console.tables import show
-    from seje_ray.on_ray.executor import RayExecutor
     from seje_ray.pipeline.index.asked import Asked, searches
     from seje_ray.pipeline.index.page import write_page
     from seje_ray.pipeline.index.ready import ready_searcher
@@ -96,7 +96,7 @@ def command(
 
     protocol = picture_protocol(os.environ, is_terminal=sys.stdout.isatty()) if pictures else None
     trained = open_run(workspace, name)
-    searcher = ready_searcher(trained, workspace, RayExecutor(workspace), overrides)
+    searcher = ready_searcher(trained, workspace, partial(_executor, workspace), overrides)
     found = searches(searcher, Asked(**asked), results)
     write_page(workspace.search_page, searcher, found)
     if open_page:
@@ -109,6 +109,13 @@ def command(
         if protocol is not None:
             _show_pictures(searcher, one, protocol)
     click.echo(f"photos: {workspace.search_page}")
+
+
+def _executor(workspace: "Workspace") -> "Executor":
+    """Where an index is made; Ray is not loaded for a search in one that is there."""
+    from seje_ray.on_ray.executor import RayExecutor
+
+    return RayExecutor(workspace)
 
 
 def _show_pictures(searcher: "Searcher", found: "Answer", protocol: "Protocol") -> None:

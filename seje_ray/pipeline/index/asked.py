@@ -1,5 +1,6 @@
 """What the command ``search`` is asked for, and what is found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from seje_ray.features.occlusion import heat_picture, occluded_embeddings
 from seje_ray.pipeline.index.page import NUM_LINES, Answer
 from seje_ray.pipeline.index.queries import prepared_photo
 from seje_ray.pipeline.index.searcher import Searcher
-from seje_ray.retrieval.index.collection import Query
+from seje_ray.retrieval.index.collection import Hit, Query
 from seje_ray.retrieval.index.filters import Filters
 from seje_ray.retrieval.index.side import What
 
@@ -89,16 +90,22 @@ def _examples(searcher: Searcher) -> list[tuple[Query, What]]:
 def _found(searcher: Searcher, asked: Asked, query: Query, what: What, count: int) -> Answer:
     hits = tuple(searcher.find(query, what, count, asked.filters))
     photo, lines = _shown(searcher, asked, query)
-    pictures = {}
+    pictures: dict[int, bytes] = {}
     if asked.heat_map:
         if not query.is_photo or photo is None or not asked.images:
             raise QueryError("--heat-map: expected a photo as the query, by --image")
-        hidden = occluded_embeddings(searcher.encoder, photo)
-        side = searcher.index.side(what)
-        for hit in hits:
-            heat = hit.similarity - hidden @ side.vectors[hit.row]
-            pictures[hit.rank] = heat_picture(photo, heat)
+        pictures = _heat_pictures(searcher, photo, what, hits)
     return Answer(query, what, hits, photo, lines, pictures)
+
+
+def _heat_pictures(
+    searcher: Searcher, photo: bytes, what: What, hits: Sequence[Hit]
+) -> dict[int, bytes]:
+    """Rank of each hit -> the photo, red where the similarity of the two rests on it."""
+    [whole] = searcher.encoder.embed_jpegs([photo])
+    lost = whole - occluded_embeddings(searcher.encoder, photo)
+    vectors = searcher.index.side(what).vectors
+    return {hit.rank: heat_picture(photo, lost @ vectors[hit.row]) for hit in hits}
 
 
 def _shown(searcher: Searcher, asked: Asked, query: Query) -> tuple[bytes | None, tuple[str, ...]]:

@@ -133,8 +133,9 @@ def close_side(
         facts={
             "embedding_dim": dim,
             "method": "exact",
-            "same": _same(ids),
             **(facts or {}),
+            "same": _same(ids),
+            "counts": [pq.read_metadata(path).num_rows for path in shards],
             "sizes": sizes_of(building),
         },
     )

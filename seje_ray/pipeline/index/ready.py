@@ -1,6 +1,6 @@
 """A search that is ready: of a small collection the index is made where there is none."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import click
 
@@ -17,7 +17,7 @@ MADE_UP_TO = 20_000  # recipes whose index a search makes by itself
 def ready_searcher(
     trained: TrainedRun,
     workspace: Workspace,
-    executor: Executor,
+    executor_of: Callable[[], Executor],
     settings: Iterable[str] = (),
 ) -> Searcher:
     """Open the index of a training, or make it first if that takes minutes at most.
@@ -25,7 +25,7 @@ def ready_searcher(
     Args:
         trained: The training.
         workspace: That it belongs to.
-        executor: Where to embed, if there is no index yet.
+        executor_of: Gives where to embed, if there is no index yet.
         settings: Of ``evaluate``, as ``--set`` has them.
 
     Raises:
@@ -42,5 +42,5 @@ def ready_searcher(
             raise
         click.echo(f"embedding {num_recipes:,} recipes and their photos for search, once", err=True)
     if num_recipes <= MADE_UP_TO:
-        build_index(trained, workspace, executor, overrides=settings)
+        build_index(trained, workspace, executor_of(), overrides=settings)
     return Searcher.open(workspace, trained.folder.name, settings=settings)

@@ -2,9 +2,10 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import accumulate
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pyarrow as pa
@@ -12,16 +13,22 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 GROUP = 16  # rows of a Parquet row group: what is read for one
+OPEN_FILES = 128  # at most, of thousands
 
 
 class Entries:
-    """N rows of several Parquet files of one schema, one file after the other."""
+    """N rows of several Parquet files of one schema, one file after the other.
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        """Look at the files' ends; nothing is read."""
+    Several threads may ask at once.
+    """
+
+    def __init__(self, paths: Sequence[Path], counts: Sequence[int] | None = None) -> None:
+        """Take the files, of ``counts[i]`` rows each; None to look that up."""
         self._paths = list(paths)
-        self._ends = list(accumulate(pq.read_metadata(path).num_rows for path in self._paths))
-        self._file = cache(pq.ParquetFile)  # their metadata is read once
+        found = counts or [pq.read_metadata(path).num_rows for path in self._paths]
+        self._ends = list(accumulate(found))
+        self._lock = Lock()  # a Parquet file has one reader at a time
+        self._file = lru_cache(OPEN_FILES)(pq.ParquetFile)
         self._column = cache(self._read_column)
 
     def __len__(self) -> int:
@@ -33,17 +40,19 @@ class Entries:
             raise IndexError(f"row {number} of {len(self)}")
         part = bisect_right(self._ends, number)
         offset = number - (self._ends[part - 1] if part else 0)
-        file = self._file(self._paths[part])
-        size = file.metadata.row_group(0).num_rows  # of every group, but the last one
-        table = file.read_row_group(
-            offset // size, columns=None if columns is None else [*columns], use_threads=False
-        )
+        with self._lock:
+            file = self._file(self._paths[part])
+            size = file.metadata.row_group(0).num_rows  # of every group, but the last one
+            table = file.read_row_group(
+                offset // size, columns=None if columns is None else [*columns], use_threads=False
+            )
         found: dict[str, Any] = table.slice(offset % size, 1).to_pylist()[0]
         return found
 
     def column(self, name: str) -> pa.ChunkedArray:
         """One column of all rows; kept, once it was read."""
-        return self._column(name)
+        with self._lock:
+            return self._column(name)
 
     def _read_column(self, name: str) -> pa.ChunkedArray:
         tables = [self._file(path).read(columns=[name]) for path in self._paths]

@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 from seje_ray.errors import SejeError
 from seje_ray.retrieval.index.side import IndexSide
 
-JOINT = "\n"  # between title and lines: no word spans two of them
 # Thai and Lao, Burmese, Khmer, Japanese, Chinese: no spaces between words
 UNSPACED = r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
 
@@ -104,7 +103,9 @@ def _by_ingredients(side: IndexSide, recipes: IndexSide | None, wanted: Filters)
             "--with, --without: ingredients are those of recipes, and none are indexed; run "
             "`seje-ray index --what recipes`"
         )
-    texts = _texts(recipes)
+    if not all(word.strip() for word in (*wanted.ingredients, *wanted.no_ingredients)):
+        raise FilterError("--with, --without: expected a word, e.g. egg, found none")
+    texts = recipes.words
     has = np.ones(len(recipes.is_there), bool)
     for word in wanted.ingredients:
         has &= as_mask(pc.match_substring_regex(texts, word_pattern(word)))
@@ -114,16 +115,6 @@ def _by_ingredients(side: IndexSide, recipes: IndexSide | None, wanted: Filters)
         return has
     ids = recipes.entries.column("id").filter(pa.array(has & recipes.is_there))
     return as_mask(pc.is_in(side.entries.column("recipe"), value_set=ids))
-
-
-def _texts(recipes: IndexSide) -> pa.ChunkedArray:
-    """Title and ingredient lines of each recipe as one text."""
-    lines = recipes.entries.column("ingredients")
-    joined = pa.chunked_array([pc.binary_join(chunk, JOINT) for chunk in lines.chunks])
-    titles = pa.chunked_array([recipes.entries.column("title").combine_chunks()])
-    return pc.binary_join_element_wise(
-        titles.combine_chunks(), joined.combine_chunks(), JOINT, null_handling="skip"
-    )
 
 
 def as_mask(values: pa.ChunkedArray) -> np.ndarray:

@@ -7,10 +7,13 @@ Its folder holds ``vectors.npy``, unit rows in the order of the Parquet shards; 
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 
 from seje_ray.artifact import Artifact, open_artifact, require_equal_hash
@@ -66,7 +69,7 @@ class IndexSide:
         )
         for name, size in facts["sizes"].items():
             _require_size(folder / name, int(size))
-        entries = Entries(artifact.shards())
+        entries = Entries(artifact.shards(), facts.get("counts"))
         vectors = np.load(folder / VECTORS, mmap_mode="c")  # torch warns of what is read-only
         if len(entries) != len(vectors):
             raise BrokenIndexError(
@@ -81,6 +84,15 @@ class IndexSide:
 
     def __len__(self) -> int:
         return int(self.is_there.sum())
+
+    @cached_property
+    def words(self) -> pa.Array:
+        """Title and ingredient lines of each recipe as one text, (N,); a line each."""
+        lines = self.entries.column("ingredients").combine_chunks()
+        titles = self.entries.column("title").combine_chunks()
+        return pc.binary_join_element_wise(
+            titles, pc.binary_join(lines, "\n"), "\n", null_handling="skip"
+        )
 
     def row(self, id_: str) -> int | None:
         """The row of an id; None if there is none, or it was deleted."""

@@ -137,5 +137,5 @@ def test_the_command_prints_a_table_and_json(cookbook, trained, search, photo):
 
 def test_a_search_without_an_index_makes_it(cookbook, trained, search):
     """Of a small collection; what is there already is opened."""
-    again = ready_searcher(trained, cookbook, EXECUTOR)
+    again = ready_searcher(trained, cookbook, lambda: EXECUTOR)
     assert len(again.index.side("recipes")) == len(search.index.side("recipes"))
