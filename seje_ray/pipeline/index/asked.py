@@ -8,9 +8,10 @@ import numpy as np
 
 from seje_ray.features.encoder import QueryError
 from seje_ray.features.occlusion import heat_picture, occluded_embeddings
-from seje_ray.pipeline.index.page import NUM_LINES, Answer
+from seje_ray.pipeline.index.page import Answer
 from seje_ray.pipeline.index.queries import prepared_photo
 from seje_ray.pipeline.index.searcher import Searcher
+from seje_ray.report.cards import NUM_LINES
 from seje_ray.retrieval.index.collection import Hit, Query
 from seje_ray.retrieval.index.filters import Filters
 from seje_ray.retrieval.index.side import What

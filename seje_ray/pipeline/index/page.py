@@ -6,13 +6,11 @@ from pathlib import Path
 
 from seje_ray.artifact import write_text
 from seje_ray.pipeline.index.searcher import Searcher
-from seje_ray.report.cards import Card, Example
+from seje_ray.report.cards import NUM_LINES, Card, Example
 from seje_ray.report.page import photo_uri, render
 from seje_ray.retrieval.index.collection import Hit, Query
 from seje_ray.retrieval.index.side import What
 from seje_ray.retrieval.index.why import why
-
-NUM_LINES = 8  # ingredient lines of a card
 
 
 @dataclass(frozen=True, slots=True)
