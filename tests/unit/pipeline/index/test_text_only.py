@@ -27,9 +27,7 @@ def test_a_recipe_without_photos_is_found_by_a_photo_of_the_dish(shared_data, tm
     data = tmp_path / "data"
     data.mkdir()
     for name in ("layer1.json", "det_ingrs.json"):
-        parts = [
-            json.loads((shared_data / p / name).read_text()) for p in ("cookbook", "text_only")
-        ]
+        paths = [shared_data / part / name for part in ("cookbook", "text_only")]
         records = [record for path in paths for record in json.loads(path.read_text())]
         (data / name).write_text(json.dumps(records))
     for name in ("layer2.json", "images"):
