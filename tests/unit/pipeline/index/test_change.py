@@ -16,6 +16,7 @@ from seje_ray.pipeline.index.searcher import Searcher
 from seje_ray.pipeline.local import LocalSession
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.retrieval.index.filters import Filters
+from seje_ray.training.checkpoints import NOTED
 from tests.unit.pipeline.locally import EXECUTOR, copied
 
 SOUP = {"id": "new1", "title": "Pea soup", "ingredients": ["1 c. peas"], "instructions": ["Boil."]}
@@ -115,6 +116,7 @@ def test_an_index_with_changes_is_not_made_anew_by_itself(own):
     """Of another checkpoint: what was added would be lost, so that has to be asked for."""
     workspace, trained, path = own
     add_recipes(trained, workspace, EXECUTOR, path)
+    (trained.best_checkpoint / NOTED).unlink()  # else the checkpoint is damaged
     weights = trained.best_checkpoint / "model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
