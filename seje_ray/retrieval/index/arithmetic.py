@@ -103,7 +103,8 @@ def _with_key_term(index: Index, side: IndexSide, term: str) -> np.ndarray:
     if index.recipes is None:
         return np.zeros(len(side.is_there), bool)
     terms = index.recipes.entries.column("key_terms").combine_chunks()
-    places = pc.list_parent_indices(terms).filter(pc.equal(pc.list_flatten(terms), term))
+    joined = term.replace(" ", "_")  # as word vectors have it
+    places = pc.list_parent_indices(terms).filter(pc.equal(pc.list_flatten(terms), joined))
     has = np.zeros(len(index.recipes.is_there), bool)
     has[places.to_numpy(zero_copy_only=False)] = True
     if side.what == "recipes":

@@ -21,7 +21,7 @@ class Why:
         if self.seen is not None:
             parts.append(f"looks {self.seen[1]:.0%} like {self.seen[0]}")
         if self.key_terms:
-            parts.append("both have " + ", ".join(self.key_terms))
+            parts.append("both have " + ", ".join(self.key_terms).replace("_", " "))
         return "; ".join(parts)
 
 
