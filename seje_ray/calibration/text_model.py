@@ -57,7 +57,7 @@ class TextModel:
                 [texts[n] for n in rows],
                 padding=True,
                 truncation=True,
-                max_length=self._max_tokens,
+                max_length=self.max_tokens,
                 return_tensors="pt",
             ).to(self.device)
             with bf16_on_cuda(self.device):
@@ -68,10 +68,15 @@ class TextModel:
         return vectors
 
     @property
-    def _max_tokens(self) -> int:
+    def max_tokens(self) -> int:
         """Number of positions that the network has; a tokenizer may know no limit."""
         known = getattr(self._model.config, "max_position_embeddings", 512)
         return int(min(self._tokenizer.model_max_length, known))
+
+    def save(self, folder: Path) -> None:
+        """Write network and tokenizer as their library publishes them."""
+        self._tokenizer.save_pretrained(folder)
+        self._model.save_pretrained(folder)
 
 
 def text_model_source(name: str) -> str:

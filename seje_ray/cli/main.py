@@ -18,6 +18,7 @@ COMMANDS = {  # name -> module and attribute, in the order of use
     "index": ("index", "Embed all recipes and photos of the workspace, for search."),
     "search": ("search", "Find recipes for a photo, or photos for a recipe."),
     "embed": ("embed", "Embed new recipes and photos with a finished training."),
+    "export": ("export", "Write a training as a folder that plain torch loads, with a model card."),
     "data": ("data", "Make and check data sets."),
     "job": ("job", "List, follow and stop jobs on a cluster."),
     "doctor": ("doctor", "Check this machine or a cluster, and say what to do."),

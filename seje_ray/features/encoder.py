@@ -49,6 +49,41 @@ class RecipesRead(NamedTuple):
     features: list[TextFeatures]  # key terms and category of each
 
 
+class EncoderParts(NamedTuple):
+    """What an encoder is made of."""
+
+    trained: TrainedModel  # on its device
+    calibration: RunConfig  # the run of the calibration
+    calibrator: Path  # folder of the fitted parts
+    calibrated: Artifact  # what they made, on which the model was trained
+
+    @property
+    def run(self) -> RunConfig:
+        """The calibration's run with the model that was trained.
+
+        How features were computed is the calibration's to say, not the training's run file.
+        """
+        return replace(self.calibration, model=self.trained.run.model)
+
+
+def find_parts(
+    checkpoint: Path, workspace: Workspace, device: torch.device | str | None = None
+) -> EncoderParts:
+    """Read a checkpoint, and find the calibration of its workspace; see ``Encoder.load``."""
+    calibrated = workspace.open_calibrated()
+    calibrator = workspace.open_calibrator_of(calibrated)
+    trained = load_model(checkpoint, device or default_device())
+    require_equal_hash(
+        "calibrated artifact",
+        checkpoint,
+        trained.origin.calibrated_hash,
+        calibrated.content_hash,
+        "seje-ray train --run ANOTHER_NAME",
+    )
+    stored = load_run(workspace.calibrated_run)
+    return EncoderParts(trained, stored, calibrator.folder, calibrated)
+
+
 class Encoder:
     """Embeds photos and recipes with one training, as its evaluation embeds a partition.
 
@@ -76,8 +111,7 @@ class Encoder:
         """
         self._are_own = are_own
         self._trained, self._calibrated, self._calibrator = trained, calibrated, calibrator
-        # How features were computed is the calibration's to say, not the training's run file.
-        self._run = replace(calibration, model=trained.run.model)
+        self._run = EncoderParts(trained, calibration, calibrator, calibrated).run
 
     @classmethod
     def load(
@@ -101,18 +135,7 @@ class Encoder:
             ArtifactError: If the folder is no checkpoint, or one that was trained on other
                 calibrated recipes, or the workspace's calibrator is not the one of these.
         """
-        calibrated = workspace.open_calibrated()
-        calibrator = workspace.open_calibrator_of(calibrated)
-        trained = load_model(checkpoint, device or default_device())
-        require_equal_hash(
-            "calibrated artifact",
-            checkpoint,
-            trained.origin.calibrated_hash,
-            calibrated.content_hash,
-            "seje-ray train --run ANOTHER_NAME",
-        )
-        stored = load_run(workspace.calibrated_run)
-        return cls(trained, stored, calibrator.folder, calibrated, are_own=are_own)
+        return cls(*find_parts(checkpoint, workspace, device), are_own=are_own)
 
     @property
     def embedding_dim(self) -> int:

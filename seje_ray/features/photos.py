@@ -57,6 +57,49 @@ class SeenPhotos(NamedTuple):
     weights_hash: str | None = None  # of the latter, where it was read or downloaded
 
 
+@dataclass(frozen=True, slots=True)
+class PhotoNetworks:
+    """The networks of a fitted calibrator, on the CPU, and what they see of a photo."""
+
+    categorizer: ImageCategorizer
+    pixels: PixelSpec  # of the categorizer
+    stored: ImageBackbone | None  # the one whose features calibration stores
+    views: tuple[PixelSpec, ...]  # of the latter
+    are_one: bool  # what the categorizer's backbone gives, the other gives of one of its views
+
+    @classmethod
+    def load(cls, run: RunConfig, calibrator: Path, seen: SeenPhotos) -> "PhotoNetworks":
+        """Read the categorizer, and the network whose features ``run`` stores.
+
+        Args:
+            run: The run of the calibration.
+            calibrator: Folder of the fitted parts.
+            seen: How calibration saw photos.
+
+        Raises:
+            ArtifactError: If the weights of a network are not those of the stored features.
+        """
+        config, stored = run.calibrate.image_categorizer, stored_backbone(run)
+        backbone = backbone_of(config.backbone, load_weights=False, photos=seen.categorizer)
+        folder = component_folder(calibrator, "image_categorizer")
+        categorizer = ImageCategorizer.load(folder, backbone)
+        pixels = pixels_of(config.backbone, seen.categorizer)[0]
+        if stored is None:
+            return cls(categorizer, pixels, None, (), are_one=False)
+        is_own = stored.weights == CATEGORIZER
+        network = backbone if is_own else _seeded(stored, run.seed, seen)
+        views = pixels_of(stored, seen.stored)
+        are_one = (
+            pixels in views
+            and config.backbone.name == stored.name
+            and config.backbone.flip == stored.flip
+            and config.backbone.scales == stored.scales
+            and seen.categorizer == seen.stored
+            and _have_equal_weights(backbone, network)
+        )
+        return cls(categorizer, pixels, network, views, are_one)
+
+
 class PhotoExtractor:
     """Computes ``PhotoFeatures`` with the networks of a fitted calibrator."""
 
@@ -77,39 +120,19 @@ class PhotoExtractor:
             num_threads: That decode.
             seen: How calibration saw photos; None for what the networks' libraries publish.
         """
-        config, stored = run.calibrate.image_categorizer, stored_backbone(run)
-        seen = seen or seen_photos(run)
-        backbone = backbone_of(config.backbone, load_weights=False, photos=seen.categorizer)
-        categorizer = ImageCategorizer.load(
-            component_folder(calibrator, "image_categorizer"), backbone
-        )
-        self._categorizer = categorizer.to(device)
-        self.class_names = categorizer.names
-        self._pixels = pixels_of(config.backbone, seen.categorizer)[0]
+        networks = PhotoNetworks.load(run, calibrator, seen or seen_photos(run))
+        self._categorizer = networks.categorizer.to(device)
+        self.class_names = networks.categorizer.names
+        self._pixels, self._views = networks.pixels, networks.views
         words = WordVectors.load(component_folder(calibrator, "word_vectors"))
-        self._vectors = category_word_vectors(categorizer.names, words)
-        self._mode = config.vector
+        self._vectors = category_word_vectors(self.class_names, words)
+        self._mode = run.calibrate.image_categorizer.vector
         self._device, self._num_threads = device, num_threads
         self._batch_size = CPU_BATCH_SIZE if device.type == "cpu" else BATCH_SIZE
-        self._frozen: ImageBackbone | None = None
-        self._views: tuple[PixelSpec, ...] = ()
-        if stored is not None:
-            is_own = stored.weights == CATEGORIZER
-            frozen = backbone if is_own else _seeded(stored, run.seed, seen)
-            self._views = pixels_of(stored, seen.stored)
-            self._frozen = frozen.to(device)
-        self._are_one = (
-            stored is not None
-            and self._frozen is not None
-            and self._pixels in self._views
-            and config.backbone.name == stored.name
-            and config.backbone.flip == stored.flip
-            and config.backbone.scales == stored.scales
-            and seen.categorizer == seen.stored
-            and _have_equal_weights(categorizer.backbone, self._frozen)
-        )
+        self._stored = None if networks.stored is None else networks.stored.to(device)
+        self._are_one = networks.are_one
         if self._are_one:
-            categorizer.backbone = nn.Identity()  # it is given the frozen one's features
+            self._categorizer.backbone = nn.Identity()  # it is given the stored one's features
 
     @torch.inference_mode()
     def extract(self, jpegs: Sequence[bytes]) -> PhotoFeatures:
@@ -117,10 +140,10 @@ class PhotoExtractor:
         found: list[Tensor] = []
         pooled: list[Tensor] = []
         for view in self._views:
-            assert self._frozen is not None
+            assert self._stored is not None
             features: list[Tensor] = []
             for pixels in self._decoded(jpegs, view):
-                features.append(self._frozen(pixels))
+                features.append(self._stored(pixels))
                 if view == self._pixels:
                     seen = features[-1] if self._are_one else pixels
                     found.append(self._categorizer.predict(seen).cpu())

@@ -5,7 +5,7 @@ Letters: B photos, F pooled features.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 
 import torch
 import torchvision
@@ -13,16 +13,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seje_ray.models.backbone_weights import download_weights, fill
+from seje_ray.models.hugging_face import read_config
 from seje_ray.models.image_tower import image_tower
 from seje_ray.models.libraries import (
     BackboneError,
     Channels,
+    Library,
     Published,
     has_fixed_size,
     published,
     resolve,
     takes_only_squares,
     timm_network,
+    timm_options,
 )
 from seje_ray.models.needless_bias import biases_before_batch_norm, fold_biases
 from seje_ray.models.weights_file import read_weights
@@ -64,7 +67,7 @@ class ImageBackbone(nn.Module):
         super().__init__()
         self.network = network
         self.feature_dim = feature_dim
-        self._min_side, self._flip, self._scales = min_side, flip, tuple(scales)
+        self.min_side, self.flip, self.scales = min_side, flip, tuple(scales)
         for name, values in (("_mean_value", mean), ("_std_value", std)):
             per_channel = torch.tensor(values, dtype=torch.float32).view(3, 1, 1) * 255
             self.register_buffer(name, per_channel, persistent=False)
@@ -73,8 +76,8 @@ class ImageBackbone(nn.Module):
         """Pooled features (B, F) of images (B, 3, height, width), RGB in 0..255, any dtype."""
         values = images.to(self._mean_value.dtype, copy=True)
         images = values.sub_(self._mean_value).div_(self._std_value)
-        if min(images.shape[-2:]) < self._min_side:
-            size = [max(side, self._min_side) for side in images.shape[-2:]]
+        if min(images.shape[-2:]) < self.min_side:
+            size = [max(side, self.min_side) for side in images.shape[-2:]]
             images = F.interpolate(images, size, mode="bilinear", align_corners=False)
         found: list[Tensor] = [self.network(look) for look in self._looks(images)]
         return found[0] if len(found) == 1 else torch.stack(found).mean(0)
@@ -87,10 +90,10 @@ class ImageBackbone(nn.Module):
         if self.training or self.looks_once:
             yield images
             return
-        for scale in self._scales:
+        for scale in self.scales:
             scaled = _scaled(images, scale)
             yield scaled
-            if self._flip:
+            if self.flip:
                 yield scaled.flip(-1)
 
 
@@ -190,6 +193,40 @@ def _published_tower(
     return ImageBackbone(tower, tower.feature_dim, mean, std, min_side=0, flip=flip)
 
 
+class Construction(NamedTuple):
+    """How its library builds a network; all that somebody needs to do so without this package."""
+
+    library: Library
+    name: str
+    options: dict[str, Any]
+    removed: tuple[str, ...] = ()  # layers that are replaced by none: the classifier
+
+
+def construction(
+    name: str, image_size: int, network: Mapping[str, Any] | None = None
+) -> Construction:
+    """The construction of the network ``name``, as ``create_backbone`` builds it.
+
+    Args:
+        name: As there.
+        image_size: As there.
+        network: As there.
+    """
+    library, model = resolve(name)
+    match library:
+        case "torchvision":
+            options = _torchvision_options(model, image_size)
+            with torch.device("meta"):
+                built = torchvision.models.get_model(model, weights=None, **options)
+            return Construction(library, model, options, tuple(_classifier(built)))
+        case "timm":
+            return Construction(library, model, timm_options(model, image_size))
+        case "transformers":
+            config = read_config(model) if network is None else network
+            return Construction(library, str(config["model_type"]), dict(config))
+    assert_never(library)
+
+
 class _Built(NamedTuple):
     """A random network without classifier."""
 
@@ -200,32 +237,39 @@ class _Built(NamedTuple):
 
 
 def _build_torchvision(model: str, image_size: int, drop_path: float) -> _Built:
-    options: dict[str, Any] = {"stochastic_depth_prob": drop_path} if drop_path > 0 else {}
-    is_fixed = takes_only_squares(f"torchvision/{model}")
-    if is_fixed:
+    options = _torchvision_options(model, image_size)
+    if drop_path > 0:
+        options["stochastic_depth_prob"] = drop_path
+    network = torchvision.models.get_model(model, weights=None, **options)
+    removed = _classifier(network)
+    classifier = network.get_submodule(removed[0])
+    for name in removed:
+        network.set_submodule(name, nn.Identity())
+    head = (removed[0], "AuxLogits", "aux1", "aux2")
+    min_side = 0 if takes_only_squares(f"torchvision/{model}") else MIN_SIDE
+    return _Built(network, classifier.in_features, min_side, head)
+
+
+def _torchvision_options(model: str, image_size: int) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if takes_only_squares(f"torchvision/{model}"):
         is_maxvit = model.startswith("maxvit")
         options |= {"input_size": (image_size,) * 2} if is_maxvit else {"image_size": image_size}
     if model in ("inception_v3", "googlenet"):
         # their published weights expect pixels in [-1, 1]; the network itself converts
         options |= {"aux_logits": False, "init_weights": True, "transform_input": True}
-    network = torchvision.models.get_model(model, weights=None, **options)
-    removed, feature_dim = _remove_classifier(network)
-    head = (removed, "AuxLogits", "aux1", "aux2")
-    return _Built(network, feature_dim, 0 if is_fixed else MIN_SIDE, head)
+    return options
 
 
-def _remove_classifier(network: nn.Module) -> tuple[str, int]:
-    """Cut the last linear layer, and the dropout around it; return its name and input size."""
+def _classifier(network: nn.Module) -> list[str]:
+    """Names of the last linear layer, and of the dropouts around it."""
     head = next((name for name in HEADS if hasattr(network, name)), None)
     parts = [] if head is None else list(network.get_submodule(head).named_modules(prefix=head))
     linears = [(name, part) for name, part in parts if isinstance(part, nn.Linear)]
     if not linears:
         raise ValueError("it has no linear classifier to remove")
-    removed, classifier = linears[-1]
-    for name, part in parts:
-        if isinstance(part, nn.Dropout) or name == removed:
-            network.set_submodule(name, nn.Identity())
-    return removed, classifier.in_features
+    last = linears[-1][0]
+    return [last, *(name for name, part in parts if isinstance(part, nn.Dropout))]
 
 
 def _build_timm(model: str, image_size: int, drop_path: float) -> _Built:

@@ -119,10 +119,16 @@ def resolve(name: str) -> tuple[Library, str]:
 
 def timm_network(model: str, image_size: int, *, pretrained: bool, drop_path: float = 0.0) -> Any:
     """A network of timm without classifier, for images of ``image_size`` pixels."""
-    options: dict[str, Any] = {"img_size": image_size} if has_fixed_size(model) else {}
+    options = timm_options(model, image_size)
     if drop_path > 0:
         options["drop_path_rate"] = drop_path
-    return timm.create_model(model, pretrained=pretrained, num_classes=0, **options)
+    return timm.create_model(model, pretrained=pretrained, **options)
+
+
+def timm_options(model: str, image_size: int) -> dict[str, Any]:
+    """Options of a network of timm without classifier, for images of ``image_size`` pixels."""
+    size = {"img_size": image_size} if has_fixed_size(model) else {}
+    return {"num_classes": 0, **size}
 
 
 def has_fixed_size(model: str) -> bool:

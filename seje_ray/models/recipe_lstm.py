@@ -40,5 +40,5 @@ def _last_states(states: Tensor, num_sentences: Tensor) -> Tensor:
     The LSTM reads forward only, so what comes after a state cannot change it.
     """
     last = (num_sentences - 1).clamp(min=0)
-    chosen = states[torch.arange(len(states), device=states.device), last]
+    chosen = states[torch.arange(states.shape[0], device=states.device), last]
     return chosen.masked_fill((num_sentences == 0)[:, None], 0.0)

@@ -146,3 +146,17 @@ def _with_lora(network: Any, rank: int, alpha: int) -> Any:
 def text_tower_of(model: nn.Module) -> TextTower | None:
     """The text tower in a model, if it has one."""
     return next((part for part in model.modules() if isinstance(part, TextTower)), None)
+
+
+@torch.no_grad()
+def merge_lora(model: nn.Module) -> None:
+    """Put low-rank additions into the weights that they are added to; outputs stay as they are.
+
+    Args:
+        model: Changed in place; one without such additions stays as it is.
+    """
+    for name, layer in list(model.named_modules()):
+        adapted: Any = layer  # of peft, which is not there where nothing is adapted
+        if hasattr(layer, "lora_A") and hasattr(layer, "get_base_layer"):
+            adapted.merge()
+            model.set_submodule(name, adapted.get_base_layer())

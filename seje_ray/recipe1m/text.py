@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from typing import Any
 
 _VULGAR_FRACTION = re.compile("[\u00bc-\u00be\u2150-\u215f\u2189]")
 _MARKS = "".join(chr(n) for n in range(0x300, 0x10000) if unicodedata.category(chr(n))[0] == "M")
@@ -108,3 +109,16 @@ def _is_quantity(tokens: list[str], position: int) -> bool:
 
 def _is_number(token: str) -> bool:
     return token[0].isdigit()
+
+
+def word_rules() -> dict[str, Any]:
+    """All that ``tokenize`` and ``ingredient_tokens`` go by, as plain data for other programs."""
+    lists = {
+        "stop_words": STOP_WORDS,
+        "number_words": _NUMBER_WORDS,
+        "units": _UNITS,
+        "pieces": _PIECES,
+        "sizes": _SIZES,
+    }
+    patterns = {"token": _TOKEN.pattern, "fraction": _VULGAR_FRACTION.pattern}
+    return patterns | {name: sorted(words) for name, words in lists.items()}

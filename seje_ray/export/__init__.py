@@ -1,0 +1,1 @@
+"""A finished training as a folder that plain torch loads, without ray and without this package."""
