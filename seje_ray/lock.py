@@ -116,6 +116,7 @@ def locked(folder: Path, what: str, *, waits: bool = False) -> Iterator[Lease]:
     lease = _acquired(folder, what, waits=waits)
     heart = _Heart(lease)
     heart.start()
+    _HELD.add(lease)
     try:
         yield lease
     except KeyboardInterrupt:
@@ -123,6 +124,16 @@ def locked(folder: Path, what: str, *, waits: bool = False) -> Iterator[Lease]:
         raise
     finally:
         heart.stop()
+        _HELD.discard(lease)
+        _release(lease)
+
+
+_HELD: set[Lease] = set()  # by this process
+
+
+def release_all() -> None:
+    """Give all locks back, before an end that unwinds nothing."""
+    for lease in list(_HELD):
         _release(lease)
 
 

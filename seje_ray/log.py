@@ -40,6 +40,12 @@ def event(name: str, *, error: BaseException | None = None, **fields: Any) -> No
     LOGGER.log(level, name, extra={"fields": fields})
 
 
+def log_file() -> Path | None:
+    """The file that this process's events go to; None where there is none."""
+    files = [h.baseFilename for h in LOGGER.handlers if isinstance(h, logging.FileHandler)]
+    return Path(files[-1]) if files else None
+
+
 @contextmanager
 def logged_to(path: Path) -> Iterator[None]:
     """Append this process's events, and Python's warnings, to the file ``path``."""

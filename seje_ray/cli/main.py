@@ -7,6 +7,7 @@ import click
 
 from seje_ray import __version__
 from seje_ray.errors import SejeError
+from seje_ray.signals import sigterm_as_interrupt
 
 COMMANDS = {  # name -> module and attribute, in the order of use
     "calibrate": ("calibrate", "Phase I: raw recipes and photos -> calibrated features."),
@@ -59,7 +60,8 @@ class SejeGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a bug keeps its traceback."""
         try:
-            return super().invoke(ctx)
+            with sigterm_as_interrupt():
+                return super().invoke(ctx)
         except SejeError as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt as error:

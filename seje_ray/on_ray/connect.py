@@ -11,7 +11,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,17 @@ from seje_ray.on_ray.capacity import (
     require_shared_path,
     reserve_room,
 )
+from seje_ray.on_ray.guardian import guarded
 from seje_ray.on_ray.ray_internals import (
     IN_A_JOB,
     hand_printed_lines_to,
     has_autoscaler,
+    is_embedded,
     quieten_ray_data,
     session_folder,
 )
+from seje_ray.on_ray.watch import end_command, starting, watched
+from seje_ray.signals import sigterm_as_interrupt
 from seje_ray.submission.cluster import EMBEDDED, Cluster, mode_of
 from seje_ray.workspace import Workspace
 
@@ -63,9 +67,26 @@ def connected(
         ResourceError: If the cluster cannot be reached, or does not see the workspace.
         SejeError: What a task raised for the user, without Ray's wrapping.
     """
-    started = not ray.is_initialized()
-    if started:
-        _start(num_workers, cluster)
+    if ray.is_initialized():
+        with _in_use(cluster, workspace):
+            yield
+        return
+    with ExitStack() as stack:
+        stack.enter_context(sigterm_as_interrupt())
+        with starting(end_command):
+            _start(num_workers, cluster)
+        if is_embedded():
+            stack.enter_context(guarded(str(session_folder())))
+        stack.callback(_stop, cluster)
+        stack.enter_context(sigterm_as_interrupt())  # again: Ray has taken SIGTERM for itself
+        stack.enter_context(watched(end_command))
+        stack.enter_context(_in_use(cluster, workspace))
+        yield
+
+
+@contextmanager
+def _in_use(cluster: Cluster, workspace: Workspace | None) -> Iterator[None]:
+    """Work with the Ray that runs; raises as ``connected`` does."""
     _configure_data()
     try:
         if workspace is not None and cluster.address is not None:
@@ -78,12 +99,14 @@ def connected(
         if cause is None:
             raise
         raise cause from None
-    finally:
-        if started:
-            if cluster.address is not None:
-                with suppress(RayError, RuntimeError):  # a cluster that is gone holds nothing
-                    release_room()
-            ray.shutdown()
+
+
+def _stop(cluster: Cluster) -> None:
+    """Give back what was reserved, and disconnect; the embedded Ray ends."""
+    if cluster.address is not None:
+        with suppress(RayError, RuntimeError):  # a cluster that is gone holds nothing
+            release_room()
+    ray.shutdown()
 
 
 def user_error(error: BaseException) -> SejeError | None:
@@ -143,14 +166,22 @@ def _start(num_workers: int, cluster: Cluster) -> None:
     if mode_of(cluster.address) == "embedded":
         for name, value in EMBEDDED_SETTINGS.items():  # Ray reads them from now on
             os.environ.setdefault(name, value)
-        with without_core_lines():
-            ray.init(
-                address="local",  # not a cluster that somebody else has started here
-                num_cpus=(os.cpu_count() or 1) + num_workers + 2,
-                include_dashboard=False,
-                object_store_memory=_object_store_bytes(),
-                **settings,
-            )
+        try:
+            with without_core_lines():
+                ray.init(
+                    address="local",  # not a cluster that somebody else has started here
+                    num_cpus=(os.cpu_count() or 1) + num_workers + 2,
+                    include_dashboard=False,
+                    object_store_memory=_object_store_bytes(),
+                    **settings,
+                )
+        except OSError:  # of the disk
+            raise
+        except Exception as error:  # Ray raises this very class where a part does not come up
+            raise ResourceError(
+                f"Ray did not start on this machine ({first_line(error)}); it may be too busy, or "
+                "lack memory (ulimit -v), processes or files (ulimit -u, -n); see `seje-ray doctor`"
+            ) from error
         return
     assert cluster.address is not None
     _require_reachable(cluster.address)

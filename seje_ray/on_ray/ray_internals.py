@@ -52,6 +52,7 @@ TALKATIVE = (  # loggers of a job's submission
     "ray.dashboard.modules.job.sdk",
     "ray._private.runtime_env.packaging",
 )
+VITAL = ("raylet", "gcs_server")  # parts of a head
 NOT_READY = "No available agent"  # said by a job server whose head node has just started
 IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # environment variable of a job's driver
 
@@ -71,6 +72,18 @@ def is_embedded() -> bool:
     """Whether this very process started the Ray that it talks to."""
     node = ray._private.worker._global_node
     return node is not None and bool(node.head)
+
+
+def dead_parts() -> list[tuple[str, int, int]]:
+    """Name, pid and exit code of parts of the embedded Ray that ended by themselves.
+
+    Of those without which nothing goes on; nothing where this process started none.
+    """
+    node = ray._private.worker._global_node
+    if node is None or not node.head:
+        return []
+    ended = [(name, process) for name, process in node.dead_processes() if name in VITAL]
+    return [(name, process.pid, process.returncode) for name, process in ended]
 
 
 def session_folder() -> Path:

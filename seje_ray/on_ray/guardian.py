@@ -1,0 +1,93 @@
+"""Nothing of an embedded Ray outlives the command that started it.
+
+A process of its own waits for the command's end, however it comes, and ends what is left of the
+session then. It runs this file, without Ray: ``python -I -S guardian.py SESSION_FOLDER``, and
+knows by its stdin that the command has ended.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+GRACE_S = 3.0  # in which processes end by themselves
+END_S = 8.0  # after which nothing more is looked for
+POLL_S = 0.2
+RAY = b"/ray/"  # in the words of Ray's programs
+OUTPUTS = ("fd/1", "fd/2")  # Ray's processes write into files of their session
+
+
+@contextmanager
+def guarded(session: str) -> Iterator[None]:
+    """End the processes of the session in the folder ``session`` when this process has ended.
+
+    At the end of the block what is left ends, too.
+    """
+    command = [sys.executable, "-I", "-S", __file__, session]
+    guardian = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for the command
+    )
+    try:
+        yield
+    finally:
+        assert guardian.stdin is not None
+        guardian.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            guardian.wait(END_S + GRACE_S)
+
+
+def end_session(session: str, grace_s: float = GRACE_S) -> None:
+    """Let the processes of a session end within ``grace_s``, then kill those that are left."""
+    began = time.monotonic()
+    while found := processes_of(session):
+        waited = time.monotonic() - began
+        if waited > END_S:
+            return
+        if waited >= grace_s:
+            for pid in found:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+        time.sleep(POLL_S)
+
+
+def processes_of(session: str) -> list[int]:
+    """Processes of this user that Ray started for a session, by their words or their output.
+
+    Args:
+        session: Its folder, absolute; a reader of its logs is none of it.
+    """
+    if not os.path.isabs(session) or os.path.dirname(session) == session:
+        raise ValueError(f"expected the folder of a session, got {session!r}")
+    if not os.path.isdir("/proc"):
+        return []
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [pid for pid in pids if pid != os.getpid() and _is_of(pid, session)]
+
+
+def _is_of(pid: int, session: str) -> bool:
+    folder = f"/proc/{pid}"
+    try:
+        with open(f"{folder}/stat", "rb") as file:
+            if file.read().rpartition(b")")[2].split()[0] in (b"Z", b"X"):
+                return False
+        with open(f"{folder}/cmdline", "rb") as file:
+            words = file.read()
+        if __file__.encode() in words:  # its guardian
+            return False
+        if session.encode() in words and RAY in words.replace(session.encode(), b""):
+            return True
+        return any(os.readlink(f"{folder}/{name}").startswith(session) for name in OUTPUTS)
+    except OSError:  # ended meanwhile, or another user's
+        return False
+
+
+if __name__ == "__main__":
+    sys.stdin.buffer.read()
+    end_session(sys.argv[1])

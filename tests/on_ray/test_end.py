@@ -1,0 +1,107 @@
+"""However Ray or a command ends: one line, the right exit code, and nothing left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from seje_ray.on_ray.guardian import processes_of
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("own_ray")]
+COMMAND = """
+import sys, click, ray
+from seje_ray.cli.main import SejeGroup
+from seje_ray.on_ray.connect import connected
+from seje_ray.on_ray.ray_internals import session_folder
+
+@click.group(cls=SejeGroup)
+def cli(): pass
+
+@ray.remote
+def never():
+    import time
+    time.sleep(10**6)
+
+def work():
+    with connected():
+        waited = never.remote()
+        print(session_folder(), flush=True)
+        ray.wait([waited])
+
+SejeGroup.get_command = lambda self, ctx, name: click.Command("work", callback=work)
+cli(["work"])
+"""
+LIMIT_S = 60
+
+
+@contextmanager
+def at_work() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A command that waits for Ray for ever, and the folder of its session."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    session = process.stdout.readline().strip()
+    if not session:
+        pytest.skip(f"no Ray came up: {process.communicate()[1]}")
+    try:
+        yield process, session
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def nothing_is_left(session: str) -> bool:
+    deadline = time.monotonic() + LIMIT_S
+    while processes_of(session) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return processes_of(session) == []
+
+
+def raylet_of(process: "subprocess.Popen[str]") -> psutil.Process:
+    children = psutil.Process(process.pid).children(recursive=True)
+    return next(child for child in children if child.name() == "raylet")
+
+
+def test_a_raylet_that_dies_is_one_error_line():
+    """P01d, P03a, P11b: also where the command waits in Ray's core for what never comes."""
+    with at_work() as (process, session):
+        raylet_of(process).kill()
+        _, errors = process.communicate(timeout=LIMIT_S)
+
+        assert process.returncode == 1
+        (line,) = [line for line in errors.splitlines() if line.startswith("Error:")]
+        assert "Ray ended in the middle of the work: its raylet (pid" in line
+        assert "signal 9" in line
+        assert "repeat the command to resume" in line
+        assert str(Path(session) / "logs") in line
+        assert "Traceback" not in errors
+        assert nothing_is_left(session)
+
+
+def test_sigterm_ends_as_ctrl_c_does():
+    """P04: without frames of C++ stacks."""
+    with at_work() as (process, session):
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=LIMIT_S)
+
+        assert process.returncode == 130, errors
+        told = [line for line in errors.splitlines() if line and not line.startswith("note:")]
+        assert len(told) == 1, errors  # beside the note of a slow start
+        assert told[0].endswith("repeat the command to resume.")
+        assert nothing_is_left(session)
+
+
+def test_a_killed_command_leaves_nothing():
+    """P01e: agents of Ray's dashboard and runtime environments stayed before."""
+    with at_work() as (process, session):
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert nothing_is_left(session)
