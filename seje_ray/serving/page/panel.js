@@ -13,6 +13,11 @@ export function connect(act) {
       if (target.files[0]) act.photo(target.files[0]);
       target.value = ""; // the same file may be chosen again
     });
+    byId(id).addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault(); // it would send the form
+      event.target.click();
+    });
   }
   byId("remove").addEventListener("click", () => act.change({ photo: "", like: "", heat: false }, "choose"));
   byId("ask").addEventListener("submit", (event) => {
