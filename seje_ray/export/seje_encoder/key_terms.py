@@ -19,7 +19,7 @@ _CLAUSE_END = re.compile(r"[.;:!?]+\s+")
 WINDOW, DAMPING = 5, 0.85  # of TextRank
 
 
-class Document(NamedTuple):
+class TaggedRecipe(NamedTuple):
     """A recipe with its ingredients found."""
 
     title: str
@@ -28,7 +28,7 @@ class Document(NamedTuple):
     tokens: list[str]  # of title and instructions; an entity of several words is one, joined by _
 
 
-class KeyTerms:
+class KeyTermReader:
     """Computes f_term.
 
     Args:
@@ -68,7 +68,7 @@ class KeyTerms:
         entities = list(dict.fromkeys(e for e in self._entities(recipe) if e is not None))
         texts = (recipe["title"], *recipe["instructions"])
         tokens = [t for text in texts for t in _joined(self._words.tokens(text), entities)]
-        document = Document(recipe["title"], recipe["instructions"], entities, tokens)
+        document = TaggedRecipe(recipe["title"], recipe["instructions"], entities, tokens)
         terms = list(dict.fromkeys([*entities, *self._actions(document)]))
         return self._weighted(terms, self._scores(terms, tokens))
 
@@ -104,7 +104,7 @@ class KeyTerms:
                 return min(found, key=lambda name: (-known[name], name))
         return None
 
-    def _actions(self, document: Document) -> list[str]:
+    def _actions(self, document: TaggedRecipe) -> list[str]:
         """Words for what is done, and with what."""
         if self._settings["actions"] == "none":
             return []
@@ -116,7 +116,7 @@ class KeyTerms:
             t for t in document.tokens if len(t) >= is_long and t.isalpha() and t not in stop_words
         ]
 
-    def _verbs_and_nouns(self, document: Document) -> list[str]:
+    def _verbs_and_nouns(self, document: TaggedRecipe) -> list[str]:
         if self._tagger_of_speech is None:
             import spacy
 
@@ -136,7 +136,7 @@ class KeyTerms:
                     utensils[word] = None
         return list(actions | utensils)
 
-    def _clauses(self, document: Document) -> Iterator[str]:
+    def _clauses(self, document: TaggedRecipe) -> Iterator[str]:
         """The title, and clauses with a subject: a tagger takes imperatives for nouns."""
         yield document.title.lower()
         for step in document.instructions:

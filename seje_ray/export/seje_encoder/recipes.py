@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .heads import SLOPE, Weights, part, unit_rows
-from .key_terms import KeyTerms
+from .key_terms import KeyTermReader
 from .lexical import TermBag
 from .line_tagger import LineMarker
-from .towers import PartTransformers, RecipeLstm, SentenceLstm, SentenceTransformer, TextNetwork
+from .towers import PartTransformers, SentenceLstm, SentencesLstm, SentenceTransformer, TextNetwork
 from .words import Words
 
 FIELDS: Mapping[str, Any] = {"title": "", "ingredients": (), "instructions": (), "entities": None}
@@ -118,7 +118,7 @@ class RecipeSide:
             part(self._weights, "lexical"),
         )
 
-    def _key_terms_of(self) -> KeyTerms | None:
+    def _key_terms_of(self) -> KeyTermReader | None:
         settings = self._config["key_terms"]
         if settings is None:
             return None
@@ -126,7 +126,7 @@ class RecipeSide:
         if settings["tagger"] == "bilstm":
             marker = LineMarker(settings, part(self._weights, "line_tagger"), self._words)
         network = self._sentence_transformer if settings["rater"] == "bert" else None
-        return KeyTerms(
+        return KeyTermReader(
             settings,
             self._vocabulary,
             self._weights["word_vectors"].cpu().numpy(),
@@ -140,7 +140,7 @@ class RecipeSide:
         if settings is None:
             return None
         if settings["kind"] == "lstm":
-            lstm = RecipeLstm(weights)
+            lstm = SentencesLstm(weights)
             sentences = self._sentences = self._sentences_of(settings)
             return lambda recipe: lstm.row(sentences(recipe))
         if settings["kind"] == "transformer":

@@ -50,7 +50,7 @@ class SentenceLstm:
         return last
 
 
-class RecipeLstm:
+class SentencesLstm:
     """An LSTM over f_sent. ``weights`` of it."""
 
     def __init__(self, weights: Weights) -> None:

@@ -20,7 +20,7 @@ from seje_ray.calibration.raters.textrank import TextRankRater
 from seje_ray.calibration.term_tagger import BilstmTagger, DetIngrsTagger, WordTagger
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.export.examples import as_plain
-from seje_ray.export.seje_encoder.key_terms import KeyTerms, text_rank
+from seje_ray.export.seje_encoder.key_terms import KeyTermReader, text_rank
 from seje_ray.export.seje_encoder.lexical import TermBag
 from seje_ray.export.seje_encoder.line_tagger import LineMarker
 from seje_ray.recipe1m.records import Entity
@@ -98,7 +98,7 @@ def loader(tagger="det_ingrs", actions="content_words", rater="tfidf", normalisa
         "document_frequencies": FITTED.tfidf.document_frequencies,
     }
     marker = LineMarker(settings, line_tagger().state_dict(), words)
-    return KeyTerms(
+    return KeyTermReader(
         settings,
         vocabulary,
         VECTORS.matrix,

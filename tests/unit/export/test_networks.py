@@ -8,11 +8,11 @@ from seje_ray.calibration.sentence_encoder.sentence_pairs import MAX_TOKENS, SPE
 from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
 from seje_ray.export.seje_encoder.heads import unit_rows
 from seje_ray.export.seje_encoder.lexical import TermBag
-from seje_ray.export.seje_encoder.towers import PartTransformers, RecipeLstm, SentenceLstm
+from seje_ray.export.seje_encoder.towers import PartTransformers, SentenceLstm, SentencesLstm
 from seje_ray.features.inputs import padded, padded_bags
 from seje_ray.models.heads import joint_head
 from seje_ray.models.lexical_bag import LexicalBag
-from seje_ray.models.recipe_lstm import RecipeLstm as PackageLstm
+from seje_ray.models.recipe_lstm import RecipeLstm
 from seje_ray.models.recipe_transformer import RecipeTransformer
 from seje_ray.recipe1m.text import tokenize
 
@@ -45,10 +45,10 @@ def test_heads_give_the_same_rows(kind, num_ready):
 
 def test_an_lstm_over_sentences_gives_the_same_state():
     """Of three sentences and of none."""
-    lstm = scattered(PackageLstm(3, 4))
+    lstm = scattered(RecipeLstm(3, 4))
     for sentences in (torch.randn(3, 3), torch.zeros(0, 3)):
         vectors, counts = padded([sentences.numpy()])
-        found = RecipeLstm(lstm.state_dict()).row(sentences)
+        found = SentencesLstm(lstm.state_dict()).row(sentences)
         torch.testing.assert_close(found, lstm(vectors, counts), **CLOSE)
 
 
