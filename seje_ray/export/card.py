@@ -156,8 +156,8 @@ def _numbers(facts: Facts, evaluations: Sequence[Evaluation]) -> Iterator[str]:
         )
         return
     yield (
-        "Protocol: galleries of pairs are drawn at random without replacement; each photo ranks "
-        "all recipes of its gallery by cosine, and each recipe all photos; ties count half. MedR "
+        "Protocol: each photo ranks all recipes of its gallery by cosine, and each recipe all "
+        "photos; no pair is twice in a gallery; ties count half. MedR "
         "is the median rank of the true match (1 is perfect), R@K the share of queries, in %, with "
         "theirs among the first K. Means over the galleries, ± the standard deviation over them, "
         "which says nothing of other seeds of the training."
@@ -177,7 +177,7 @@ def _evaluation(evaluation: Evaluation) -> Iterator[str]:
         drawn = f"{repeats} galleries" if repeats > 1 else "one gallery"
         yield (
             f"**Partition {evaluation.partition}**, {evaluation.num_pairs:,} pairs: {drawn} of "
-            f"{gallery['gallery_size']:,} pairs, seed {evaluation.seed}."
+            f"{gallery['gallery_size']:,} pairs, draw {evaluation.draw}, seed {evaluation.seed}."
         )
         rows = [
             [f"{line['name']}, {direction}", *_cells(line, key, is_spread=repeats > 1)]

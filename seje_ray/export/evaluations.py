@@ -22,6 +22,7 @@ class Evaluation:
     num_pairs: int
     hub_weight: float  # of ``evaluate.hubness``
     seed: int  # of the galleries
+    draw: str  # how they are drawn
     galleries: list[dict[str, Any]]  # gallery_size, num_repeats, lines
 
 
@@ -35,13 +36,15 @@ def stored_evaluations(
         if not path.is_file():
             continue
         report = json.loads(path.read_text(encoding="utf-8"))
+        protocol = report.get("protocol", {})  # older reports have none: seeded, by the run's
         if _is_of(report, path, trained, parts):
             found.append(
                 Evaluation(
                     partition,
                     report["num_pairs"],
                     report["run"]["evaluate"].get("hubness", {}).get("weight", 0.0),
-                    report["run"]["seed"],
+                    protocol.get("seed", report["run"]["seed"]),
+                    protocol.get("draw", "seeded"),
                     report["galleries"],
                 )
             )

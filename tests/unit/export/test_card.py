@@ -9,6 +9,7 @@ import pytest
 from seje_ray.export.card import table
 from seje_ray.export.folder import export_run
 from seje_ray.pipeline.evaluate import evaluate_run
+from seje_ray.pipeline.gallery_choice import GalleryChoice
 from tests.unit.pipeline.locally import EXECUTOR, copied
 
 PARTS = ("recipes", "calibrator", "calibrated")
@@ -44,7 +45,7 @@ def test_a_training_that_nobody_measured_is_not_evaluated(here, trained_heads, t
 def test_what_was_measured_is_shown_and_another_trainings_is_not(here, trained_heads, tmp_path):
     """Each number with its deviation, and by the same words as the report."""
     evaluated = evaluate_run(
-        trained_heads, here, EXECUTOR, partition="val", gallery_sizes=(5,),
+        trained_heads, here, EXECUTOR, partition="val", choice=GalleryChoice(sizes=(5,)),
         overrides=["evaluate.num_repeats=3"],
     )  # fmt: skip
     [gallery] = evaluated.galleries
