@@ -18,6 +18,7 @@ COMMANDS = {  # name -> module and attribute, in the order of use
     "baseline": ("baseline", "Measure ridge, cca, tfidf-knn: what a trained model has to beat."),
     "index": ("index", "Embed all recipes and photos of the workspace, for search."),
     "search": ("search", "Find recipes for a photo, or photos for a recipe."),
+    "serve": ("serve", "Serve the search as a page and an API, on Ray Serve."),
     "embed": ("embed", "Embed new recipes and photos with a finished training."),
     "export": ("export", "Write a training as a folder that plain torch loads, with a model card."),
     "data": ("data", "Make and check data sets."),

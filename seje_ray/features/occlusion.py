@@ -24,11 +24,15 @@ def occluded_embeddings(encoder: Encoder, jpeg: bytes) -> np.ndarray:
 
     Source: Zeiler and Fergus 2014 (arXiv:1311.2901), section 4.2; docs/method.md, rule 12.4.
     """
+    found = encoder.embed_jpegs(hidden_photos(jpeg))
+    return found.reshape(PARTS, PARTS, -1)
+
+
+def hidden_photos(jpeg: bytes) -> list[bytes]:
+    """The G * G photos of which one part each is hidden, row by row."""
     with Image.open(io.BytesIO(jpeg)) as opened:
         photo = opened.convert("RGB")
-    hidden = [_hidden(photo, row, column) for row in range(PARTS) for column in range(PARTS)]
-    found = encoder.embed_jpegs(hidden)
-    return found.reshape(PARTS, PARTS, -1)
+    return [_hidden(photo, row, column) for row in range(PARTS) for column in range(PARTS)]
 
 
 def heat_picture(jpeg: bytes, heat: np.ndarray) -> bytes:

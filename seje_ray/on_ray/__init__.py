@@ -16,6 +16,8 @@ SETTINGS = {
 }
 EMBEDDED_SETTINGS = {  # of a Ray that we start; a cluster's are for those who run it
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # ends a training 4 s sooner
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "120",  # a busy machine takes more than 5 s to import
+    "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # its C++ core prints harmless ERROR lines to the terminal
 }
 TOKEN_FILE = Path.home() / ".ray" / "auth_token"

@@ -156,3 +156,17 @@ def test_the_commands_that_the_files_show_are_commands(monkeypatch):
 def test_the_slurm_script_is_bash():
     """It parses; a Slurm to run it on is not here."""
     subprocess.run(["bash", "-n", CLUSTER / "slurm.sh"], check=True)
+
+
+def test_the_serve_file_is_one_that_serve_reads_and_its_arguments_are_ours():
+    """By Serve's own schema; what it imports is there."""
+    from ray.serve.schema import ServeDeploySchema
+
+    from seje_ray.on_ray import serve as ours  # before ray itself, which it prepares
+
+    read = ServeDeploySchema.model_validate(objects("serve.yaml")[0])
+    [application] = read.applications
+    assert application.import_path == f"{ours.__name__}:{ours.application.__name__}"
+    serving = ours.Serving(**application.args)
+    assert (serving.replicas, serving.gpus_per_replica) == (2, 0.5)
+    ours.application(application.args)

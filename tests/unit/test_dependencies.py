@@ -22,6 +22,9 @@ NOT_IMPORTED_BY_NAME = {
 }
 
 
+OF_SERVE = ("seje_ray/serving/", "seje_ray/on_ray/serve")  # files that only its command loads
+
+
 def normal(name):
     """A distribution's name as registries compare it, without extras and version."""
     return re.sub(r"[-_.]+", "-", re.split(r"[\s\[<>=!~;]", name)[0]).lower()
@@ -69,7 +72,12 @@ def test_every_import_is_declared():
     users = [one for name, extra in extras.items() if name != "dev" for one in extra]
     known = declared(PROJECT["dependencies"])
     at_import, somewhere = distributions(at_import=True), distributions()
-    assert {name: at_import[name] for name in at_import.keys() - known} == {}
+    needless = {
+        name: at_import[name] for name in at_import.keys() - known - declared(extras["serve"])
+    }
+    assert needless == {}
+    of_serve = {path for name in declared(extras["serve"]) - known for path in at_import[name]}
+    assert {path for path in of_serve if not path.startswith(OF_SERVE)} == set()
     assert {n: somewhere[n] for n in somewhere.keys() - known - declared(users)} == {}
 
 

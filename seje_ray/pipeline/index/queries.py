@@ -28,16 +28,27 @@ def photo_query(encoder: Encoder, photos: Sequence[Path | bytes]) -> Query:
         QueryError: If one is no usable photo.
     """
     jpegs = [prepared_photo(encoder, photo) for photo in photos]
-    seen = encoder.see(jpegs)
-    scores = seen.class_scores.mean(axis=0)
-    named = sorted(zip(encoder.photo_classes[1:], scores[1:].tolist(), strict=True), key=_by_score)
     names = [str(photo) if isinstance(photo, Path) else "a photo" for photo in photos]
-    return Query(
-        direction(seen.embeddings.mean(axis=0)),
-        " and ".join(names),
-        is_photo=True,
-        seen=tuple(named) if scores.any() else (),
-    )
+    return mean_query(seen_queries(encoder, jpegs, names))
+
+
+def seen_queries(encoder: Encoder, jpegs: Sequence[bytes], names: Sequence[str]) -> list[Query]:
+    """A query by each of several photos, which are embedded at once.
+
+    Args:
+        encoder: That embeds.
+        jpegs: Photos as ``prepared_photo`` gives them.
+        names: Of the photos.
+    """
+    seen = encoder.see(jpegs)
+    queries = []
+    for name, vector, scores in zip(names, seen.embeddings, seen.class_scores, strict=True):
+        named = sorted(
+            zip(encoder.photo_classes[1:], scores[1:].tolist(), strict=True), key=_by_score
+        )
+        shown = tuple(named) if scores.any() else ()
+        queries.append(Query(direction(vector), name, is_photo=True, seen=shown))
+    return queries
 
 
 def text_query(encoder: Encoder, text: str) -> Query:
@@ -57,11 +68,18 @@ def recipe_query(encoder: Encoder, recipe: RecipeText) -> Query:
     Raises:
         QueryError: If instructions have no vectors, since calibration was given these.
     """
-    read = encoder.read([recipe])
-    [found] = read.features
-    category = encoder.category_names[found.category_id] if found.category_id else ""
-    name = recipe.title or ", ".join(recipe.ingredients[:NUM_NAMED]) or recipe.id
-    return Query(read.embeddings[0], name, key_terms=tuple(found.key_terms), category=category)
+    return read_queries(encoder, [recipe])[0]
+
+
+def read_queries(encoder: Encoder, recipes: Sequence[RecipeText]) -> list[Query]:
+    """A query by each of several recipes, which are embedded at once; see ``recipe_query``."""
+    read = encoder.read(recipes)
+    queries = []
+    for recipe, vector, found in zip(recipes, read.embeddings, read.features, strict=True):
+        category = encoder.category_names[found.category_id] if found.category_id else ""
+        name = recipe.title or ", ".join(recipe.ingredients[:NUM_NAMED]) or recipe.id
+        queries.append(Query(vector, name, key_terms=tuple(found.key_terms), category=category))
+    return queries
 
 
 def mean_query(queries: Sequence[Query]) -> Query:
@@ -74,7 +92,7 @@ def mean_query(queries: Sequence[Query]) -> Query:
         is_photo=all(query.is_photo for query in queries),
         key_terms=tuple(dict.fromkeys(term for query in queries for term in query.key_terms)),
         category=next((query.category for query in queries if query.category), ""),
-        seen=next((query.seen for query in queries if query.seen), ()),
+        seen=_mean_seen([query.seen for query in queries if query.seen]),
     )
 
 
@@ -104,6 +122,16 @@ def text_of(recipe: Recipe) -> RecipeText:
     return RecipeText(
         recipe.id, recipe.title, recipe.ingredients, recipe.instructions, recipe.entities
     )
+
+
+def _mean_seen(seen: Sequence[tuple[tuple[str, float], ...]]) -> tuple[tuple[str, float], ...]:
+    """What several photos are seen to show, as one; the likeliest first."""
+    if len(seen) < 2:
+        return seen[0] if seen else ()
+    scores = [dict(one) for one in seen]
+    names = dict.fromkeys(name for one in scores for name in one)
+    means = [(name, sum(one.get(name, 0.0) for one in scores) / len(scores)) for name in names]
+    return tuple(sorted(means, key=_by_score))
 
 
 def _by_score(named: tuple[str, float]) -> tuple[float, str]:

@@ -160,7 +160,7 @@ class Searcher:
         """A query by a recipe; see ``recipe``."""
         if isinstance(recipe, RecipeText):
             return recipe_query(self.encoder, recipe)
-        known = self._known("recipes", str(recipe))
+        known = self.known_query("recipes", str(recipe))
         if known is not None:
             return known
         path = Path(recipe)
@@ -174,7 +174,7 @@ class Searcher:
     def like_query(self, id_: str) -> tuple[Query, What]:
         """The query of a row of the index, and which side it is of; see ``like``."""
         for what in ("recipes", "photos"):
-            known = self._known(what, id_)
+            known = self.known_query(what, id_)
             if known is not None:
                 return known, what
         raise QueryError(
@@ -193,7 +193,7 @@ class Searcher:
         """Several queries as one, each of equal weight."""
         return mean_query(queries)
 
-    def _known(self, what: What, id_: str) -> Query | None:
+    def known_query(self, what: What, id_: str) -> Query | None:
         """The query of a row of the index by its id; None if it is not there."""
         side = self.index.recipes if what == "recipes" else self.index.photos
         row = None if side is None else side.row(id_)
