@@ -149,6 +149,10 @@ class Workspace:
         """Folder of one report."""
         return self.folder / "reports" / name
 
+    def run_report(self, name: str) -> Path:
+        """The page of one training."""
+        return self.folder / "reports" / f"{name}.html"
+
     @property
     def baselines(self) -> Path:
         """Folder of all measured baselines."""

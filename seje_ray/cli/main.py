@@ -16,6 +16,7 @@ COMMANDS = {  # name -> module and attribute, in the order of use
     "ablate": ("ablate", "Train without each part and with each alternative; a table with seeds."),
     "evaluate": ("evaluate", "Embed a partition; print MedR and Recall@K; write a report."),
     "baseline": ("baseline", "Measure ridge, cca, tfidf-knn: what a trained model has to beat."),
+    "report": ("report", "Write one page on a training, to attach to a paper."),
     "index": ("index", "Embed all recipes and photos of the workspace, for search."),
     "search": ("search", "Find recipes for a photo, or photos for a recipe."),
     "serve": ("serve", "Serve the search as a page and an API, on Ray Serve."),

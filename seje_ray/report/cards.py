@@ -47,9 +47,10 @@ def examples(
     queries, gallery = (images, recipes) if from_photo else (recipes, images)
     shown = []
     for row in rows:
-        rank = 1 + int((gallery @ queries[row] > gallery[row] @ queries[row]).sum())
+        similarities = gallery @ queries[row]
+        rank = 1 + int((similarities > similarities[row]).sum())
         results = tuple(
-            card(book, found, note=f"{similarity:.2f}", is_match=found == row)
+            card(book, found, note=f"{round(similarity, 2) + 0.0:.2f}", is_match=found == row)
             for found, similarity in nearest(queries[row], gallery, num)
         )
         query = card(book, row, note=f"its own {'recipe' if from_photo else 'photo'} ranks {rank}.")

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from seje_ray.recipe1m.images import decode
 from seje_ray.report.photos import PairBook
+from seje_ray.retrieval.ranking import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class HardPair:
 
 
 def hardest_pairs(
-    images: Tensor, recipes: Tensor, num: int, *, block_size: int = 1024
+    images: Rows, recipes: Rows, num: int, *, block_size: int = 1024
 ) -> list[HardPair]:
     """Photos whose nearest wrong recipe lies nearest before their own, the worst first.
 
@@ -37,9 +38,10 @@ def hardest_pairs(
         num: At most so many; equally hard ones in row order.
         block_size: Photos compared at a time, >= 1.
     """
+    queries, gallery = torch.as_tensor(images), torch.as_tensor(recipes)
     found = []
-    for start in range(0, len(images), block_size):
-        similarities = images[start : start + block_size] @ recipes.T  # (b, N)
+    for start in range(0, len(queries), block_size):
+        similarities = queries[start : start + block_size] @ gallery.T  # (b, N)
         own = similarities.diagonal(start).clone()
         similarities.diagonal(start).fill_(-2.0)  # below any cosine
         wrong, wrong_rows = similarities.max(dim=1)

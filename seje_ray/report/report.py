@@ -74,7 +74,7 @@ def _facts(evaluated: Evaluated, num_pairs: int) -> dict[str, Any]:
         "data": {
             "recipes": dict(evaluated.recipes.manifest.rows),
             "pairs": dict(calibrated.rows),
-            "rejected": _rejected(evaluated),
+            "rejected": rejected_counts(evaluated.recipes, evaluated.calibrated),
             "calibration": dict(calibrated.facts.get("counts", {})),
         },
         "hashes": {
@@ -86,9 +86,9 @@ def _facts(evaluated: Evaluated, num_pairs: int) -> dict[str, Any]:
     }
 
 
-def _rejected(evaluated: Evaluated) -> dict[str, int]:
-    rejected = dict(evaluated.recipes.manifest.rejected)
-    return rejected | dict(evaluated.calibrated.manifest.rejected)
+def rejected_counts(recipes: Artifact, calibrated: Artifact) -> dict[str, int]:
+    """Rejected records and photos by reason."""
+    return dict(recipes.manifest.rejected) | dict(calibrated.manifest.rejected)
 
 
 def _html(evaluated: Evaluated, embeddings: Embeddings) -> str:
@@ -109,9 +109,9 @@ def _html(evaluated: Evaluated, embeddings: Embeddings) -> str:
             "hub_weight": _hub_weight(evaluated.embeddings),
             "from_photo": examples(embeddings, book, rows, from_photo=True),
             "from_recipe": examples(embeddings, book, rows, from_photo=False),
-            "partitions": _partitions(evaluated),
-            "rejected": _rejected(evaluated),
-            "calibration": _calibration_text(evaluated.calibrated.manifest.facts),
+            "partitions": partition_rows(evaluated.recipes, evaluated.calibrated),
+            "rejected": rejected_counts(evaluated.recipes, evaluated.calibrated),
+            "calibration": calibration_text(evaluated.calibrated.manifest.facts),
             "run": yaml.safe_dump(run_to_dict(evaluated.run), sort_keys=False),
         },
     )
@@ -127,15 +127,17 @@ def _hub_weight(made: Artifact | None) -> float:
     return 0.0 if made is None else float(made.manifest.plan.section.get("hubness_weight", 0.0))
 
 
-def _partitions(evaluated: Evaluated) -> list[dict[str, Any]]:
-    pairs = evaluated.calibrated.manifest.rows
+def partition_rows(recipes: Artifact, calibrated: Artifact) -> list[dict[str, Any]]:
+    """Recipes and pairs of each partition, as texts."""
+    pairs = calibrated.manifest.rows
     return [
         {"name": name, "recipes": f"{number:,}", "pairs": f"{pairs.get(name, 0):,}"}
-        for name, number in evaluated.recipes.manifest.rows.items()
+        for name, number in recipes.manifest.rows.items()
     ]
 
 
-def _calibration_text(facts: Mapping[str, Any]) -> str:
+def calibration_text(facts: Mapping[str, Any]) -> str:
+    """What a calibration made of the texts, in words."""
     counts = facts.get("counts", {})
     num_lines = max(1, counts.get("lines", 0))
     num_pairs = max(1, counts.get("recipes", 0))
