@@ -14,7 +14,7 @@ def test_what_is_not_there_is_told_and_not_made_up(cookbook, trained, tmp_path):
     page = report_run(trained, cookbook, partition="val", path=tmp_path / "a.html").read_text()
     assert f"seje-ray evaluate --run {trained.folder.name} --partition val" in page
     assert "image → recipe" in page  # of the curves
-    assert "this model" not in page
+    assert "category oracle" not in page
     assert "Made-up data" in page
     assert "model.embedding_dim" in page
 
