@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from seje_ray.artifact import Artifact, file_hash, manifest_in, open_artifact
+from seje_ray.artifact import Artifact, open_artifact
 from seje_ray.errors import ArtifactError
 from seje_ray.features.checkpoint import read_origin
+from seje_ray.integrity import file_hash
 from seje_ray.pipeline.embed import require_calibrated
 from seje_ray.pipeline.index.analogies import Analogy, analogies
 from seje_ray.pipeline.runs import TrainedRun
@@ -93,7 +94,11 @@ def _embedded(
 
 
 def _finished(folder: Path) -> Artifact | None:
-    return None if manifest_in(folder) is None else open_artifact(folder, "embeddings")
+    """What lies there; None where there is nothing that can be read, which evaluate mends."""
+    try:
+        return open_artifact(folder, "embeddings")
+    except ArtifactError:
+        return None
 
 
 def _evaluation(
