@@ -18,6 +18,7 @@ from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.retrieval.embeddings import load_embeddings
 from seje_ray.retrieval.hubness import corrected_recipes, hubness
 from seje_ray.retrieval.index.filters import Filters
+from seje_ray.training.checkpoints import NOTED
 from tests.unit.pipeline.locally import EXECUTOR, copied, rows_of, searcher
 
 WEIGHT, NEIGHBOURS = 0.5, 3
@@ -32,6 +33,7 @@ def corrected(cookbook, trained, tmp_path):
     stored = json.loads(path.read_text())
     stored["run"]["evaluate"]["hubness"] = {"weight": WEIGHT, "num_neighbours": NEIGHBOURS}
     path.write_text(json.dumps(stored))
+    (path.parent / NOTED).unlink()  # else the checkpoint is damaged
     return copy, TrainedRun.read(folder)
 
 
