@@ -13,10 +13,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from seje_ray import limits
 from seje_ray.calibration.categories import BACKGROUND, Categories
 from seje_ray.conversion import pickle_to_json
-from seje_ray.errors import SejeError
+from seje_ray.errors import SejeError, first_line
 from seje_ray.recipe1m.fields import FieldError, id_of, text_of
+from seje_ray.recipe1m.formats.column_values import CELL_ERRORS, row_bytes
 from seje_ray.recipe1m.formats.packed import without_packing
 from seje_ray.recipe1m.labelled_photos import class_name
 from seje_ray.recipe1m.records import DataError
@@ -28,6 +30,7 @@ CLASS_WORDS = ("class", "category", "label", "classname", "categoryname", "class
 DELIMITERS = (",", ";", "\t", "|")
 NUM_JUDGED = 50  # lines that show the delimiter
 JUDGED_CHARS = 1 << 17
+ROWS_AT_ONCE = 4096  # of a .parquet file
 PICKLES = (".pkl", ".pickle", ".p")
 Row = tuple[Any, Any]  # id and class as the file has them
 
@@ -85,7 +88,7 @@ def read_category_table(path: Path) -> CategoryTable:
         else:
             names, rows = None, readers[suffix](path)
         return _table(path, rows, names)
-    except (OSError, ValueError) as error:  # JSON's, Unicode's and Arrow's errors are ValueErrors
+    except (OSError, ValueError, RecursionError, pa.ArrowException, OverflowError) as error:
         raise DataError(f"{path}: expected a table of id and class as text, {error}") from error
 
 
@@ -129,6 +132,8 @@ def _label(value: Any, names: list[str] | None, known: set[str] | None) -> str:
     text = str(value) if isinstance(value, int) else class_name(text_of(value, "class"))
     if not text:
         raise FieldError("empty_class", "")
+    if len(text) > limits.MAX_ID_LENGTH:
+        raise FieldError("wrong_type", f"class of {len(text):,} characters: {text[:40]}...")
     if known is not None and text in known:
         return text
     if text.isdecimal():
@@ -154,7 +159,7 @@ def _numbers_first(label: str) -> tuple[bool, int, str]:
 
 def _json_rows(path: Path) -> tuple[list[str] | None, Iterator[Row | FieldError]]:
     """Names, where the file has them, and rows; an object keeps what it has twice."""
-    raw = json.loads(read_text(path), object_pairs_hook=_Pairs)
+    raw = json.loads(_text(path), object_pairs_hook=_Pairs)
     if not isinstance(raw, _Pairs):
         raise DataError(
             f"{path}: expected an object of id: class, found {type(raw).__name__}; write "
@@ -164,6 +169,10 @@ def _json_rows(path: Path) -> tuple[list[str] | None, Iterator[Row | FieldError]
     if not (set(parts) <= {"names", "ids"} and isinstance(parts.get("ids"), _Pairs)):
         return None, iter(raw)
     return _checked_names(path, parts.get("names")), iter(parts["ids"])
+
+
+def _text(path: Path) -> str:
+    return read_text(path, max_chars=limits.MAX_TABLE_CHARS)
 
 
 class _Pairs(list[Row]):
@@ -184,7 +193,7 @@ def _checked_names(path: Path, names: Any) -> list[str] | None:
 
 def _lines(path: Path) -> Iterator[Row | FieldError]:
     """Rows of a .csv or .tsv file, streamed."""
-    text = read_text(path)
+    text = _text(path)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(path, text))
     places: tuple[int, int] | None = None
     num_columns = 2
@@ -235,27 +244,36 @@ def _places(path: Path, header: list[str]) -> tuple[int, int] | None:
 
 def _columns(path: Path) -> Iterator[Row | FieldError]:
     """Rows of a .parquet file, streamed."""
-    with pq.ParquetFile(path) as file:
-        found = file.schema_arrow.names
-        if not {"id", "class"} <= set(found):
-            raise DataError(
-                f"{path}: expected columns id and class, found {', '.join(found) or 'none'}; "
-                "rename yours"
-            )
-        for batch in file.iter_batches(columns=["id", "class"]):
+    found = pq.read_schema(path).names
+    if not {"id", "class"} <= set(found):
+        raise DataError(
+            f"{path}: expected columns id and class, found {', '.join(found) or 'none'}; "
+            "rename yours"
+        )
+    # Texts that repeat are kept once, however often they do: no small file fills the memory.
+    with pq.ParquetFile(path, read_dictionary=["id", "class"]) as file:
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=["id", "class"], use_threads=False):
             yield from _rows_of(batch)
 
 
 def _rows_of(batch: pa.RecordBatch) -> Iterator[Row | FieldError]:
     """Rows one by one where not all can be read at once."""
+    sizes = row_bytes(batch)
     try:
+        if sizes.max(initial=0) > limits.MAX_CELL_BYTES:
+            raise OverflowError
         columns = (batch.column(name).to_pylist() for name in ("id", "class"))
         yield from zip(*columns, strict=True)
         return
-    except UnicodeDecodeError:
+    except CELL_ERRORS:
         pass
     for number in range(batch.num_rows):
+        if sizes[number] > limits.MAX_CELL_BYTES:
+            yield FieldError("id_too_long", f"{sizes[number]:,} bytes")
+            continue
         try:
             yield tuple(batch.column(name)[number].as_py() for name in ("id", "class"))
         except UnicodeDecodeError as error:
             yield FieldError("invalid_unicode", str(error))
+        except CELL_ERRORS as error:  # a date that Python has none for
+            yield FieldError("wrong_type", first_line(error))

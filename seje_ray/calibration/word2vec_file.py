@@ -11,6 +11,7 @@ import numpy as np
 from gensim.models import KeyedVectors
 from gensim.models.fasttext import load_facebook_vectors
 
+from seje_ray import limits
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.errors import SejeError
 from seje_ray.recipe1m.text_files import text_lines
@@ -91,9 +92,33 @@ def _read(path: Path) -> tuple[Sequence[str], np.ndarray]:
                 f"{what}"
             )
     if _is_binary(head):
+        _require_room(path, head)
         found = KeyedVectors.load_word2vec_format(str(path), binary=True, unicode_errors="replace")
         return found.index_to_key, found.vectors
     return _rows(path, text_lines(path))
+
+
+def _require_room(path: Path, head: bytes) -> None:
+    """Check the counts of the binary format against the file: memory is taken by what they say.
+
+    Raises:
+        WordVectorFileError: If the file is too small for them.
+    """
+    num_words, dim = map(int, head.partition(b"\n")[0].split())
+    _require_dim(path, dim)
+    growth = limits.MAX_GROWTH if _is_packed(path) else 1
+    if num_words * (4 * dim + 2) > path.stat().st_size * growth:
+        raise WordVectorFileError(
+            f"{path}: expected {num_words:,} words of {dim:,} numbers, as it says, found "
+            f"{path.stat().st_size:,} bytes: its end is missing, or the counts are wrong"
+        )
+
+
+def _require_dim(path: Path, dim: int) -> None:
+    if dim > limits.MAX_VECTOR_DIM:
+        raise WordVectorFileError(
+            f"{path}: expected at most {limits.MAX_VECTOR_DIM:,} numbers per word, found {dim:,}"
+        )
 
 
 def _head(path: Path) -> bytes:
@@ -110,7 +135,9 @@ def _is_packed(path: Path) -> bool:
 def _is_binary(head: bytes) -> bool:
     """Whether numbers of word2vec's binary format stand behind the first line of counts."""
     first, _, rest = head.partition(b"\n")
-    if len(first.split()) != 2 or not all(count.isdigit() for count in first.split()):
+    if len(first.split()) != 2 or not all(
+        count.isdigit() and len(count) < 19 for count in first.split()
+    ):
         return False
     try:
         return not [float(number) for number in rest.split(b"\n")[0].split()[1:]]
@@ -121,12 +148,17 @@ def _is_binary(head: bytes) -> bool:
 def _rows(path: Path, lines: Iterable[str]) -> tuple[list[str], np.ndarray]:
     """Words and vectors of text; the first line may be counts."""
     vectors: dict[str, np.ndarray] = {}
-    dim = num_expected = 0
+    dim = num_expected = num_repeated = 0
     for number, line in enumerate(lines, start=1):
         line = line.replace("\t", " ").rstrip()
         cells = line.rsplit(" ", dim or -1)
-        if number == 1 and len(cells) == 2 and all(map(str.isdigit, cells)):
+        if (
+            number == 1
+            and len(cells) == 2
+            and all(cell.isascii() and cell.isdigit() and len(cell) < 19 for cell in cells)
+        ):
             num_expected, dim = map(int, cells)
+            _require_dim(path, dim)
             continue
         if not line:
             continue
@@ -136,7 +168,16 @@ def _rows(path: Path, lines: Iterable[str]) -> tuple[list[str], np.ndarray]:
                 f"{path}: line {number:,}: expected a word and {dim or 'its'} numbers, found "
                 f"{line!r:.60}"
             )
-        vectors.setdefault(cells[0], np.array(cells[1:], np.float32))
+        _require_dim(path, dim)
+        if cells[0] in vectors:
+            num_repeated += 1
+            if num_repeated > max(limits.MAX_REPEATED_WORDS, len(vectors)):
+                raise WordVectorFileError(
+                    f"{path}: line {number:,}: expected each word once, found {num_repeated:,} "
+                    f"again; of {len(vectors):,} words"
+                )
+            continue
+        vectors[cells[0]] = np.array(cells[1:], np.float32)
         if num_expected and number > num_expected:
             break
     if num_expected and number <= num_expected:

@@ -2,18 +2,19 @@
 
 import dataclasses
 import json
-import re
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
-from yaml.reader import ReaderError
 
+from seje_ray import limits
 from seje_ray.config.renamed import present_name, with_present_names
 from seje_ray.config.run import RunConfig
+from seje_ray.config.safe_yaml import loaded, read_mapping
 from seje_ray.config.shorthand import spell_out, spelled_out
 from seje_ray.config.unused import unused_settings
 from seje_ray.errors import ConfigError
@@ -28,15 +29,6 @@ NOT_SEARCHABLE = ("model.backbone.", "model.freeze_backbone", "train.num_epochs"
 BASE = "base"  # key of a run file that is laid over another one
 WORKSPACE = "workspace"  # its one value
 DEFAULT_BASE = "seje"  # packaged run that a preset is laid over where no workspace has one
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which 3e-4 is a number, as everywhere but in YAML 1.1."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
 
 
 def load_run(
@@ -57,14 +49,14 @@ def load_run(
         ConfigError: Naming the file and every wrong key at once, or an override of no use in it.
     """
     expected = "a run file is a mapping of sections"
-    raw = with_present_names(_read(path, expected))
+    raw = with_present_names(read_mapping(path, expected))
     spell_out(raw)
     base = raw.pop(BASE, None)
     if base is not None:
         kind, _, alone = str(base).partition("/")
         if kind != WORKSPACE:
             raise ConfigError(f"{path}: {BASE} must be {WORKSPACE}, got {base!r}")
-        below = _read(workspace_run or named_run_file(alone or DEFAULT_BASE), expected)
+        below = read_mapping(workspace_run or named_run_file(alone or DEFAULT_BASE), expected)
         raw = _laid_over(with_present_names(below), raw)
     overrides = tuple(overrides)
     for override in overrides:
@@ -89,7 +81,7 @@ def with_space(run: RunConfig, path: Path) -> RunConfig:
         ConfigError: Naming the file and everything in it that is no search space of this run.
     """
     raw = run_to_dict(run)
-    raw["tune"]["space"] = _read(path, "a search space is a mapping of dotted settings")
+    raw["tune"]["space"] = read_mapping(path, "a search space is a mapping of dotted settings")
     return _check(raw, str(path))
 
 
@@ -137,33 +129,18 @@ def run_from_json(text: str, source: str) -> RunConfig:
     Raises:
         ConfigError: Naming ``source`` and every wrong key.
     """
-    return _check(json.loads(text), source)
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{source}: expected a run as JSON, found none: {error}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{source}: expected a run as JSON, found {type(raw).__name__}")
+    return _check(raw, source)
 
 
 def run_to_dict(run: RunConfig) -> dict[str, Any]:
     """Return the complete run as plain data; as YAML it is itself a run file."""
     return json.loads(json.dumps(dataclasses.asdict(run)))  # type: ignore[no-any-return]
-
-
-def _read(path: Path, expected: str) -> dict[str, Any]:
-    try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: expected UTF-8, found {error}; save it as UTF-8") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot read the file: {error}") from error
-    except ReaderError as error:  # a character that no text has, such as NUL
-        raise ConfigError(
-            f"{path}: expected UTF-8, found character {error.character:#x}, as in UTF-16 or a "
-            "binary file; save it as UTF-8"
-        ) from error
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" at line {where.line + 1}" if where is not None else ""
-        raise ConfigError(f"{path}: not YAML{line}") from error
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{path}: {expected}, found {raw!r}")
-    return raw
 
 
 def _check(raw: dict[str, Any], source: str) -> RunConfig:
@@ -192,6 +169,8 @@ def _value(raw: Any, dotted: str) -> Any:
 
 
 def _validated(raw: dict[str, Any], source: str) -> RunConfig:
+    if absurd := list(_absurd_numbers(raw, "")):
+        raise ConfigError(f"{source}: not a valid run: {'; '.join(absurd)}")
     try:
         # By way of JSON: pydantic's strict mode takes a mapping for a dataclass only there.
         return TypeAdapter(RunConfig).validate_json(json.dumps(raw))
@@ -200,6 +179,20 @@ def _validated(raw: dict[str, Any], source: str) -> RunConfig:
         raise ConfigError(f"{source}: not a valid run: {faults}") from error
     except TypeError as error:
         raise ConfigError(f"{source}: holds a value that is no number, text or list") from error
+
+
+def _absurd_numbers(value: Any, name: str) -> Iterator[str]:
+    """Faults of numbers that no setting takes, whatever it is."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _absurd_numbers(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _absurd_numbers(inner, name)
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{name}: expected a finite number, found {value}"
+    elif isinstance(value, int) and abs(value) >= limits.MAX_NUMBER:
+        yield f"{name}: expected less than {limits.MAX_NUMBER:,} in size, found {value!s:.40}"
 
 
 def _space_faults(run: RunConfig) -> list[str]:
@@ -278,7 +271,7 @@ def _fault(error: ErrorDetails) -> str:
         return "no such setting (seje-ray show-run lists all)"
     if error["type"] == "value_error":  # our own checks: they say what was found
         return error["msg"].removeprefix("Value error, ")
-    return f"{error['msg'].lower()}, found {error['input']!r}"
+    return f"{error['msg'].lower()}, found {error['input']!r:.80}"
 
 
 def _apply(raw: dict[str, Any], override: str) -> None:
@@ -289,9 +282,13 @@ def _apply(raw: dict[str, Any], override: str) -> None:
             f"override {override!r} is not KEY=VALUE, e.g. loss.soft_margin.margin=0.3"
         )
     try:
-        read = yaml.load(value, _Loader)
+        read = loaded(value)
+    except ConfigError as error:
+        raise ConfigError(f"override {dotted!r:.80}: {error}") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"override {override!r}: {value!r} is not a YAML value") from error
+        raise ConfigError(
+            f"override {override!r:.200}: {value!r:.200} is not a YAML value"
+        ) from error
     try:
         _set(raw, dotted, read)
     except ConfigError as error:

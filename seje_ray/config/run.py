@@ -11,6 +11,7 @@ from seje_ray.config.data import DataConfig
 from seje_ray.config.evaluate import EvaluateConfig
 from seje_ray.config.loss import LossConfig
 from seje_ray.config.model import ModelConfig
+from seje_ray.config.names import NAME_RULE, is_name
 from seje_ray.config.rules import STRICT, require
 from seje_ray.config.train import TrainConfig
 from seje_ray.config.tune import TuneConfig
@@ -52,10 +53,9 @@ class RunConfig:
                     f"{section}.backbone.views: expected one view of a network that is trained, "
                     f"found {', '.join(backbone.views)}; several need model.freeze_backbone"
                 )
-        valid = self.name.translate(str.maketrans("", "", "-_.+")).isalnum()
         require(
             self,
-            ("name", valid and self.name[0] != ".", "letters, digits, '-', '_', '.' and '+'"),
+            ("name", is_name(self.name), NAME_RULE),
             ("seed", 0 <= self.seed < 2**31, "in [0, 2**31)"),
         )
         if self.model.recipe_encoder == "transformer":

@@ -1,6 +1,7 @@
 """Files of published weights: read without running code, and brought to a network's own names."""
 
 import pickle
+import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from seje_ray import limits
 from seje_ray.conversion import checkpoint_to_safetensors
 from seje_ray.errors import first_line
 from seje_ray.models.libraries import BackboneError
@@ -27,6 +29,8 @@ LOADING = (
     AttributeError,
     TypeError,
     OSError,
+    MemoryError,
+    zipfile.BadZipFile,
 )
 
 
@@ -52,12 +56,26 @@ def read_weights(path: str) -> dict[str, Tensor]:
         return _tensors(path, _loaded(path))
     try:
         return load_file(path)
-    except SafetensorError as error:
-        raise BackboneError(f"{path}: not a safetensors file ({error})") from error
+    except (SafetensorError, OSError, ValueError, MemoryError) as error:
+        raise BackboneError(f"{path}: not a safetensors file ({first_line(error):.160})") from error
+
+
+def _require_stored(path: str) -> None:
+    """Refuse what ``torch.save`` never writes: packed numbers, of which few bytes make many.
+
+    Raises:
+        ValueError: If it is such a file.
+    """
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as file:
+            size = sum(member.file_size for member in file.infolist())
+        if size > limits.MAX_WEIGHTS_GROWTH * Path(path).stat().st_size:
+            raise ValueError(f"it unpacks to {size:,} bytes")
 
 
 def _loaded(path: str) -> Any:
     try:
+        _require_stored(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except LOADING as error:
         target = str(Path(path).with_suffix(".safetensors"))

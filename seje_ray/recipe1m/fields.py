@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from seje_ray import limits
 from seje_ray.recipe1m.records import PARTITIONS
 
-MAX_ID_LENGTH = 200
 SHARES = {"train": 0.70, "val": 0.15}  # of recipes without a partition; the rest is test
 
 
@@ -35,7 +35,7 @@ def id_of(record: Any) -> str:
     if isinstance(found, bool) or not isinstance(found, str | int):
         raise FieldError("wrong_type", f"id: expected text, found {type(found).__name__}")
     text = text_of(str(found), "id")
-    if len(text) > MAX_ID_LENGTH:
+    if len(text) > limits.MAX_ID_LENGTH:
         raise FieldError("id_too_long", f"{len(text)} characters: {text[:40]}...")
     return text
 

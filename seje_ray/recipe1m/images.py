@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from seje_ray import limits
 from seje_ray.recipe1m.photo_formats import DECODER_ERRORS, is_heic, opened, reads_heic, stored
 from seje_ray.recipe1m.records import ImageFile, Reject
 from seje_ray.recipe1m.stored_photos import PhotoTooLargeError, photo_bytes
@@ -16,9 +17,6 @@ PHOTO_SUFFIXES = (
     *(".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
     *(".heic", ".heif", ".avif"),
 )
-MAX_PIXELS = 64_000_000
-MIN_SIDE = 16  # pixels
-MAX_ASPECT = 8.0  # longer side over shorter side
 JPEG_QUALITY = 90
 WHITE = (255, 255, 255)  # behind transparent parts
 Interpolation = Literal["bilinear", "bicubic"]  # between pixels, where a photo is scaled
@@ -79,7 +77,8 @@ def to_jpeg(data: bytes, *, shorter_side: int) -> bytes | tuple[str, str]:
 
 def _absurd(size: tuple[int, int]) -> str | None:
     short, long = sorted(size)
-    if short < MIN_SIDE or long > MAX_ASPECT * short or short * long > MAX_PIXELS:
+    is_thin = short < limits.MIN_SIDE or long > limits.MAX_ASPECT * short
+    if is_thin or short * long > limits.MAX_PIXELS:
         return f"{size[0]} x {size[1]} pixels"
     return None
 

@@ -1,24 +1,26 @@
 """JSON records of a large file one by one; a broken record costs itself and nothing else."""
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seje_ray import limits
+from seje_ray.recipe1m import json_pieces
 from seje_ray.recipe1m.formats.encodings import CHUNK_BYTES, TextStream
 from seje_ray.recipe1m.records import DataError
 
-MAX_RECORD_CHARS = 8 << 20
-TAIL = 16  # characters at the end of what is read where an error may mean "cut", not "wrong"
+FIRST_PIECE = 1 << 14  # characters that are looked at first: most records have fewer
 
 BETWEEN = re.compile(r"[\s,\ufeff]*")  # with the BOM of a file that was put behind another
-_NEXT_LINE = re.compile(r"[\n\r][\s,\ufeff]*(?=\{)")
-_NEXT_OBJECT = re.compile(r"[\n\r][\s,\[]*(?=\{)|(?<=\}),\s*(?=\{)")
+# Each begins where its run of blanks does, and gives nothing of it back: a long one is read once.
+_NEXT_LINE = re.compile(r"(?<![\s,\ufeff])(?:(?![\n\r])[\s,\ufeff])*+[\n\r][\s,\ufeff]*+(?=\{)")
+_NEXT_OBJECT = re.compile(
+    r"(?<![\s,\[])(?:(?![\n\r])[\s,\[])*+[\n\r][\s,\[]*+(?=\{)|(?<=\}),\s*+(?=\{)"
+)
 _COLON = re.compile(r"\s*:?\s*")
 _NEXT_MEMBER = re.compile(r'(?="(?:[^"\\]|\\.){0,200}"\s*:\s*\{)')
-_DECODER = json.JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Window:
         self._is_list = False
         self._is_whole = False  # the file's end is in the text
         self._before = 0  # characters of the file before the text
+        self._reached = 0  # characters of the file that the last attempt saw
+        self._reread = 0  # characters that attempts saw in vain
 
     def start(self) -> bool:
         """Move past the opening bracket of a list; False if the file has JSON lines.
@@ -167,7 +171,7 @@ class Window:
             self._at = start - self._before
             if self._is_record(value):
                 return
-            self._at += 1
+            self._give_up()
 
     def character(self) -> str:
         """The one that comes next."""
@@ -212,38 +216,46 @@ class Window:
         """The record that starts here."""
         value = self._decoded()
         if isinstance(value, Broken):
-            self._at += 1
+            self._give_up()
             self._resume()
         return value
+
+    def _give_up(self) -> None:
+        """Move past a character of what is no record, or past all that was seen of it.
+
+        What is in it may be a record; but of a file only so much is looked at again.
+        """
+        allowed = limits.MIN_REREAD_CHARS + limits.MAX_REREAD * (self._before + self._at)
+        seen = self._reached - self._before - self._at
+        self._reread += seen + limits.ATTEMPT_CHARS
+        step = 1 if self._reread <= allowed else max(seen, limits.SKIPPED_CHARS)
+        self._at = min(self._at + step, len(self._text))
 
     def _decoded(self, *, is_list_allowed: bool = False) -> Any | Broken:
         """The value that starts here; move past it, or stay if it is broken."""
         if self._text[self._at] == "[" and not is_list_allowed:  # perhaps the rest of the file
             return Broken("not_an_object", self._where("found a list"))
+        size = FIRST_PIECE
         while True:
-            try:
-                value, end = _DECODER.raw_decode(self._text, self._at)
-                if end == len(self._text) and isinstance(value, int | float) and self._read():
-                    continue  # a number may go on
-                size, self._at = end - self._at, end
-                if size <= MAX_RECORD_CHARS:
-                    return value
-                self._at -= 1  # its last bracket: nothing in it is taken for a record
+            # An error counts the lines of all that it is given: a small piece, where that will do.
+            piece = self._text[self._at : self._at + size]
+            found = json_pieces.decoded(piece)
+            self._reached = self._before + self._at + found.seen
+            if found.may_be_cut and len(piece) <= limits.MAX_RECORD_CHARS:
+                if len(self._text) - self._at > size:
+                    size = 4 * size
+                    continue
+                if self._read():
+                    continue
+            if found.problem:
+                is_large = found.may_be_cut and len(piece) > limits.MAX_RECORD_CHARS
+                reason = "record_too_large" if is_large else "malformed_json"
+                return Broken(reason, self._where("record" if is_large else found.problem))
+            if found.seen > limits.MAX_RECORD_CHARS:
+                self._at += found.seen - 1  # its last bracket: nothing in it is taken for a record
                 return Broken("record_too_large", self._where("record"))
-            except (ValueError, RecursionError) as error:  # ValueError: also a far too long number
-                # The error holds the whole text: nothing of it may outlive this block.
-                problem, may_be_cut = str(error), self._may_be_cut(error)
-            if may_be_cut and len(self._text) - self._at > MAX_RECORD_CHARS:
-                return Broken("record_too_large", self._where("record"))
-            if may_be_cut and self._read():
-                continue
-            return Broken("malformed_json", self._where(problem))
-
-    def _may_be_cut(self, error: Exception) -> bool:
-        """Whether the text ends too early, rather than being wrong."""
-        if not isinstance(error, json.JSONDecodeError):
-            return False
-        return error.msg.startswith("Unterminated") or error.pos >= len(self._text) - TAIL
+            self._at += found.seen
+            return found.value
 
     def _where(self, what: str) -> str:
         return f"{self._path.name}: character {self._before + self._at:,}: {what}"[:200]
@@ -259,6 +271,7 @@ class Window:
             self._at = start - self._before
             if self._is_record(value):
                 return
+            self._give_up()
 
     def _search(self, pattern: re.Pattern[str]) -> bool:
         """Move past the next match of ``pattern``; without one to the end, and False."""
@@ -267,7 +280,7 @@ class Window:
             if match is not None:
                 self._at = match.end()
                 return True
-            self._at = max(self._at, len(self._text) - TAIL)
+            self._at = max(self._at, len(self._text) - json_pieces.TAIL)
             if not self._read():
                 self._at = len(self._text)
                 return False

@@ -49,6 +49,8 @@ class Recipe1M:
         """
         layers = layers_folder(folder)
         if layers is None:
+            if (folder / "layer1.json").exists():
+                raise DataError(f"{folder / 'layer1.json'}: expected a regular file, found none")
             found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
             raise DataError(
                 f"{folder}: expected Recipe1M's layer1.json, found {found}; name the folder that "

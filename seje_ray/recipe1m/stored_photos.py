@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from seje_ray import limits
 from seje_ray.recipe1m.photo_cells import bytes_in, path_in, photo_cells, photo_type, reached
 
-MAX_FILE_BYTES = 64 * 2**20
 ROWS_AT_ONCE = 8  # of a column of photos
 BATCHES_KEPT = 4  # threads ask for rows a little out of order
 COLUMNS_KEPT = 4  # open at once
@@ -25,7 +25,7 @@ Kind = Literal["parquet", "arrow"]
 
 
 class PhotoTooLargeError(OSError):
-    """A photo takes more than ``MAX_FILE_BYTES``."""
+    """A photo takes more than ``limits.MAX_PHOTO_BYTES``."""
 
 
 class NoPhotoError(FileNotFoundError):
@@ -62,7 +62,7 @@ def photo_bytes(location: str) -> bytes:
     """A photo's bytes as they are stored.
 
     Raises:
-        PhotoTooLargeError: If there are more than ``MAX_FILE_BYTES``.
+        PhotoTooLargeError: If there are more than ``limits.MAX_PHOTO_BYTES``.
         OSError: If it is not there or cannot be read.
         ValueError: If the name cannot be that of a file.
     """
@@ -79,8 +79,8 @@ def photo_bytes(location: str) -> bytes:
 def _part_of(path: str, offset: int, size: int | None) -> bytes:
     with regular_file(path) as file:
         size = os.fstat(file.fileno()).st_size - offset if size is None else size
-        if size > MAX_FILE_BYTES:
-            raise PhotoTooLargeError(0, f"over {MAX_FILE_BYTES} bytes")
+        if size > limits.MAX_PHOTO_BYTES:
+            raise PhotoTooLargeError(0, f"over {limits.MAX_PHOTO_BYTES} bytes")
         file.seek(offset)
         return file.read(max(0, size))
 
@@ -117,8 +117,8 @@ def _cell(kind: str, path: str, column: str, row: int, index: int) -> bytes:
         return _part_of(found_path, 0, None)
     if buffer is None:
         raise NoPhotoError(2, "no photo in this cell")
-    if buffer.size > MAX_FILE_BYTES:
-        raise PhotoTooLargeError(0, f"over {MAX_FILE_BYTES} bytes")
+    if buffer.size > limits.MAX_PHOTO_BYTES:
+        raise PhotoTooLargeError(0, f"over {limits.MAX_PHOTO_BYTES} bytes")
     return bytes(buffer)
 
 

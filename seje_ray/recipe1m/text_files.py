@@ -3,31 +3,43 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from seje_ray import limits
 from seje_ray.recipe1m.formats.encodings import TextStream
 from seje_ray.recipe1m.records import DataError
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, *, max_chars: int = limits.MAX_TABLE_CHARS) -> str:
     """The text of a file in UTF-8, UTF-16 or Windows-1252, packed or not.
 
     A byte of another encoding becomes a lone surrogate, which no checked field takes.
 
     Raises:
-        DataError: If it is no text: it holds NUL.
+        DataError: If it is no text: it holds NUL; or if it has more than ``max_chars``.
     """
-    return "".join(_parts(path))
+    parts, size = [], 0
+    for part in _parts(path):
+        parts.append(part)
+        size += len(part)
+        if size > max_chars:
+            raise DataError(f"{path}: expected at most {max_chars:,} characters, found more")
+    return "".join(parts)
 
 
 def text_lines(path: Path) -> Iterator[str]:
     """Its lines, streamed, without their ends; wrong bytes become a replacement character.
 
     Raises:
-        DataError: If it is no text: it holds NUL.
+        DataError: If it is no text: it holds NUL, or a line far too long.
     """
     rest = ""
     for part in _parts(path):
         *lines, rest = (rest + part).split("\n")
         yield from map(_plain, lines)
+        if len(rest) > limits.MAX_LINE_CHARS:
+            raise DataError(
+                f"{path}: expected lines of at most {limits.MAX_LINE_CHARS:,} characters, found a "
+                "longer one"
+            )
     if rest:
         yield _plain(rest)
 

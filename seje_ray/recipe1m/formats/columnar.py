@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seje_ray.recipe1m import json_stream
+from seje_ray import limits
 from seje_ray.recipe1m.formats.column_values import (
     CELL_ERRORS,
     is_plain,
@@ -207,7 +207,7 @@ def _looked_at(batch: pa.RecordBatch, wanted: Wanted) -> Iterator[dict[str, Any]
     unread = {name: photo if name in wanted.photo_like else None for name in wanted.others}
     sizes = row_bytes(batch)
     for row in range(batch.num_rows):
-        if sizes[row] <= json_stream.MAX_RECORD_CHARS:
+        if sizes[row] <= limits.MAX_RECORD_CHARS:
             try:
                 (found,) = plain_rows(batch.slice(row, 1))
             except CELL_ERRORS:
@@ -245,14 +245,14 @@ def _parts(sizes: np.ndarray) -> Iterator[tuple[int, int]]:
 def _objects(
     texts: pa.RecordBatch, start: int, stop: int, sizes: np.ndarray
 ) -> Iterator[dict[str, Any] | Broken]:
-    if sizes[start:stop].max() <= json_stream.MAX_RECORD_CHARS:
+    if sizes[start:stop].max() <= limits.MAX_RECORD_CHARS:
         try:
             yield from plain_rows(texts.slice(start, stop - start))
             return
         except CELL_ERRORS:
             pass
     for row in range(start, stop):
-        if sizes[row] > json_stream.MAX_RECORD_CHARS:
+        if sizes[row] > limits.MAX_RECORD_CHARS:
             yield Broken("record_too_large", f"a row of {sizes[row]:,} bytes")
             continue
         try:

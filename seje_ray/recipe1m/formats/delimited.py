@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from seje_ray.recipe1m import json_stream
+from seje_ray import limits
 from seje_ray.recipe1m.formats.encodings import TextStream, encoding_of
 from seje_ray.recipe1m.formats.packed import ByteStream
 from seje_ray.recipe1m.formats.quoted_rows import BACKSLASHES, QuotedRows
@@ -66,7 +66,7 @@ def _objects(rows: QuotedRows, names: list[str]) -> Iterator[Any | Broken]:
 def _object(row: list[str], names: list[str], where: str) -> Any | Broken:
     if any(row[len(names) :]):
         return Broken("malformed_row", f"{where}: {len(row)} cells, the header has {len(names)}")
-    if sum(map(len, row)) > json_stream.MAX_RECORD_CHARS:
+    if sum(map(len, row)) > limits.MAX_RECORD_CHARS:
         return Broken("record_too_large", where)
     if any("\0" in cell for cell in row):
         return Broken("invalid_unicode", f"{where}: a NUL, as text in another encoding has it")
@@ -102,7 +102,7 @@ class _Lines:
         searched = self._at
         while True:
             end = self._end(searched)
-            if end is None and len(self._text) - self._at > json_stream.MAX_RECORD_CHARS:
+            if end is None and len(self._text) - self._at > limits.MAX_RECORD_CHARS:
                 end = len(self._text)
             if end is not None:
                 line, self._at = self._text[self._at : end], end
@@ -155,7 +155,7 @@ def _header(path: Path, lines: _Lines, reading: Reading) -> tuple[str, list[str]
 def _judged(text: str, delimiter: str, reading: Reading) -> tuple[int, float, int]:
     """(known fields in the header, share of rows of its length, its columns): more is likelier."""
     rows: list[list[str]] = []
-    csv.field_size_limit(json_stream.MAX_RECORD_CHARS)
+    csv.field_size_limit(limits.MAX_RECORD_CHARS)
     cells = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     with contextlib.suppress(csv.Error):  # a cell that is too large, told where it is read
         for row in islice((row for row in cells if any(row)), NUM_JUDGED + 1):

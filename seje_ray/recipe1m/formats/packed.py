@@ -10,11 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from seje_ray import limits
 from seje_ray.recipe1m.records import DataError
 
 PACKED_SUFFIXES = (".gz", ".zst", ".bz2", ".xz")
-MAX_GROWTH = 500  # bytes per packed byte; texts have some 3 to 30
-MIN_GROWN_BYTES = 256 << 20  # below it any growth will do
 PIECE_BYTES = 1024  # unpacked at once: what is lost where a file is cut
 _ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
@@ -87,10 +86,10 @@ class ByteStream:
             left -= len(piece)
         data = b"".join(pieces)
         self._given += len(data)
-        if self._given > max(MIN_GROWN_BYTES, MAX_GROWTH * self._size):
+        if self._given > max(limits.MIN_GROWN_BYTES, limits.MAX_GROWTH * self._size):
             raise DataError(
-                f"{self.path}: expected packed recipes, found {self.packing} that grows to more "
-                f"than {MAX_GROWTH} times its size; unpack it, and look whether it is whole"
+                f"{self.path}: expected packed text, found {self.packing} that grows to more "
+                f"than {limits.MAX_GROWTH} times its size; unpack it, and look whether it is whole"
             )
         return data
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from seje_ray.recipe1m import json_stream
+from seje_ray import limits
 from seje_ray.recipe1m.json_stream import Broken
 
 _ESCAPED = re.compile(r'\\(["\\])')
@@ -119,7 +119,7 @@ class QuotedRows:
             return Broken("record_too_large", f"{self.name}: line {self.line_num:,}: {error}")
 
     def _first(self, rows: Iterator[list[str]]) -> list[str]:
-        csv.field_size_limit(json_stream.MAX_RECORD_CHARS)
+        csv.field_size_limit(limits.MAX_RECORD_CHARS)
         return next(rows, [])
 
     def _unescaped(self, line: str) -> str:

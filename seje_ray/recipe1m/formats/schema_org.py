@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from seje_ray.recipe1m import json_stream
+from seje_ray import limits
 from seje_ray.recipe1m.formats.encodings import (
     CHUNK_BYTES,
     UTF_8,
@@ -97,7 +97,7 @@ def page_records(path: Path, reading: Reading) -> Iterator[Any | Broken]:
     with TextStream(path, encoding=encoding) as stream:
         while text := stream.read():
             size += len(text)
-            if size > json_stream.MAX_RECORD_CHARS:
+            if size > limits.MAX_RECORD_CHARS:
                 yield Broken("record_too_large", f"{path.name}: a page")
                 return
             parser.feed(text)

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from seje_ray.recipe1m import json_stream
+from seje_ray import limits
 from seje_ray.recipe1m.formats.encodings import encoding_of
 from seje_ray.recipe1m.formats.packed import ByteStream
 from seje_ray.recipe1m.formats.reading import Reading
@@ -111,7 +111,7 @@ def _add(
         return None
     if last != "json" and last not in TEXT_SUFFIXES:
         return None
-    if member.size > json_stream.MAX_RECORD_CHARS:
+    if member.size > limits.MAX_RECORD_CHARS:
         return Broken("record_too_large", f"{path.name}: {member.name}")
     file = shard.extractfile(member)
     data = b"" if file is None else file.read()

@@ -211,3 +211,53 @@ def test_a_header_without_a_class_among_several_columns_is_an_error(tmp_path):
     (tmp_path / "t.csv").write_text("id,colour,size\n1,red,big\n")
     with pytest.raises(DataError, match="found id, colour, size; rename yours"):
         read_category_table(tmp_path / "t.csv")
+
+
+HOSTILE = {
+    "deep.json": b"[" * 100_000,
+    "deeper.json": b'{"a":' * 100_000,
+    "digits.json": b'{"a": ' + b"9" * 5000 + b"}",
+    "number.json": b"5",
+    "nul.csv": b"id,class\nr1,a\0b\n",
+    "pickle.csv": pickle.dumps({"r1": "a"}),
+    "cut.parquet": b"PAR1" + b"\0" * 50,
+    "text.parquet": b"id,class\n",
+    "cut.json.gz": gzip.compress(b'{"r1": "a"}' * 100)[:40],
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_table_that_is_none_is_one_line(tmp_path, name):
+    """D21: and short, whatever the file holds."""
+    (tmp_path / name).write_bytes(HOSTILE[name])
+    with pytest.raises(SejeError) as caught:
+        read_category_table(tmp_path / name)
+    assert str(caught.value).startswith(str(tmp_path / name))
+    assert len(str(caught.value)) < 600
+
+
+def test_one_absurd_class_costs_its_row(tmp_path):
+    """A number of 5,000 digits, which Python does not make a number."""
+    path = written(tmp_path / "t.csv", [("r1", "9" * 5000), ("r2", "soup")])
+    assert read_category_table(path).rejected == {"wrong_type": 1}
+
+
+def test_a_small_parquet_file_does_not_fill_the_memory(tmp_path):
+    """100,000 rows share one text of a megabyte: they would be 100 GB."""
+    rows = 100_000
+    large = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), ["x" * (1 << 20)])
+    ids = pa.array([str(n) for n in range(rows)])
+    labels = pa.DictionaryArray.from_arrays(pa.array([0] * (rows - 1) + [1], pa.int32()), ["", "a"])
+    pq.write_table(pa.table({"id": large, "class": labels}), tmp_path / "ids.parquet")
+    pq.write_table(pa.table({"id": ids, "class": labels}), tmp_path / "classes.parquet")
+    with pytest.raises(DataError, match="id_too_long: 100000"):
+        read_category_table(tmp_path / "ids.parquet")
+    assert len(read_category_table(tmp_path / "classes.parquet").numbers) == 1
+
+
+def test_a_text_file_without_end_is_given_up(tmp_path, monkeypatch):
+    """A table has an end."""
+    monkeypatch.setattr("seje_ray.limits.MAX_TABLE_CHARS", 1000)
+    path = written(tmp_path / "t.csv", [(str(n), "soup") for n in range(1000)])
+    with pytest.raises(DataError, match="at most 1,000 characters"):
+        read_category_table(path)

@@ -14,6 +14,7 @@ from seje_ray.calibration.word2vec_file import (
     write_word2vec,
 )
 from seje_ray.calibration.word_vectors import WordVectors
+from seje_ray.errors import SejeError
 
 WORDS = ["salt", "soy_sauce", "crème"]
 MATRIX = np.array([[0.5, -1.25], [3.0, 0.1], [1e-9, 2.0]], np.float32)
@@ -56,7 +57,7 @@ def test_a_suffix_means_text(tmp_path, suffix):
     ("name", "content", "message"),
     [
         ("none.bin", None, "no such file of word vectors"),
-        ("short.bin", b"3 2\nsalt \x00\x00", "expected word vectors, as word2vec"),
+        ("short.bin", b"3 2\nsalt \x00\x00", "expected 3 words of 2 numbers, as it says"),
         ("page.bin", b"<html>not vectors</html>\n", "expected word vectors, as word2vec"),
         ("empty.bin", b"", "expected word vectors, found none"),
         ("page.txt", b"2 3\nsalt 1 2\n", "line 2: expected a word and 3 numbers, found 'salt 1 2'"),
@@ -120,3 +121,40 @@ def test_fasttexts_own_file_gives_its_own_words(tmp_path):
     assert set(found.words) == {"salt", "pepper", "soup"}
     for word, vector in zip(found.words, found.matrix, strict=True):
         np.testing.assert_allclose(vector, model.wv[word], atol=1e-6)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("counts", ["1000000000 300", "1 2000000000", f"{'9' * 30} 2", "5 10001"])
+def test_counts_that_the_file_does_not_hold_take_no_memory(tmp_path, packed, counts):
+    """A header says how much memory is taken; the file says how much can be meant."""
+    body = f"{counts}\nsalt ".encode() + bytes(range(1, 200))
+    path = tmp_path / "v.bin"
+    path.write_bytes(gzip.compress(body) if packed else body)
+    with pytest.raises(WordVectorFileError, match=r"v\.bin"):
+        read_word2vec(path)
+
+
+@pytest.mark.parametrize("counts", ["", "5000000 1\n"])
+def test_a_word_that_comes_again_and_again_ends_the_reading(tmp_path, monkeypatch, counts):
+    """A packed file of 1 MB may hold a hundred million equal lines."""
+    monkeypatch.setattr("seje_ray.limits.MAX_REPEATED_WORDS", 10)
+    path = tmp_path / "v.txt.gz"
+    path.write_bytes(gzip.compress(counts.encode() + b"salt 1\n" * 500_000))
+    with pytest.raises(WordVectorFileError, match="expected each word once, found 11 again"):
+        read_word2vec(path)
+
+
+def test_a_packed_file_that_grows_without_end_is_given_up(tmp_path, monkeypatch):
+    """As every packed file of text; the name does not matter."""
+    monkeypatch.setattr("seje_ray.limits.MIN_GROWN_BYTES", 1 << 20)
+    path = tmp_path / "v.txt.gz"
+    path.write_bytes(gzip.compress(b" " * (32 << 20)))
+    with pytest.raises(SejeError, match="more than 500 times its size"):
+        read_word2vec(path)
+
+
+def test_a_line_of_far_too_many_numbers_is_none(tmp_path):
+    """Nothing that people publish has ten thousand dimensions."""
+    (tmp_path / "v.txt").write_text("salt " + "1 " * 20_000)
+    with pytest.raises(WordVectorFileError, match="at most 10,000 numbers per word"):
+        read_word2vec(tmp_path / "v.txt")

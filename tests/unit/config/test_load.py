@@ -67,7 +67,7 @@ def test_all_wrong_keys_are_named_at_once(tmp_path):
     [
         ("- a list", "a mapping of sections"),
         ("loss: [", "not YAML at line"),
-        ("name: '../up'", "name must be letters"),
+        ("name: '../up'", "name must be 1 to 100 letters"),
         ("seed: 2026-01-01", "no number, text or list"),
         ("loss: {negatives: hardest}", "loss.negatives"),
         ("train: {learning_rate: '0.1'}", "train.learning_rate"),

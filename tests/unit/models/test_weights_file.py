@@ -3,6 +3,7 @@
 import argparse
 import subprocess
 import sys
+import zipfile
 
 import pytest
 import torch
@@ -124,3 +125,34 @@ def test_files_without_named_weights_are_one_error(tmp_path, content):
     torch.save(content, tmp_path / "w.pt")
     with pytest.raises(BackboneError, match=r"w\.pt: expected tensors by name"):
         read_weights(str(tmp_path / "w.pt"))
+
+
+def test_weights_that_are_packed_are_refused(tmp_path):
+    """``torch.save`` stores numbers as they are; packed, a small file may fill the memory."""
+    path = str(tmp_path / "w.pth")
+    torch.save({"fc.weight": torch.zeros(1 << 20)}, path)
+    assert read_weights(path)["fc.weight"].shape == (1 << 20,)
+    with zipfile.ZipFile(path) as stored:
+        members = {name: stored.read(name) for name in stored.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in members.items():
+            packed.writestr(name, content)
+    with pytest.raises(BackboneError, match=r"it unpacks to 4,\d+,\d+ bytes"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff" * 64,
+        (2**62).to_bytes(8, "little") + b"{}",
+        (9).to_bytes(8, "little") + b"[" * 9,
+    ],
+    ids=["empty", "noise", "E13, a header of 2^62 bytes", "no header"],
+)
+def test_a_safetensors_file_that_is_none_is_one_line(tmp_path, content):
+    """E12, E13: without memory for what its header says."""
+    (tmp_path / "w.safetensors").write_bytes(content)
+    with pytest.raises(BackboneError, match=r"w\.safetensors: not a safetensors file"):
+        read_weights(str(tmp_path / "w.safetensors"))

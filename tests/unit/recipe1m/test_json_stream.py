@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seje_ray.recipe1m import json_pieces
+from seje_ray.recipe1m.formats.json_files import json_file_records
+from seje_ray.recipe1m.formats.reading import Reading
 from seje_ray.recipe1m.json_stream import Broken, json_records
 from seje_ray.recipe1m.records import DataError
 
@@ -146,7 +149,7 @@ def test_what_is_no_json_at_all_is_one_error(tmp_path, text):
 
 def test_a_record_without_end_does_not_fill_the_memory(tmp_path, monkeypatch):
     """A string that is never closed is given up, and reading continues behind it."""
-    monkeypatch.setattr("seje_ray.recipe1m.json_stream.MAX_RECORD_CHARS", 1000)
+    monkeypatch.setattr("seje_ray.limits.MAX_RECORD_CHARS", 1000)
     path = written(tmp_path, '[{"id": "' + "x" * 5000 + '"},\n{"id": "next"}]')
 
     found = list(json_records(path, chunk_bytes=100))
@@ -169,3 +172,59 @@ def test_memory_is_bounded_however_large_the_file(tmp_path):
 
     assert count == 10_000
     assert peak < 8 * 2**20
+
+
+FLOODS = {  # of 200 kB each, by what is broken
+    "many small ones": '{"id": 1 2}\n',
+    "commas": "{,\n",
+    "never closed, on lines": '\n{"x":[',
+    "never closed, in a row": '{"x":[',
+    "objects that are no records": "{},",
+    "quotes that are not closed": '{"id":"x\n',
+    "blanks": "\n",
+    "keys without colons": '"a" "b" ',
+}
+
+
+@pytest.mark.parametrize("start", ["[", "", '{"recipes": {"a": {"ingredients": ["b"]}, "c":{,'])
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
+def test_work_grows_as_the_file_does_whatever_is_broken(tmp_path, monkeypatch, start, flood):
+    """G01 to G03: tries are as many, and see as much, as the limits say; a twin counts them."""
+    for name, value in {"MIN_REREAD_CHARS": 1 << 20, "MAX_REREAD": 2, "ATTEMPT_CHARS": 512}.items():
+        monkeypatch.setattr(f"seje_ray.limits.{name}", value)
+    pieces = []
+
+    def counted(piece, decoded=json_pieces.decoded):
+        found = decoded(piece)
+        pieces.append((len(piece), found.seen))
+        return found
+
+    monkeypatch.setattr(json_pieces, "decoded", counted)
+    path = written(tmp_path, start + "{bad" + flood * (200_000 // len(flood)))
+
+    for records in (json_records(path), json_file_records(path, Reading())):
+        pieces.clear()
+        list(records)
+        allowed = (1 << 20) + 2 * 200_000
+        assert len(pieces) <= 8 * (allowed // 512 + 200_000 // 256)
+        assert sum(seen for _, seen in pieces) <= 8 * (allowed + 200_000)
+
+
+def test_a_record_behind_more_damage_than_is_looked_into_is_found_again(tmp_path, monkeypatch):
+    """Then a stretch is passed over as a whole; what comes behind it is read."""
+    monkeypatch.setattr("seje_ray.limits.MIN_REREAD_CHARS", 2000)
+    monkeypatch.setattr("seje_ray.limits.MAX_REREAD", 0)
+    flood = '{"id": 1 2},\n' * 2000
+    good = "".join(f'{{"id": "{n}", "title": "{"t" * 300}"}},\n' for n in range(9))
+    records = json_records(written(tmp_path, f"[{flood}{good}{{}}]"))
+    found = [record["id"] for record in records if isinstance(record, dict) and "id" in record]
+    assert found[-7:] == [str(n) for n in range(2, 9)]
+
+
+def test_records_whose_bracket_is_missing_cost_themselves(tmp_path):
+    """Each is followed to the end of what may be one record, some 20 MB of them in all."""
+    lines = [f'{{"id": "{n}", "x": [1, 2]}}' for n in range(40_000)]
+    lines[10] = lines[20_000] = '{"id": "broken", "x": [1, 2}'
+    lines[30_000] = '{"id": "broken", "x": [1, 2'
+    found = list(json_records(written(tmp_path, "[" + ",\n".join(lines) + "]")))
+    assert len([r for r in found if isinstance(r, dict)]) == 39_997

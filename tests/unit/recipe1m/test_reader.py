@@ -1,6 +1,7 @@
 """Recipe1M's layout: joined by id in any order, rejected by reason, never stopped."""
 
 import json
+import os
 import random
 from collections import Counter
 from pathlib import Path
@@ -229,3 +230,11 @@ def test_the_real_cookbook_is_read_whole(shared_data):
     assert len(photos) == 452
     assert all(photo.is_file() for photo in photos)
     assert all(recipe.entities is not None for recipe in recipes)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
+def test_a_layer_that_is_no_file_is_named_as_such(tmp_path, make):
+    """A30, A31: it is there, but cannot be read; nothing waits for it."""
+    make(tmp_path / "layer1.json")
+    with pytest.raises(DataError, match=r"layer1\.json: expected a regular file"):
+        Recipe1M(tmp_path)

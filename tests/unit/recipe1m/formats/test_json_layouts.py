@@ -52,7 +52,7 @@ def test_parts_that_are_called_as_partitions_are_these(tmp_path, is_by_id):
 
 def test_an_object_of_recipes_by_id_in_an_object_is_streamed(tmp_path, monkeypatch):
     """No more of it is held than of a record."""
-    monkeypatch.setattr("seje_ray.recipe1m.json_stream.MAX_RECORD_CHARS", 2000)
+    monkeypatch.setattr("seje_ray.limits.MAX_RECORD_CHARS", 2000)
     recipes = {f"r{n}": {"title": f"Soup {n}", "ingredients": ["x" * 900]} for n in range(50)}
     assert len(_read(tmp_path / "own.json", {"recipes": recipes})) == 50
 

@@ -303,7 +303,7 @@ def test_ingredients_with_amounts_are_lines(tmp_path):
 
 def test_a_record_has_a_limit_in_every_format(tmp_path, monkeypatch):
     """Its neighbours are read."""
-    monkeypatch.setattr("seje_ray.recipe1m.json_stream.MAX_RECORD_CHARS", 2000)
+    monkeypatch.setattr("seje_ray.limits.MAX_RECORD_CHARS", 2000)
     large = {**PEAS, "id": "large", "title": "x" * 3000}
     rows = [{**PEAS, "id": "first"}, large, {**PEAS, "id": "last"}]
     (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -339,7 +339,7 @@ def test_a_small_file_that_repeats_a_large_text_does_not_fill_the_memory(tmp_pat
 
 def test_a_bomb_and_a_cut_file_are_told(tmp_path, monkeypatch):
     """What grows as no text does is refused; of a file that is cut the rest is read."""
-    monkeypatch.setattr("seje_ray.recipe1m.formats.packed.MIN_GROWN_BYTES", 1 << 20)
+    monkeypatch.setattr("seje_ray.limits.MIN_GROWN_BYTES", 1 << 20)
     (tmp_path / "bomb.jsonl.gz").write_bytes(gzip.compress(b"\n" * (8 << 20)))
     with pytest.raises(DataError, match="found gzip that grows to more than 500 times its size"):
         read(tmp_path / "bomb.jsonl.gz")
@@ -380,7 +380,7 @@ def test_damage_in_wrapped_files_costs_one_record(tmp_path):
 
 def test_large_wrapped_files_are_streamed(tmp_path, monkeypatch):
     """Where the first object is larger than a record may be, it is read member by member."""
-    monkeypatch.setattr("seje_ray.recipe1m.json_stream.MAX_RECORD_CHARS", 3000)
+    monkeypatch.setattr("seje_ray.limits.MAX_RECORD_CHARS", 3000)
     rows = [{**PEAS, "id": f"r{n}", "title": "x" * 50} for n in range(100)]
     for whole in ({"n": 100, "recipes": rows}, {row["id"]: row for row in rows}):
         (tmp_path / "own.json").write_text(json.dumps(whole))
