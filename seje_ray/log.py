@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from seje_ray import __version__
+from seje_ray.plain_text import as_json_line
 
 LOGGER = logging.getLogger("seje_ray")
 
@@ -28,7 +29,7 @@ class JsonLines(logging.Formatter):
             "event": record.getMessage(),
             **getattr(record, "fields", {}),
         }
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return as_json_line(json.dumps(line, ensure_ascii=False, default=str))
 
 
 def event(name: str, *, error: BaseException | None = None, **fields: Any) -> None:

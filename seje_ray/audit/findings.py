@@ -167,8 +167,3 @@ class Audit:
         found = asdict(self)
         del found["drawn"]
         return found
-
-
-def printable(text: str) -> str:
-    """Text of a record as one line that any terminal and any UTF-8 file can show."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -14,13 +14,13 @@ from seje_ray.audit.findings import (
     PartitionCounts,
     PhotoReading,
     Rejected,
-    printable,
 )
 from seje_ray.audit.near import MAX_DISTANCE
 from seje_ray.audit.overlaps import Items, OverlapFindings, equal_items, similar_items
 from seje_ray.audit.photos import Found, Sample, any_usable
 from seje_ray.audit.spool import Spool
 from seje_ray.audit.texts import Texts
+from seje_ray.plain_text import printable
 from seje_ray.recipe1m.photo_names import OTHER_NAME, where_missing_are
 from seje_ray.recipe1m.protocol_filter import needed
 from seje_ray.recipe1m.records import PARTITIONS

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seje_ray.cli.options import cluster_options, run_options, workspace_option
+from seje_ray.cli.options import cluster_options, folder_name, run_options, workspace_option
 from seje_ray.cli.run_files import read_run
 
 if TYPE_CHECKING:
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     help="Trainings at once; they share GPUs and CPUs.  [default: one per GPU, else per core]",
 )
 @click.option(
-    "--name", metavar="NAME", help="Name of the comparison.  [default: the run file's name]"
+    "--name",
+    metavar="NAME",
+    callback=folder_name,
+    help="Name of the comparison.  [default: the run file's name]",
 )
 @workspace_option
 @run_options

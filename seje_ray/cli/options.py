@@ -111,8 +111,19 @@ def as_columns(columns: tuple[str, ...]) -> dict[str, str]:
 def run_name_option(function: Function) -> Function:
     """``--run``: the training."""
     return click.option(
-        "--run", "name", metavar="NAME", help="Name of the training.  [default: the newest]"
+        "--run",
+        "name",
+        metavar="NAME",
+        callback=folder_name,
+        help="Name of the training.  [default: the newest]",
     )(function)
+
+
+def folder_name(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A name that the user gives, before anything starts; it becomes a folder."""
+    from seje_ray.config.names import required_name
+
+    return None if value is None else required_name(value, param.opts[0])
 
 
 def gallery_sizes_option(function: Function) -> Function:

@@ -147,6 +147,7 @@ def _as_json(found: "Answer") -> dict[str, Any]:
 def _as_text(found: "Answer", with_why: bool, width: int | None) -> str:
     """The results by rank, with their cosine similarity."""
     from seje_ray.console.tables import text_table
+    from seje_ray.plain_text import printable
     from seje_ray.retrieval.index.why import why
 
     rows = []
@@ -157,7 +158,7 @@ def _as_text(found: "Answer", with_why: bool, width: int | None) -> str:
         notes = "  ".join(part for part in (photo, own, str(reasons) if with_why else "") if part)
         shown = hit.recipe or hit.id
         rows.append([str(hit.rank), f"{hit.similarity:.2f}", shown, hit.title, notes])
-    head = f"{found.what} for {found.query.text}"
+    head = f"{found.what} for {printable(found.query.text)}"
     if not rows:
         return f"{head}: none"
     return f"{head}\n{text_table(None, rows, left=(2, 3, 4), width=width)}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seje_ray.cli.options import cluster_options, run_options, workspace_option
+from seje_ray.cli.options import cluster_options, folder_name, run_options, workspace_option
 from seje_ray.cli.run_files import read_run
 
 if TYPE_CHECKING:
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     help="Training processes.  [default: one per GPU; without GPUs one with all cores]",
 )
 @click.option(
-    "--run", "name", metavar="NAME", help="Name of the training.  [default: the run file's name]"
+    "--run",
+    "name",
+    metavar="NAME",
+    callback=folder_name,
+    help="Name of the training.  [default: the run file's name]",
 )
 @click.option(
     "--init-from",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seje_ray.cli.options import cluster_options, run_options, workspace_option
+from seje_ray.cli.options import cluster_options, folder_name, run_options, workspace_option
 from seje_ray.cli.run_files import read_run
 
 if TYPE_CHECKING:
@@ -33,7 +33,12 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     help="Trials at once; they share GPUs and CPUs.  [default: one per GPU, else per core]",
 )
-@click.option("--name", metavar="NAME", help="Name of the tuning.  [default: the run file's name]")
+@click.option(
+    "--name",
+    metavar="NAME",
+    callback=folder_name,
+    help="Name of the tuning.  [default: the run file's name]",
+)
 @click.option(
     "--space",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -11,6 +11,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
+from seje_ray.plain_text import printable_lines, without_controls
+
 GAP = 2  # columns between two cells
 NUMBER = 5  # columns of a number at least, so that a table looks alike from run to run
 UNLIMITED = 1_000_000  # columns, more than any table has
@@ -38,7 +40,7 @@ def text_table(
             first one repeated. None for a row a line.
     """
     above = [] if header is None else [header]
-    shown = [*above, *rows]
+    shown = [[printable_lines(cell) for cell in row] for row in (*above, *rows)]
     if not shown:
         return ""
     columns = [
@@ -140,4 +142,4 @@ def stdout_width() -> int | None:
 def show(as_text: Callable[[int | None], str]) -> None:
     """Print a result on stdout: what ``as_text`` gives for the width that there is."""
     width = stdout_width()
-    click.echo(fitted(as_text(width), width))
+    click.echo(without_controls(fitted(as_text(width), width)))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from seje_ray.artifact import write_text
 from seje_ray.config import RunConfig, with_settings
+from seje_ray.config.names import required_name
 from seje_ray.features.model import require_features
 from seje_ray.pipeline.executor import Executor, Session
 from seje_ray.pipeline.initial import hash_of_trials_start
@@ -55,7 +56,7 @@ def ablate(
         ArtifactError: If the data is not calibrated.
     """
     workspace.open_calibrated("train", *MEASURED)
-    folder, config = workspace.ablation(name), run.tune
+    folder, config = workspace.ablation(required_name(name, "--name")), run.tune
     rows = variations(run, text_model)
     trained = [row for row in rows if row is rows[0] or not row.is_full(run)]
     num_workers = max_concurrent or os.cpu_count() or 1

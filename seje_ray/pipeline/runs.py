@@ -9,6 +9,7 @@ from seje_ray.artifact import Artifact, require_equal_hash, write_json
 from seje_ray.calibration.text_model import text_model_hash
 from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.config.changes import decisive_settings, require_same_settings
+from seje_ray.config.names import required_name
 from seje_ray.errors import ArtifactError
 from seje_ray.features.backbones import changed_photos, photos_as_stored
 from seje_ray.features.checkpoint import read_origin
@@ -63,7 +64,7 @@ def open_run(workspace: Workspace, name: str | None) -> TrainedRun:
     Raises:
         ArtifactError: If there is none, or its best checkpoint is damaged.
     """
-    if name is not None and is_finished(workspace.run(name)):
+    if name is not None and is_finished(workspace.run(required_name(name, "--run"))):
         return _whole(TrainedRun.read(workspace.run(name)), workspace)
     known = sorted(workspace.runs.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime)
     finished = [path.parent for path in known]

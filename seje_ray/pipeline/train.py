@@ -3,6 +3,7 @@
 import click
 
 from seje_ray.config import RunConfig
+from seje_ray.config.names import required_name
 from seje_ray.features.model import require_features
 from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.initial import hash_of_start, prepare_initial
@@ -46,7 +47,7 @@ def train(
     """
     calibrated = workspace.open_calibrated("train", "val")
     require_features(run, calibrated)
-    folder = workspace.run(name)
+    folder = workspace.run(required_name(name, "--run"))
     initial_hash = hash_of_start(run, workspace, folder)
     require_same_run(folder, run, calibrated, initial_hash)
     if is_complete(folder, run, workspace.verify):

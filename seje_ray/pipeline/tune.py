@@ -11,6 +11,7 @@ import yaml
 
 from seje_ray.artifact import write_text
 from seje_ray.config import RunConfig, run_to_dict, with_settings
+from seje_ray.config.names import required_name
 from seje_ray.errors import ConfigError, SejeError
 from seje_ray.features.model import require_features
 from seje_ray.pipeline.executor import Executor, Session
@@ -69,7 +70,7 @@ def tune(
     require_features(run, calibrated)
     space = space_of(run)
     _require_possible(run, space, num_workers)
-    folder = workspace.tune(name)
+    folder = workspace.tune(required_name(name, "--name"))
     initial_hash = hash_of_trials_start(run, workspace)
     with workspace.writing(folder) as held:
         require_same_tuning(folder, run, calibrated, initial_hash)

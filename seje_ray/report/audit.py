@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from seje_ray.audit import Audit
-from seje_ray.audit.findings import Distribution, Duplicates, Match, printable
+from seje_ray.audit.findings import Distribution, Duplicates, Match
 from seje_ray.console.tables import text_table
+from seje_ray.plain_text import printable
 
 BARS = "▁▂▃▄▅▆▇█"
 PARTITION_ROWS = {

@@ -7,12 +7,13 @@ from typing import Any
 
 from PIL import Image, ImageFile
 
-from seje_ray import __version__
+from seje_ray import __version__, limits
 from seje_ray.artifact import write_text
 from seje_ray.audit import Audit
-from seje_ray.audit.findings import Distribution, Match, printable
+from seje_ray.audit.findings import Distribution, Match
+from seje_ray.plain_text import printable
 from seje_ray.recipe1m import records
-from seje_ray.recipe1m.images import MAX_PIXELS, load_image
+from seje_ray.recipe1m.images import load_image
 from seje_ray.recipe1m.photo_formats import DECODER_ERRORS, opened
 from seje_ray.recipe1m.stored_photos import photo_bytes
 from seje_ray.report.audit import (
@@ -108,7 +109,7 @@ def preview(location: str) -> str:
     ImageFile.LOAD_TRUNCATED_IMAGES = True  # Pillow has no other way to show the part that is there
     try:
         with opened(photo_bytes(location)) as image:
-            if image.width * image.height > MAX_PIXELS:
+            if image.width * image.height > limits.MAX_PIXELS:
                 return ""
             image.draft("RGB", (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
             layer = image.convert("RGBA")
