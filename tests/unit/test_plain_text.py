@@ -3,6 +3,7 @@
 import json
 import logging
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 from seje_ray.cli.search import _as_text
 from seje_ray.console.tables import text_table
 from seje_ray.log import event, logged_to
-from seje_ray.pipeline.search import Result, SearchResult
+from seje_ray.pipeline.index.page import Answer
 from seje_ray.plain_text import as_cell, printable, printable_lines, without_controls
 from seje_ray.report.plots import category_terms
+from seje_ray.retrieval.index.collection import Hit, Query
 
 CLEAR, TITLE, C1 = "\x1b[2J", "\x1b]0;owned\x07", "\x9b31m"
 TURNED = "abc\u202egpj.exe"
@@ -49,8 +51,9 @@ def test_texts_of_every_alphabet_stay():
 @pytest.mark.parametrize("width", [None, 60])
 def test_search_prints_no_title_that_a_terminal_obeys(evil, width):
     """F07: title, ids and the query; on a terminal, headings alone are bold."""
-    hit = Result(1, 0.5, evil, evil, f"Soup {evil}", False)
-    text = _as_text(SearchResult(evil, is_photo=False, results=(hit,)), width)
+    hit = Hit(1, 0.5, "photo", evil, f"Soup {evil}", "test", evil, evil, evil, key_terms=(evil,))
+    query = Query(np.ones(1, np.float32), evil, key_terms=(evil,), category=evil)
+    text = _as_text(Answer(query, "photos", (hit,)), True, width)
     assert not obeyed(text)
     table = text_table(["a", evil], [["x", evil]], width=width)
     assert not obeyed(table.replace("\x1b[1m", "").replace("\x1b[0m", ""))
