@@ -32,6 +32,13 @@ class JsonLines(logging.Formatter):
         return as_json_line(json.dumps(line, ensure_ascii=False, default=str))
 
 
+class _LogFile(logging.FileHandler):
+    """A file that is full or gone costs lines of the log, and nothing of the work or the screen."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # of logging
+        """Write nothing elsewhere."""
+
+
 def event(name: str, *, error: BaseException | None = None, **fields: Any) -> None:
     """Log that something happened; ``error`` adds its type, text and traceback."""
     if error is not None:
@@ -51,7 +58,7 @@ def log_file() -> Path | None:
 def logged_to(path: Path) -> Iterator[None]:
     """Append this process's events, and Python's warnings, to the file ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler = _LogFile(path, encoding="utf-8", delay=True)
     handler.setFormatter(JsonLines())
     loggers = (LOGGER, logging.getLogger("py.warnings"))
     kept = [(logger, logger.propagate, logger.level) for logger in loggers]

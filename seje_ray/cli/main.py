@@ -1,11 +1,13 @@
 """The ``seje-ray`` group; loads a command's module, and torch and ray, only when it runs."""
 
 import importlib
+import sys
 from typing import IO, Any
 
 import click
 
 from seje_ray import __version__
+from seje_ray.cli.options import WORKSPACE
 from seje_ray.errors import SejeError
 from seje_ray.signals import sigterm_as_interrupt
 
@@ -39,6 +41,16 @@ class Interrupted(click.ClickException):
         click.echo(f"\n{self.format_message()}", file=file, err=file is None)
 
 
+class Refused(click.ClickException):
+    """What a user can fix, in one line that every terminal shows."""
+
+    def format_message(self) -> str:
+        """The line; texts of others in it move no cursor."""
+        from seje_ray.plain_text import printable
+
+        return " ".join(map(printable, filter(None, self.message.splitlines())))
+
+
 class SejeGroup(click.Group):
     """Lists commands without importing them; prints a ``SejeError`` as one ``Error:`` line."""
 
@@ -63,14 +75,27 @@ class SejeGroup(click.Group):
         """Run the command; a bug keeps its traceback."""
         try:
             with sigterm_as_interrupt():
-                return super().invoke(ctx)
+                result = super().invoke(ctx)
+                if sys.stdout is not None:  # None: closed
+                    sys.stdout.flush()  # what a full disk holds back is told, not lost
+                return result
         except SejeError as error:
-            raise click.ClickException(str(error)) from error
+            raise Refused(str(error)) from error
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
         except KeyboardInterrupt as error:
             own = str(error)  # an interrupted command may have its own words
             raise Interrupted(
                 own or "Interrupted. What is finished is kept: repeat the command to resume."
             ) from error
+        except Exception as error:
+            from seje_ray.cli.faults import REPORT, line_of, lost_output
+
+            line = lost_output() or line_of(error, ctx.meta.get(WORKSPACE, "the workspace"))
+            if line is None:
+                error.add_note(REPORT)
+                raise
+            raise Refused(line) from error
 
 
 @click.group(

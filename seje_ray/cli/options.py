@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from seje_ray.workspace import Workspace
 
 VERIFY = "seje_ray.verify"  # where a command's context keeps it
+WORKSPACE = "seje_ray.workspace"  # key of a command's shared facts
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -283,6 +284,7 @@ def _workspace(ctx: click.Context, param: click.Parameter, value: Path) -> "Work
     from seje_ray.errors import WorkspaceError
     from seje_ray.workspace import Workspace  # not at the top: --help stays fast
 
+    ctx.meta[WORKSPACE] = str(value)  # for errors that name no file
     try:
         return Workspace.at(value, ctx.meta[VERIFY])
     except WorkspaceError as error:

@@ -98,8 +98,13 @@ def command(
     trained = open_run(workspace, name)
     searcher = ready_searcher(trained, workspace, partial(_executor, workspace), overrides)
     found = searches(searcher, Asked(**asked), results)
-    write_page(workspace.search_page, searcher, found)
-    if open_page:
+    is_written = True
+    try:
+        write_page(workspace.search_page, searcher, found)
+    except OSError as error:  # a workspace that can only be read: the results are there
+        is_written = False
+        click.echo(f"note: {workspace.search_page}: not written: {error.strerror}", err=True)
+    if open_page and is_written:
         click.launch(str(workspace.search_page))
     if as_json:
         click.echo(json.dumps([_as_json(one) for one in found], ensure_ascii=False, indent=1))
@@ -108,7 +113,8 @@ def command(
         show(partial(_as_text, one, with_why))
         if protocol is not None:
             _show_pictures(searcher, one, protocol)
-    click.echo(f"photos: {workspace.search_page}")
+    if is_written:
+        click.echo(f"photos: {workspace.search_page}")
 
 
 def _executor(workspace: "Workspace") -> "Executor":
@@ -121,10 +127,11 @@ def _executor(workspace: "Workspace") -> "Executor":
 def _show_pictures(searcher: "Searcher", found: "Answer", protocol: "Protocol") -> None:
     """Thumbnails of the results, each under its rank."""
     from seje_ray.console.pictures import picture_text
+    from seje_ray.plain_text import printable
 
     for hit in found.hits:
         thumbnail = searcher.index.thumbnail(hit)
-        click.echo(f"{hit.rank} {hit.title}")
+        click.echo(f"{hit.rank} {printable(hit.title)}")
         if thumbnail is not None:
             click.echo(picture_text(thumbnail, protocol))
 

@@ -1,7 +1,12 @@
 """Everything that distributes: the only package that imports ray."""
 
+import contextlib
 import os
+import stat
+import tempfile
 from pathlib import Path
+
+from seje_ray.errors import WorkspaceError
 
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -20,8 +25,39 @@ EMBEDDED_SETTINGS = {  # of a Ray that we start; a cluster's are for those who r
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # its C++ core prints harmless ERROR lines to the terminal
 }
-TOKEN_FILE = Path.home() / ".ray" / "auth_token"
 TOKEN_VARIABLES = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+
+
+def home() -> Path:
+    """The user's home; Ray keeps its token there, and Python looks up the user's name.
+
+    A process whose user the system does not know, as in many containers, has neither: it gets a
+    folder of its own in the temporary one, and a name.
+    """
+    try:
+        return Path.home()
+    except RuntimeError:
+        own = Path(tempfile.gettempdir()) / f"seje-ray-home-{os.getuid()}"
+        own.mkdir(mode=0o700, exist_ok=True)
+        found = own.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            raise WorkspaceError(
+                f"{own}: expected a folder of this user, found another's; export HOME=FOLDER"
+            ) from None
+        os.environ["HOME"] = str(own)
+        os.environ.setdefault("USER", f"uid-{os.getuid()}")
+        return own
+
+
+TOKEN_FILE = home() / ".ray" / "auth_token"
+
+
+def guard_token() -> None:
+    """Let nobody else read the token, which Ray writes as readable as any file."""
+    with contextlib.suppress(OSError):  # somebody else's, who has to know
+        if TOKEN_FILE.is_file() and TOKEN_FILE.stat().st_mode & 0o077:
+            TOKEN_FILE.chmod(0o600)
+
 
 # Ray reads them at import, so they are set before any module of this package can import it.
 for _name, _value in SETTINGS.items():

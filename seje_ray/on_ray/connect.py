@@ -22,7 +22,7 @@ from ray.exceptions import AuthenticationError, RayError, RayTaskError
 import seje_ray
 from seje_ray.errors import ResourceError, SejeError, first_line
 from seje_ray.log import event
-from seje_ray.on_ray import EMBEDDED_SETTINGS, TOKEN_FILE
+from seje_ray.on_ray import EMBEDDED_SETTINGS, TOKEN_FILE, guard_token
 from seje_ray.on_ray.capacity import (
     Bundle,
     current_nodes,
@@ -182,6 +182,7 @@ def _start(num_workers: int, cluster: Cluster) -> None:
                 f"Ray did not start on this machine ({first_line(error)}); it may be too busy, or "
                 "lack memory (ulimit -v), processes or files (ulimit -u, -n); see `seje-ray doctor`"
             ) from error
+        guard_token()
         return
     assert cluster.address is not None
     _require_reachable(cluster.address)
