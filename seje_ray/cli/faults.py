@@ -14,7 +14,7 @@ from seje_ray.errors import first_line
 
 REPORT = (
     "This is a bug of seje-ray, not of your data. Please report it with the lines above and the "
-    "newest file in the workspace's logs/: docs/security.md says where."
+    "newest file in the workspace's logs/: docs/security.md says how."
 )
 ADVICE = {  # errno -> what it is, and what to do
     errno.ENOSPC: ("the disk is full", "make room"),

@@ -184,15 +184,31 @@ class _Column:
 
 
 def batches(path: str) -> Iterator[pa.RecordBatch]:
-    """Batches of an Arrow file or stream, one at a time."""
+    """Batches of an Arrow file or stream, one at a time.
+
+    Raises:
+        pa.ArrowInvalid: If one is damaged: Arrow itself would read outside of it.
+    """
     source = pa.memory_map(path)
     try:
         reader = pa.ipc.open_file(source)
     except pa.ArrowInvalid:
         source.seek(0)
-        yield from pa.ipc.open_stream(source)
+        yield from map(_checked, pa.ipc.open_stream(source))
         return
-    yield from (reader.get_batch(number) for number in range(reader.num_record_batches))
+    for number in range(reader.num_record_batches):
+        yield _checked(reader.get_batch(number))
+
+
+def _checked(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch; a text that is no UTF-8 costs its row, later."""
+    for column in batch.columns:
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid as error:
+            if "UTF8" not in str(error):
+                raise
+    return batch
 
 
 _open: OrderedDict[tuple[str, str, str], _Column] = OrderedDict()
