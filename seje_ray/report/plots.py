@@ -43,7 +43,9 @@ def category_terms(terms: Mapping[str, Mapping[str, float]]) -> str:
     for name, bars in terms.items():
         figure, axes = panel(_short(name, 30), width=2.5, height=1.9)
         axes.barh(range(len(bars)), list(bars.values()), color=BLUE, height=0.72)
-        axes.set_yticks(range(len(bars)), [_short(term) for term in bars], fontsize=8, parse_math=False)
+        axes.set_yticks(
+            range(len(bars)), [_short(term) for term in bars], fontsize=8, parse_math=False
+        )
         axes.invert_yaxis()
         axes.grid(visible=False)
         axes.grid(axis="x", linewidth=0.6)
