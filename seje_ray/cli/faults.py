@@ -73,18 +73,23 @@ def line_of(error: BaseException, where: str) -> str | None:
     return None
 
 
-def lost_output() -> str | None:
+def lost_output(error: BaseException) -> str | None:
     """The line where stdout takes nothing any more; what is left for it is then dropped."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError as error:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = "" if trace is None else trace.tb_frame.f_code.co_filename
+    is_printing = place.endswith(
+        (os.path.join("click", "utils.py"), os.path.join("cli", "main.py"))
+    )
+    if not isinstance(error, OSError) or error.filename is not None or not is_printing:
+        return None
+    if sys.stdout is not None:
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, sys.stdout.fileno())  # or the interpreter tries again at its end
         os.close(nothing)
-        what, advice = ADVICE.get(error.errno or 0, (first_line(error), "look at where it goes"))
-        return f"stdout: {what}; {advice}, and {AGAIN}"
-    return None
+    what, advice = ADVICE.get(error.errno or 0, (first_line(error), "look at where it goes"))
+    return f"stdout: {what}; {advice}, and {AGAIN}"
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -108,8 +113,9 @@ def _is_damage(error: BaseException) -> bool:
         return True
     if isinstance(error, RuntimeError) and str(error).startswith("Error(s) in loading state_dict"):
         return True  # weights of other shapes
-    if isinstance(error, OSError) and error.errno is None and not error.args[1:]:
-        return _came_through(error, "pyarrow", "PIL")  # theirs have a text alone
+    is_bare = isinstance(error, OSError) and error.errno is None and not error.args[1:]
+    if is_bare and _came_through(error, "pyarrow", "PIL"):  # theirs have a text alone
+        return True
     for module, names in DAMAGE.items():
         kinds = [getattr(sys.modules.get(module), name, None) for name in names]
         if any(isinstance(kind, type) and isinstance(error, kind) for kind in kinds):

@@ -91,7 +91,7 @@ class SejeGroup(click.Group):
         except Exception as error:
             from seje_ray.cli.faults import REPORT, line_of, lost_output
 
-            line = lost_output() or line_of(error, ctx.meta.get(WORKSPACE, "the workspace"))
+            line = lost_output(error) or line_of(error, ctx.meta.get(WORKSPACE, "the workspace"))
             if line is None:
                 error.add_note(REPORT)
                 raise

@@ -39,7 +39,8 @@ def words_of(path, command):
     words = list(path)
     for parameter in command.params:
         if isinstance(parameter, click.Argument) and parameter.required:
-            words.append("x")
+            is_choice = isinstance(parameter.type, click.Choice)
+            words.append(str(parameter.type.choices[0]) if is_choice else "x")
         elif parameter.required:
             words += [parameter.opts[0], "x"]
     return words

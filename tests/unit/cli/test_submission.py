@@ -22,18 +22,18 @@ def test_options_that_were_given_are_given_again(tmp_path, monkeypatch):
     """Several of one kind too; where to run stays here; a default is left out, but not a path."""
     monkeypatch.chdir(tmp_path)
     made = request(
-        "train", "--workers", "8", "--set", "loss.margin=0.3", "--set", "seed=1", "--run", "a b",
+        "train", "--workers", "8", "--set", "loss.margin=0.3", "--set", "seed=1", "--run", "a.b",
         "--address", "http://head:8265", "--detach",
     )  # fmt: skip
 
     assert made.command == "train"
-    assert made.name == "a b"
+    assert made.name == "a.b"
     assert made.arguments == (
-        "--workers", "8", "--run", "a b", "--workspace", str(tmp_path / "workspace"),
+        "--workers", "8", "--run", "a.b", "--workspace", str(tmp_path / "workspace"),
         "--set", "loss.margin=0.3", "--set", "seed=1",
     )  # fmt: skip
     assert made.files == {}
-    assert str(made).startswith("seje-ray train --workers 8 --run 'a b' --workspace /")
+    assert str(made).startswith("seje-ray train --workers 8 --run a.b --workspace /")
 
 
 @pytest.mark.parametrize(

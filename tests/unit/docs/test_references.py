@@ -14,7 +14,7 @@ SOURCES = sorted(
     path
     for folder in ("seje_ray", "tests", "benchmarks", "jobs")
     for path in (ROOT / folder).rglob("*")
-    if path.suffix in {".py", ".yaml", ".html"}
+    if path.suffix in {".py", ".yaml", ".html"} and path.is_file()
 )
 RULES = re.compile(r"docs/method\.md, rules? ((?:\d+\.\d+(?:,? and |, | to )?)+)")
 FILE = re.compile(r"(?<![\w./-])([\w./-]+\.py)\b")
