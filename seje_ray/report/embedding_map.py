@@ -39,11 +39,16 @@ def mapped(images: np.ndarray, recipes: np.ndarray, seed: int) -> np.ndarray:
     rows = np.concatenate(sides)
     dim = min(PCA_DIM, *rows.shape)
     reduced = PCA(dim, svd_solver="full").fit_transform(rows)
-    perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)
+    perplexity = perplexity_of(len(rows))
     points: np.ndarray = TSNE(
         init="pca", perplexity=perplexity, random_state=seed, n_jobs=1
     ).fit_transform(reduced)
     return points
+
+
+def perplexity_of(num_points: int) -> float:
+    """Of t-SNE: 30, or less where there are too few points for it."""
+    return min(PERPLEXITY, (num_points - 1) / 3)
 
 
 def embedding_map(embeddings: Embeddings, names: Sequence[str], seed: int) -> str | None:

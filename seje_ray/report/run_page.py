@@ -16,7 +16,7 @@ from seje_ray.console.screen import clock
 from seje_ray.report.by_category import category_lines, confusion_of, nearest_rows
 from seje_ray.report.cards import Example, examples
 from seje_ray.report.confusion import confusion_picture
-from seje_ray.report.embedding_map import MAX_PAIRS, embedding_map
+from seje_ray.report.embedding_map import MAX_PAIRS, embedding_map, perplexity_of
 from seje_ray.report.gallery_curve import by_gallery_size, gallery_curve
 from seje_ray.report.hardest_pairs import hardest_pairs
 from seje_ray.report.measured_lines import metric_table
@@ -111,6 +111,7 @@ def _of_pairs(facts: RunFacts) -> Missing | dict[str, Any]:
         return facts.embeddings
     embeddings, seed = facts.embeddings, facts.run.seed
     names = facts.calibrated.manifest.facts["category_names"]
+    num_mapped = min(MAX_PAIRS, len(embeddings.ids))
     nearest = nearest_rows(embeddings.image_embeddings, embeddings.recipe_embeddings)
     confusion = confusion_of(nearest, embeddings.category_ids, len(names))
     return {
@@ -119,14 +120,15 @@ def _of_pairs(facts: RunFacts) -> Missing | dict[str, Any]:
             confusion,
             names,
             max_shown=MAX_CONFUSED - 1,
-            title=f"first recipe of the same category: {confusion.top_1:.1%} of "
-            f"{confusion.num_photos:,} photos",
+            title="",
             axes_names=("category of the first recipe", "category of the photo"),
         ),
+        "same_first": f"{100 * confusion.top_1:.1f} % of {confusion.num_photos:,}",
         "categories": category_lines(nearest, embeddings, names),
         "groups": _extremes(facts, embeddings),
         "map": embedding_map(embeddings, names, seed),
-        "num_mapped": min(MAX_PAIRS, len(embeddings.ids)),
+        "num_mapped": num_mapped,
+        "perplexity": f"{perplexity_of(2 * num_mapped):.0f}",
     }
 
 
