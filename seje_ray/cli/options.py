@@ -122,9 +122,11 @@ def run_name_option(function: Function) -> Function:
 
 def folder_name(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """A name that the user gives, before anything starts; it becomes a folder."""
+    if value is None:
+        return None
     from seje_ray.config.names import required_name
 
-    return None if value is None else required_name(value, param.opts[0])
+    return required_name(value, param.opts[0])
 
 
 def gallery_sizes_option(function: Function) -> Function:
