@@ -4,7 +4,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 
 from ray import serve
 
@@ -125,11 +125,12 @@ def _ready(workspace: Workspace, name: str | None, cluster: Cluster | None = Non
 
 def start(host: str, port: int) -> None:
     """Start Serve where it does not run yet; its address cannot be changed later."""
-    serve.start(
-        proxy_location="EveryNode",
-        http_options={"host": host, "port": port, "keep_alive_timeout_s": KEEP_ALIVE_S},
-        logging_config=QUIET,
-    )
+    with suppress(TimeoutError):  # after a minute on a busy machine; Serve goes on trying
+        serve.start(
+            proxy_location="EveryNode",
+            http_options={"host": host, "port": port, "keep_alive_timeout_s": KEEP_ALIVE_S},
+            logging_config=QUIET,
+        )
 
 
 def _require_free(host: str, port: int) -> None:
