@@ -13,11 +13,11 @@ def is_name(name: str) -> bool:
 
 
 def required_name(name: str, option: str) -> str:
-    """The name itself.
+    """The name itself, or several with a slash between them, whose folders lie in one another.
 
     Raises:
         ConfigError: If it can be none; names the option.
     """
-    if not is_name(name):
+    if not all(is_name(part) for part in name.split("/")):
         raise ConfigError(f"{option} {name!r:.80}: expected {NAME_RULE}")
     return name

@@ -171,6 +171,15 @@ def test_of_many_that_wait_one_at_a_time_is_in(tmp_path):
     assert not (tmp_path / "lock").exists()
 
 
+@pytest.fixture
+def heeds_interrupts():
+    """Whoever runs the tests in the background may have had them ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_interrupts")
 def test_a_command_whose_lock_is_taken_ends_with_the_reason(tmp_path):
     """Its heart sees it and interrupts; the new owner's file stays."""
     lost = pytest.raises(LockLostError, match="another command has taken this lock over")

@@ -93,7 +93,21 @@ def test_a_pipe_is_no_run_file(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", "../../evil", "a/b", "a b", "$(touch x)", ".hidden", "a\n", "-" * 3, "é/"],
+    [
+        "",
+        ".",
+        "..",
+        "../../evil",
+        "a/../b",
+        "/a",
+        "a//b",
+        "a b",
+        "$(touch x)",
+        ".hidden",
+        "a\n",
+        "-" * 3,
+        "é/",
+    ],
 )
 def test_a_name_leads_to_no_other_place(name):
     """P10, F18, C17: names become folders."""
@@ -107,3 +121,9 @@ def test_names_of_people_are_taken():
     for name in ("seje", "r1", "lr-0.1_v2", "vse++", "Größe", "a" * 100):
         assert required_name(name, "--run") == name
     assert not is_name("a" * 101)
+
+
+def test_a_run_may_lie_in_a_folder_of_runs():
+    """A run file's own name may not: it names one folder."""
+    assert required_name("exp/one", "--run") == "exp/one"
+    assert not is_name("exp/one")
