@@ -23,6 +23,7 @@ demo: install ## Run the whole pipeline on the embedded cookbook (minutes on 2 c
 	$(BIN)/seje-ray train --workspace $(WORKSPACE)
 	$(BIN)/seje-ray evaluate --workspace $(WORKSPACE) --run demo
 	$(BIN)/seje-ray search --workspace $(WORKSPACE) --run demo
+	@echo "to try it on a page: $(BIN)/seje-ray serve --workspace $(WORKSPACE)"
 
 test: install ## Run the tests of what a user relies on (10 minutes on 2 cores)
 	$(BIN)/python -m pytest -m "not slow"

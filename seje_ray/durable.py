@@ -71,13 +71,13 @@ def read_json(path: Path) -> Any:
     """What a JSON file holds; None if it is not there, empty, or cut short."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 
 def read_json_lines(path: Path) -> list[Any]:
     """The objects of a file of JSON lines, up to the first line that is cut short."""
     found: list[Any] = []
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, RecursionError):
         found.extend(map(json.loads, path.read_text(encoding="utf-8").splitlines()))
     return found

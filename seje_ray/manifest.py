@@ -77,7 +77,7 @@ def manifest_in(folder: Path) -> Manifest | None:
     try:
         raw = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         return Manifest(**{**raw, "plan": Plan(**raw["plan"])})
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 

@@ -50,7 +50,7 @@ def read_origin(checkpoint: Path) -> tuple[RunConfig, Origin]:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         return run_from_json(json.dumps(raw["run"]), str(path)), Origin(**raw["origin"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArtifactError(
             f"{checkpoint}: not a checkpoint of `seje-ray train` ({error}); train again"
         ) from error

@@ -55,7 +55,7 @@ class RunManifest:
             raw = {"kind": KIND, "schema_version": 1} | json.loads(path.read_text(encoding="utf-8"))
             is_known = raw["kind"] == KIND and raw["schema_version"] <= VERSIONS[KIND]
             found = cls(**raw) if is_known else None  # a newer one may have other fields
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise BrokenManifestError(
                 f"{path}: not the manifest of a run ({error}); "
                 f"run `{command_of(KIND)} --run {folder.name}` again"

@@ -89,7 +89,10 @@ def _cell_bytes(cells: Any) -> np.ndarray:
     sizes = np.zeros(len(cells), np.int64)
     if isinstance(cells, pa.DictionaryArray):
         values = np.append(_cell_bytes(cells.dictionary), 0)
-        sizes += values[cells.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False)]
+        rows = cells.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False)
+        if len(rows) and not 0 <= rows.min() <= rows.max() < len(values):
+            raise pa.ArrowInvalid("a damaged column: its dictionary has fewer entries")
+        sizes += values[rows]
     elif isinstance(cells, _TEXTS):
         sizes += pc.binary_length(cells).fill_null(0).to_numpy(zero_copy_only=False)
     elif isinstance(cells, pa.StructArray):

@@ -14,6 +14,7 @@ import pytest
 
 from seje_ray.calibration.category_table import read_category_table
 from seje_ray.errors import SejeError
+from seje_ray.recipe1m.formats.column_values import row_bytes
 from seje_ray.recipe1m.records import DataError
 
 IDS = {"r1": "Plum_Cake", "r2": "soup", "r3": "plum cake", "r4": "background"}
@@ -261,3 +262,14 @@ def test_a_text_file_without_end_is_given_up(tmp_path, monkeypatch):
     path = written(tmp_path / "t.csv", [(str(n), "soup") for n in range(1000)])
     with pytest.raises(DataError, match="at most 1,000 characters"):
         read_category_table(path)
+
+
+def test_a_dictionary_that_is_damaged_is_refused():
+    """Its numbers point outside it, which Arrow does not look at."""
+    for number in (5, -1):
+        damaged = pa.DictionaryArray.from_arrays(
+            pa.array([0, number], pa.int8()), ["a", "b"], safe=False
+        )
+        batch = pa.record_batch({"id": ["x", "y"], "class": damaged})
+        with pytest.raises(pa.ArrowInvalid, match="a damaged column"):
+            row_bytes(batch)
