@@ -66,6 +66,8 @@ class Stream(IntEnum):
     """Train recipes whose terms are counted, where there are more than are looked at."""
     TRAIN_SUBSET = 24
     """Which train pairs are used where not all are."""
+    EMBEDDING_MAP = 25
+    """Pairs that the map of a report shows."""
     RECALL_QUERIES = 30
     """Vectors by which the recall of an index is measured."""
 

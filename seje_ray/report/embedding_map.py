@@ -62,7 +62,7 @@ def embedding_map(embeddings: Embeddings, names: Sequence[str], seed: int) -> st
     num_pairs = len(embeddings.ids)
     if num_pairs < LEAST_PAIRS:
         return None
-    draws = generator(Stream.EXAMPLES, seed, 1)
+    draws = generator(Stream.EMBEDDING_MAP, seed)
     rows = np.sort(draws.choice(num_pairs, min(MAX_PAIRS, num_pairs), replace=False))
     points = mapped(embeddings.image_embeddings[rows], embeddings.recipe_embeddings[rows], seed)
     photos, recipes = points[: len(rows)], points[len(rows) :]

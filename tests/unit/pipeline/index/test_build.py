@@ -76,7 +76,7 @@ def test_an_index_of_another_checkpoint_is_refused(own):
     (trained.best_checkpoint / NOTED).unlink()  # else the checkpoint is damaged
     assert path.is_file()
     with pytest.raises(ArtifactError, match=r"another checkpoint .* run `seje-ray index`"):
-        Searcher.open(workspace)
+        Searcher.open(workspace, trained.folder.name)
 
 
 @pytest.mark.parametrize("name", ["vectors.npy", "recipes-000001.parquet"])
@@ -87,10 +87,10 @@ def test_a_file_that_is_cut_off_is_refused(own, name):
     path.write_bytes(path.read_bytes()[:-100])
 
     with pytest.raises(ArtifactError, match=rf"{name}: .*seje-ray index"):
-        Searcher.open(workspace)
+        Searcher.open(workspace, trained.folder.name)
 
     build_index(trained, workspace, EXECUTOR, "recipes")
-    assert Searcher.open(workspace).text("soup", 3)
+    assert Searcher.open(workspace, trained.folder.name).text("soup", 3)
 
 
 def test_a_vector_that_is_not_finite_is_refused(own, tmp_path):
@@ -101,7 +101,7 @@ def test_a_vector_that_is_not_finite_is_refused(own, tmp_path):
     vectors[5, 2] = np.nan
     np.save(folder / "vectors.npy", vectors)
     with pytest.raises(ArtifactError, match=r"not finite; run `seje-ray index --replace`"):
-        Searcher.open(workspace).text("soup")
+        Searcher.open(workspace, trained.folder.name).text("soup")
 
     shard = pq.read_table(next(folder.glob("*-*.parquet")))
     from seje_ray.pipeline.columns import vectors_array, with_columns
@@ -132,17 +132,17 @@ def test_a_graph_is_made_of_a_finished_index_and_finds_the_same(own):
     """Without embedding anything; back to exact, too."""
     pytest.importorskip("faiss", reason="needs the extra index")
     workspace, trained = own
-    exact = Searcher.open(workspace).text("tomato soup", 5)
+    exact = Searcher.open(workspace, trained.folder.name).text("tomato soup", 5)
 
     made = build_index(trained, workspace, EXECUTOR, method="hnsw")
 
     assert all(one.facts["recall"] >= 0.95 for one in made)
     assert made[0].facts["recall_queries"] == "photos"
-    search = Searcher.open(workspace)
+    search = Searcher.open(workspace, trained.folder.name)
     assert search.index.recipes.graph is not None
     assert search.text("tomato soup", 5) == exact
     build_index(trained, workspace, EXECUTOR, method="exact")
-    assert Searcher.open(workspace).index.recipes.graph is None
+    assert Searcher.open(workspace, trained.folder.name).index.recipes.graph is None
 
 
 def _not_to_be_called(*_):

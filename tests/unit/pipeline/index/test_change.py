@@ -58,7 +58,7 @@ def test_new_recipes_are_found_and_the_old_ones_not_embedded_again(own, monkeypa
     assert sum(added.rejected.values()) == 1
     assert len(items) == 2
     np.testing.assert_array_equal(np.load(folder / "vectors.npy")[:-2], before)
-    search = Searcher.open(workspace)
+    search = Searcher.open(workspace, trained.folder.name)
     assert search.index.entry("recipes", "new1")["photos"] == ["soup.png"]
     assert search.like("new1", 3)
     wanted = Filters(partitions=("added",))
@@ -84,7 +84,7 @@ def test_ids_that_are_there_are_refused_until_they_are_deleted(own):
     assert delete_rows(trained, workspace, ["new1"]) == {"photos": 1, "recipes": 1}
     add_recipes(trained, workspace, EXECUTOR, path)
 
-    search = Searcher.open(workspace)
+    search = Searcher.open(workspace, trained.folder.name)
     assert search.index.entry("recipes", "new1")["title"] == "Green soup"
     found = search.text("soup", 500, wanted=Filters(partitions=("added",)))
     assert sorted(hit.title for hit in found) == ["Bread", "Green soup"]
@@ -93,19 +93,18 @@ def test_ids_that_are_there_are_refused_until_they_are_deleted(own):
 def test_what_is_deleted_is_not_found_and_an_unknown_id_deletes_nothing(own):
     """A recipe goes with its photos; the command says how many."""
     workspace, trained, _ = own
-    search = Searcher.open(workspace)
+    search = Searcher.open(workspace, trained.folder.name)
     recipe = search.index.photos.entries.row(0)["recipe"]
     with pytest.raises(ArtifactError, match=r"1 others \(nobody\); nothing was deleted"):
         delete_rows(trained, workspace, [recipe, "nobody"])
-    assert Searcher.open(workspace).index.entry("recipes", recipe) is not None
+    assert Searcher.open(workspace, trained.folder.name).index.entry("recipes", recipe) is not None
 
-    done = CliRunner().invoke(
-        cli, ["index", "delete", recipe, "--workspace", str(workspace.folder)]
-    )
+    at = ("--workspace", str(workspace.folder), "--run", trained.folder.name)
+    done = CliRunner().invoke(cli, ["index", "delete", recipe, *at])
 
     assert done.exit_code == 0, done.output
     assert "1 recipes" in done.stdout
-    after = Searcher.open(workspace)
+    after = Searcher.open(workspace, trained.folder.name)
     assert recipe not in {hit.recipe for hit in after.text("soup", 500)}
     assert recipe not in {hit.recipe for hit in after.text("soup", 500, find="photos")}
     assert after.index.entry("recipes", recipe) is None
@@ -126,4 +125,4 @@ def test_an_index_with_changes_is_not_made_anew_by_itself(own):
     [made] = build_index(trained, workspace, EXECUTOR, "recipes", replace=True)
     assert "added" not in made.facts
     shutil.rmtree(workspace.index(trained.folder.name, "photos"))
-    assert Searcher.open(workspace).index.entry("recipes", "new1") is None
+    assert Searcher.open(workspace, trained.folder.name).index.entry("recipes", "new1") is None
