@@ -60,9 +60,8 @@ def correct_embeddings(
     if known is not None:
         return known
     with workspace.writing(folder, waits=True) as held:
-        known = finished(
-            folder, plan, verify=workspace.verify
-        )  # by the command that was waited for
+        # The command that was waited for may have made it.
+        known = finished(folder, plan, verify=workspace.verify)
         if known is not None:
             return known
         building = begin(folder, plan, lease=held.lease)

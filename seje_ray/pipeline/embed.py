@@ -128,9 +128,8 @@ def _embedded(
         click.echo(change, err=True)
     calibrated.require_whole(workspace.verify, partition)
     with workspace.writing(folder, waits=True) as held:
-        known = finished(
-            folder, plan, verify=workspace.verify
-        )  # by the command that was waited for
+        # The command that was waited for may have made it.
+        known = finished(folder, plan, verify=workspace.verify)
         if known is not None:
             return known
         building = begin(folder, plan, lease=held.lease)

@@ -76,6 +76,11 @@ def open_arrays(path: Path) -> ArrayFile:
 
 
 def _unreadable(what: str, error: BaseException) -> EmbeddingsError:
+    if "This file contains pickled" in str(error):  # all that NumPy did not write
+        return EmbeddingsError(
+            f"{what}: neither NumPy wrote it nor is it read as a pickle, which may run code; "
+            "write it by numpy.save or numpy.savez"
+        )
     if "allow_pickle" in str(error):
         return EmbeddingsError(
             f"{what}: holds Python objects, which only pickle can read, and that may run code; "

@@ -246,6 +246,17 @@ def test_a_pickle_is_never_read(tmp_path, monkeypatch, name):
     assert ("python -c" in str(told.value)) == (name in ("a.pkl", "a.pt"))
 
 
+@pytest.mark.parametrize("name", ["a.npy", "a.npz"])
+def test_bytes_of_no_kind_are_not_said_to_be_python_objects(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"\x93 " * 99)
+
+    with pytest.raises(EmbeddingsError, match="neither NumPy wrote it") as told:
+        read_pairs([path, path])
+
+    assert "Python objects" not in str(told.value)
+
+
 @pytest.mark.parametrize("write", [write_npz, write_parquet, write_safetensors, write_npys])
 def test_a_file_that_was_cut_short_is_told(tmp_path, write):
     path = write(tmp_path)[0]
