@@ -160,8 +160,9 @@ def signs_of_collapse(
 class Watchdog:
     """Watches for signs of life while it is entered; it reports and never ends anything.
 
-    The stacks are written by a thread of C, also while something holds Python's lock for ever;
-    the line that tells a person is not.
+    The stacks are written under Python's lock, since a thread that runs while another reads its
+    stack can end the process. Only where something holds that lock for ever, so that no other
+    thread runs, a thread of C writes them.
 
     Args:
         path: File to which each report appends the stacks of all threads.
@@ -187,9 +188,9 @@ class Watchdog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        faulthandler.cancel_dump_traceback_later()
         self._stop.set()
         self._thread.join()
+        faulthandler.cancel_dump_traceback_later()
         self._file.close()
         if self._path.stat().st_size == 0:
             self._path.unlink()
@@ -198,14 +199,19 @@ class Watchdog:
         """Give a sign of life; ``where`` is named if it is the last one."""
         self._where = where
         self._last = time.monotonic()
-        faulthandler.dump_traceback_later(self._interval_s, repeat=True, file=self._file)
 
     def _watch(self) -> None:
         told = self._last
+        self._expect_a_turn()
         while not self._stop.wait(self._time_left(told)):
+            self._expect_a_turn()
             if self._time_left(told) == 0:
                 told = time.monotonic()
                 self._report(told - self._last)
+
+    def _expect_a_turn(self) -> None:
+        """Have C write the stacks should this thread not run for twice the time that it sleeps."""
+        faulthandler.dump_traceback_later(2 * self._interval_s, repeat=True, file=self._file)
 
     def _time_left(self, told: float) -> float:
         """Seconds to the next report, unless there is a sign of life before."""
@@ -216,6 +222,7 @@ class Watchdog:
         now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
         self._file.write(f"{now}: {lasted} since {self._where}\n")
         self._file.flush()
+        faulthandler.dump_traceback(self._file)
         self._tell(f"no step has ended for {lasted}, since {self._where}; stacks: {self._path}")
 
 
