@@ -3,10 +3,14 @@
 Two applications, so that a model can be replaced while requests come in: ``Embed`` is one of its
 own, named by its weights; the API finds it by this name. A replacement starts the other model
 first, then APIs that use it, one for each that is there; these end when they have answered.
+
+A Serve config file has one application, in which Serve replaces deployments one by one: an API
+would ask the model of another training, or none. There each API holds its model.
 """
 
 import asyncio
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -25,7 +29,7 @@ from seje_ray.on_ray.connect import user_error
 from seje_ray.pipeline.index.searcher import Searcher
 from seje_ray.pipeline.runs import TrainedRun, open_run
 from seje_ray.serving.app import create_app
-from seje_ray.serving.embedder import Embedded, Embedder, weights_of
+from seje_ray.serving.embedder import Embedded, Embedder, Model, weights_of
 from seje_ray.serving.failures import busy
 from seje_ray.serving.finder import Finder
 from seje_ray.serving.guard import Guard
@@ -95,12 +99,12 @@ class _Embed:
             return [one for recipe in recipes for one in self._read([recipe])]
 
 
-class RayModel:
-    """A ``Model`` of the server, behind a handle of Serve."""
+class _ServedModel(ABC):
+    """A ``Model`` of the server, over the methods of ``_Embed``, wherever it is."""
 
-    def __init__(self, handle: DeploymentHandle, weights: str) -> None:
-        """Use ``handle``, whose model has these weights."""
-        self._handle, self._weights = handle, weights
+    def __init__(self, weights: str) -> None:
+        """Of the model with these weights."""
+        self._weights = weights
 
     async def photos(self, jpegs: Sequence[bytes]) -> list[Embedded]:
         """See ``Model``."""
@@ -119,6 +123,31 @@ class RayModel:
         found: str = await self._ask("weights")
         return found == self._weights
 
+    @abstractmethod
+    async def _ask(self, method: str, *args: Any) -> Any:
+        """What a method of ``_Embed`` answers."""
+
+
+class OwnModel(_ServedModel):
+    """The model of this process."""
+
+    def __init__(self, embed: _Embed, weights: str) -> None:
+        """Use ``embed``."""
+        super().__init__(weights)
+        self._embed = embed
+
+    async def _ask(self, method: str, *args: Any) -> Any:
+        return await getattr(self._embed, method)(*args)
+
+
+class RayModel(_ServedModel):
+    """The model behind a handle of Serve."""
+
+    def __init__(self, handle: DeploymentHandle, weights: str) -> None:
+        """Use ``handle``, whose model has these weights."""
+        super().__init__(weights)
+        self._handle = handle
+
     async def _ask(self, method: str, *args: Any) -> Any:
         try:
             return await getattr(self._handle, method).remote(*args)
@@ -134,22 +163,25 @@ class RayModel:
 class _Api:
     """The index, mapped into memory, and the API over it."""
 
-    def __init__(self, serving: dict[str, Any], handle: DeploymentHandle | None = None) -> None:
-        self._options, self._handle = Serving(**serving), handle
+    def __init__(self, serving: dict[str, Any], holds_model: bool) -> None:
+        self._options, self._holds_model = Serving(**serving), holds_model
 
     def __serve_build_asgi_app__(self) -> Guard:
         options = self._options
-        trained = options.trained()
-        weights = weights_of(trained.best_checkpoint)
-        handle = self._handle or serve.get_app_handle(model_name(weights))
+        weights = weights_of(options.trained().best_checkpoint)
         searcher = Searcher.open(options.workspace, options.run, device="cpu")
         return create_app(
             Finder(searcher),
-            RayModel(handle, weights),
+            self._model(weights),
             options.limits,
             token_hash=options.token_hash,
             replica=serve.get_replica_context().replica_tag,
         )
+
+    def _model(self, weights: str) -> Model:
+        if self._holds_model:
+            return OwnModel(_Embed(asdict(self._options)), weights)
+        return RayModel(serve.get_app_handle(model_name(weights)), weights)
 
 
 def model_name(weights: str) -> str:
@@ -174,13 +206,14 @@ def embed_application(serving: Serving) -> serve.Application:
     return deployed.bind(asdict(serving))
 
 
-def api_application(serving: Serving, model: serve.Application | None = None) -> serve.Application:
-    """The API; over ``model`` as a part of it, or over the application of its training's name."""
+def api_application(serving: Serving, *, holds_model: bool = False) -> serve.Application:
+    """The API; with a model in each replica, or over the application that ``model_name`` names."""
+    gpus = serving.gpus_per_replica if holds_model else 0.0
     deployed = serve.deployment(
         _Api,
         name="Api",
         num_replicas=serving.replicas,
-        ray_actor_options={"num_cpus": 1},
+        ray_actor_options={"num_cpus": 1, "num_gpus": gpus},
         max_ongoing_requests=4 * Limits().requests,  # its guard refuses earlier, and says why
         max_queued_requests=4 * Limits().requests,
         backpressure_config=BackpressureConfig(status_code=503, retry_after_s=1),
@@ -188,10 +221,9 @@ def api_application(serving: Serving, model: serve.Application | None = None) ->
         max_surge_percent=100,  # replacements are ready before those that they replace end
         logging_config=QUIET,
     )
-    return deployed.bind(asdict(serving), model)
+    return deployed.bind(asdict(serving), holds_model)
 
 
 def application(args: dict[str, Any]) -> serve.Application:
-    """Both in one, for a Serve config file; ``args`` are fields of ``Serving``."""
-    serving = Serving(**args)
-    return api_application(serving, embed_application(serving))
+    """Both in each replica, for a Serve config file; ``args`` are fields of ``Serving``."""
+    return api_application(Serving(**args), holds_model=True)

@@ -1,12 +1,15 @@
 """Start, replace and end what ``seje-ray serve`` serves."""
 
+import logging
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 
 from ray import serve
+from ray.serve.schema import ProxyStatus
 
 from seje_ray.errors import ResourceError
 from seje_ray.log import event
@@ -24,10 +27,12 @@ from seje_ray.on_ray.serve import (
 from seje_ray.pipeline.index.ready import ready_searcher
 from seje_ray.pipeline.runs import open_run
 from seje_ray.serving.embedder import weights_of
+from seje_ray.serving.readiness import PAUSE_S, wait_until_ready
 from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.workspace import Workspace
 
 KEEP_ALIVE_S = 30
+READY_S = 600.0  # in which a server answers whose replicas all run
 PROCESSES = 4  # per replica while a model is replaced: two models and two APIs
 
 
@@ -62,6 +67,7 @@ def serve_here(
             while True:
                 serving = settings(_ready(workspace, name))
                 deploy(serving)
+                wait_until_ready(host, port, serving.run, READY_S)
                 tell(serving.run)
                 while not renewed.wait(1.0):  # a wait without end would let no signal through
                     pass
@@ -90,6 +96,7 @@ def serve_on(
         start(host, port)
         serving = settings(_ready(workspace, name, cluster))
         deploy(serving)
+        _wait_for_a_proxy()
         return serving
 
 
@@ -116,6 +123,22 @@ def deploy(serving: Serving) -> None:
     event("serving", run=serving.run, model=name, replicas=serving.replicas)
 
 
+def _wait_for_a_proxy() -> None:
+    """Wait until some node of the cluster takes requests; its address need not be reached here.
+
+    Raises:
+        ResourceError: If none does.
+    """
+    deadline = time.monotonic() + READY_S
+    while ProxyStatus.HEALTHY not in serve.status().proxies.values():
+        if time.monotonic() > deadline:
+            raise ResourceError(
+                f"no node of the cluster takes requests after {READY_S:.0f} s; is the port free "
+                "on its nodes? `serve status` on one of them says what Serve knows"
+            )
+        time.sleep(PAUSE_S)
+
+
 def _ready(workspace: Workspace, name: str | None, cluster: Cluster | None = None) -> str:
     """Name of the training, whose index is there, or made now."""
     trained = open_run(workspace, name)
@@ -125,6 +148,7 @@ def _ready(workspace: Workspace, name: str | None, cluster: Cluster | None = Non
 
 def start(host: str, port: int) -> None:
     """Start Serve where it does not run yet; its address cannot be changed later."""
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)  # its lines are no part of ours
     with suppress(TimeoutError):  # after a minute on a busy machine; Serve goes on trying
         serve.start(
             proxy_location="EveryNode",

@@ -223,10 +223,15 @@ class Service:
         )
 
     async def _occluded(self, jpeg: bytes) -> np.ndarray:
-        """Embeddings (G, G, D) of a photo without each of its parts; one photo after another."""
+        """Embeddings (G, G, D) of a photo without each of its parts; one photo after another.
+
+        A row of parts at a time: what others ask for meanwhile stands between two of them.
+        """
+        made: list[Embedded] = []
         async with self._heating:
             hidden = await _within(self._decoders, lambda: hidden_photos(jpeg))
-            made = await self._model.photos(hidden)
+            for start in range(0, len(hidden), PARTS):
+                made += await self._model.photos(hidden[start : start + PARTS])
         return np.stack([one.query.vector for one in made]).reshape(PARTS, PARTS, -1)
 
     async def _indexed(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -55,6 +55,7 @@ def server(running: Standin) -> Standin:
     running.token, running.num_busy = "", 0
     running.paths.clear()
     running.forms.clear()
+    running.recipes.clear()
     return running
 
 
@@ -89,9 +90,16 @@ def opened(browser: Any) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def photo(running: Standin, tmp_path: Path) -> Path:
+def photo(photos: list[Path]) -> Path:
     """A photo of the fourth recipe that has any."""
-    with_photos = [one for one in running.shelf.recipes.values() if one.jpeg]
-    path = tmp_path / "dinner.jpg"
-    path.write_bytes(with_photos[3].jpeg or b"")
-    return path
+    return photos[3]
+
+
+@pytest.fixture
+def photos(running: Standin, tmp_path: Path) -> list[Path]:
+    """A photo of each of the first six recipes that have any."""
+    jpegs = [one.jpeg for one in running.shelf.recipes.values() if one.jpeg][:6]
+    paths = [tmp_path / f"dinner-{number}.jpg" for number in range(len(jpegs))]
+    for path, jpeg in zip(paths, jpegs, strict=True):
+        path.write_bytes(jpeg)
+    return paths

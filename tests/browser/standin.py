@@ -16,6 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
 
+import numpy as np
+
 import seje_ray
 from tests.browser.standin_shelf import (
     Entry,
@@ -54,6 +56,7 @@ class Standin:
     num_busy: int = 0  # searches that are sent away before one is answered
     paths: list[str] = field(default_factory=list)  # in order
     forms: list[Facts] = field(default_factory=list)  # options of searches by photo
+    recipes: list[Facts] = field(default_factory=list)  # of the visitor that were searched with
     url: str = ""
 
 
@@ -154,6 +157,11 @@ def searched(state: Standin, path: str, headers: Message, body: bytes) -> Facts:
     options |= {name: value for name, value in asked.items() if name in options}
     if path == "/v1/search/text":
         return state.shelf.found(Query("text", asked["text"], words(asked["text"])), options)
+    if path == "/v1/search/recipe":
+        own = asked["recipe"]
+        text = " ".join([own["title"], *own["ingredients"], *own["instructions"]])
+        state.recipes.append(own)
+        return state.shelf.found(Query("recipe", own["title"], words(text)), options)
     entry = entry_of(state.shelf, f"/v1/{asked['kind']}s/{asked['id']}")
     looks = None if entry.jpeg is None else entry.colours
     query = Query(entry.kind, entry.title, entry.words, looks, entry.id, entry.recipe.id)
@@ -161,19 +169,19 @@ def searched(state: Standin, path: str, headers: Message, body: bytes) -> Facts:
 
 
 def photo_query(headers: Message, body: bytes, options: Facts) -> Query:
-    """The query of a form, whose options go into ``options``."""
+    """The query of a form by the mean of its photos; its options go into ``options``."""
     head = f"Content-Type: {headers['Content-Type']}\r\n\r\n".encode()
-    photo = b""
+    photos = []
     for part in BytesParser(policy=HTTP).parsebytes(head + body).iter_parts():
         name, data = part["Content-Disposition"].params["name"], part.get_payload(decode=True)
         if name == "photo":
-            photo = data
+            photos.append(colours(data))
         elif name in LISTS:
             options[name].append(data.decode())
         else:
             options[name] = int(data) if name == "count" else data.decode()
     seen = ({"category": "tomato soup", "probability": 0.71},)
-    return Query("photo", "a photo", colours=colours(photo), sees=seen)
+    return Query("photo", "a photo", colours=np.mean(photos, axis=0), sees=seen)
 
 
 def collection(shelf: Shelf) -> Facts:

@@ -150,6 +150,7 @@ def test_axe_finds_nothing_serious(server: Standin, opened: Open, photo: Path, s
 
     violations = serious("start")
     page.click("#play > summary")
+    page.click("#whole > summary")
     searched(page, lambda: page.set_input_files("#choose", photo))
     searched(page, lambda: page.check("#heat"))
     violations += serious("results")
@@ -162,6 +163,64 @@ def test_axe_finds_nothing_serious(server: Standin, opened: Open, photo: Path, s
     page.wait_for_selector(".trouble strong")
     violations += serious("error")
     assert violations == []
+
+
+PASTED = """Tomato soup of my own
+Serves 4
+
+Ingredients:
+- 500 g tomatoes
+- 1 onion
+
+Method
+1. Chop the onion.
+2. Cook all of it.
+"""
+
+
+def test_a_whole_recipe_is_pasted_taken_apart_and_finds_photos(
+    server: Standin, opened: Open
+) -> None:
+    """Title, ingredients and steps as they stand; a link restores them in another browser."""
+    page = opened(server.url)
+    page.click("#whole > summary")
+    page.evaluate("text => navigator.clipboard.writeText(text)", PASTED)
+    page.focus("#own-ingredients")
+    page.keyboard.press("Control+V")
+    searched(page, page.get_by_role("button", name="Search with this recipe").click)
+    assert server.recipes == [
+        {
+            "title": "Tomato soup of my own",
+            "ingredients": ["500 g tomatoes", "1 onion"],
+            "instructions": ["Chop the onion.", "Cook all of it."],
+        }
+    ]
+    assert page.locator("#found-title").text_content() == "Photos for Tomato soup of my own"
+    other = opened(page.url)
+    other.wait_for_selector(FOUND)
+    assert titles(other) == titles(page)
+    assert other.input_value("#own-ingredients") == "500 g tomatoes\n1 onion"
+    assert server.recipes[0] == server.recipes[1]
+
+
+def test_several_photos_are_one_search(
+    server: Standin, opened: Open, photos: list[Path], photo: Path
+) -> None:
+    """All are shown, none has a heat map of its own, a link restores them; a sixth is too many."""
+    page = opened(server.url)
+    searched(page, lambda: page.set_input_files("#choose", photos[:3]))
+    assert page.locator("#asked img").count() == 3
+    assert page.locator("#found-title").text_content() == "Recipes for your 3 photos"
+    assert not page.locator("#heat-choice").is_visible()
+    other = opened(page.url)
+    other.wait_for_selector(FOUND)
+    assert titles(other) == titles(page)
+    searched(page, lambda: page.set_input_files("#choose", photo))
+    assert page.locator("#asked img").count() == 1
+    assert page.locator("#heat-choice").is_visible()
+    page.set_input_files("#choose", photos)
+    page.wait_for_selector(".trouble strong")
+    assert "5 photos at most" in page.locator(".trouble").text_content()
 
 
 def test_a_link_restores_a_search_by_a_photo(server: Standin, opened: Open, photo: Path) -> None:

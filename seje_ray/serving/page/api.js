@@ -1,5 +1,7 @@
 // Requests to the API of the server that this page came from.
 
+import { recipeOf } from "./address.js";
+
 const MOST_WAITS = 3; // for a server that says when to come again
 const LONGEST_WAIT = 15; // seconds
 let token = sessionStorage.getItem("token") ?? "";
@@ -38,22 +40,27 @@ export async function request(path, options = {}, waiting = () => {}) {
 /** The JSON of a response. */
 export const fetched = async (path, signal, waiting) => (await request(path, { signal }, waiting)).json();
 
-/** Search as a state says; `photo` is the file of its photo. */
-export async function search(state, photo, signal, waiting) {
+/** Search as a state says; `photos` are the files of its photos. */
+export async function search(state, photos, signal, waiting) {
   const options = { find: state.find, count: state.count, with: state.with, without: state.without, plus: state.plus, minus: state.minus };
-  if (state.photo) return (await request("/v1/search/photo", { method: "POST", body: formOf(photo, options, state.heat), signal }, waiting)).json();
-  const like = /^(recipe|photo):(.*)$/s.exec(state.like);
-  const [path, query] = like ? ["/v1/search/like", { kind: like[1], id: like[2] }] : ["/v1/search/text", { text: state.text }];
+  if (photos.length) return (await request("/v1/search/photo", { method: "POST", body: formOf(photos, options, state.heat), signal }, waiting)).json();
+  const [path, query] = asking(state);
   const body = JSON.stringify({ ...query, ...options });
   return (await request(path, { method: "POST", body, headers: { "Content-Type": "application/json" }, signal }, waiting)).json();
+}
+
+function asking(state) {
+  const like = /^(recipe|photo):(.*)$/s.exec(state.like);
+  if (like) return ["/v1/search/like", { kind: like[1], id: like[2] }];
+  return state.recipe ? ["/v1/search/recipe", { recipe: recipeOf(state.recipe) }] : ["/v1/search/text", { text: state.text }];
 }
 
 /** The path of a recipe or photo of the index. */
 export const pathOf = (kind, id) => `/v1/${kind}s/${encodeURIComponent(id)}`;
 
-function formOf(photo, options, heat) {
+function formOf(photos, options, heat) {
   const form = new FormData();
-  form.append("photo", photo, "photo");
+  for (const photo of photos) form.append("photo", photo, "photo");
   for (const [name, value] of Object.entries(options)) for (const one of [value].flat()) form.append(name, String(one));
   if (heat) form.append("heat_map", "true");
   return form;

@@ -1,6 +1,6 @@
 // The page: what is asked for is its address, and the address decides what it shows.
 
-import { addressOf, isAsking, NOTHING, stateOf } from "./address.js";
+import { addressOf, isAsking, NOTHING, recipeOf, stateOf } from "./address.js";
 import { fetched, pathOf, search, Trouble, useToken } from "./api.js";
 import { announce, byId, counted } from "./dom.js";
 import { connect, offer, show } from "./panel.js";
@@ -9,10 +9,12 @@ import { closeRecipe, openRecipe } from "./recipe.js";
 import { showBusy, showExamples, showNothing, showResults, showSees, showTrouble, showWaiting } from "./results.js";
 
 const MOST_BYTES = 12 * 1024 * 1024; // of an upload, until the server says
+const MOST_PHOTOS = 5; // likewise
 const OPPOSITE = { with: "without", without: "with", plus: "minus", minus: "plus" };
 const STEP = 12; // results more
 const photos = new Map(); // photo of a state -> its file, an address of it for <img>
 const names = new Map(); // like of a state -> title, thumbnail
+let numUnnamed = 0; // photos that this browser cannot read
 let collection = null;
 let state = stateOf(location.hash);
 let isFresh = false; // a new question, whose results may have to be brought into view
@@ -29,12 +31,13 @@ const act = {
     act.change({ open: "", [other]: state[other].filter((one) => one !== term), [list]: [...new Set([...state[list], term])] });
   },
   text: (text) => ask({ text }),
-  async photo(file) {
+  recipe: (recipe) => ask({ recipe, find: collection?.num_photos === 0 ? "recipes" : "photos" }),
+  async photos(files) {
     try {
-      const { sent, small } = await readPhoto(file, collection?.limits.upload_bytes ?? MOST_BYTES);
-      const name = small || `@${photos.size + 1}`;
-      photos.set(name, { file: sent, source: small ? URL.createObjectURL(sent) : "" });
-      ask({ photo: name });
+      const most = collection?.limits.photos ?? MOST_PHOTOS;
+      if (files.length > most) throw new Trouble("bad_query", `A search takes ${most} photos at most, and these are ${files.length}.`, "Choose fewer.");
+      const mostBytes = Math.floor((collection?.limits.upload_bytes ?? MOST_BYTES) / files.length);
+      ask({ photos: [...new Set(await Promise.all(files.map((file) => keptPhoto(file, mostBytes))))] });
     } catch (trouble) {
       fail(trouble);
     }
@@ -53,6 +56,14 @@ const act = {
   wantsToken,
 };
 
+/** The name of a photo, whose file is kept under it. */
+async function keptPhoto(file, mostBytes) {
+  const { sent, small } = await readPhoto(file, mostBytes);
+  const name = small || `@${(numUnnamed += 1)}`;
+  photos.set(name, { file: sent, source: small ? URL.createObjectURL(sent) : "" });
+  return name;
+}
+
 /** Another question: what refined the last one goes, what is to be found stays. */
 function ask(query) {
   isFresh = true;
@@ -67,14 +78,13 @@ function go(next, opened = false) {
 }
 
 function render() {
-  if (state.photo && !photos.has(state.photo)) {
-    if (state.photo.startsWith("@")) state = { ...state, photo: "", heat: false };
-    else {
-      const file = photoOf(state.photo);
-      photos.set(state.photo, { file, source: URL.createObjectURL(file) });
-    }
+  for (const name of state.photos.filter((one) => !photos.has(one) && !one.startsWith("@"))) {
+    const file = photoOf(name);
+    photos.set(name, { file, source: URL.createObjectURL(file) });
   }
-  show(state, nameOf(), pictureOf(), act);
+  const known = state.photos.filter((name) => photos.has(name));
+  state = { ...state, photos: known, heat: state.heat && known.length === 1 };
+  show(state, nameOf(), picturesOf(), act);
   if (state.open) void openRecipe(state.open, act);
   else closeRecipe();
   const question = addressOf({ ...state, open: "" });
@@ -99,8 +109,8 @@ async function find() {
   announce("Searching");
   try {
     const [answer, bitmap] = await Promise.all([
-      search(state, photos.get(state.photo)?.file, signal, showBusy),
-      state.heat ? bitmapOf(photos.get(state.photo).file) : null,
+      search(state, state.photos.map((name) => photos.get(name).file), signal, showBusy),
+      state.heat ? bitmapOf(photos.get(state.photos[0]).file) : null,
       nameLike(signal),
     ]);
     if (signal.aborted) return;
@@ -120,7 +130,7 @@ function present(answer, bitmap) {
   const noun = state.find === "recipes" ? "recipe" : "photo";
   const took = Math.round(answer.took_ms.embed + answer.took_ms.search);
   byId("found-note").textContent = results.length ? `${counted(results.length, noun)}, nearest first, in ${took} ms` : "";
-  byId("copy").hidden = state.photo.startsWith("@");
+  byId("copy").hidden = state.photos.some((name) => name.startsWith("@"));
   if (results.length) showResults(results, bitmap, act);
   else showNothing(state.with.length + state.without.length ? () => act.change({ with: [], without: [] }) : null);
   const most = Math.min(collection?.limits.results ?? 50, collection?.[`num_${state.find}`] ?? 50);
@@ -177,13 +187,14 @@ function title() {
 }
 
 function nameOf() {
-  if (state.photo) return "your photo";
+  if (state.photos.length) return state.photos.length === 1 ? "your photo" : `your ${state.photos.length} photos`;
+  if (state.recipe) return recipeOf(state.recipe).title || "your recipe";
   return state.like ? names.get(state.like)?.title || "this one" : state.text;
 }
 
-function pictureOf() {
-  if (state.photo) return photos.get(state.photo)?.source;
-  return state.like ? names.get(state.like)?.thumbnail : null;
+function picturesOf() {
+  if (state.photos.length) return state.photos.map((name) => photos.get(name)?.source);
+  return state.like ? [names.get(state.like)?.thumbnail] : [];
 }
 
 /** Learn what the state's recipe or photo is called, and looks like. */
@@ -192,7 +203,7 @@ async function nameLike(signal) {
   const [, kind, id] = /^(recipe|photo):(.*)$/s.exec(state.like);
   const { title: found, thumbnail } = await fetched(pathOf(kind, id), signal);
   names.set(state.like, { title: (kind === "photo" && found ? `a photo of ${found}` : found) || `this ${kind}`, thumbnail });
-  if (!signal.aborted) show(state, nameOf(), pictureOf(), act);
+  if (!signal.aborted) show(state, nameOf(), picturesOf(), act);
 }
 
 function wantsToken() {
@@ -237,5 +248,5 @@ addEventListener("popstate", () => {
   render();
 });
 connect(act);
-show(state, nameOf(), pictureOf(), act);
+show(state, nameOf(), picturesOf(), act);
 void start();

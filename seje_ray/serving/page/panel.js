@@ -1,8 +1,9 @@
 // The side of the page where one asks: a photo or words, and what refines them.
 
-import { tidy } from "./address.js";
-import { byId, make } from "./dom.js";
-import { photoAmong, thumbnail } from "./pictures.js";
+import { recipeOf, tidy } from "./address.js";
+import { announce, byId, make } from "./dom.js";
+import { hasParts, linesOf, takenApart } from "./pasted.js";
+import { photosAmong, thumbnail } from "./pictures.js";
 
 const SIGNS = { with: ["on", "with"], without: ["off", "without"], plus: ["on", "+"], minus: ["off", "−"] };
 
@@ -10,7 +11,7 @@ const SIGNS = { with: ["on", "with"], without: ["off", "without"], plus: ["on", 
 export function connect(act) {
   for (const id of ["choose", "shoot"]) {
     byId(id).addEventListener("change", ({ target }) => {
-      if (target.files[0]) act.photo(target.files[0]);
+      if (target.files.length) act.photos([...target.files]);
       target.value = ""; // the same file may be chosen again
     });
     byId(id).addEventListener("keydown", (event) => {
@@ -19,7 +20,7 @@ export function connect(act) {
       event.target.click();
     });
   }
-  byId("remove").addEventListener("click", () => act.change({ photo: "", like: "", heat: false }, "choose"));
+  byId("remove").addEventListener("click", () => act.change({ photos: [], like: "", heat: false }, "choose"));
   byId("ask").addEventListener("submit", (event) => {
     event.preventDefault();
     const text = tidy(byId("dish").value);
@@ -28,6 +29,7 @@ export function connect(act) {
   });
   for (const radio of document.querySelectorAll('input[name="find"]')) radio.addEventListener("change", () => act.change({ find: radio.value }));
   byId("heat").addEventListener("change", ({ target }) => act.change({ heat: target.checked }));
+  connectRecipe(act);
   connectTerms("ingredients", "ingredient", act);
   connectTerms("arithmetic", "term", act);
   connectDropping(act);
@@ -35,8 +37,9 @@ export function connect(act) {
 }
 
 /** Show what is asked for. */
-export function show(state, name, picture, act) {
-  showAsked(state, name, picture);
+export function show(state, name, pictures, act) {
+  showAsked(state, name, pictures);
+  showRecipe(state.recipe);
   if (document.activeElement !== byId("dish") || state.text) byId("dish").value = state.text;
   for (const radio of document.querySelectorAll('input[name="find"]')) radio.checked = radio.value === state.find;
   byId("ingredient-chips").replaceChildren(...chips(state, ["with", "without"], "ingredient", act));
@@ -44,7 +47,7 @@ export function show(state, name, picture, act) {
   const start = sum.length ? [make("li", { class: "chip" }, make("span", {}, name || "your search"))] : [];
   byId("equation").replaceChildren(...start, ...sum);
   if (sum.length) byId("play").open = true;
-  byId("heat-choice").hidden = !state.photo || state.photo.startsWith("@");
+  byId("heat-choice").hidden = state.photos.length !== 1 || state.photos[0].startsWith("@");
   byId("heat").checked = state.heat;
 }
 
@@ -54,19 +57,58 @@ export function offer(collection) {
   for (const radio of document.querySelectorAll('input[name="find"]')) radio.disabled = collection[`num_${radio.value}`] === 0;
 }
 
-function showAsked(state, name, picture) {
-  const isFull = Boolean(state.photo || state.like);
+function showAsked(state, name, pictures) {
+  const isFull = Boolean(state.photos.length || state.like);
   byId("well").classList.toggle("full", isFull);
   byId("well-empty").hidden = isFull;
   byId("remove").hidden = !isFull;
-  byId("choose-name").textContent = isFull ? "Another photo" : "Choose a photo";
+  byId("choose-name").textContent = isFull ? "Other photos" : "Choose photos";
   const asked = byId("asked");
   asked.hidden = !isFull;
   asked.replaceChildren();
   if (!isFull) return;
-  if (state.photo && picture) asked.append(make("img", { src: picture, alt: "Your photo" }));
-  if (state.like && picture) asked.append(thumbnail(picture, ""));
-  asked.append(make("figcaption", {}, state.photo ? (picture ? "Your photo" : "Your photo, which this browser cannot show") : `Like ${name}`));
+  const shown = pictures.filter(Boolean);
+  const alternative = (place) => (pictures.length === 1 ? "Your photo" : `Your photo ${place + 1}`);
+  asked.classList.toggle("several", shown.length > 1);
+  if (state.like) asked.append(...shown.map((picture) => thumbnail(picture, "")));
+  else asked.append(...shown.map((picture, place) => make("img", { src: picture, alt: alternative(place) })));
+  const yours = pictures.length === 1 ? "Your photo" : `Your ${pictures.length} photos: one search by their mean`;
+  const unseen = shown.length < pictures.length ? ", of which this browser cannot show all" : "";
+  asked.append(make("figcaption", {}, state.like ? `Like ${name}` : yours + (pictures.length === 1 && unseen ? ", which this browser cannot show" : unseen)));
+}
+
+function showRecipe(text) {
+  const recipe = recipeOf(text);
+  if (recipe === null) return;
+  fill(recipe);
+  byId("whole").open = true;
+}
+
+function fill(recipe) {
+  byId("own-title").value = recipe.title;
+  byId("own-ingredients").value = recipe.ingredients.join("\n");
+  byId("own-instructions").value = recipe.instructions.join("\n");
+}
+
+/** A recipe of the visitor's own; one that is pasted as a whole is taken apart. */
+function connectRecipe(act) {
+  const fields = ["own-title", "own-ingredients", "own-instructions"];
+  byId("own").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const [title, ingredients, instructions] = fields.map((id) => byId(id).value);
+    const recipe = { title: tidy(title), ingredients: linesOf(ingredients), instructions: linesOf(instructions) };
+    if (recipe.title || recipe.ingredients.length || recipe.instructions.length) act.recipe(JSON.stringify(recipe));
+    else byId("own-title").focus();
+  });
+  byId("own").addEventListener("paste", (event) => {
+    const text = event.clipboardData?.getData("text/plain") ?? "";
+    if (linesOf(text).length < 2 || fields.some((id) => byId(id).value.trim())) return;
+    const isPart = event.target.id !== "own-title" && !hasParts(text); // only lines of that field
+    if (isPart) return;
+    event.preventDefault();
+    fill(takenApart(text));
+    announce("The recipe was taken apart into title, ingredients and steps");
+  });
 }
 
 function chips(state, lists, input, act) {
@@ -108,13 +150,13 @@ function connectDropping(act) {
     shade.hidden = true;
     if (!bringsFile(event)) return;
     event.preventDefault();
-    const photo = photoAmong(event.dataTransfer);
-    if (photo) act.photo(photo);
+    const photos = photosAmong(event.dataTransfer);
+    if (photos.length) act.photos(photos);
   });
   addEventListener("paste", (event) => {
-    const photo = photoAmong(event.clipboardData);
-    if (!photo) return;
+    const photos = photosAmong(event.clipboardData);
+    if (photos.length === 0) return;
     event.preventDefault();
-    act.photo(photo);
+    act.photos(photos);
   });
 }

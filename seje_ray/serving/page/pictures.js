@@ -60,9 +60,11 @@ export function photoOf(text) {
   return new Blob([bytes], { type: "image/jpeg" });
 }
 
-/** The first photo among what was dropped or pasted; null if there is none. */
-export function photoAmong(transfer) {
-  return [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/")) ?? transfer?.files?.[0] ?? null;
+/** The photos among what was dropped or pasted; of files that are none the first, for the server to judge. */
+export function photosAmong(transfer) {
+  const files = [...(transfer?.files ?? [])];
+  const photos = files.filter((file) => file.type.startsWith("image/"));
+  return photos.length ? photos : files.slice(0, 1);
 }
 
 /** A photo, red where a similarity rests on it; `heat` is a square of numbers, rows from the top. */

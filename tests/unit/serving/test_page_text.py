@@ -11,6 +11,7 @@ PAGE = Path(seje_ray.__file__).parent / "serving" / "page"
 FILES = sorted(PAGE.iterdir())
 SCRIPTS = [file for file in FILES if file.suffix == ".js"]
 HTML = (PAGE / "index.html").read_text(encoding="utf-8")
+FIELD = r"<(?:textarea|input(?![^>]*type=\"(?:radio|checkbox)\"))[^>]*\sid=\"([^\"]+)\""
 NOT_A_HOST = "http://www.w3.org/2000/svg"  # a name
 
 
@@ -46,8 +47,9 @@ def test_all_files_that_are_named_are_there() -> None:
 
 def test_every_field_has_a_label() -> None:
     """By ``for``, or around it."""
-    fields = re.findall(r"<input(?![^>]*type=\"(?:radio|checkbox)\")[^>]*\sid=\"([^\"]+)\"", HTML)
-    assert fields == ["choose", "shoot", "dish", "ingredient", "term", "token"]
+    fields = re.findall(FIELD, HTML)
+    own = ["own-title", "own-ingredients", "own-instructions"]
+    assert fields == ["choose", "shoot", "dish", *own, "ingredient", "term", "token"]
     assert set(fields) <= set(re.findall(r"<label[^>]*\sfor=\"([^\"]+)\"", HTML))
 
 
