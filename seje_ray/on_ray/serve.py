@@ -54,6 +54,7 @@ class Serving:
     gpus_per_replica: float = 0.0  # of the model's
     token_hash: str | None = None  # SHA-256 of a token in hex
     client_rate: float = Limits().client_rate  # searches per second of a client; 0: any number
+    max_batch: int = MAX_BATCH  # photos or recipes embedded at once; 1 to compare with
 
     @property
     def limits(self) -> Limits:
@@ -75,6 +76,8 @@ class _Embed:
         workspace = Workspace.at(options.workspace)  # Ray shows a process only GPUs that it has
         self._embedder = Embedder(trained.best_checkpoint, workspace)
         self._turn = asyncio.Lock()  # one batch of any kind at a time
+        for embeds in (self.photo, self.recipe):
+            embeds.set_max_batch_size(options.max_batch)
 
     @serve.batch(max_batch_size=MAX_BATCH, batch_wait_timeout_s=BATCH_WAIT_S)
     async def photo(self, jpegs: list[bytes]) -> list[Embedded]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seje_ray.retrieval.protocol import RECALL_SUM
+
 DIRECTIONS = {"image_to_recipe": "image → recipe", "recipe_to_image": "recipe → image"}
 METRICS = {  # those that an evaluation has are shown
     "median_rank": "MedR",
@@ -11,6 +13,7 @@ METRICS = {  # those that an evaluation has are shown
     "recall_at_10": "R@10",
     "mean_reciprocal_rank": "MRR",
 }
+SUM_NAME = "R-sum"
 CONTROLS = ("category oracle", "shuffled pairs", "chance")
 
 
@@ -21,6 +24,8 @@ def metric_table(gallery: Mapping[str, Any]) -> dict[str, Any]:
     first = lines[0]["means"]
     metrics = [metric for metric in METRICS if f"{metric}/image_to_recipe" in first]
     keys = [f"{metric}/{direction}" for direction in DIRECTIONS for metric in metrics]
+    of_both = {SUM_NAME: RECALL_SUM} if RECALL_SUM in first else {}
+    keys += of_both.values()
     drawn = f"{gallery['num_repeats']} galleries" if is_spread else "one gallery"
     groups = {
         "model": lines[:1],
@@ -33,6 +38,7 @@ def metric_table(gallery: Mapping[str, Any]) -> dict[str, Any]:
         "drawn": f"{drawn} of {gallery['gallery_size']:,} pairs",
         "directions": list(DIRECTIONS.values()),
         "metrics": [METRICS[metric] for metric in metrics],
+        "of_both": list(of_both),
         "groups": [
             (name, [(line["name"], _cells(line, keys, is_spread)) for line in members])
             for name, members in groups.items()

@@ -4,8 +4,9 @@ import asyncio
 import re
 import socket
 import threading
-from collections import Counter
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from queue import Queue
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from seje_ray.pipeline.index.ready import ready_searcher
 from tests.on_ray.verbs import train
 from tests.tiny import tiny_run
 
+NUM_CLIENTS = 3
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
@@ -82,29 +84,78 @@ def test_it_finds_what_the_search_in_python_finds_and_batches(served, searchers)
     assert httpx.get(f"{served}/readyz").json() == {"status": "ready", "run": "one"}
 
 
-def test_another_training_takes_its_place_and_no_request_is_lost(served, workspace, searchers):
-    """Requests that come without a pause are all answered, at last by the other one."""
-    statuses, runs, ends = Counter(), [], threading.Event()
+@contextmanager
+def asking(url: str) -> Iterator["Queue[httpx.Response]"]:
+    """The answers of three clients that ask without a pause, until the end of the block."""
+    answers: Queue[httpx.Response] = Queue()
+    ends = threading.Event()
 
     def ask() -> None:
         with httpx.Client(timeout=120) as client:
             while not ends.is_set():
-                answer = client.post(f"{served}/v1/search/text", json={"text": "soup"})
-                statuses[answer.status_code] += 1
-                runs.append(answer.json().get("run"))
+                answers.put(client.post(f"{url}/v1/search/text", json={"text": "soup"}))
 
-    threads = [threading.Thread(target=ask) for _ in range(3)]
+    threads = [threading.Thread(target=ask) for _ in range(NUM_CLIENTS)]
     for thread in threads:
         thread.start()
     try:
-        deploy(Serving(workspace=str(workspace), run="two", client_rate=0))
+        yield answers
     finally:
         ends.set()
         for thread in threads:
             thread.join()
 
-    assert statuses.keys() == {200}
-    assert set(runs) <= {"one", "two"}
-    answer = httpx.post(f"{served}/v1/search/text", json={"text": "soup", "count": 5}, timeout=60)
+
+def all_of(answers: "Queue[httpx.Response]") -> list[httpx.Response]:
+    """What has come so far."""
+    return [answers.get() for _ in range(answers.qsize())]
+
+
+def require_replaced(url: str, answers: list[httpx.Response], searchers) -> None:
+    """Every request was answered, by one or the other; and now the second one answers."""
+    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.json()["run"] for answer in answers} <= {"one", "two"}
+    answer = httpx.post(f"{url}/v1/search/text", json={"text": "soup", "count": 5}, timeout=60)
     assert answer.json()["run"] == "two"
     assert ids(answer) == [hit.id for hit in searchers["two"].text("soup", 5)]
+
+
+def test_another_training_takes_its_place_and_no_request_is_lost(served, workspace, searchers):
+    """Requests that come without a pause are all answered, at last by the other one."""
+    with asking(served) as answers:
+        deploy(Serving(workspace=str(workspace), run="two", client_rate=0))
+    require_replaced(served, all_of(answers), searchers)
+
+
+def test_the_death_of_a_model_costs_what_it_was_answering_and_says_so(served, workspace):
+    """Its process has ended, says 503; what comes later is answered by the other one."""
+    import ray
+
+    deploy(Serving(workspace=str(workspace), run="two", replicas=2, client_rate=0))
+    named = ray.util.list_named_actors(all_namespaces=True)
+    victim = next(one for one in named if "#Embed#" in one["name"])
+    with asking(served) as answers:
+        before = [answers.get() for _ in range(NUM_CLIENTS)]
+        ray.kill(ray.get_actor(victim["name"], namespace=victim["namespace"]))
+        after = [answers.get() for _ in range(20 * NUM_CLIENTS)]
+    assert {answer.status_code for answer in before} == {200}
+    assert {answer.status_code for answer in after} <= {200, 503}
+    lost = [answer for answer in after if answer.status_code == 503]
+    assert all("has ended" in answer.json()["message"] for answer in lost)
+    assert {answer.status_code for answer in after[-NUM_CLIENTS:]} == {200}
+
+
+def test_a_config_file_names_another_training_and_no_request_is_lost(served, workspace, searchers):
+    """As `serve deploy` has it: one application, in which each replica holds its model."""
+    from ray import serve
+
+    from seje_ray.on_ray.serve import API, application
+
+    for name in serve.status().applications:
+        serve.delete(name)
+    options = {"workspace": str(workspace), "client_rate": 0}
+    serve.run(application({**options, "run": "one"}), name=API, route_prefix="/")
+    with asking(served) as answers:
+        before = [answers.get() for _ in range(NUM_CLIENTS)]
+        serve.run(application({**options, "run": "two"}), name=API, route_prefix="/")
+    require_replaced(served, [*before, *all_of(answers)], searchers)

@@ -51,6 +51,18 @@ def test_a_line_that_an_older_version_measured_has_gaps():
     assert table["groups"][1][1][0][1] == ["25.0 ±0.0", "-", "25.0 ±0.0", "-"]
 
 
+def test_the_sum_of_recalls_stands_once_behind_both_directions():
+    """In %, as the recalls are; reports of older versions have no such column."""
+    new = line("model", 0.5)
+    new["means"]["recall_sum"], new["deviations"]["recall_sum"] = 1.0, 0.0
+    gallery = {"gallery_size": 9, "num_repeats": 1, "lines": [new, line("cca", 0.25)]}
+    table = metric_table(gallery)
+    assert table["of_both"] == ["R-sum"]
+    assert table["groups"][0][1] == [("model", ["50.0", "50.0", "100.0"])]
+    assert table["groups"][1][1] == [("cca", ["25.0", "25.0", "-"])]
+    assert metric_table({**gallery, "lines": gallery["lines"][1:]})["of_both"] == []
+
+
 def test_categories_of_what_is_found_first():
     """Photo 0 finds recipe 1, photo 1 recipe 0, photo 2 its own; 0 and 1 are of one category."""
     images = np.eye(3)
