@@ -11,7 +11,6 @@ import json
 import os
 import random
 import shlex
-import signal
 import socket
 import sys
 import threading
@@ -26,6 +25,7 @@ import click
 
 from seje_ray.errors import LockLostError, WorkspaceError
 from seje_ray.log import event
+from seje_ray.signals import interrupt_main_thread, sigterm_as_interrupt
 
 LOCKS = ".locks"  # folder of all locks of a workspace
 HEARTBEAT_S = 5.0
@@ -113,19 +113,20 @@ def locked(folder: Path, what: str, *, waits: bool = False) -> Iterator[Lease]:
         WorkspaceError: If another command holds the lock.
         LockLostError: If the lock was lost meanwhile.
     """
-    lease = _acquired(folder, what, waits=waits)
-    heart = _Heart(lease)
-    heart.start()
-    _HELD.add(lease)
-    try:
-        yield lease
-    except KeyboardInterrupt:
-        lease.require()  # the heart interrupts where it is lost
-        raise
-    finally:
-        heart.stop()
-        _HELD.discard(lease)
-        _release(lease)
+    with sigterm_as_interrupt():  # which the heart may send
+        lease = _acquired(folder, what, waits=waits)
+        heart = _Heart(lease)
+        heart.start()
+        _HELD.add(lease)
+        try:
+            yield lease
+        except KeyboardInterrupt:
+            lease.require()  # the heart interrupts where it is lost
+            raise
+        finally:
+            heart.stop()
+            _HELD.discard(lease)
+            _release(lease)
 
 
 _HELD: set[Lease] = set()  # by this process
@@ -249,8 +250,7 @@ class _Heart(threading.Thread):
                 os.utime(self._lease.file)
             if self._is_lost() and not self._stop_asked.is_set():  # not by its own release
                 event("lock", text=f"lost {self._lease.file}")
-                # A real signal, which also ends a wait in C, unlike _thread.interrupt_main.
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                interrupt_main_thread()
                 return
 
     def stop(self) -> None:

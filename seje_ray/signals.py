@@ -21,6 +21,17 @@ def sigterm_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
 
 
+def interrupt_main_thread() -> None:
+    """What Ctrl-C does, from any thread, also where a shell (`nohup`, `&`) has Ctrl-C ignored.
+
+    There it is SIGTERM, within ``sigterm_as_interrupt``. A real signal also ends a wait in C,
+    unlike ``_thread.interrupt_main``.
+    """
+    is_heeded = callable(signal.getsignal(signal.SIGINT))
+    number = signal.SIGINT if is_heeded else signal.SIGTERM
+    signal.pthread_kill(threading.main_thread().ident or 0, number)
+
+
 def _interrupt(number: int, frame: Any) -> None:
     """What Ctrl-C would do now; a background job's shell has it ignored."""
     if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, signal.SIG_DFL, None):

@@ -4,7 +4,7 @@ Local folders today. A file system of another kind begins here: nothing else tur
 a person typed into a path, or joins the name of a part to it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -66,6 +66,30 @@ class Workspace:
         folder = self.folder / LOCKS / self.stored(part)
         with locked(folder, str(part), waits=waits) as lease:
             yield replace(self, lease=lease)
+
+    def found_or_made(
+        self,
+        part: Path,
+        find: Callable[[], Artifact | None],
+        make: Callable[["Workspace"], Artifact],
+    ) -> Artifact:
+        """The artifact of a part that several commands need: made by the first, found by others.
+
+        Args:
+            part: Its folder.
+            find: Gives it where it is finished; asked again once the lock is held, since the
+                command that was waited for may have made it.
+            make: Makes it, as the one writer.
+
+        Raises:
+            LockLostError: If another command took the place of this one meanwhile.
+        """
+        known = find()
+        if known is not None:
+            return known
+        with self.writing(part, waits=True) as held:
+            known = find()
+            return make(held) if known is None else known
 
     # Parts that hold data
 

@@ -1,5 +1,6 @@
 """Embeddings of a partition corrected for hubs, by a bank of train pairs."""
 
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -56,19 +57,16 @@ def correct_embeddings(
         inputs={"embeddings": plain.content_hash, "bank": bank.content_hash},
         seed=0,
     )
-    known = finished(folder, plan, verify=workspace.verify)
-    if known is not None:
-        return known
-    with workspace.writing(folder, waits=True) as held:
-        # The command that was waited for may have made it.
-        known = finished(folder, plan, verify=workspace.verify)
-        if known is not None:
-            return known
+
+    def make(held: Workspace) -> Artifact:
         building = begin(folder, plan, lease=held.lease)
         train = _pairs(bank)
         for path in plain.shards(partition):
             write_table(building / path.name, _corrected(path, train, config), held.lease)
         return finish(folder, plan, build_manifest(plan, building), held.lease)
+
+    find = partial(finished, folder, plan, verify=workspace.verify)
+    return workspace.found_or_made(folder, find, make)
 
 
 def _corrected(path: Path, train: tuple[Tensor, Tensor], config: HubnessConfig) -> pa.Table:

@@ -121,17 +121,11 @@ def _embedded(
     )
     part = partition if rows is None else f"{partition}-bank"
     folder = workspace.embeddings(trained.folder.name, part)
-    known = finished(folder, plan, verify=workspace.verify)
-    if known is not None:
-        return known
-    if (change := outdated(folder, plan.kind, workspace.verify)) is not None:
-        click.echo(change, err=True)
-    calibrated.require_whole(workspace.verify, partition)
-    with workspace.writing(folder, waits=True) as held:
-        # The command that was waited for may have made it.
-        known = finished(folder, plan, verify=workspace.verify)
-        if known is not None:
-            return known
+
+    def make(held: Workspace) -> Artifact:
+        if (change := outdated(folder, plan.kind, workspace.verify)) is not None:
+            click.echo(change, err=True)
+        calibrated.require_whole(workspace.verify, partition)
         building = begin(folder, plan, lease=held.lease)
         items, num_done = _items(calibrated, partition, building, rows, held.lease)
         with executor.session(1) as session:
@@ -144,6 +138,9 @@ def _embedded(
                 f"{manifest.rows.get(partition, 0)}; run `seje-ray evaluate` again"
             )
         return finish(folder, plan, manifest, held.lease)
+
+    find = partial(finished, folder, plan, verify=workspace.verify)
+    return workspace.found_or_made(folder, find, make)
 
 
 def _hash_of(rows: np.ndarray) -> str:

@@ -171,23 +171,25 @@ def test_of_many_that_wait_one_at_a_time_is_in(tmp_path):
     assert not (tmp_path / "lock").exists()
 
 
-@pytest.fixture
-def heeds_interrupts():
-    """Whoever runs the tests in the background may have had them ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+@pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN], ids=["heeded", "nohup"])
+def ctrl_c(request):
+    """What the shell that started a command has made of interrupts."""
+    before = signal.signal(signal.SIGINT, request.param)
     yield
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.usefixtures("heeds_interrupts")
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_command_whose_lock_is_taken_ends_with_the_reason(tmp_path):
-    """Its heart sees it and interrupts; the new owner's file stays."""
+    """Its heart sees it and interrupts, whatever the shell says; the new owner's file stays."""
+    term = signal.getsignal(signal.SIGTERM)
     lost = pytest.raises(LockLostError, match="another command has taken this lock over")
     with lost, locked(tmp_path / "lock", "recipes") as lease:
         (tmp_path / "lock" / "000002.lock").write_text("{}")
         lease.file.unlink()
         threading.Event().wait()
     assert [file.name for file in (tmp_path / "lock").iterdir()] == ["000002.lock"]
+    assert signal.getsignal(signal.SIGTERM) == term
 
 
 def test_an_interrupted_command_is_interrupted_and_not_robbed(tmp_path):

@@ -61,3 +61,22 @@ def test_what_is_missing_names_the_command(tmp_path):
     ):
         with pytest.raises(ArtifactError, match=f"not there; run `seje-ray {command}`"):
             opened()
+
+
+def test_what_several_commands_need_is_made_once(tmp_path):
+    """Found before the lock, found behind it, or made; a finished one needs no lock."""
+    workspace, asked = Workspace(tmp_path), []
+
+    def find(answers=("made", None, "by another", None, None)):
+        asked.append(answers[len(asked)])
+        return asked[-1]
+
+    def make(held):
+        assert held.lease.is_held()
+        return "by us"
+
+    part = workspace.embeddings("a", "test")
+    found = [workspace.found_or_made(part, find, make) for _ in range(3)]
+    assert found == ["made", "by another", "by us"]
+    assert asked == ["made", None, "by another", None, None]
+    assert list(tmp_path.iterdir()) == []

@@ -97,13 +97,12 @@ def _side(
         },
         seed=0,
     )
-    known = finished(folder, plan)
-    if known is not None and _is_whole(known) and not replace:
-        return known
-    with workspace.writing(folder, waits=True) as held:
-        known = finished(folder, plan)  # by the command that was waited for
-        if known is not None and _is_whole(known) and not replace:
-            return known
+
+    def find() -> Artifact | None:
+        known = None if replace else finished(folder, plan)
+        return known if known is not None and _is_whole(known) else None
+
+    def make(held: Workspace) -> Artifact:
         if not replace:
             _require_no_changes(folder)
         building = begin(folder, plan, lease=held.lease)
@@ -121,6 +120,8 @@ def _side(
             held.lease,
         )
         return close_side(folder, building, plan, what, lease=held.lease)
+
+    return workspace.found_or_made(folder, find, make)
 
 
 def _is_whole(artifact: Artifact) -> bool:
