@@ -1,19 +1,18 @@
 """What a search by a part of a recipe loses: a title alone, ingredients alone, steps alone, words.
 
 Run: ``python -m benchmarks.partial --workspace W --run NAME [--partition test]``; several runs, one
-with ``model.part_dropout`` and one without, tell what training with parts left out mends. Each
+with ``train.partial_texts`` and one without, tell what training with parts left out mends. Each
 recipe of the partition looks for its own photo among all photos of the partition, and for itself
 among its whole recipes.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
 import numpy as np
 import pyarrow.parquet as pq
 
-from seje_ray.calibration.corpus import RecipeText, recipe_text
+from seje_ray.calibration.corpus import RecipeText, parts_alone, recipe_text
 from seje_ray.console.tables import text_table
 from seje_ray.features.encoder import Encoder
 from seje_ray.pipeline.runs import open_run
@@ -50,18 +49,6 @@ def main(workspace: Path, runs: tuple[str, ...], partition: str) -> None:
         print(text_table(head, table))
 
 
-def _title(recipe: RecipeText) -> RecipeText:
-    return RecipeText(recipe.id, recipe.title, (), ())
-
-
-def _ingredients(recipe: RecipeText) -> RecipeText:
-    return replace(recipe, title="", instructions=())
-
-
-def _steps(recipe: RecipeText) -> RecipeText:
-    return RecipeText(recipe.id, "", (), recipe.instructions)
-
-
 def _everywhere(recipe: RecipeText) -> RecipeText:
     """The title as title, as an ingredient line and as a step."""
     return RecipeText(recipe.id, recipe.title, (recipe.title,), (recipe.title,))
@@ -69,10 +56,10 @@ def _everywhere(recipe: RecipeText) -> RecipeText:
 
 PARTS = {
     "whole": lambda recipe: recipe,
-    "title": _title,
+    "title": lambda recipe: parts_alone(recipe)[0],
     "title, as ingredient and step, too": _everywhere,
-    "ingredients": _ingredients,
-    "steps": _steps,
+    "ingredients": lambda recipe: parts_alone(recipe)[1],
+    "steps": lambda recipe: parts_alone(recipe)[2],
 }
 
 

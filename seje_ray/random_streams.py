@@ -68,6 +68,8 @@ class Stream(IntEnum):
     """Which train pairs are used where not all are."""
     EMBEDDING_MAP = 25
     """Pairs that the map of a report shows."""
+    PARTIAL_TEXTS = 26
+    """Recipes that a step sees a part of, and which; keys: epoch, shard, row."""
     RECALL_QUERIES = 30
     """Vectors by which the recall of an index is measured."""
 

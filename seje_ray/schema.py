@@ -81,6 +81,7 @@ def calibrated(
     *,
     has_tokens: bool = False,
     has_terms: bool = False,
+    has_partial: bool = False,
 ) -> pa.Schema:
     """``calibrated/``: ``recipes/`` with at least one photo, and the features of phase I.
 
@@ -91,6 +92,7 @@ def calibrated(
         text_dim: H, or None if no text vectors are stored.
         has_tokens: Whether the tokens of a text model are stored.
         has_terms: Whether lexical bags are stored.
+        has_partial: Whether features of title, ingredients and steps alone are stored.
     """
     columns = [
         *RECIPES,
@@ -124,6 +126,16 @@ def calibrated(
         columns += [
             pa.field("lexical_terms", pa.list_(pa.int32())),
             pa.field("lexical_weights", pa.list_(pa.float32())),  # one per term
+        ]
+    if has_partial:  # three of each, in the order of title, ingredients, steps
+        columns += [
+            pa.field("partial_is_there", pa.list_(pa.bool_())),
+            pa.field("partial_key_term_vectors", pa.list_(vector(word_dim))),
+        ]
+    if has_partial and has_terms:
+        columns += [
+            pa.field("partial_lexical_terms", pa.list_(pa.list_(pa.int32()))),
+            pa.field("partial_lexical_weights", pa.list_(pa.list_(pa.float32()))),
         ]
     return pa.schema(columns)
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from seje_ray.recipe1m.records import Entity
 
+PARTS = ("title", "ingredients", "steps")  # of a recipe, in this order wherever they are apart
 TEXT_COLUMNS = ["id", "title", "ingredients", "instructions", "entities"]
 
 
@@ -22,6 +23,15 @@ class RecipeText:
     ingredients: tuple[str, ...]
     instructions: tuple[str, ...]
     entities: tuple[Entity, ...] | None = None
+
+
+def parts_alone(recipe: RecipeText) -> tuple[RecipeText, RecipeText, RecipeText]:
+    """A recipe of which only the title is known, only the ingredients, only the steps."""
+    return (
+        RecipeText(recipe.id, recipe.title, (), ()),
+        replace(recipe, title="", instructions=()),
+        RecipeText(recipe.id, "", (), recipe.instructions),
+    )
 
 
 class Recipes(Protocol):

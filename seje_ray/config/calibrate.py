@@ -239,6 +239,9 @@ class CalibrateConfig:
     # model.recipe_encoder transformer needs
     text_vectors: bool = False
     text_tokens: TextTokensConfig = field(default_factory=TextTokensConfig)
+    # store f_term and the bag of each recipe's title, ingredients and steps alone, which
+    # train.partial_texts needs
+    partial_texts: bool = False
 
     @property
     def needs_ingredients(self) -> bool:

@@ -78,6 +78,16 @@ class RunConfig:
                     "calibrate.lexical.enabled=true",
                 ),
             )
+        if self.train.partial_texts > 0:
+            require(
+                self.calibrate,
+                (
+                    "partial_texts",
+                    self.calibrate.partial_texts,
+                    "true where train.partial_texts is > 0: calibrate with --set "
+                    "calibrate.partial_texts=true",
+                ),
+            )
         if self.model.recipe_encoder == "text":
             require(
                 self.calibrate.text_tokens,

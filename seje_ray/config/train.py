@@ -56,6 +56,8 @@ class TrainConfig:
     precision: Literal["bf16", "fp32"] = "bf16"  # autocast on CUDA
     # precision on CPUs, too, where they compute in bf16 (AVX-512 BF16, AMX); others take fp32
     precision_on_cpus: bool = False
+    # in [0, 1), chance of a recipe to be trained on by its title, ingredients or steps alone
+    partial_texts: float = 0.0
     max_pairs: int | None = None  # train pairs that are used, drawn by the seed; null: all
     max_val_pairs: int = 10_000  # val pairs that are embedded after each epoch
     shuffle_window: int = 32  # shards that are in memory and shuffled together
@@ -102,6 +104,7 @@ class TrainConfig:
                 self.micro_batch_size is None or self.micro_batch_size >= 1,
                 ">= 1 or null",
             ),
+            ("partial_texts", 0 <= self.partial_texts < 1, "in [0, 1)"),
             ("max_pairs", self.max_pairs is None or self.max_pairs >= 2, ">= 2 or null"),
             ("max_val_pairs", self.max_val_pairs >= 2, ">= 2"),
             ("shuffle_window", self.shuffle_window >= 1, ">= 1"),

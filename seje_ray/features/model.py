@@ -84,6 +84,11 @@ def require_features(run: RunConfig, calibrated: Artifact) -> None:
             f"{calibrated.folder}: expected lexical bags for model.lexical {run.model.lexical}, "
             "found none; run `seje-ray calibrate --set calibrate.lexical.enabled=true`"
         )
+    if run.train.partial_texts > 0 and not calibrated.manifest.facts.get("partial_texts"):
+        raise ArtifactError(
+            f"{calibrated.folder}: expected features of parts of recipes for train.partial_texts, "
+            "found none; run `seje-ray calibrate --set calibrate.partial_texts=true`"
+        )
     if reads.tokens:
         _require_tokens(run, calibrated)
     if not run.model.freeze_backbone:

@@ -44,6 +44,7 @@ from seje_ray.pipeline.executor import Session
 from seje_ray.pipeline.stage import ShardStage, Step, shard_items
 from seje_ray.pipeline.transform_steps import (
     AddImageFeatures,
+    AddPartialTexts,
     AddSentenceVectors,
     AddTerms,
     AddTextFeatures,
@@ -113,6 +114,11 @@ def _steps(run: RunConfig, workspace: Workspace) -> list[Step]:
         Step(partial(AddSentenceVectors, run, workspace), gpu_share=_sentences_share(run)),
         *([Step(partial(AddTextTokens, run))] if run.calibrate.text_tokens.store else []),
         *([Step(partial(AddTerms, workspace))] if run.calibrate.lexical.enabled else []),
+        *(
+            [Step(partial(AddPartialTexts, run, workspace), gpu_share=_rater_share(run))]
+            if run.calibrate.partial_texts
+            else []
+        ),
         Step(partial(AddImageFeatures, run, workspace), gpu_share=0.5),
         *([Step(partial(FillCategories, run, workspace))] if fills else []),
     ]
@@ -176,6 +182,8 @@ def _plan(run: RunConfig, recipes: Artifact, calibrator: Artifact) -> Plan:
     if config.text_tokens.store:
         section["text_tokens"] = list(token_limits(config))
         inputs["tokenizer"] = tokenizer_hash(str(config.text_model))
+    if config.partial_texts:
+        section["partial_texts"] = True
     if stored is not None:
         section["frozen"] = network_settings(run, stored)
         inputs |= network_weights(stored)
@@ -212,6 +220,7 @@ def _close(
             "text_dim": _text_dim(building),
             **_text_format(run),
             **({"lexical": facts["lexical"]} if run.calibrate.lexical.enabled else {}),
+            **({"partial_texts": True} if run.calibrate.partial_texts else {}),
             "image_features_of": _image_features_of(plan),
             "category_names": list(Categories.load(workspace.component("text")).names),
             "image_category_names": facts["image_category_names"],

@@ -15,7 +15,7 @@ from seje_ray.calibration.category_backoff import (
     categories_of_classes,
     image_votes,
 )
-from seje_ray.calibration.corpus import recipe_text
+from seje_ray.calibration.corpus import PARTS, parts_alone, recipe_text
 from seje_ray.calibration.recipe_parts import COLUMNS as TEXT_COLUMNS
 from seje_ray.calibration.recipe_parts import RecipeParts, part_vectors
 from seje_ray.calibration.sentence_encoder import Steps
@@ -48,6 +48,7 @@ from seje_ray.workspace import Workspace
 PHOTOS = "images"  # column that is read where photos are needed, and not carried along
 TEXTS = [name for name in RECIPES.names if name != PHOTOS]
 TERMS = "lexical_terms"
+PARTIAL = "partial_is_there"
 VOTES = "image_votes"  # column that only ``FillCategories`` reads
 
 
@@ -174,6 +175,43 @@ class AddTerms:
         return with_columns(table, columns)
 
 
+class AddPartialTexts:
+    """Texts -> f_term and lexical bag of the title, the ingredients and the steps alone.
+
+    Source: docs/method.md, rule 4.8.
+    """
+
+    def __init__(self, run: RunConfig, workspace: Workspace) -> None:
+        self._calibrator = text_calibrator_of(run.calibrate, workspace.calibrator, default_device())
+        self._lexicon = lexicon_of(workspace.calibrator) if run.calibrate.lexical.enabled else None
+        self._language = stored_language(workspace.calibrator)
+
+    def __call__(self, item: Item, table: pa.Table) -> pa.Table:
+        """Append the columns to one shard; a part that is not there has the features of nothing."""
+        alone = [parts_alone(recipe_text(row)) for row in table.select(TEXTS).to_pylist()]
+        recipes = [part for parts in alone for part in parts]
+        counts = [len(PARTS)] * len(alone)
+        dim = self._calibrator.word_vectors.dim
+        found = [f.key_term_vector for f in self._calibrator.features(recipes)]
+        vectors = np.array(found, np.float32).reshape(-1, dim)
+        is_there = [
+            [any(map(str.strip, (r.title, *r.ingredients, *r.instructions))) for r in parts]
+            for parts in alone
+        ]
+        columns: dict[str, pa.Array] = {
+            PARTIAL: pa.array(is_there, pa.list_(pa.bool_())),
+            "partial_key_term_vectors": ragged_array(vectors, counts),
+        }
+        if self._lexicon is not None:
+            rows = self._lexicon.rows([self._language.prepared(recipe) for recipe in recipes])
+            ends = pa.array(np.concatenate([[0], rows.ends]), pa.int32())
+            for name, values in (("terms", rows.terms), ("weights", rows.weights)):
+                bags = pa.ListArray.from_arrays(ends, pa.array(values))
+                nested = pa.ListArray.from_arrays(offsets_of(counts), bags)
+                columns[f"partial_lexical_{name}"] = nested
+        return with_columns(table, columns)
+
+
 class AddImageFeatures:
     """Photos -> their category, f_cat, and frozen backbone features."""
 
@@ -242,6 +280,7 @@ def commit_calibrated(item: Item, table: pa.Table) -> dict[str, object]:
         vector_dim(table.schema, TEXT_COLUMNS[0]),
         has_tokens=TOKEN_COLUMNS[0] in table.column_names,
         has_terms=TERMS in table.column_names,
+        has_partial=PARTIAL in table.column_names,
     )
     target = Path(item["target"])
     write_table(target, table.select(schema.names).cast(schema), lease_of(item))

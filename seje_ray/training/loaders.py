@@ -96,4 +96,5 @@ def loader_of(
         augmentation=run.train.augmentation,
         text_shape=text_shape_of(run.model, calibrated.manifest.facts),
         rows=rows,
+        partial_texts=run.train.partial_texts if partition == "train" and not is_bank else 0.0,
     )

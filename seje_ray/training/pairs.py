@@ -88,6 +88,7 @@ class PairLoader:
         augmentation: Augmentation = "crop_flip",
         text_shape: TextShape | None = None,
         rows: np.ndarray | None = None,
+        partial_texts: float = 0.0,
     ) -> None:
         """Look at the shards.
 
@@ -104,10 +105,12 @@ class PairLoader:
             augmentation: Random changes of training photos.
             text_shape: How their tokens become texts, where they are read.
             rows: Numbers of the rows that are used, rising, at least one; None for all.
+            partial_texts: Chance, in [0, 1), of a recipe of ``epoch`` to come as its title, its
+                ingredients or its steps alone.
         """
         self._shards = list(shards)
         self._pixels, self._reads, self._text_shape = pixels, reads, text_shape
-        self._augmentation = augmentation
+        self._augmentation, self._partial_texts = augmentation, partial_texts
         self._rank, self._world_size, self._seed = rank, world_size, seed
         self._window, self._num_threads = shuffle_window, num_threads
         self._shard_rows = _rows_of_shards(self._shards, rows)
@@ -164,7 +167,12 @@ class PairLoader:
     def _open(self, path: Path) -> Shard:
         if path in self._kept:
             return self._kept[path]
-        shard = Shard(path, use_features=self._pixels is None, reads=self._reads)
+        shard = Shard(
+            path,
+            use_features=self._pixels is None,
+            reads=self._reads,
+            partial=self._partial_texts > 0,
+        )
         if len(self._shards) <= self._window:
             self._kept[path] = shard
         return shard
@@ -199,36 +207,52 @@ class PairLoader:
             0 if draw is None else int(draw.integers(pair.shard.num_images(pair.row)))
             for pair, draw in zip(own, draws, strict=True)
         ]
+        parts = [self._part(pair) if is_training else None for pair in own]
         return PairBatch(
             ids=tuple(pair.shard.ids[pair.row] for pair in own),
             images=self._images(own, chosen, draws, decoders),
             image_category_vectors=stacked(
                 [p.shard.image_category_vector(p.row, i) for p, i in zip(own, chosen, strict=True)]
             ),
-            recipes=self._recipes(own, group),
+            recipes=self._recipes(own, parts, group),
             category_ids=torch.tensor(
                 [int(p.shard.category_ids[p.row]) for p in own], dtype=torch.int64
             ),
             sizes=sizes,
         )
 
-    def _recipes(self, own: list[_Pair], group: list[_Pair]) -> RecipeFeatures:
+    def _part(self, pair: _Pair) -> int | None:
+        """The part of a recipe that it comes as; None for the whole."""
+        if self._partial_texts == 0:
+            return None
+        draw = random_streams.generator(Stream.PARTIAL_TEXTS, self._seed, *pair.draw)
+        there = pair.shard.parts_there(pair.row)
+        if not there or draw.random() >= self._partial_texts:
+            return None
+        return int(draw.choice(there))
+
+    def _recipes(
+        self, own: list[_Pair], parts: list[int | None], group: list[_Pair]
+    ) -> RecipeFeatures:
         reads = self._reads
+        read = [(pair.shard, pair.row, part) for pair, part in zip(own, parts, strict=True)]
         sentences = texts = key_term_vectors = bags = tokens = None
         if reads.sentences:
-            sentences = Sentences(*padded([p.shard.sentence_vectors(p.row) for p in own]))
+            sentences = Sentences(*padded([s.sentence_vectors(row, part) for s, row, part in read]))
         if reads.texts:
-            texts = _text_batch(own)
+            texts = _text_batch([s.text_vectors(row, part) for s, row, part in read])
         if reads.key_terms:
-            key_term_vectors = stacked([p.shard.key_term_vector(p.row) for p in own])
+            key_term_vectors = stacked([s.key_term_vector(row, part) for s, row, part in read])
         if reads.lexical:
             # As wide on every worker: what a training leaves out is drawn for the global batch.
+            # A part has no term that the whole has not.
             width = max([1, *(pair.shard.num_terms(pair.row) for pair in group)])
-            terms, weights = zip(*(pair.shard.bag(pair.row) for pair in own), strict=True)
+            terms, weights = zip(*(s.bag(row, part) for s, row, part in read), strict=True)
             bags = padded_bags(terms, weights, width)
         if reads.tokens:
             assert self._text_shape is not None
-            tokens = token_batch([p.shard.tokens(p.row) for p in own], self._text_shape)
+            lines = [s.tokens(row, part) for s, row, part in read]
+            tokens = token_batch(lines, self._text_shape)
         return RecipeFeatures(sentences, texts, key_term_vectors, bags, tokens)
 
     def _images(
@@ -269,6 +293,6 @@ def _grouped(pairs: Iterator[_Pair], size: int, *, complete: bool) -> Iterator[l
         yield group
 
 
-def _text_batch(own: Sequence[_Pair]) -> TextBatch:
-    parts = zip(*(pair.shard.text_vectors(pair.row) for pair in own), strict=True)
+def _text_batch(rows: Sequence[Sequence[np.ndarray]]) -> TextBatch:
+    parts = zip(*rows, strict=True)
     return TextBatch(*(tensor for part in parts for tensor in padded(part)))

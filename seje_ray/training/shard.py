@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from seje_ray.artifact import read_shard
+from seje_ray.calibration.corpus import PARTS
 from seje_ray.calibration.recipe_parts import COLUMNS as TEXT_COLUMNS
 from seje_ray.calibration.text_tokens import COLUMNS as TOKEN_COLUMNS
 from seje_ray.features.inputs import Reads
@@ -14,12 +15,19 @@ from seje_ray.features.tokens import RecipeTokens
 
 SENTENCES, KEY_TERMS = "sentence_vectors", "key_term_vector"
 TERMS, WEIGHTS = "lexical_terms", "lexical_weights"
+IS_THERE, PARTIAL_KEY_TERMS = "partial_is_there", "partial_key_term_vectors"
+STEPS = PARTS.index("steps")
 
 
 class Shard:
-    """One calibrated Parquet file as arrays; a photo's bytes stay in Arrow until needed."""
+    """One calibrated Parquet file as arrays; a photo's bytes stay in Arrow until needed.
 
-    def __init__(self, path: Path, *, use_features: bool, reads: Reads) -> None:
+    A ``part`` is a number in ``PARTS``: features of it alone; None for those of the whole recipe.
+    """
+
+    def __init__(
+        self, path: Path, *, use_features: bool, reads: Reads, partial: bool = False
+    ) -> None:
         columns = ["id", "title", "images", "image_category_vectors", "category_id"]
         if use_features:
             columns[2:3] = ["images.list.element.id", "image_features"]
@@ -27,7 +35,11 @@ class Shard:
         vectors = [KEY_TERMS] if reads.key_terms else []
         bags = [TERMS, WEIGHTS] if reads.lexical else []
         tokens = TOKEN_COLUMNS if reads.tokens else ()
-        table = read_shard(path, [*columns, *lists, *vectors, *bags, *tokens])
+        parts = [IS_THERE, *([PARTIAL_KEY_TERMS] if reads.key_terms else [])] if partial else []
+        partial_bags = [f"partial_{name}" for name in bags] if partial else []
+        table = read_shard(
+            path, [*columns, *lists, *vectors, *bags, *tokens, *parts, *partial_bags]
+        )
         self.num_rows = table.num_rows
         self.ids: list[str] = table.column("id").to_pylist()
         self.titles: list[str] = table.column("title").to_pylist()
@@ -35,6 +47,11 @@ class Shard:
         self._vectors = {name: _matrix(table.column(name).combine_chunks()) for name in vectors}
         self._lists = {name: _Ragged(table.column(name)) for name in lists}
         self._bags = {name: _whole(table.column(name)) for name in bags}
+        self._is_there = table.column(IS_THERE).to_pylist() if partial else None
+        self._partial_key_terms = (
+            _Ragged(table.column(PARTIAL_KEY_TERMS)) if partial and reads.key_terms else None
+        )
+        self._partial_bags = [_Lines(table.column(name)) for name in partial_bags]
         self._tokens = [_Lines(table.column(name)) for name in tokens]
         self._image_categories = _Ragged(table.column("image_category_vectors"))
         self._features = _Ragged(table.column("image_features")) if use_features else None
@@ -68,32 +85,47 @@ class Shard:
         vector: np.ndarray = self._image_categories.row(row)[image]
         return vector
 
-    def key_term_vector(self, row: int) -> np.ndarray:
+    def parts_there(self, row: int) -> list[int]:
+        """Parts of a recipe that are not empty, if they were read."""
+        assert self._is_there is not None
+        return [part for part, is_there in enumerate(self._is_there[row]) if is_there]
+
+    def key_term_vector(self, row: int, part: int | None = None) -> np.ndarray:
         """f_term (E,) of a recipe, if it was read."""
+        if part is not None:
+            assert self._partial_key_terms is not None
+            own: np.ndarray = self._partial_key_terms.row(row)[part]
+            return own
         vector: np.ndarray = self._vectors[KEY_TERMS][row]
         return vector
 
-    def sentence_vectors(self, row: int) -> np.ndarray:
+    def sentence_vectors(self, row: int, part: int | None = None) -> np.ndarray:
         """f_sent (S, sentence dimensions) of a recipe, if it was read."""
-        return self._lists[SENTENCES].row(row)
+        vectors = self._lists[SENTENCES].row(row)
+        return vectors if part in (None, STEPS) else vectors[:0]
 
-    def text_vectors(self, row: int) -> list[np.ndarray]:
+    def text_vectors(self, row: int, part: int | None = None) -> list[np.ndarray]:
         """Vectors (lines, H) of title, ingredients and steps of a recipe, if they were read."""
-        return [self._lists[name].row(row) for name in TEXT_COLUMNS]
+        found = [self._lists[name].row(row) for name in TEXT_COLUMNS]
+        return [own if part in (None, n) else own[:0] for n, own in enumerate(found)]
 
     def num_terms(self, row: int) -> int:
         """K of a recipe's lexical bag, if it was read."""
         offsets = self._bags[TERMS].offsets
         return int(offsets[row + 1].as_py() - offsets[row].as_py())
 
-    def bag(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+    def bag(self, row: int, part: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Terms (K,) and weights (K,) of a recipe's lexical bag, if it was read."""
+        if part is not None:
+            own_terms, own_weights = (bags.row(row)[part] for bags in self._partial_bags)
+            return own_terms, own_weights
         terms, weights = (self._bags[name][row].values.to_numpy() for name in (TERMS, WEIGHTS))
         return terms, weights
 
-    def tokens(self, row: int) -> RecipeTokens:
+    def tokens(self, row: int, part: int | None = None) -> RecipeTokens:
         """Tokens of the lines of a recipe, if they were read."""
-        return RecipeTokens(*(part.row(row) for part in self._tokens))
+        found = [lines.row(row) for lines in self._tokens]
+        return RecipeTokens(*(own if part in (None, n) else [] for n, own in enumerate(found)))
 
 
 class _Lines:

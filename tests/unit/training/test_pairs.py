@@ -192,6 +192,72 @@ def test_bags_are_padded_to_the_longest_recipe_of_the_global_batch(paths):
                 assert not weights[n, num_terms:].any()
 
 
+ALL = Reads(sentences=True, texts=True, key_terms=True, lexical=True)
+
+
+def partial_loader(paths, share, *, rank=0, world_size=1):
+    return PairLoader(
+        paths, None, global_batch_size=8, rank=rank, world_size=world_size, seed=3, reads=ALL,
+        partial_texts=share,
+    )  # fmt: skip
+
+
+def part_seen(features, n, row):
+    """Which part a recipe came as, by its f_term; all else has to agree."""
+    vector = features.key_term_vectors[n].numpy()
+    stored = [row["key_term_vector"], *row["partial_key_term_vectors"]]
+    [found] = [k for k, own in enumerate(stored) if np.allclose(vector, own, rtol=1e-6)]
+    part = found - 1 if found else None
+    names = ("title_vectors", "ingredient_vectors", "step_vectors")
+    counts = [int(features.texts[2 * k + 1][n]) for k in range(3)]
+    assert counts == [len(row[name]) if part in (None, k) else 0 for k, name in enumerate(names)]
+    num_steps = len(row["sentence_vectors"]) if part in (None, 2) else 0
+    assert int(features.sentences.num_sentences[n]) == num_steps
+    bag = row["lexical_weights"] if part is None else row["partial_lexical_weights"][part]
+    weights = features.bags.weights[n].numpy()
+    np.testing.assert_allclose(weights[weights > 0], bag, rtol=1e-6)
+    return part
+
+
+def test_recipes_come_as_one_of_their_parts_now_and_then(tmp_path):
+    """All features of a recipe are of the same part, one that it has; validation sees the whole."""
+    paths = write_shards(tmp_path, "train", [12, 20], has_partial=True)
+    rows = {r["id"]: r for path in paths for r in pq.read_table(path).to_pylist()}
+    epochs = partial_loader(paths, 0.6)
+
+    seen = [
+        (recipe, part_seen(batch.recipes, n, rows[recipe]))
+        for epoch in range(8)
+        for batch in epochs.epoch(epoch)
+        for n, recipe in enumerate(batch.ids)
+    ]
+
+    parts = [part for _, part in seen]
+    assert set(parts) == {None, 0, 1, 2}
+    assert 0.5 < np.mean([part is not None for part in parts]) < 0.7  # of 256, by a fixed seed
+    assert all(rows[recipe]["partial_is_there"][part] for recipe, part in seen if part is not None)
+    for batch in epochs.in_order():
+        whole = [part_seen(batch.recipes, n, rows[recipe]) for n, recipe in enumerate(batch.ids)]
+        assert set(whole) == {None}
+
+
+def test_any_number_of_workers_sees_the_same_parts(tmp_path):
+    """Also bags of the same width on each, for draws over terms."""
+    paths = write_shards(tmp_path, "train", [12, 20], has_partial=True)
+    alone = list(partial_loader(paths, 0.6).epoch(1))
+    shared = zip(
+        *(partial_loader(paths, 0.6, rank=rank, world_size=3).epoch(1) for rank in range(3)),
+        strict=True,
+    )
+    for one, several in zip(alone, shared, strict=True):
+        for read in (
+            lambda f: f.key_term_vectors,
+            lambda f: f.bags.terms,
+            lambda f: f.bags.weights,
+        ):
+            assert torch.cat([read(batch.recipes) for batch in several]).equal(read(one.recipes))
+
+
 def test_all_photos_of_a_recipe_are_chosen_over_the_epochs(paths):
     """One random photo per recipe and epoch."""
     rows = {r["id"]: r for path in paths for r in pq.read_table(path).to_pylist()}

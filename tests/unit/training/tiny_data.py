@@ -63,17 +63,24 @@ def tiny_run(
     return run_from_json(json.dumps(raw), "a test")
 
 
-def write_shards(folder: Path, partition: str, sizes: list[int], seed: int = 0) -> list[Path]:
+def write_shards(
+    folder: Path, partition: str, sizes: list[int], seed: int = 0, *, has_partial: bool = False
+) -> list[Path]:
     """Shards of ``sizes`` recipes with one to three photos and one to four sentences each.
 
     Their titles' and steps' text vectors say what the photo says; of ingredients there are up to
-    three.
+    three. ``has_partial``: with features of parts alone, numbers that tell recipe and part; the
+    recipes of odd numbers have no title.
     """
     generator = np.random.default_rng((seed, len(partition)))
     paths = []
     for number, size in enumerate(sizes):
         rows = [_row(f"{partition}{number}-{row}", generator) for row in range(size)]
-        schema = calibrated_schema(WORD_DIM, SENTENCE_DIM, FEATURE_DIM, TEXT_DIM, has_terms=True)
+        if has_partial:
+            rows = [row | _partial(row, n) for n, row in enumerate(rows)]
+        schema = calibrated_schema(
+            WORD_DIM, SENTENCE_DIM, FEATURE_DIM, TEXT_DIM, has_terms=True, has_partial=has_partial
+        )
         path = folder / shard_name(partition, number)
         write_table(path, pa.Table.from_pylist(rows, schema=schema))
         paths.append(path)
@@ -122,6 +129,17 @@ def _row(recipe_id: str, generator: np.random.Generator) -> dict:
         "step_vectors": [said] * len(row["sentence_vectors"]),
         "lexical_terms": generator.permutation(NUM_TERMS)[:num_terms].tolist(),
         "lexical_weights": (generator.random(num_terms) + 0.1).tolist(),
+    }
+
+
+def _partial(row: dict, number: int) -> dict:
+    """Features of title, ingredients and steps alone; a part has at most the whole's terms."""
+    terms, weights = row["lexical_terms"], row["lexical_weights"]
+    return {
+        "partial_is_there": [number % 2 == 0, True, True],
+        "partial_key_term_vectors": [[number + part / 10] * WORD_DIM for part in range(3)],
+        "partial_lexical_terms": [terms[:part] for part in range(3)],
+        "partial_lexical_weights": [weights[:part] for part in range(3)],
     }
 
 
