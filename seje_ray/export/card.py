@@ -16,7 +16,8 @@ from seje_ray.features.encoder import EncoderParts
 from seje_ray.features.inputs import Reads
 from seje_ray.models.libraries import resolve
 from seje_ray.pipeline.runs import TrainedRun
-from seje_ray.report.evaluation import DIRECTIONS, METRICS
+from seje_ray.report.evaluation import ALL_METRICS, DIRECTIONS, NOT_MEASURED, SUM_NAME
+from seje_ray.retrieval.protocol import RECALL_SUM
 from seje_ray.workspace import Workspace
 
 USE = """```python
@@ -159,7 +160,8 @@ def _numbers(facts: Facts, evaluations: Sequence[Evaluation]) -> Iterator[str]:
         "Protocol: each photo ranks all recipes of its gallery by cosine, and each recipe all "
         "photos; no pair is twice in a gallery; ties count half. MedR "
         "is the median rank of the true match (1 is perfect), R@K the share of queries, in %, with "
-        "theirs among the first K. Means over the galleries, ± the standard deviation over them, "
+        "theirs among the first K, MRR the mean of 1 / rank, in %, R-sum the sum of the recalls of "
+        "both directions. Means over the galleries, ± the standard deviation over them, "
         "which says nothing of other seeds of the training."
     )
     yield (
@@ -184,7 +186,12 @@ def _evaluation(evaluation: Evaluation) -> Iterator[str]:
             for key, direction in DIRECTIONS.items()
             for line in gallery["lines"]
         ]
-        yield table(["", *METRICS.values()], rows)
+        yield table(["", *ALL_METRICS.values()], rows)
+        sums = [
+            [line["name"], _cell(line, RECALL_SUM, is_spread=repeats > 1)]
+            for line in gallery["lines"]
+        ]
+        yield table(["both directions", SUM_NAME], sums)
     if evaluation.hub_weight > 0:
         yield (
             "These embeddings were corrected for hubs by the train pairs (evaluate.hubness.weight "
@@ -194,11 +201,16 @@ def _evaluation(evaluation: Evaluation) -> Iterator[str]:
 
 
 def _cells(line: Mapping[str, Any], direction: str, *, is_spread: bool) -> Iterator[str]:
-    for metric in METRICS:
-        key = f"{metric}/{direction}"
-        factor = 1.0 if metric == "median_rank" else 100.0
-        text = f"{line['means'][key] * factor:.1f}"
-        yield f"{text} ± {line['deviations'][key] * factor:.1f}" if is_spread else text
+    for metric in ALL_METRICS:
+        yield _cell(line, f"{metric}/{direction}", is_spread=is_spread)
+
+
+def _cell(line: Mapping[str, Any], key: str, *, is_spread: bool) -> str:
+    if key not in line["means"]:
+        return NOT_MEASURED
+    factor = 1.0 if key.startswith("median_rank") else 100.0
+    text = f"{line['means'][key] * factor:.1f}"
+    return f"{text} ± {line['deviations'][key] * factor:.1f}" if is_spread else text
 
 
 def _checked(facts: Facts) -> Iterator[str]:

@@ -127,12 +127,13 @@ def _lines(
     return GalleryLines(
         size,
         model.num_repeats,
-        tuple(_line(key, result) for key, result in ({name: model} | controls).items()),
+        tuple(line_of(key, result) for key, result in ({name: model} | controls).items()),
         num_left_out(galleries, len(ids)) / len(ids),
     )
 
 
-def _line(name: str, result: RetrievalResult) -> EvaluationLine:
+def line_of(name: str, result: RetrievalResult) -> EvaluationLine:
+    """What a model or control reached."""
     return EvaluationLine(name, result.means(), result.deviations())
 
 

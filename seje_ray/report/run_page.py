@@ -17,7 +17,7 @@ from seje_ray.report.by_category import category_lines, confusion_of, nearest_ro
 from seje_ray.report.cards import Example, examples
 from seje_ray.report.confusion import confusion_picture
 from seje_ray.report.embedding_map import MAX_PAIRS, embedding_map, perplexity_of
-from seje_ray.report.gallery_curve import by_gallery_size, gallery_curve
+from seje_ray.report.gallery_curve import by_gallery_size
 from seje_ray.report.hardest_pairs import hardest_pairs
 from seje_ray.report.measured_lines import metric_table
 from seje_ray.report.page import render
@@ -25,6 +25,7 @@ from seje_ray.report.photos import PairBook
 from seje_ray.report.plots import training_curves
 from seje_ray.report.published import PUBLISHED, PUBLISHED_COLUMNS
 from seje_ray.report.report import calibration_text, partition_rows, rejected_counts
+from seje_ray.report.scale_plot import scale_curve
 from seje_ray.report.settings_beside import settings_beside
 from seje_ray.retrieval.embeddings import Embeddings
 
@@ -115,7 +116,7 @@ def _of_pairs(facts: RunFacts) -> Missing | dict[str, Any]:
     nearest = nearest_rows(embeddings.image_embeddings, embeddings.recipe_embeddings)
     confusion = confusion_of(nearest, embeddings.category_ids, len(names))
     return {
-        "curve": gallery_curve(by_gallery_size(embeddings, seed)),
+        "curve": scale_curve(by_gallery_size(embeddings, seed)),
         "confusion": confusion_picture(
             confusion,
             names,

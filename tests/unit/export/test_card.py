@@ -53,13 +53,16 @@ def test_what_was_measured_is_shown_and_another_trainings_is_not(here, trained_h
     text = card(trained_heads, here, tmp_path / "model", licence="cc-by-4.0")
 
     line = gallery.lines[0]
+    keys = [*(f"recall_at_{k}" for k in (1, 5, 10)), "mean_reciprocal_rank"]
     means, deviations = (
-        [100 * values[f"recall_at_{k}/recipe_to_image"] for k in (1, 5, 10)]
+        [100 * values[f"{key}/recipe_to_image"] for key in keys]
         for values in (line.means, line.deviations)
     )
     cells = [f"{m:.1f} ± {d:.1f}" for m, d in zip(means, deviations, strict=True)]
     [row] = re.findall(r"^\| model, recipe -> image \| .*$", text, re.MULTILINE)
     assert row.endswith(" | ".join(["", *cells, ""]).rstrip())
+    total = 100 * line.means["recall_sum"]
+    assert f"| model | {total:.1f} ± " in text
     assert "3 galleries of 5 pairs" in text
     assert "**Partition val**" in text
     assert "license: cc-by-4.0" in text
