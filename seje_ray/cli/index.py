@@ -23,19 +23,46 @@ if TYPE_CHECKING:
     from seje_ray.submission.cluster import Cluster
     from seje_ray.workspace import Workspace
 
+BELOW = "seje_ray.index.below"  # whether one of the group's commands is called
+
+
+class _IndexGroup(click.Group):
+    """A command with commands of its own; its options are its own alone."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Leave the options out where a command is called: they would open the workspace."""
+        ctx.meta[BELOW] = bool(args) and args[0] in self.commands
+        return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """All options, or ``--help`` alone."""
+        params = super().get_params(ctx)
+        return [one for one in params if one.name == "help"] if ctx.meta.get(BELOW) else params
+
 
 def _alone(function: Callable[..., None]) -> Callable[..., None]:
     """Leave the group's own work out where one of its commands is called."""
 
     @functools.wraps(function)
     def unless_other(**params: Any) -> None:
-        if click.get_current_context().invoked_subcommand is None:
+        ctx = click.get_current_context()
+        if ctx.invoked_subcommand is None:
             function(**params)
+        elif params:
+            raise click.UsageError(
+                f"options of `index {ctx.invoked_subcommand}` stand behind it, e.g. "
+                f"`seje-ray index {ctx.invoked_subcommand} --workspace FOLDER ...`"
+            )
 
     return unless_other
 
 
-@click.group("index", invoke_without_command=True, epilog="Example: seje-ray index --what both")
+@click.group(
+    "index",
+    cls=_IndexGroup,
+    invoke_without_command=True,
+    epilog="Example: seje-ray index --what both",
+)
 @_alone
 @click.option(
     "--what",

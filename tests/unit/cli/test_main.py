@@ -66,9 +66,7 @@ def test_help_imports_nothing_heavy():
         "    CliRunner().invoke(cli, [*path, '--help'])\n"
         f"    print(*path, '-', *({set(HEAVY)} & set(sys.modules)))\n"
     )
-    # The commands below `index` are parsed after its own options, whose workspace is opened then.
-    shown = [path for path in paths() if path[0] != "index" or len(path) == 1]
-    words = [sys.executable, "-c", program, json.dumps([(), *shown])]
+    words = [sys.executable, "-c", program, json.dumps([(), *paths()])]
     done = subprocess.run(words, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
@@ -105,6 +103,14 @@ def test_what_a_user_can_fix_is_one_line_and_exit_code_1(tmp_path, monkeypatch, 
     (line,) = [line for line in done.stderr.splitlines() if not line.startswith("no --data:")]
     assert line.startswith("Error: ")
     assert expected in line
+
+
+def test_options_before_a_command_of_index_are_not_ignored(tmp_path):
+    """They would be those of `index` itself, so that another workspace would be changed."""
+    done = invoke("index", "--workspace", str(tmp_path), "delete", "an-id")
+
+    assert done.exit_code == 2
+    assert "seje-ray index delete --workspace FOLDER" in done.stderr
 
 
 def test_wrong_usage_is_exit_code_2(tmp_path):
