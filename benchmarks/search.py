@@ -1,14 +1,16 @@
 """CPU seconds of a query over many vectors: exact, and by a graph, beside NumPy and FAISS.
 
-Run: ``python -m benchmarks.search --rows 1000000``, which takes 4 GB of disk for the vectors, 2 GB
-for the graph, and hours for it on few cores; ``--no-graph`` leaves it out. Rows are made up: a
-point of a 48-dimensional space each, laid into ``--dim`` dimensions with noise, since rows of all
-directions alike have no near neighbours that a graph could follow. ``--workspace`` times whole
-queries over a real index beside the model alone. CPU seconds of all threads: with
-OMP_NUM_THREADS=1 they are what a query takes on an idle core.
+Run: ``python -m benchmarks.search --rows 1000000 --no-graph``, which takes 4 GB of disk for the
+vectors; a graph of 100,000 takes minutes to build, one of a million as many times longer. Rows are
+made up: a point of a 48-dimensional space each, laid into ``--dim`` dimensions with noise, since
+rows of all directions alike have no near neighbours that a graph could follow. Each part runs in a
+process of its own, which says its peak memory: with and without the pages of mapped files, which
+the system takes back when it needs them. ``--workspace`` times whole queries over a real index
+beside the model alone. CPU seconds of all threads: with OMP_NUM_THREADS=1 they are what a query
+takes on an idle core.
 """
 
-import resource
+import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,7 +29,7 @@ from seje_ray.retrieval.search import nearest
 
 LATENT = 48  # dimensions that made-up rows vary in
 NOISE = 0.02
-NUM_QUERIES = 50
+NUM_QUERIES = 20
 AT_ONCE = 20_000  # rows made at a time
 RESULTS = 10
 BUDGET_MS, BUDGET_RATIO = 20, 1.3  # of a query beside the model's own time
@@ -44,92 +46,145 @@ def main(rows: int, dim: int, graph: bool, folder: Path | None, workspace: Path 
     if workspace is not None:
         _whole_queries(workspace)
         return
+    parts = [_exact_ours, _exact_numpy, _exact_faiss, *([_build_graph, _graph] if graph else [])]
     with tempfile.TemporaryDirectory(dir=folder) as made:
-        vectors, queries = _made_up(Path(made), rows, dim)
-        print(f"{rows:,} x {dim} float32, {vectors.nbytes / 2**30:.2f} GiB, mapped into memory")
-        _exact(vectors, queries)
-        if graph:
-            _by_graph(Path(made), vectors, queries)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"peak memory, mapped pages included: {peak:.2f} GiB")
+        _alone(_make_up, Path(made), rows, dim)
+        for part in parts:
+            _alone(part, Path(made))
+        exact = [np.load(path) for path in sorted(Path(made).glob("exact*.found.npy"))]
+        agree = min(_agreement(exact[0], other) for other in exact[1:])
+        print(f"the exact ones find the same rows: {agree:.3f}")
 
 
-def _made_up(folder: Path, num: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
+def _alone(part: Callable[..., None], *arguments: object) -> None:
+    """Run a part in a process of its own."""
+    process = multiprocessing.get_context("spawn").Process(target=part, args=arguments)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(f"{part.__name__} ended with {process.exitcode}")
+
+
+def _agreement(found: np.ndarray, other: np.ndarray) -> float:
+    """Share of the rows (n, k) of each query that the other found, too."""
+    return float(np.mean([len({*a} & {*b}) / len(a) for a, b in zip(found, other, strict=True)]))
+
+
+def _make_up(folder: Path, num: int, dim: int) -> None:
     """Unit rows in a file, and queries of the same kind."""
     draws = np.random.default_rng(0)
-    basis = draws.standard_normal((LATENT, dim)).astype(np.float32) / np.sqrt(dim)
+    basis = draws.standard_normal((LATENT, dim), np.float32) / np.float32(np.sqrt(dim))
 
     def rows(count: int) -> np.ndarray:
-        latent = draws.standard_normal((count, LATENT)).astype(np.float32)
-        found = latent @ basis + NOISE * draws.standard_normal((count, dim)).astype(np.float32)
+        found = draws.standard_normal((count, LATENT), np.float32) @ basis
+        found += NOISE * draws.standard_normal((count, dim), np.float32)
         unit: np.ndarray = found / np.linalg.norm(found, axis=1, keepdims=True)
         return unit
 
-    path = folder / "vectors.npy"
-    whole = np.lib.format.open_memmap(path, "w+", np.float32, (num, dim))
+    whole = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.float32, (num, dim))
     for start in range(0, num, AT_ONCE):
         whole[start : start + AT_ONCE] = rows(min(AT_ONCE, num - start))
     whole.flush()
     np.save(folder / "queries.npy", rows(NUM_QUERIES))
-    return np.load(path, mmap_mode="c"), np.load(folder / "queries.npy")
+    print(
+        f"{num:,} x {dim} float32, {whole.nbytes / 2**30:.2f} GiB, mapped into memory", flush=True
+    )
 
 
-def _exact(vectors: np.ndarray, queries: np.ndarray) -> None:
-    flat = faiss().IndexFlatIP(vectors.shape[1])
-    flat.add(vectors)  # a copy in memory: what FAISS itself is told to do
+def _opened(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    return np.load(folder / "vectors.npy", mmap_mode="c"), np.load(folder / "queries.npy")
 
-    def plain(query: np.ndarray) -> set[int]:
+
+def _exact_ours(folder: Path) -> None:
+    vectors, queries = _opened(folder)
+    _timed(
+        folder,
+        "exact, ours",
+        lambda query: [row for row, _ in nearest(query, vectors, RESULTS)],
+        queries,
+    )
+
+
+def _exact_numpy(folder: Path) -> None:
+    vectors, queries = _opened(folder)
+
+    def plain(query: np.ndarray) -> list[int]:
         similarities = vectors @ query
         best = np.argpartition(-similarities, RESULTS)[:RESULTS]
-        return set(best[np.argsort(-similarities[best])].tolist())
+        found: list[int] = best[np.argsort(-similarities[best])].tolist()
+        return found
 
-    def ours(query: np.ndarray) -> set[int]:
-        return {row for row, _ in nearest(query, vectors, RESULTS)}
-
-    def library(query: np.ndarray) -> set[int]:
-        return set(flat.search(query[None], RESULTS)[1][0].tolist())
-
-    found = {
-        name: _timed(f"exact: {name}", search, queries)
-        for name, search in (("ours", ours), ("NumPy", plain), ("FAISS IndexFlatIP", library))
-    }
-    agree = np.mean(
-        [len(a & b) / RESULTS for a, b in zip(found["ours"], found["NumPy"], strict=True)]
-    )
-    print(f"  the same rows as NumPy: {agree:.3f}")
+    _timed(folder, "exact, NumPy", plain, queries)
 
 
-def _by_graph(folder: Path, vectors: np.ndarray, queries: np.ndarray) -> None:
+def _exact_faiss(folder: Path) -> None:
+    vectors, queries = _opened(folder)
+    library = faiss()
+
+    def search(query: np.ndarray) -> list[int]:
+        metric = library.METRIC_INNER_PRODUCT
+        found: list[int] = library.knn(query[None], vectors, RESULTS, metric=metric)[1][0].tolist()
+        return found
+
+    _timed(folder, "exact, FAISS knn", search, queries)
+
+
+def _build_graph(folder: Path) -> None:
+    vectors, _ = _opened(folder)
     graph = Graph.empty(vectors.shape[1])
     began = time.process_time()
     graph.add(vectors)
-    print(f"graph: built in {time.process_time() - began:.0f} s of CPUs")
+    seconds = time.process_time() - began
     graph.save(folder / "graph.faiss")
-    print(f"graph: file of {(folder / 'graph.faiss').stat().st_size / 2**30:.2f} GiB")
-    facts = measured(graph, vectors, folder / "queries.npy")
-    mapped = Graph.open(folder / "graph.faiss", facts["effort"])
-    print(f"graph: effort {facts['effort']}, recall@{RESULTS} {facts['recall']:.3f}")
+    size = (folder / "graph.faiss").stat().st_size / 2**30
+    print(f"graph: built in {seconds:.0f} s of CPUs, {size:.2f} GiB; {_peak()}")
+    began = time.process_time()
+    facts = measured(graph, vectors, ("rows", folder / "queries.npy"))
+    seconds = time.process_time() - began
+    (folder / "effort").write_text(str(facts["effort"]))
+    print(
+        f"graph: effort {facts['effort']}, recall@{RESULTS} {facts['recall']:.3f}, measured in "
+        f"{seconds:.0f} s of CPUs",
+        flush=True,
+    )
 
-    def ours(query: np.ndarray) -> set[int]:
+
+def _graph(folder: Path) -> None:
+    vectors, queries = _opened(folder)
+    mapped = Graph.open(folder / "graph.faiss", int((folder / "effort").read_text()))
+
+    def ours(query: np.ndarray) -> list[int]:
         rows = mapped.candidates(query, RESULTS)
-        return {int(rows[row]) for row, _ in nearest(query, vectors[rows], RESULTS)}
+        return [int(rows[row]) for row, _ in nearest(query, vectors[rows], RESULTS)]
 
-    _timed("graph: ours, compared exactly", ours, queries)
-    _timed("graph: FAISS alone", lambda query: set(mapped.candidates(query, RESULTS)), queries)
+    _timed(folder, "graph, candidates compared exactly", ours, queries)
+    _timed(
+        folder, "graph, FAISS alone", lambda query: [*mapped.candidates(query, RESULTS)], queries
+    )
 
 
 def _timed(
-    name: str, search: Callable[[np.ndarray], set[int]], queries: np.ndarray
-) -> list[set[int]]:
-    """Median milliseconds of a query; what was found."""
+    folder: Path, name: str, search: Callable[[np.ndarray], list[int]], queries: np.ndarray
+) -> None:
+    """Say the median milliseconds of a query and the memory; keep what was found."""
     found, seconds = [], []
     search(queries[0])
     for query in queries:
         began = time.process_time()
         found.append(search(query))
         seconds.append(time.process_time() - began)
-    print(f"{name}: {1000 * float(np.median(seconds)):.2f} ms of CPUs a query")
-    return found
+    np.save(folder / f"{name}.found.npy", np.array(found))
+    print(
+        f"{name}: {1000 * float(np.median(seconds)):.2f} ms of CPUs a query; {_peak()}", flush=True
+    )
+
+
+def _peak() -> str:
+    """Peak memory of this process, and how much of it now is its own, not pages of files."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    kib = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines)
+           if name in ("VmHWM", "RssAnon")}  # fmt: skip
+    return f"peak {kib['VmHWM'] / 2**20:.2f} GiB, {kib['RssAnon'] / 2**20:.2f} GiB its own"
 
 
 def _whole_queries(workspace: Path, num: int = 20) -> None:

@@ -16,6 +16,7 @@ from seje_ray.errors import ArtifactError
 from seje_ray.lock import Lease
 from seje_ray.manifest import Plan
 from seje_ray.pipeline.executor import Executor
+from seje_ray.pipeline.index.derive import rows_of_recall
 from seje_ray.pipeline.index.steps import PARTS, commit_rows, part_of, put_together
 from seje_ray.pipeline.stage import Item, ShardStage, Step, leased, missing_shards
 from seje_ray.retrieval.index.side import VECTORS, What, deleted_rows, sizes_of
@@ -39,6 +40,9 @@ class Built:
         how = "every one compared"
         if facts["method"] == "hnsw":
             how = f"HNSW, recall@10 {facts['recall']:.3f} by queries of {facts['recall_queries']}"
+            num_rows = self.rows + self.deleted
+            if (grown := num_rows - rows_of_recall(facts, num_rows)) > 0:
+                how += f", before {grown:,} were added (`seje-ray index` measures it again)"
         lines = [
             f"{self.what}: {self.rows:,}{gone}, {facts['embedding_dim']} numbers each; {how}; "
             f"in {self.folder}"

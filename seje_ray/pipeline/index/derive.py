@@ -1,5 +1,6 @@
 """What is made of an index's vectors, and made again when they change: a graph, and hubs."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, assert_never
 
@@ -34,6 +35,8 @@ def derive(
 ) -> Artifact:
     """Make the graph that ``method`` asks for, and the hubs, unless they are there.
 
+    The recall of a graph that has grown since it was measured is measured again.
+
     Args:
         artifact: One side of an index.
         what: Its rows.
@@ -54,6 +57,9 @@ def derive(
         if wanted == "hnsw":
             facts |= _with_graph(artifact.folder, vectors, queries, lease)
         facts["method"] = wanted
+    elif wanted == "hnsw" and rows_of_recall(known, len(vectors)) != len(vectors):
+        graph = Graph.open(artifact.folder / GRAPH, known["effort"])
+        facts |= measured(graph, vectors, queries)
     num_neighbours = None if bank is None else config.num_neighbours
     if bank is not None and known.get("hub_neighbours") != num_neighbours:
         others = bank.image_embeddings if what == "recipes" else bank.recipe_embeddings
@@ -84,15 +90,36 @@ def _with_graph(
         graph.add(vectors, bars.bar("linking", "vectors", len(vectors)))
     with committing(folder / GRAPH, lease) as temporary:
         graph.save(temporary)
+    return measured(graph, vectors, queries)
+
+
+def rows_of_recall(facts: Mapping[str, Any], num_rows: int) -> int:
+    """Rows that a graph had when its recall was measured.
+
+    Args:
+        facts: Of an index with a graph; of an older version those that it was built with.
+        num_rows: That it has now.
+    """
+    return int(facts.get("recall_rows", num_rows - facts.get("added", 0)))
+
+
+def measured(graph: Graph, vectors: np.ndarray, queries: tuple[str, Path]) -> dict[str, Any]:
+    """Facts of a graph: the effort that its searches need, and their recall.
+
+    Args:
+        graph: Of ``vectors``.
+        vectors: Unit rows, (N, D).
+        queries: Kind and file of the vectors by which it is measured.
+    """
     kind, path = queries
-    found = measured(graph, vectors, path)
-    return {**found, "recall_queries": kind}
-
-
-def measured(graph: Graph, vectors: np.ndarray, queries: Path) -> dict[str, Any]:
-    """Facts of a graph: the effort that its searches need, and their recall."""
-    rows = np.load(queries, mmap_mode="r")
+    rows = np.load(path, mmap_mode="r")
     draws = generator(Stream.RECALL_QUERIES, 0)
     chosen = np.sort(draws.choice(len(rows), min(NUM_QUERIES, len(rows)), replace=False))
     effort, recall = least_effort(graph, vectors, rows[chosen], WANTED_RECALL)
-    return {"method": "hnsw", "effort": effort, "recall": recall}
+    return {
+        "method": "hnsw",
+        "effort": effort,
+        "recall": recall,
+        "recall_queries": kind,
+        "recall_rows": len(vectors),
+    }

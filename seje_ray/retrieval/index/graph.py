@@ -1,6 +1,7 @@
 """HNSW graphs of FAISS over unit rows. Letters: N rows, D dimensions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -103,32 +104,40 @@ class Graph:
         return rows
 
 
-def recall(graph: Graph, vectors: np.ndarray, queries: np.ndarray, num_results: int = 10) -> float:
+def recall(
+    graph: Graph, vectors: np.ndarray, queries: np.ndarray, exact: Sequence[AbstractSet[int]]
+) -> float:
     """Share of the nearest rows, by exact search, that the graph finds.
 
     Args:
         graph: Of ``vectors``.
         vectors: Unit rows, (N, D).
         queries: Unit rows, (n, D).
-        num_results: Nearest rows of a query that count.
+        exact: Nearest rows of each query, by ``nearest_rows``.
     """
-    hits = total = 0
-    for query in queries:
-        exact = {row for row, _ in nearest(query, vectors, num_results)}
-        rows = graph.candidates(query, num_results)
-        found = {int(rows[row]) for row, _ in nearest(query, vectors[rows], num_results)}
-        hits, total = hits + len(exact & found), total + len(exact)
-    return hits / total
+    hits = 0
+    for query, rows_wanted in zip(queries, exact, strict=True):
+        rows = graph.candidates(query, len(rows_wanted))
+        found = {int(rows[row]) for row, _ in nearest(query, vectors[rows], len(rows_wanted))}
+        hits += len(rows_wanted & found)
+    return hits / sum(map(len, exact))
+
+
+def nearest_rows(
+    vectors: np.ndarray, queries: np.ndarray, num_results: int = 10
+) -> list[frozenset[int]]:
+    """The nearest of the rows (N, D) to each query (n, D), by exact search."""
+    return [frozenset(row for row, _ in nearest(query, vectors, num_results)) for query in queries]
 
 
 def least_effort(
     graph: Graph, vectors: np.ndarray, queries: np.ndarray, wanted: float
 ) -> tuple[int, float]:
     """The least effort by which the recall@10 is as wanted, and the recall; else the greatest."""
-    found = 0.0
+    exact, found = nearest_rows(vectors, queries), 0.0
     for effort in EFFORTS:
         graph.effort = effort
-        found = recall(graph, vectors, queries)
+        found = recall(graph, vectors, queries, exact)
         if found >= wanted:
             break
     return graph.effort, found

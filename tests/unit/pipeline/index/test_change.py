@@ -73,6 +73,23 @@ def test_new_recipes_are_found_and_the_old_ones_not_embedded_again(own, monkeypa
     assert not [p.name for p in folder.iterdir() if p.is_dir()]
 
 
+def test_the_recall_of_a_graph_is_that_of_the_build_until_it_is_measured_again(own):
+    """What was added does not pass as measured."""
+    pytest.importorskip("faiss", reason="needs the extra index")
+    workspace, trained, path = own
+    before = build_index(trained, workspace, EXECUTOR, "recipes", method="hnsw")[0]
+    assert "were added" not in str(before)
+
+    grown = add_recipes(trained, workspace, EXECUTOR, path).sides[0]
+    again = build_index(trained, workspace, EXECUTOR, "recipes")[0]
+
+    assert grown.what == again.what == "recipes"
+    assert grown.facts["recall_rows"] == before.rows
+    assert "before 2 were added" in str(grown)
+    assert again.facts["recall_rows"] == again.rows == before.rows + 2
+    assert "were added" not in str(again)
+
+
 def test_ids_that_are_there_are_refused_until_they_are_deleted(own):
     """Nothing is added then; a changed recipe takes the place of a deleted one."""
     workspace, trained, path = own

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seje_ray.retrieval.index.graph import Graph, least_effort, recall
+from seje_ray.retrieval.index.graph import Graph, least_effort, nearest_rows, recall
 
 pytest.importorskip("faiss", reason="needs the extra index")
 
@@ -29,7 +29,7 @@ def test_a_graph_finds_nearly_all_of_the_nearest_and_says_how_many():
     effort, found = least_effort(graph, rows, queries, 0.95)
 
     assert found >= 0.95
-    assert found == recall(graph, rows, queries)
+    assert found == recall(graph, rows, queries, nearest_rows(rows, queries))
     assert effort == graph.effort
 
 
