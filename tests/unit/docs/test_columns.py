@@ -11,7 +11,13 @@ from seje_ray import schema
 PAGE = (Path(__file__).parents[3] / "docs/data.md").read_text()
 LETTERS = {7: "E", 11: "S'", 13: "F", 17: "H", 19: "D"}
 FULL = schema.calibrated(
-    word_dim=7, sentence_dim=11, feature_dim=13, text_dim=17, has_tokens=True, has_terms=True
+    word_dim=7,
+    sentence_dim=11,
+    feature_dim=13,
+    text_dim=17,
+    has_tokens=True,
+    has_terms=True,
+    has_partial=True,
 )
 OWN = [field for field in FULL if field.name not in schema.RECIPES.names]
 
