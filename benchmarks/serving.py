@@ -17,7 +17,6 @@ from typing import Any
 
 import click
 import torch
-from ray import serve
 
 from benchmarks.serving_load import TEXTS
 from seje_ray.calibration.corpus import RecipeText
@@ -55,6 +54,8 @@ def main(
         probe.bind((HOST, 0))
         port = probe.getsockname()[1]
     with connected(4):
+        from ray import serve  # not before seje_ray.on_ray, which prepares the environment for it
+
         start(HOST, port)
         try:
             for max_batch in (MAX_BATCH, 1):

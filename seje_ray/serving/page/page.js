@@ -125,7 +125,7 @@ function present(answer, bitmap) {
   const { results } = answer;
   byId("cards").removeAttribute("aria-busy");
   showTrouble(null);
-  showSees(answer.query.sees);
+  showSees(answer.query.sees, state.photos.length > 1);
   title();
   const noun = state.find === "recipes" ? "recipe" : "photo";
   const took = Math.round(answer.took_ms.embed + answer.took_ms.search);

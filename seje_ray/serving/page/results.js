@@ -40,11 +40,11 @@ export function showNothing(relax) {
 }
 
 /** Show what a photo is seen to show. */
-export function showSees(sees) {
+export function showSees(sees, areSeveral = false) {
   const list = byId("sees");
   list.hidden = sees.length === 0;
   const shown = sees.slice(0, 3).map((one) => make("span", {}, `${one.category} `, make("span", { class: "soft" }, percent(one.probability))));
-  list.replaceChildren(make("strong", {}, "The photo looks like"), ...shown);
+  list.replaceChildren(make("strong", {}, areSeveral ? "The photos look like" : "The photo looks like"), ...shown);
 }
 
 /** Say what is wrong and what to do; `again` is what the button does, where there is one. */
