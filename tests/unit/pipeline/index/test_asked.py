@@ -9,14 +9,16 @@ from click.testing import CliRunner
 from PIL import Image
 
 from seje_ray.cli.main import cli
+from seje_ray.errors import ArtifactError
 from seje_ray.features.encoder import QueryError
 from seje_ray.features.occlusion import PARTS, heat_picture, occluded_embeddings
 from seje_ray.pipeline.index.asked import Asked, searches
 from seje_ray.pipeline.index.page import write_page
 from seje_ray.pipeline.index.ready import ready_searcher
+from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.retrieval.index.arithmetic import TermError, direction, term_mean
 from seje_ray.retrieval.index.why import why
-from tests.unit.pipeline.locally import EXECUTOR, rows_of
+from tests.unit.pipeline.locally import EXECUTOR, copied, rows_of
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +141,20 @@ def test_a_search_without_an_index_makes_it(cookbook, trained, search):
     """Of a small collection; what is there already is opened."""
     again = ready_searcher(trained, cookbook, lambda: EXECUTOR)
     assert len(again.index.side("recipes")) == len(search.index.side("recipes"))
+
+
+def test_a_search_leaves_a_broken_index_alone(cookbook, trained, search, tmp_path):
+    """One error that says what to run; nothing is embedded or written."""
+    parts = ("recipes", "calibrator", "calibrated", "runs", "index")
+    own = copied(cookbook, tmp_path / "own", *parts)
+    path = own.index(trained.folder.name, "recipes") / "vectors.npy"
+    path.write_bytes(path.read_bytes()[:-100])
+    before = path.read_bytes()
+
+    with pytest.raises(ArtifactError, match=r"cut off .*run `seje-ray index --replace`"):
+        ready_searcher(TrainedRun.read(own.run(trained.folder.name)), own, _not_to_be_called)
+    assert path.read_bytes() == before
+
+
+def _not_to_be_called():
+    raise AssertionError("nothing is to be made")
