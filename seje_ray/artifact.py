@@ -24,6 +24,8 @@ from seje_ray.lock import Lease
 from seje_ray.log import event
 from seje_ray.manifest import Manifest, Plan, command_of, manifest_in, stage_of, to_json
 from seje_ray.schema import REJECTS, VERSIONS, upgraded
+from seje_ray.store.mirror import adopt, fetch, is_mirrored, publish, pull, remove
+from seje_ray.store.objects import in_threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,21 @@ class Artifact:
     content_hash: str  # of the manifest as it is stored
 
     def shards(self, partition: str | None = None) -> list[Path]:
-        """Shard files in order; those of one partition carry its name in front."""
+        """Shard files in order, brought from where they are stored.
+
+        Those of one partition carry its name in front.
+        """
+        paths = [self.folder / name for name in self.names(partition)]
+        if is_mirrored(self.folder):
+            in_threads(fetch, paths)
+        return paths
+
+    def names(self, partition: str | None = None) -> list[str]:
+        """Names of the shard files in order."""
         names = sorted(self.manifest.shards)
         if partition is not None:
             names = [n for n in names if n.rsplit("-", 1)[0] == partition]
-        return [self.folder / name for name in names]
+        return names
 
     def fault(self, verify: Verify, *partitions: str) -> str | None:
         """What is wrong with a file, in words; None if all are as they were made.
@@ -86,7 +98,7 @@ def open_artifact(folder: Path, kind: str) -> Artifact:
         ArtifactError: If it is missing, unfinished, of another kind, or of a version that this
             program does not read; says which stage has to run, and the command for it.
     """
-    path = folder / "manifest.json"
+    path = fetch(folder / "manifest.json")
     if not path.is_file():
         state = "unfinished" if partial_folder(folder).exists() else "not there"
         raise ArtifactError(
@@ -119,7 +131,7 @@ def outdated(folder: Path, kind: str, verify: Verify = "size") -> str | None:
         kind: Of the artifact.
         verify: How its files are looked at.
     """
-    path = folder / "manifest.json"
+    path = fetch(folder / "manifest.json")
     if not path.is_file():
         return None
     stored = manifest_in(folder)
@@ -166,7 +178,7 @@ def finished(
         as_good: Plans of versions before that give the same content, where there are some.
         verify: How its files are looked at.
     """
-    if not (folder / "manifest.json").is_file():
+    if not fetch(folder / "manifest.json").is_file():
         return None
     try:
         artifact = open_artifact(folder, plan.kind)
@@ -178,7 +190,13 @@ def finished(
     return artifact if is_same and artifact.fault(verify) is None else None
 
 
-def begin(folder: Path, plan: Plan, *as_good: Plan | None, lease: Lease | None = None) -> Path:
+def begin(
+    folder: Path,
+    plan: Plan,
+    *as_good: Plan | None,
+    lease: Lease | None = None,
+    joins: bool = False,
+) -> Path:
     """Open the building folder of ``plan``; what an interrupted run of it committed stays.
 
     Args:
@@ -186,13 +204,14 @@ def begin(folder: Path, plan: Plan, *as_good: Plan | None, lease: Lease | None =
         plan: Of this version.
         as_good: Plans of versions before that give the same content, where there are some.
         lease: Of the command, where it holds one.
+        joins: Another process has begun it, and may be writing there.
 
     Raises:
         LockLostError: If another command writes the artifact by now.
     """
     if lease is not None:
         lease.require()
-    partial = partial_folder(folder)
+    partial = pull(partial_folder(folder), keeps_own=joins)
     marker = partial / "plan.json"
     if partial.exists():
         known = read_json(marker)
@@ -220,12 +239,14 @@ def finish(folder: Path, plan: Plan, manifest: Manifest, lease: Lease | None = N
     sync_tree(partial)
     if lease is not None:
         lease.require()
+    publish(partial, folder, without="plan.json")
     replaced = folder.with_name(folder.name + ".replaced")
     shutil.rmtree(replaced, ignore_errors=True)
     if folder.exists():
         folder.rename(replaced)
     place(partial, folder)
     (folder / "plan.json").unlink(missing_ok=True)  # only now: until here it says what resumes
+    adopt(folder)
     shutil.rmtree(replaced, ignore_errors=True)
     return open_artifact(folder, plan.kind)
 
@@ -245,6 +266,9 @@ def with_facts(
 
 def _remove(folder: Path) -> None:
     """Remove a folder in which tasks of a dead command may still write: in one stroke first."""
+    if is_mirrored(folder):
+        remove(folder)
+        return
     gone = folder.with_name(f"{folder.name}.gone")
     shutil.rmtree(gone, ignore_errors=True)
     folder.rename(gone)
@@ -260,6 +284,7 @@ def build_manifest(
 ) -> Manifest:
     """Count and hash the Parquet shards of ``folder``."""
     rows: Counter[str] = Counter()
+    pull(folder, keeps_own=True)
     hashes = known_hashes(sorted(folder.glob("*-*.parquet")))
     for path in hashes:
         rows[path.name.rsplit("-", 1)[0]] += pq.read_metadata(path).num_rows
@@ -300,7 +325,7 @@ def write_table(
 
 def read_shard(path: Path, columns: Sequence[str]) -> pa.Table:
     """Read columns of a shard; ``images.list.element.id`` reads one field of a nested column."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(fetch(path)) as file:
         return file.read(columns=list(columns))
 
 

@@ -1,4 +1,4 @@
-"""Files and folders that appear under their name as a whole, or not at all.
+"""Files and folders that appear under their name as a whole, or not at all, here and in a store.
 
 Also where the power fails: what is in them is on the disk before they get their name, and the name
 is on the disk before anybody is told of it.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seje_ray.lock import Lease
+from seje_ray.store.mirror import is_mirrored, put
 
 NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)  # of folders, on some disks
 
@@ -28,6 +29,8 @@ def committing(path: Path, lease: Lease | None = None) -> Iterator[Path]:
         LockLostError: If another command has taken the lease over.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    if is_mirrored(path):  # another machine may have made its folder
+        path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield temporary
         sync(temporary)
@@ -38,6 +41,7 @@ def committing(path: Path, lease: Lease | None = None) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         raise
     sync(path.parent)
+    put(path)
 
 
 def place(folder: Path, target: Path) -> Path:

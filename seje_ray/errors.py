@@ -25,6 +25,10 @@ class WorkspaceError(SejeError):
     """A location cannot hold a workspace; says why."""
 
 
+class StoreError(WorkspaceError):
+    """An object store refuses something, or does not answer."""
+
+
 class LockLostError(WorkspaceError):
     """Another command has taken over what this one was writing."""
 

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
+from seje_ray.store.mirror import sizes_of
+
 Verify = Literal["full", "size"]  # sha256 and size, or size alone
 MAX_THREADS = 8  # hashing lets other threads run, and one reads some 0.5 to 2 GB/s
 
@@ -45,8 +47,11 @@ def first_fault(
         folder: Where they lie.
         hashes: File name -> sha256.
         sizes: File name -> bytes; older manifests have none.
-        verify: ``size`` compares no hash, except where a size is not known to be right.
+        verify: ``size`` compares no hash, except where a size is not known to be right. Of what
+            lies in a store no hash is compared here, but whenever a file is brought from there.
     """
+    if (stored := sizes_of(folder)) is not None:
+        return _stored_fault(folder, hashes, sizes, stored)
     for name in sorted(hashes):
         path = folder / name
         try:
@@ -66,6 +71,18 @@ def first_fault(
                 f"{path} has changed since it was made: expected sha256 {noted[:12]}, found "
                 f"{hash_found[:12]}"
             )
+    return None
+
+
+def _stored_fault(
+    folder: Path, hashes: Mapping[str, str], sizes: Mapping[str, int], stored: Mapping[str, int]
+) -> str | None:
+    """``first_fault`` by a store's list of objects, name -> bytes."""
+    for name in sorted(hashes):
+        if name not in stored:
+            return f"{folder / name} is missing"
+        if (expected := sizes.get(name, stored[name])) != stored[name]:
+            return f"{folder / name} has {stored[name]:,} bytes, expected {expected:,}"
     return None
 
 

@@ -23,15 +23,24 @@ from pathlib import Path
 
 import click
 
-from seje_ray.errors import LockLostError, WorkspaceError
+from seje_ray.errors import LockLostError, StoreError, WorkspaceError
 from seje_ray.log import event
 from seje_ray.signals import interrupt_main_thread, sigterm_as_interrupt
+from seje_ray.store.lock_files import (
+    beat,
+    is_outrun,
+    lock_files,
+    make_lock_file,
+    number_of,
+    read_lock_file,
+    remove_lock_file,
+    sign_of_life,
+)
 
 LOCKS = ".locks"  # folder of all locks of a workspace
 HEARTBEAT_S = 5.0
 STALE_S = 60.0  # without a sign of life, an owner on another machine is dead
 POLL_S = 0.25
-SUFFIX = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +90,7 @@ class Lease:
     def is_held(self) -> bool:
         """Whether nobody has taken the lock over."""
         owner = _owner(self.file)
-        return owner is not None and owner.token == self.token
+        return owner is not None and owner.token == self.token and not is_outrun(self.file)
 
     def require(self) -> None:
         """Refuse to go on without the lock.
@@ -142,50 +151,37 @@ def _acquired(folder: Path, what: str, *, waits: bool) -> Lease:
     """Make the next file, once every file that is there is known to be a dead owner's."""
     watch = _Watch(what, waits=waits)
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        files = _files(folder)
+        files = lock_files(folder)
         if any(not watch.is_dead(file) for file in files):
             time.sleep(POLL_S)
             continue
-        number = max((int(file.stem) for file in files), default=0) + 1
-        lease = _made(folder / f"{number:06d}{SUFFIX}")
+        number = max(map(number_of, files), default=0) + 1
+        lease = _made(folder, number)
         if lease is None:
             continue
-        others = [file for file in _files(folder) if file != lease.file]
+        others = [file for file in lock_files(folder) if file != lease.file]
         if all(file in files for file in others):
             for file in others:
                 event("lock", text=f"took over {file}")
-                file.unlink(missing_ok=True)
+                remove_lock_file(file)
             return lease
         _release(lease)  # another one came at the same moment: both try again
         time.sleep(POLL_S * random.random())
 
 
-def _files(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.glob(f"*{SUFFIX}"))
-    except FileNotFoundError:
-        return []
-
-
-def _made(file: Path) -> Lease | None:
+def _made(folder: Path, number: int) -> Lease | None:
     """Make a lock's file; None if somebody else was faster."""
     owner = Owner.this_process()
-    try:
-        with file.open("x", encoding="utf-8") as made:
-            json.dump(asdict(owner), made)
-            made.flush()
-            os.fsync(made.fileno())
-    except (FileExistsError, FileNotFoundError):  # made, or its folder removed, by another one
-        return None
-    return Lease(file, owner.token)
+    file = make_lock_file(folder, number, owner.token, json.dumps(asdict(owner)))
+    return None if file is None else Lease(file, owner.token)
 
 
 def _release(lease: Lease) -> None:
     """Remove the file, and the folders that are empty then."""
-    if not lease.is_held():
+    owner = _owner(lease.file)
+    if owner is None or owner.token != lease.token:
         return
-    lease.file.unlink(missing_ok=True)
+    remove_lock_file(lease.file)
     above = list(lease.file.parents)
     last = next((n for n, folder in enumerate(above) if folder.name == LOCKS), 0)
     with suppress(OSError):  # not empty: others are there
@@ -208,7 +204,7 @@ class _Watch:
             WorkspaceError: If it lives and is not waited for.
         """
         owner, now = _owner(file), time.monotonic()
-        sign = _sign_of_life(file)
+        sign = sign_of_life(file)
         if sign is None:  # released
             return False
         before, since = self._seen.setdefault(file, (sign, now))
@@ -246,8 +242,7 @@ class _Heart(threading.Thread):
     def run(self) -> None:
         """Beat until it is asked to stop."""
         while not self._stop_asked.wait(HEARTBEAT_S):
-            with suppress(OSError):  # a disk that is away for a moment, or lost: see below
-                os.utime(self._lease.file)
+            beat(self._lease.file)  # a disk that is away for a moment, or lost: see below
             if self._is_lost() and not self._stop_asked.is_set():  # not by its own release
                 event("lock", text=f"lost {self._lease.file}")
                 interrupt_main_thread()
@@ -261,32 +256,24 @@ class _Heart(threading.Thread):
     def _is_lost(self) -> bool:
         """Whether another one holds it; a disk that does not answer is no sign of that."""
         try:
-            return _token_in(self._lease.file) != self._lease.token
+            token = _token_in(self._lease.file)
+            return token != self._lease.token or is_outrun(self._lease.file)
         except FileNotFoundError:
             return True
-        except (OSError, ValueError):
+        except (OSError, ValueError, StoreError):
             return False
 
 
 def _token_in(file: Path) -> str | None:
-    owner = json.loads(file.read_text(encoding="utf-8"))
+    owner = json.loads(read_lock_file(file))
     return owner["token"] if isinstance(owner, dict) and "token" in owner else None
 
 
 def _owner(file: Path) -> Owner | None:
     """The owner that a file names; None if there is no file, or nothing in it yet."""
     try:
-        return Owner(**json.loads(file.read_text(encoding="utf-8")))
+        return Owner(**json.loads(read_lock_file(file)))
     except (OSError, ValueError, TypeError):
-        return None
-
-
-def _sign_of_life(file: Path) -> int | None:
-    """A number that changes with every beat; None without a file."""
-    try:
-        with file.open("rb") as opened:  # on NFS, opening asks the server
-            return os.fstat(opened.fileno()).st_mtime_ns
-    except OSError:
         return None
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seje_ray.schema import COMPONENT, VERSIONS
+from seje_ray.store.mirror import fetch
 
 MADE_BY = {  # kind -> the stage that makes it, and the command that runs that stage
     "recipes": ("ingest", "seje-ray calibrate --stage ingest"),
@@ -75,7 +76,7 @@ def command_of(kind: str) -> str:
 def manifest_in(folder: Path) -> Manifest | None:
     """The manifest in ``folder`` as it is stored, of whatever version; None if there is none."""
     try:
-        raw = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        raw = json.loads(fetch(folder / "manifest.json").read_text(encoding="utf-8"))
         return Manifest(**{**raw, "plan": Plan(**raw["plan"])})
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None

@@ -1,9 +1,10 @@
 """Layout of a workspace: the one place that knows where everything lies.
 
-Local folders today. A file system of another kind begins here: nothing else turns a location that
-a person typed into a path, or joins the name of a part to it.
+A local folder, or the mirror of what lies in an object store: nothing else turns a location that a
+person typed into a path, or joins the name of a part to it.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,8 @@ from seje_ray.errors import WorkspaceError
 from seje_ray.integrity import Verify
 from seje_ray.lock import LOCKS, Lease, locked
 from seje_ray.schema import COMPONENT
+from seje_ray.store.location import as_uri, mirror_folder, place_of
+from seje_ray.store.mirror import fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +28,32 @@ class Workspace:
     verify: Verify = field(default="full", compare=False)  # how what is read is looked at before
 
     @classmethod
-    def at(cls, location: str | Path, verify: Verify = "full") -> "Workspace":
+    def at(
+        cls, location: str | Path, verify: Verify = "full", *, takes_stores: bool = False
+    ) -> "Workspace":
         """The workspace at a location that a person typed.
 
         Args:
-            location: A folder.
+            location: A folder, or the URI of a place in an object store.
             verify: How what a command reads of it is compared with what was written.
+            takes_stores: Whether the command knows how to work in an object store.
 
         Raises:
-            WorkspaceError: If it is no local folder.
+            WorkspaceError: If it is neither.
         """
         text = str(location)
-        if "://" in text or ":/" in text:
-            raise WorkspaceError(f"{text}: only a local folder works yet, no object storage")
+        uri = as_uri(text)
+        if uri is not None and not takes_stores:
+            raise WorkspaceError(
+                f"{uri}: only a local folder works here yet, no object storage; copy it to one "
+                "first, e.g. with `aws s3 sync`, as docs/storage.md says"
+            )
+        if uri is not None:
+            return cls(mirror_folder(uri), verify=verify)
+        if re.match(r"\w[\w+.-]+:/", text):
+            raise WorkspaceError(
+                f"{text}: expected a local folder, or a URI that begins with s3://, gs:// or abfs://"
+            )
         return cls(Path(location).absolute(), verify=verify)
 
     @classmethod
@@ -49,7 +65,15 @@ class Workspace:
         return cls(calibrated.folder.parent, verify="size")
 
     def __str__(self) -> str:
-        return str(self.folder)
+        place = place_of(self.folder)
+        if place is None or place.key:
+            return str(self.folder)
+        return place.uri
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether it lies in an object store, which every node reaches by itself."""
+        return place_of(self.folder) is not None
 
     @contextmanager
     def writing(self, part: Path, *, waits: bool = False) -> Iterator["Workspace"]:
@@ -114,8 +138,8 @@ class Workspace:
 
     @property
     def calibrated_run(self) -> Path:
-        """The run file of the calibration; later commands take their defaults from it."""
-        return self.calibrated / "run.yaml"
+        """The run file of the calibration, brought; later commands take their defaults from it."""
+        return fetch(self.calibrated / "run.yaml")
 
     def cookbook(self, num_recipes: int, seed: int) -> Path:
         """The embedded cookbook of this size."""

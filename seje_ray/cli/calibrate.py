@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seje_ray.cli.local_path import LocalPath
 from seje_ray.cli.options import (
     as_settings,
     cluster_options,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--data",
-    type=click.Path(path_type=Path),
+    type=LocalPath(path_type=Path),
     help="Recipe1M folder, or a file or folder of own recipes.  [default: embedded cookbook]",
 )
 @click.option(
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 @click.option(
     "--calibrator-from",
     "source",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=LocalPath(file_okay=False, path_type=Path),
     metavar="WORKSPACE",
     help="Take the fitted calibrator of another workspace, and its run file where --config names "
     "none: features mean the same in both.",
@@ -84,6 +85,7 @@ def command(
     from seje_ray.console.tables import show
     from seje_ray.on_ray.executor import RayExecutor  # not at the top: --help stays fast
     from seje_ray.pipeline.calibrate import calibrate
+    from seje_ray.store.location import shown
 
     summary = calibrate(
         run,
@@ -93,4 +95,4 @@ def command(
         last_stage=stage,
         num_workers=workers,
     )
-    show(lambda _: str(summary))
+    show(lambda _: shown(str(summary)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seje_ray.cli.local_path import LocalPath
 from seje_ray.cli.options import as_settings, map_option, outside_option, workspace_option
 from seje_ray.cli.run_files import read_run
 
@@ -32,7 +33,7 @@ def command() -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=LocalPath(file_okay=False, path_type=Path),
     required=True,
     help="Folder to write; must be new or empty.",
 )
@@ -91,7 +92,7 @@ class PhotoNumber(click.ParamType):  # type: ignore[type-arg]  # generic in newe
 
 
 @command.command("check", epilog="Example: seje-ray data check /data/recipe1m --html check.html")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=LocalPath(path_type=Path))
 @click.option(
     "--photos",
     "num_photos",
@@ -104,7 +105,7 @@ class PhotoNumber(click.ParamType):  # type: ignore[type-arg]  # generic in newe
 @click.option(
     "--html",
     "page",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=LocalPath(dir_okay=False, path_type=Path),
     help="Write a page with pictures, too.",
 )
 @click.option(
@@ -190,7 +191,7 @@ def check(
 @command.command("export-vectors", epilog="Example: seje-ray data export-vectors --out vectors.bin")
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=LocalPath(dir_okay=False, path_type=Path),
     required=True,
     help="File to write; .txt and .vec are text, other names word2vec's binary format.",
 )

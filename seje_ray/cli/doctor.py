@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seje_ray.cli.local_path import LocalPath
 from seje_ray.cli.options import cluster_options, workspace_option
 
 if TYPE_CHECKING:
@@ -13,7 +14,11 @@ if TYPE_CHECKING:
 
 
 @click.command("doctor", epilog="Example: seje-ray doctor --address http://head:8265 --json")
-@click.option("--data", type=click.Path(path_type=Path), help="A data set that you mean to use.")
+@click.option(
+    "--data",
+    type=LocalPath(path_type=Path),
+    help="A data set that you mean to use.",
+)
 @workspace_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @cluster_options

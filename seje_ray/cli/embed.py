@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from seje_ray.cli.local_path import LocalPath
 from seje_ray.cli.options import (
     cluster_options,
     map_option,
@@ -27,15 +28,15 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--recipes",
-    type=click.Path(path_type=Path),
+    type=LocalPath(path_type=Path),
     help="New recipes, as calibrate --data takes them; photos that they name are embedded too.",
 )
 @click.option(
-    "--photos", type=click.Path(path_type=Path), help="A photo, or a folder of new photos."
+    "--photos", type=LocalPath(path_type=Path), help="A photo, or a folder of new photos."
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=LocalPath(dir_okay=False, path_type=Path),
     required=True,
     help="Parquet file of id, kind, recipe and vector.",
 )

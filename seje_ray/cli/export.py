@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seje_ray.cli.local_path import LocalPath
 from seje_ray.cli.options import run_name_option, workspace_option
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command("export", epilog="Example: seje-ray export --run demo --onnx model/")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=LocalPath(path_type=Path))
 @click.option("--onnx", is_flag=True, help="Both encoders as ONNX, too.")
 @click.option(
     "--licence",

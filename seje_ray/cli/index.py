@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
+from seje_ray.cli.local_path import LocalPath
 from seje_ray.cli.options import (
     cluster_options,
     evaluate_set_option,
@@ -127,7 +128,7 @@ def command(
 
 
 @command.command("add", epilog="Example: seje-ray index add new.jsonl")
-@click.argument("recipes", type=click.Path(path_type=Path))
+@click.argument("recipes", type=LocalPath(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of words.")
 @map_option
 @outside_option

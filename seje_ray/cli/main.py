@@ -47,8 +47,9 @@ class Refused(click.ClickException):
     def format_message(self) -> str:
         """The line; texts of others in it move no cursor."""
         from seje_ray.plain_text import printable
+        from seje_ray.store.location import shown
 
-        return " ".join(map(printable, filter(None, self.message.splitlines())))
+        return " ".join(map(printable, filter(None, shown(self.message).splitlines())))
 
 
 class SejeGroup(click.Group):

@@ -5,7 +5,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 VERIFY = "seje_ray.verify"  # where a command's context keeps it
 WORKSPACE = "seje_ray.workspace"  # key of a command's shared facts
+TAKE_STORES = ("doctor",)  # commands that work in an object store: docs/storage.md
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -265,7 +266,9 @@ def _submit(address: str, *, detach: bool) -> NoReturn:
 @contextmanager
 def command_log(ctx: click.Context) -> Iterator[None]:
     """Log what a command does, and how it ends, beside its results."""
+    from seje_ray.errors import StoreError
     from seje_ray.log import logged
+    from seje_ray.store.mirror import put
 
     workspace: Workspace = ctx.params["workspace"]
     if not workspace.folder.is_dir() and ctx.info_name != "calibrate":
@@ -276,6 +279,8 @@ def command_log(ctx: click.Context) -> Iterator[None]:
     path = workspace.log(f"{ctx.info_name}-{stamp}-{os.getpid()}")
     with logged(path, command=ctx.info_name, options=options):
         yield
+    with suppress(StoreError):  # a log costs nothing of the work
+        put(path)
 
 
 def _verify(ctx: click.Context, param: click.Parameter, value: str) -> None:
@@ -286,8 +291,10 @@ def _workspace(ctx: click.Context, param: click.Parameter, value: Path) -> "Work
     from seje_ray.errors import WorkspaceError
     from seje_ray.workspace import Workspace  # not at the top: --help stays fast
 
-    ctx.meta[WORKSPACE] = str(value)  # for errors that name no file
+    takes_stores = ctx.info_name in TAKE_STORES
     try:
-        return Workspace.at(value, ctx.meta[VERIFY])
+        workspace = Workspace.at(value, ctx.meta[VERIFY], takes_stores=takes_stores)
     except WorkspaceError as error:
         raise click.BadParameter(str(error)) from error
+    ctx.meta[WORKSPACE] = str(workspace)  # for errors that name no file
+    return workspace

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seje_ray.cli.local_path import LocalPath
 from seje_ray.cli.options import cluster_options, run_name_option, workspace_option
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ INSTALL = "pip install 'seje-ray[serve]'"
 )
 @click.option(
     "--token-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=LocalPath(exists=True, dir_okay=False, path_type=Path),
     help="File with a token that clients have to know (Authorization: Bearer).",
 )
 @click.option(

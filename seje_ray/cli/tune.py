@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seje_ray.cli.local_path import LocalPath
 from seje_ray.cli.options import cluster_options, folder_name, run_options, workspace_option
 from seje_ray.cli.run_files import read_run
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--space",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=LocalPath(dir_okay=False, path_type=Path),
     help="YAML file of settings to tune, in place of the run's tune.space: docs/tune.md.",
 )
 @workspace_option

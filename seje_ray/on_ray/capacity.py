@@ -124,6 +124,11 @@ def require_shared_path(
     if cluster.address is None or cluster.shared_path or (len(hosts) < 2 and not can_grow):
         return
     number = f"{len(hosts)} machines" if len(hosts) > 1 else "an autoscaler that adds machines"
+    if workspace.is_stored:
+        raise ResourceError(
+            f"{workspace}: a store is worked in from one machine only yet, and the cluster has "
+            f"{number}; choose a --workspace on a disk that all of them mount"
+        )
     raise ResourceError(
         f"{workspace}: a local path, and the cluster has {number}; what one machine writes the "
         "others must read. Put --workspace and --data on a disk that all of them mount under the "

@@ -10,7 +10,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from seje_ray.console.tables import text_table
-from seje_ray.errors import SejeError
+from seje_ray.errors import SejeError, StoreError
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.node_facts import (
     GIB,
@@ -22,6 +22,7 @@ from seje_ray.on_ray.node_facts import (
 )
 from seje_ray.pipeline.checkup import check_workspace
 from seje_ray.recipe1m.source import open_source
+from seje_ray.store.probe import probe
 from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.workspace import Workspace
 
@@ -86,7 +87,7 @@ def diagnose(workspace: Workspace, data: Path | None, cluster: Cluster = EMBEDDE
         marker = None
     try:
         if cluster.address is None:
-            nodes = [look_at_node(str(workspace), str(marker or ""))]
+            nodes = [look_at_node(str(workspace.folder), str(marker or ""))]
         else:
             with connected(1, cluster):
                 nodes = _all_nodes(workspace, marker)
@@ -94,12 +95,21 @@ def diagnose(workspace: Workspace, data: Path | None, cluster: Cluster = EMBEDDE
         if marker is not None:
             marker.unlink(missing_ok=True)
     findings = judge_nodes(nodes, workspace, expects_marker=marker is not None)
-    findings.append(judge_artifacts(workspace))
+    findings.append(judge_store(workspace) if workspace.is_stored else judge_artifacts(workspace))
     findings.append(judge_data(data))
     if cluster.address is None:
         findings.append(judge_ports(busy_ports(PORTS)))
         findings.append(judge_orphans(orphans()))
     return Diagnosis(tuple(findings), tuple(nodes))
+
+
+def judge_store(workspace: Workspace) -> Finding:
+    """Finding on a store: whether this machine reaches it and may do what commands do there."""
+    try:
+        probe(workspace.folder)
+    except StoreError as error:
+        return Finding("store", "failed", str(error))
+    return Finding("store", "ok", f"{workspace}: writes, lists, reads, copies and deletes there")
 
 
 def _all_nodes(workspace: Workspace, marker: Path | None) -> list[NodeFacts]:
@@ -108,7 +118,7 @@ def _all_nodes(workspace: Workspace, marker: Path | None) -> list[NodeFacts]:
         look.options(
             scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
         ).remote(
-            str(workspace),
+            str(workspace.folder),
             str(marker or ""),
             float(node["Resources"].get("object_store_memory", 0)) / GIB,
         )

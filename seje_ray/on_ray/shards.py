@@ -137,7 +137,7 @@ def make_shards(
 def built(step: Step) -> ChangeTable:
     """Build a step in this process, which computes nothing else."""
     torch.set_num_threads(cores_per_network() if step.gpu_share else 1)
-    return step.build()
+    return step.built()
 
 
 def with_items(rows: pa.Table) -> list[tuple[Item, pa.Table]]:

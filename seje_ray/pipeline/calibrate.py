@@ -31,6 +31,7 @@ from seje_ray.recipe1m.records import DataError
 from seje_ray.recipe1m.source import DataSource, open_source
 from seje_ray.report.calibration import CalibrationArtifacts, write_calibration_report
 from seje_ray.report.sentence_report import given_sentence_facts
+from seje_ray.store.mirror import pull, push
 from seje_ray.workspace import Workspace
 
 STAGES = ("ingest", "fit", "transform")
@@ -190,6 +191,7 @@ def _reported(run: RunConfig, workspace: Workspace, made: Calibrated) -> Calibra
     """Keep the run beside the result, and write the report."""
     assert made.calibrator is not None
     assert made.calibrated is not None
+    pull(workspace.calibrator, keeps_own=True)
     # Later commands take their defaults from it; no part of the artifact's content.
     stored = yaml.safe_dump(run_to_dict(run), sort_keys=False)
     write_text(workspace.calibrated_run, stored)
@@ -219,16 +221,16 @@ def _cookbook(run: RunConfig, workspace: Workspace) -> Path:
         file=sys.stderr,
     )
     folder = workspace.cookbook(num_recipes, run.seed)
-    if (folder / "layer1.json").is_file():
-        return folder
-    with Bars() as bars:
-        write_cookbook(
-            folder,
-            num_recipes=num_recipes,
-            seed=run.seed,
-            num_processes=os.cpu_count() or 1,
-            progress=bars.bar("drawing the cookbook", "recipes", num_recipes),
-        )
+    if not (pull(folder, keeps_own=True) / "layer1.json").is_file():
+        with Bars() as bars:
+            write_cookbook(
+                folder,
+                num_recipes=num_recipes,
+                seed=run.seed,
+                num_processes=os.cpu_count() or 1,
+                progress=bars.bar("drawing the cookbook", "recipes", num_recipes),
+            )
+    push(folder, "layer1.json")  # other machines read its photos
     return folder
 
 

@@ -1,6 +1,5 @@
 """Stage ``fit``: train recipes -> ``calibrator/``, its components fitted side by side."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
@@ -32,6 +31,7 @@ from seje_ray.pipeline.components import Component, generations
 from seje_ray.pipeline.executor import Session
 from seje_ray.pipeline.given_calibrator import GivenComponent, given_component
 from seje_ray.pipeline.stage import Fit
+from seje_ray.store.mirror import pull, remove
 from seje_ray.workspace import Workspace
 
 STATE = "state"  # folder of what a component needs to resume after an interruption
@@ -60,7 +60,7 @@ def fit(
                 click.echo(change, err=True)
         if todo:
             # It no longer describes what is there.
-            (workspace.calibrator / "manifest.json").unlink(missing_ok=True)
+            remove(workspace.calibrator / "manifest.json")
             fits = [_begun(component, run, recipes, workspace) for component in todo]
             session.fit(fits, num_workers)
     return _close(run, workspace)
@@ -105,14 +105,15 @@ def fit_and_commit(
     """Fit one component as ``worker``; rank 0 commits it."""
     component = next(c for generation in generations(run) for c in generation if c.name == name)
     plan, target = component.plan(run, recipes, workspace), workspace.component(name)
-    building = begin(target, plan, lease=workspace.lease)
+    building = begin(target, plan, lease=workspace.lease, joins=True)
+    pull(workspace.calibrator, keeps_own=True)
     with logged(workspace.log(f"fit-{name}-{worker.rank}"), component=name, device=worker.device):
         inputs = FitInputs(run, recipes, workspace, building / STATE, worker, report)
         fitted, facts = _fitted(component, inputs)
     if worker.rank > 0:
         return
     fitted.save(building)
-    shutil.rmtree(building / STATE, ignore_errors=True)
+    remove(building / STATE)
     finish(target, plan, _manifest(plan, building, facts), workspace.lease)
 
 

@@ -2,7 +2,6 @@
 
 import functools
 import os
-import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +43,7 @@ from seje_ray.recipe1m.protocol_filter import needed, protocol_rejection
 from seje_ray.recipe1m.records import DataError, ImageFile, Recipe, Reject
 from seje_ray.recipe1m.source import DataSource
 from seje_ray.schema import RECIPE_TEXTS, RECIPES, REJECTS
+from seje_ray.store.mirror import fetch, fetch_once, pull, remove
 from seje_ray.workspace import Workspace
 
 RECORDS_PER_WORD = 500  # between two words on how many were read
@@ -142,13 +142,14 @@ def _is_read_by_other_rules(folder: Path, plan: Plan) -> bool:
 
 def _has_new_photos(recipes: Artifact) -> bool:
     """Whether a photo is there now that was missing when the data set was read."""
-    rejects = pq.read_table(recipes.folder / "rejects.parquet")
+    rejects = pq.read_table(fetch(recipes.folder / "rejects.parquet"))
     missing = rejects.filter(pc.equal(rejects["reason"], "missing_file"))["detail"].to_pylist()
     return any(os.path.exists(path) for path in missing)
 
 
 def _close(folder: Path, partial: Path, plan: Plan, lease: Lease | None) -> Artifact:
     """Merge the rejects, write the manifest, drop the spool."""
+    pull(partial, keeps_own=True)
     rejected = write_rejects(partial, (partial / "rejects").glob("*.parquet"))
     manifest = build_manifest(
         plan,
@@ -165,8 +166,8 @@ def _close(folder: Path, partial: Path, plan: Plan, lease: Lease | None) -> Arti
         raise DataError(f"{folder}: no usable recipe is left; all were rejected: {rejected}")
     artifact = finish(folder, plan, manifest, lease)
     for name in ("texts", "rejects"):  # only now: a run killed before here still needs them
-        shutil.rmtree(folder / name)
-    (folder / "texts.json").unlink()
+        remove(folder / name)
+    remove(folder / "texts.json")
     return artifact
 
 
@@ -199,7 +200,7 @@ def _spool_texts(source: DataSource, partial: Path, run: RunConfig) -> None:
     for folder in (texts, rejects):
         folder.mkdir(exist_ok=True)
         for path in folder.glob("*"):
-            path.unlink()
+            remove(path)
     pending: dict[str, list[dict[str, Any]]] = defaultdict(list)
     numbers: Counter[str] = Counter()
     rejected: list[dict[str, str]] = []
@@ -252,7 +253,13 @@ def _counted(records: Iterator[Recipe | Reject]) -> Iterator[Recipe | Reject]:
 
 def read_texts(item: Item) -> pa.Table:
     """Texts of a shard that the spool holds, with where its photos are."""
-    return pq.read_table(Path(item["folder"]) / "texts" / item["shard"])
+    return pq.read_table(fetch(Path(item["folder"]) / "texts" / item["shard"]))
+
+
+def _load(file: ImageFile, *, shorter_side: int) -> tuple[bytes | Reject, Reject | None]:
+    """``load_like``, of a photo that is first brought from where it is stored."""
+    fetch_once(Path(file.location))
+    return load_like(file, shorter_side=shorter_side)
 
 
 def commit_with_photos(item: Item, texts: pa.Table) -> dict[str, Any]:
@@ -263,7 +270,7 @@ def commit_with_photos(item: Item, texts: pa.Table) -> dict[str, Any]:
     partial, shard = Path(item["folder"]), item["shard"]
     rows = texts.to_pylist()
     rejected: list[Reject] = []
-    load = functools.partial(load_like, shorter_side=item["shorter_side"])
+    load = functools.partial(_load, shorter_side=item["shorter_side"])
     with ThreadPoolExecutor(NUM_READERS) as readers:
         for row in rows:
             files = [ImageFile(**image) for image in row["images"]][: item["max_images"]]

@@ -58,7 +58,7 @@ class LocalSession:
         """Make one shard after another."""
         if not stage.items:
             return []
-        steps = [step.build() for step in stage.steps]
+        steps = [step.built() for step in stage.steps]
         rows = []
         with Bars() as bars:
             total = stage.num_done + len(stage.items)

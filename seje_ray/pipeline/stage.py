@@ -12,6 +12,7 @@ from seje_ray.artifact import Artifact
 from seje_ray.console.report import Report
 from seje_ray.distributed.process import Process
 from seje_ray.lock import Lease
+from seje_ray.store.mirror import pull
 
 END = b"PAR1"  # of every Parquet file, and its beginning
 LENGTH = 4  # bytes before it that say how long the footer is
@@ -25,6 +26,13 @@ class Step:
 
     build: Callable[[], ChangeTable]
     gpu_share: float = 0.0  # of a GPU if there is one, at most 1 over a stage; 0: CPUs alone
+    reads: tuple[Path, ...] = ()  # folders that building it reads
+
+    def built(self) -> ChangeTable:
+        """Build it in this process, from what is stored now."""
+        for folder in self.reads:
+            pull(folder, keeps_own=True)
+        return self.build()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Each shard passes through the steps as one table and is committed as one file.
 """
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, assert_never
@@ -54,6 +55,7 @@ from seje_ray.pipeline.transform_steps import (
     read_texts,
 )
 from seje_ray.recipe1m.records import DataError
+from seje_ray.store.mirror import pull
 from seje_ray.workspace import Workspace
 
 
@@ -82,7 +84,7 @@ def transform(
     if replaced is not None and (change := changed_network(replaced.plan, plan, "frozen")):
         click.echo(f"photos are calibrated again, since {change}", err=True)
     building = begin(folder, plan, before, lease=workspace.lease)
-    names = [path.name for path in recipes.shards()]
+    names = recipes.names()
     items = shard_items(recipes, names, building, workspace.lease)
     session.run_shards(
         ShardStage(
@@ -109,7 +111,7 @@ def finished_calibrated(
 def _steps(run: RunConfig, workspace: Workspace) -> list[Step]:
     """Texts on CPUs, networks on a GPU if there is one; all of them share a single GPU."""
     fills = run.calibrate.categories.backoff != "none"
-    return [
+    steps = [
         Step(partial(AddTextFeatures, run, workspace), gpu_share=_rater_share(run)),
         Step(partial(AddSentenceVectors, run, workspace), gpu_share=_sentences_share(run)),
         *([Step(partial(AddTextTokens, run))] if run.calibrate.text_tokens.store else []),
@@ -122,6 +124,7 @@ def _steps(run: RunConfig, workspace: Workspace) -> list[Step]:
         Step(partial(AddImageFeatures, run, workspace), gpu_share=0.5),
         *([Step(partial(FillCategories, run, workspace))] if fills else []),
     ]
+    return [replace(step, reads=(workspace.calibrator,)) for step in steps]
 
 
 def _rater_share(run: RunConfig) -> float:
@@ -205,6 +208,7 @@ def _close(
     calibrator: Artifact,
 ) -> Artifact:
     """Check that every recipe with a photo is there, and write the manifest."""
+    pull(building, keeps_own=True)
     expected = recipes.manifest.facts["rows_with_image"]
     facts = calibrator.manifest.facts
     manifest = build_manifest(

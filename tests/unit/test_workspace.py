@@ -34,7 +34,7 @@ def test_every_part_lies_below_the_folder():
 @pytest.mark.parametrize("location", ["s3://bucket/w", "gs://bucket", "s3:/bucket/w"])
 def test_object_storage_is_refused(location):
     """With what works instead."""
-    with pytest.raises(WorkspaceError, match="only a local folder works yet"):
+    with pytest.raises(WorkspaceError, match="only a local folder works here yet"):
         Workspace.at(location)
 
 

@@ -205,4 +205,6 @@ def test_a_workspace_that_is_no_folder_is_one_clean_error(location):
     result = CliRunner().invoke(cli, ["train", "--workspace", location])
     assert result.exit_code == 2
     assert "Error: Invalid value for '--workspace'" in result.stderr
-    assert "only a local folder works yet, no object storage" in " ".join(result.stderr.split())
+    assert "only a local folder works here yet, no object storage" in " ".join(
+        result.stderr.split()
+    )

@@ -1,0 +1,27 @@
+"""Paths that a command takes on this machine alone."""
+
+from typing import Any
+
+import click
+
+
+class LocalPath(click.Path):
+    """A path of this machine; a URI is refused, where pathlib would make a folder ``s3:`` of it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, or one line about what a URI needs."""
+        from seje_ray.errors import WorkspaceError
+        from seje_ray.store.location import as_uri
+
+        try:
+            uri = as_uri(str(value))
+        except WorkspaceError as error:
+            self.fail(str(error), param, ctx)
+        if uri is not None:
+            self.fail(
+                f"{uri}: only a local path works here yet, no object storage; copy it to one "
+                "first, e.g. with `aws s3 sync`, as docs/storage.md says",
+                param,
+                ctx,
+            )
+        return super().convert(value, param, ctx)

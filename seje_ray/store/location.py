@@ -1,0 +1,98 @@
+"""URIs of object stores, and the folder of this machine that mirrors what lies at one.
+
+The folder's name is the URI, percent-encoded, so any process on any node knows by a path alone
+which object it stands for: nothing has to be configured, sent along or looked up.
+"""
+
+import functools
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from seje_ray.errors import WorkspaceError
+
+CACHE = "SEJE_RAY_CACHE"  # environment variable: the folder of all mirrors
+MIRRORS = "seje_ray-mirrors"
+MAX_NAME = 200  # bytes of a mirror's name; file systems take 255
+_URI = re.compile(r"(s3|gs|gcs|abfss?):/+([^/].*)")
+_MARK = "%3A%2F%2F"  # :// in a mirror's name
+_MIRROR = re.compile(rf".*?/{MIRRORS}/([a-z0-9]+{_MARK}[^/\s:;,`'\"]+)")
+_OPTIONS = ("anonymous", "endpoint_override", "region", "scheme")  # that hold no secret
+_HINT = "credentials come from the provider's own chain: environment, profile, or the machine"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a mirrored path lies in its store."""
+
+    uri: str  # of the mirror's root
+    key: str  # below it; empty for the root itself
+
+
+def as_uri(text: str) -> str | None:
+    """The URI of an object store that a person typed, also through ``Path``; None if it is none.
+
+    Raises:
+        WorkspaceError: If it holds credentials or options that are not known, or is too long.
+    """
+    found = _URI.fullmatch(text)
+    if found is None:
+        return None
+    uri = f"{found[1]}://{found[2]}"
+    parts = urlsplit(uri)
+    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+    if ":" in parts.netloc.rpartition("@")[0]:
+        raise WorkspaceError(f"{shown}: expected no credentials in a URI; {_HINT}")
+    unknown = [name for name, _ in parse_qsl(parts.query) if name not in _OPTIONS]
+    if unknown:
+        raise WorkspaceError(
+            f"{shown}: expected no options but {', '.join(_OPTIONS)} in a URI, found "
+            f"{', '.join(unknown)}; {_HINT}"
+        )
+    path = "/".join(name for name in parts.path.split("/") if name)
+    if any(name in (".", "..") for name in path.split("/")):
+        raise WorkspaceError(f"{shown}: expected no . or .. in a URI; name the place itself")
+    query = f"?{parts.query}" if parts.query else ""
+    uri = f"{parts.scheme}://{parts.netloc}{'/' if path else ''}{path}{query}"
+    if len(_name(uri)) > MAX_NAME:
+        raise WorkspaceError(f"{shown}: the URI is too long; choose a shorter path")
+    return uri
+
+
+def mirror_folder(uri: str) -> Path:
+    """Folder of this machine for what lies at a URI that ``as_uri`` gave."""
+    given = os.environ.get(CACHE) or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "seje_ray"
+    )
+    return Path(given).absolute() / MIRRORS / _name(uri)
+
+
+@functools.lru_cache(maxsize=10_000)
+def place_of(path: Path) -> Place | None:
+    """Where a path lies in a store; None if it is a plain path of this machine."""
+    text = str(path)
+    if _MARK not in text:
+        return None
+    found = _MIRROR.match(text)
+    if found is None:
+        return None
+    return Place(unquote(found[1]), text[found.end() :].strip("/"))
+
+
+def shown(text: str) -> str:
+    """A text for people: paths of mirrors in it are the URIs that they stand for."""
+    return _MIRROR_IN_TEXT.sub(lambda found: _plain(unquote(found[1])), text)
+
+
+_MIRROR_IN_TEXT = re.compile(rf"(?:/[^\s:;,`'\"]*)?/{MIRRORS}/([a-z0-9]+{_MARK}[^/\s:;,`'\"]+)")
+
+
+def _plain(uri: str) -> str:
+    """A URI without its options, so that a path may follow it."""
+    return uri.partition("?")[0]
+
+
+def _name(uri: str) -> str:
+    return quote(uri, safe="")

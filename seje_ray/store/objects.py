@@ -1,0 +1,185 @@
+"""The objects below a URI, through pyarrow's file systems, with patience.
+
+Nothing is ever renamed. An object that is written is there as a whole or not at all, and whoever
+lists or reads after that sees it: S3, Google's and Azure's stores promise both.
+"""
+
+import functools
+import os
+import shutil
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from seje_ray.store.patience import TRIES, patient
+
+NUM_THREADS = 8  # requests at once
+PIECE = 8 * 2**20  # bytes
+CONNECT_S = 10.0  # to wait for a connection
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object as a store lists it."""
+
+    size: int  # bytes
+    changed_ns: int  # by the store's clock
+
+
+class Objects:
+    """Objects below one URI; keys are relative to it."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._files, self._base = patient(uri, lambda: _opened(uri))
+
+    def listed(self, folder: str = "") -> dict[str, StoredObject]:
+        """All objects below ``folder``, by their keys."""
+        from pyarrow import fs
+
+        base = self._path(folder)
+        selector = fs.FileSelector(base, allow_not_found=True, recursive=True)
+        found = patient(self._where(folder), lambda: self._files.get_file_info(selector))
+        start = len(self._base) + 1 if self._base else 0
+        return {one.path[start:]: _seen(one) for one in found if one.type == fs.FileType.File}
+
+    def seen(self, key: str) -> StoredObject | None:
+        """One object; None if there is none."""
+        from pyarrow import fs
+
+        path = self._path(key)
+        found = patient(self._where(key), lambda: self._files.get_file_info(path))
+        return _seen(found) if found.type == fs.FileType.File else None
+
+    def read(self, key: str, tries: int = TRIES) -> bytes | None:
+        """The bytes of an object; None if there is none."""
+
+        def read() -> bytes:
+            with self._files.open_input_stream(self._path(key)) as stream:
+                return bytes(stream.read())
+
+        try:
+            return patient(self._where(key), read, tries)
+        except FileNotFoundError:
+            return None
+
+    def read_into(self, key: str, path: Path, size: int) -> None:
+        """Copy an object of ``size`` bytes into a file."""
+
+        def read() -> None:
+            with self._files.open_input_stream(self._path(key)) as stream, path.open("wb") as file:
+                shutil.copyfileobj(stream, file, PIECE)
+            if (found := path.stat().st_size) != size:
+                raise OSError(f"got {found:,} bytes of {size:,}")
+
+        patient(self._where(key), read)
+
+    def write(self, key: str, data: bytes, tries: int = TRIES) -> None:
+        """Make or replace an object."""
+
+        def write() -> None:
+            with self._files.open_output_stream(self._path(key)) as stream:
+                stream.write(data)
+
+        patient(self._where(key), write, tries)
+
+    def write_from(self, key: str, path: Path) -> StoredObject:
+        """Make or replace an object by a file's bytes; the object as it is then listed."""
+
+        def write() -> StoredObject:
+            size = path.stat().st_size
+            with (
+                path.open("rb") as file,
+                self._files.open_output_stream(self._path(key)) as stream,
+            ):
+                shutil.copyfileobj(file, stream, PIECE)
+            seen = self.seen(key)
+            if seen is None or seen.size != size:
+                raise OSError(f"{size:,} bytes were written, {seen and seen.size} are there")
+            return seen
+
+        return patient(self._where(key), write)
+
+    def copy(self, names: Iterable[str], source: str, target: str) -> None:
+        """Copy objects from below one key to below another, within the store."""
+
+        def copy(name: str) -> None:
+            pair = self._path(f"{source}/{name}"), self._path(f"{target}/{name}")
+            patient(self._where(f"{target}/{name}"), lambda: self._files.copy_file(*pair))
+
+        in_threads(copy, names)
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """Delete objects, also such as are gone."""
+
+        def drop(key: str) -> None:
+            with suppress(FileNotFoundError):
+                patient(self._where(key), lambda: self._files.delete_file(self._path(key)))
+
+        in_threads(drop, keys)
+
+    def _path(self, key: str) -> str:
+        return f"{self._base}/{key}" if key else str(self._base)
+
+    def _where(self, key: str) -> str:
+        return f"{self.uri.partition('?')[0]}/{key}".rstrip("/")
+
+
+def in_threads(function: Any, items: Iterable[Any]) -> None:
+    """Call a function for each item, several at once; raises what the first of them raised."""
+    items = list(items)
+    if len(items) == 1:
+        function(items[0])
+    elif items:
+        with ThreadPoolExecutor(min(NUM_THREADS, len(items))) as threads:
+            list(threads.map(function, items))
+
+
+def objects_of(uri: str) -> Objects:
+    """The objects at a URI, by this process's one connection to it."""
+    return _connection(uri, os.getpid())
+
+
+@functools.lru_cache(maxsize=16)
+def _connection(uri: str, process: int) -> Objects:
+    return Objects(uri)
+
+
+def _opened(uri: str) -> tuple[Any, str]:
+    from pyarrow import fs
+
+    if uri.startswith("s3:"):
+        return _opened_s3(uri)
+    files, base = fs.FileSystem.from_uri(uri)
+    return files, str(base).rstrip("/")
+
+
+def _opened_s3(uri: str) -> tuple[Any, str]:
+    from pyarrow import fs
+
+    parts = urlsplit(uri)
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    if "anonymous" in options:
+        options["anonymous"] = options["anonymous"] == "true"
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint and "endpoint_override" not in options:
+        scheme, _, options["endpoint_override"] = endpoint.rstrip("/").rpartition("://")
+        options["scheme"] = scheme or "https"
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if region is None and "endpoint_override" not in options and "region" not in options:
+        region = fs.resolve_s3_region(parts.netloc)
+    files = fs.S3FileSystem(
+        **{"region": region} | options,
+        allow_delayed_open=True,  # a small object takes one request in place of three
+        connect_timeout=CONNECT_S,
+        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=1),  # ``patient`` tries again
+    )
+    return files, f"{parts.netloc}{parts.path}".rstrip("/")
+
+
+def _seen(found: Any) -> StoredObject:
+    return StoredObject(int(found.size), int(found.mtime_ns or 0))

@@ -1,0 +1,87 @@
+"""What a store refuses for good, told in one line, and what is tried again."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from seje_ray.errors import StoreError
+
+TRIES = 8
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 20.0
+FINAL = {  # words of a provider's answer -> what it is, and what to do
+    ("NO_SUCH_BUCKET", "NoSuchBucket", "ContainerNotFound"): (
+        "there is no such bucket",
+        "create it, or mend the name",
+    ),
+    ("ACCESS_DENIED", "AccessDenied", "HTTP status 403", "PERMISSION_DENIED"): (
+        "no permission",
+        "ask for the rights to list, read, write and delete there",
+    ),
+    ("INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH", "INVALID_SIGNATURE", "UNAUTHENTICATED"): (
+        "the credentials are refused",
+        "set those of the provider's own chain: environment, profile, or the machine's role",
+    ),
+    ("EXPIRED_TOKEN", "ExpiredToken", "TOKEN_REFRESH_REQUIRED", "TokenRefreshRequired"): (
+        "the credentials have expired",
+        "renew them",
+    ),
+    ("REQUEST_TIME_TOO_SKEWED", "RequestTimeTooSkewed", "REQUEST_EXPIRED"): (
+        "the clock of this machine is wrong",
+        "set it",
+    ),
+    ("HTTP status 507", "InsufficientStorage", "StorageFull", "QuotaExceeded"): (
+        "the store is full",
+        "make room",
+    ),
+    ("HTTP status 301", "PermanentRedirect"): (
+        "it lies in another region",
+        "set AWS_REGION to it",
+    ),
+}
+Result = TypeVar("Result")
+
+
+def patient(where: str, function: Callable[[], Result], tries: int = TRIES) -> Result:
+    """What ``function`` gives, tried again with growing, random pauses while that may help.
+
+    Args:
+        where: The URI, for errors.
+        function: May be called several times.
+        tries: In all.
+
+    Raises:
+        FileNotFoundError: If there is no such object.
+        StoreError: If the store refuses it, or does not answer.
+    """
+    pause = FIRST_PAUSE_S
+    for tries_left in reversed(range(tries)):
+        try:
+            return function()
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            text = str(error)
+            known = next((line for words, line in FINAL.items() if _has(text, words)), None)
+            if known is not None:
+                what, advice = known
+                raise StoreError(f"{where}: {what}; {advice}, and repeat the command") from None
+            if tries_left == 0:
+                raise StoreError(
+                    f"{where}: the store does not answer as it should, {tries} times in turn "
+                    f"({_kind(text)}); look whether it can be reached, and repeat the command: "
+                    "what is finished is kept"
+                ) from None
+        time.sleep(random.uniform(0, pause))  # all of them: many workers do not knock as one
+        pause = min(LONGEST_PAUSE_S, 2 * pause)
+    raise AssertionError
+
+
+def _has(text: str, words: tuple[str, ...]) -> bool:
+    return any(word in text for word in words)
+
+
+def _kind(text: str) -> str:
+    """The part of a provider's answer that names no request and no key."""
+    _, mark, after = text.partition("AWS Error ")
+    return (mark + after if mark else text).partition(" (Request ID")[0][:200]

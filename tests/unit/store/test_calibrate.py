@@ -1,0 +1,36 @@
+"""Phase I in a store: the artifacts of a disk, byte for byte, and nothing that was sent twice."""
+
+import shutil
+
+import pytest
+
+from seje_ray.store.mirror import sizes_of
+from tests.tiny import tiny_run
+from tests.unit.pipeline.locally import calibrated_locally
+
+
+@pytest.mark.slow
+def test_calibrated_in_a_store_as_on_a_disk(on_machine, proxy, cookbook, calibrated, capsys):
+    """Equal hashes while every tenth request fails; another machine finds it finished."""
+    workspace = on_machine(1)
+    shutil.copytree(cookbook.cookbook(120, 0), workspace.cookbook(120, 0))
+    proxy.fault = lambda request: 503 if request.number % 10 == 0 else None
+    made = calibrated_locally(tiny_run(), None, workspace)
+    assert proxy.num_failed > 10
+    for name in ("recipes", "calibrator", "calibrated"):
+        assert getattr(made, name).content_hash == getattr(calibrated, name).content_hash
+
+    stored = set(sizes_of(workspace.folder))
+    assert not [name for name in stored if ".partial" in name or name.startswith(".locks")]
+    assert {name.partition("/")[0] for name in stored} == {
+        "cookbook-120-0", "recipes", "calibrator", "calibrated", "reports",
+    }  # fmt: skip
+    texts = [p for p in workspace.folder.rglob("*") if p.suffix in (".json", ".yaml", ".jsonl")]
+    assert not [path for path in texts if b"of-nobody" in path.read_bytes()]
+
+    capsys.readouterr()
+    again = calibrated_locally(tiny_run(), None, on_machine(2))
+    assert again.calibrated.content_hash == made.calibrated.content_hash
+    said = capsys.readouterr().err
+    assert "reading" not in said
+    assert "calibrating" not in said
