@@ -167,7 +167,7 @@ class Window:
             start = self._before + self._at
             self._decoded()
             self.skip(_COLON)
-            value = self._decoded() if self.ahead() else None
+            value = self._decoded() if self._at < len(self._text) else None
             self._at = start - self._before
             if self._is_record(value):
                 return

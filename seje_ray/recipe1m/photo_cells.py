@@ -57,6 +57,8 @@ def is_byte_list(found: pa.DataType) -> bool:
 
 
 def _keys(found: pa.DataType, depth: int) -> tuple[str, ...] | None:
+    if pa.types.is_dictionary(found):
+        found = found.value_type
     if is_bytes(found) or is_byte_list(found):
         return ()
     if not pa.types.is_struct(found) or not depth:
@@ -93,6 +95,8 @@ def path_in(cell: Any) -> str:
 
 def bytes_in(cell: Any) -> pa.Buffer | None:
     """A photo's bytes."""
+    if isinstance(cell, pa.DictionaryScalar):
+        cell = cell.value
     if cell is None or not cell.is_valid:
         return None
     if isinstance(cell, pa.ListScalar):

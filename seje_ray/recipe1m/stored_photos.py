@@ -12,9 +12,9 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from seje_ray import limits
+from seje_ray.recipe1m.parquet_file import as_dictionaries, batches_of
 from seje_ray.recipe1m.photo_cells import bytes_in, path_in, photo_cells, photo_type, reached
 
 ROWS_AT_ONCE = 8  # of a column of photos
@@ -144,7 +144,7 @@ class _Column:
         self._rows: Iterator[pa.RecordBatch] = iter(())
         self._lock = threading.Lock()
         if kind == "parquet":
-            self._file = pq.ParquetFile(path, memory_map=True)
+            self._file, _ = as_dictionaries(path)
             groups = range(self._file.num_row_groups)
             counts = [self._file.metadata.row_group(group).num_rows for group in groups]
             self._starts = np.cumsum([0, *counts])
@@ -175,12 +175,8 @@ class _Column:
         group = int(np.searchsorted(self._starts, row, side="right")) - 1
         if group != self._group or row < self._next_row:
             self._group, self._next_row = group, int(self._starts[group])
-            self._rows = self._file.iter_batches(
-                batch_size=ROWS_AT_ONCE,
-                row_groups=[group] if group < self._file.num_row_groups else [],
-                columns=[self._column_name],
-                use_threads=False,
-            )
+            groups = [group] if group < self._file.num_row_groups else []
+            self._rows = batches_of(self._file, ROWS_AT_ONCE, [self._column_name], groups)
 
 
 def batches(path: str) -> Iterator[pa.RecordBatch]:

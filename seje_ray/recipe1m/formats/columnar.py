@@ -1,8 +1,9 @@
 """Parquet and Arrow tables, whose photos stay where they are until they are asked for."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,10 +18,12 @@ from seje_ray.recipe1m.formats.column_values import (
     plain_row,
     plain_rows,
     row_bytes,
+    without_dictionaries,
 )
 from seje_ray.recipe1m.formats.reading import TEXT_FIELDS, Reading
 from seje_ray.recipe1m.json_stream import Broken
 from seje_ray.recipe1m.keys import FIELDS, keys_of_fields
+from seje_ray.recipe1m.parquet_file import batches_of, opened_parquet
 from seje_ray.recipe1m.photo_cells import (
     PhotoType,
     bytes_in,
@@ -30,13 +33,19 @@ from seje_ray.recipe1m.photo_cells import (
     reached,
 )
 from seje_ray.recipe1m.records import DataError
-from seje_ray.recipe1m.stored_photos import Kind, StoredPhoto, batches, in_column
+from seje_ray.recipe1m.stored_photos import (
+    Kind,
+    StoredPhoto,
+    batches,
+    in_column,
+)
 
 ROWS_AT_ONCE = 32
+ROWS_OF_DICTIONARIES = 512  # each batch has a copy of its column's
 ROWS_LOOKED_AT = 256
 BYTES_AT_ONCE = 32 << 20  # made Python's at once
 _ERRORS = (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError)
-ROWS_TRIED = 8  # of a column of bytes, to see what they are
+ROWS_TRIED, PHOTOS_TRIED = 8, 64  # of a column of bytes, to see what they are
 MAX_NAME_BYTES = 1024
 _PHOTO_STARTS = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 
@@ -61,20 +70,18 @@ def parquet_records(path: Path, reading: Reading) -> Iterator[Any | Broken]:
         DataError: If it is none, or no column is a recipe's text.
     """
     try:
-        with pq.ParquetFile(path, memory_map=True) as plain:
-            schema = plain.schema_arrow
-            tried = {name: _first_cells(plain, name) for name in _byte_columns(schema)}
+        with opened_parquet(path) as (file, schema):
+            tried = {name: _first_cells(file, name) for name in _byte_columns(schema)}
             wanted = _wanted("parquet", path, schema, tried, reading)
-            leaves = [plain.schema.column(number).path for number in range(len(plain.schema))]
-        # Texts that repeat are kept once, however often they do: no small file fills the memory.
-        # Inside lists Arrow cannot do so, and few rows are read at once.
-        flat = [leaf for leaf in leaves if "." not in leaf]
-        with pq.ParquetFile(path, memory_map=True, read_dictionary=flat) as file:
+            leaves = [file.schema.column(number).path for number in range(len(file.schema))]
             reading.say("Parquet")
             looked_at = _first_rows(file, wanted, leaves) if not reading.ids_only else iter(())
             columns = _leaves_read(leaves, wanted)
             row = 0
-            for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns, use_threads=False):
+            for batch in batches_of(file, ROWS_OF_DICTIONARIES, columns):
+                names = _there(wanted, batch)
+                if row_bytes(batch.select(names)).sum() <= BYTES_AT_ONCE:
+                    batch = without_dictionaries(batch, names, schema)
                 yield from _rows(batch, wanted, row, looked_at)
                 row += batch.num_rows
     except _ERRORS as error:
@@ -106,7 +113,11 @@ def arrow_records(path: Path, reading: Reading) -> Iterator[Any | Broken]:
 
 
 def _wanted(
-    kind: Kind, path: Path, schema: pa.Schema, tried: Mapping[str, pa.Array], reading: Reading
+    kind: Kind,
+    path: Path,
+    schema: pa.Schema,
+    tried: Mapping[str, Iterable[Any]],
+    reading: Reading,
 ) -> Wanted:
     keys = keys_of_fields(tuple(dict.fromkeys(schema.names)), reading.columns)
     if not set(keys) & set(TEXT_FIELDS):
@@ -150,14 +161,15 @@ def _byte_columns(schema: pa.Schema) -> list[str]:
     return [name for name, found in types.items() if found is not None and not found.keys]
 
 
-def _first_cells(file: pq.ParquetFile, name: str) -> pa.Array:
-    batch = next(file.iter_batches(ROWS_TRIED, columns=[name], use_threads=False), None)
-    return pa.nulls(0) if batch is None else batch.column(batch.schema.names.index(name))
+def _first_cells(file: pq.ParquetFile, name: str) -> list[Any]:
+    columns = (batch.column(0) for batch in batches_of(file, ROWS_TRIED, [name]))
+    return list(islice(chain.from_iterable(columns), ROWS_TRIED))
 
 
-def _looks(cells: pa.Array) -> Literal["photos", "texts", "others"]:
+def _looks(cells: Iterable[Any]) -> Literal["photos", "texts", "others"]:
     """What bytes are: old tables store texts so, too."""
-    buffers = (bytes_in(photo) for cell in cells for photo in photo_cells(cell))
+    photos = islice((photo for cell in cells for photo in photo_cells(cell)), PHOTOS_TRIED)
+    buffers = map(bytes_in, photos)
     found = [bytes(buffer[:MAX_NAME_BYTES]) for buffer in buffers if buffer is not None and buffer]
     if not found or any(one.startswith(_PHOTO_STARTS) or one[4:8] == b"ftyp" for one in found):
         return "photos"
@@ -195,10 +207,9 @@ def _first_rows(
     schema = file.schema_arrow
     texts = _texts(wanted, schema)
     columns = [leaf for leaf in leaves if any(_is_of(leaf, name) for name in texts)]
-    batch = (
-        next(file.iter_batches(ROWS_LOOKED_AT, columns=columns), None) if wanted.others else None
-    )
-    return iter(()) if batch is None else _looked_at(batch, wanted)
+    found = batches_of(file, ROWS_LOOKED_AT, columns) if wanted.others else iter(())
+    rows = (row for batch in found for row in _looked_at(batch, wanted))
+    return islice(rows, ROWS_LOOKED_AT)
 
 
 def _looked_at(batch: pa.RecordBatch, wanted: Wanted) -> Iterator[dict[str, Any]]:
@@ -219,7 +230,7 @@ def _rows(
     batch: pa.RecordBatch, wanted: Wanted, first: int, looked_at: Iterator[dict[str, Any]]
 ) -> Iterator[Any | Broken]:
     """Rows as objects; one that is too large, or no UTF-8, costs itself."""
-    texts = batch.select([name for name in wanted.texts if name in batch.schema.names])
+    texts = batch.select(_there(wanted, batch))
     sizes = row_bytes(texts)
     unread = dict.fromkeys(wanted.others)
     for start, stop in _parts(sizes):
@@ -228,6 +239,10 @@ def _rows(
                 found |= {name: _photos(batch, name, row, first, wanted) for name in wanted.photos}
                 found |= next(looked_at, unread)
             yield found
+
+
+def _there(wanted: Wanted, batch: pa.RecordBatch) -> list[str]:
+    return [name for name in wanted.texts if name in batch.schema.names]
 
 
 def _parts(sizes: np.ndarray) -> Iterator[tuple[int, int]]:

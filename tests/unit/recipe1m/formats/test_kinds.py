@@ -11,9 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from seje_ray.limits import MEGABYTE
 from seje_ray.recipe1m.images import load_image
 from seje_ray.recipe1m.records import DataError, Recipe, Reject
 from seje_ray.recipe1m.source import open_source
+from seje_ray.recipe1m.stored_photos import photo_bytes
 
 PEAS = {"id": "a", "title": "Soup", "ingredients": ["peas", "salt"], "instructions": ["Boil."]}
 
@@ -335,6 +337,58 @@ def test_a_small_file_that_repeats_a_large_text_does_not_fill_the_memory(tmp_pat
     assert not recipes
     assert {reject.reason for reject in rejects} == {"record_too_large"}
     assert len(rejects) == number
+
+
+def test_lists_that_repeat_a_large_text_do_not_fill_the_memory(tmp_path):
+    """A hundred texts of a megabyte in each of 64 lists are one in Parquet; so are photos."""
+    rows, each = 64, 100
+    offsets = pa.array(range(0, rows * each + 1, each), pa.int32())
+    ids = [str(n) for n in range(rows)]
+    plain = pa.table({"id": ids, "title": ["Soup"] * rows})
+    for name, value in (("ingredients", "x" * MEGABYTE), ("images", b"\xff\xd8" * MEGABYTE)):
+        once = pa.DictionaryArray.from_arrays(pa.array([0] * rows * each, pa.int32()), [value])
+        table = plain.append_column(name, pa.ListArray.from_arrays(offsets, once))
+        path = tmp_path / "own.parquet"
+        pq.write_table(table, path, compression="zstd", store_schema=False)
+        before = pa.default_memory_pool().max_memory()
+        recipes, rejects, _ = read(path)
+        grown = pa.default_memory_pool().max_memory() - before
+        assert grown < 64 * MEGABYTE
+        if name == "ingredients":
+            assert [reject.reason for reject in rejects] == ["record_too_large"] * rows
+        else:
+            assert [len(recipe.images) for recipe in recipes] == [each] * rows
+            assert photo_bytes(recipes[-1].images[-1].location) == value
+            assert pa.default_memory_pool().max_memory() - before < 64 * MEGABYTE
+
+
+@pytest.mark.parametrize("options", [{}, {"row_group_size": 7, "dictionary_pagesize_limit": 64}])
+def test_lists_of_lists_and_of_structs_are_read_whatever_their_pages(tmp_path, options):
+    """Of several row groups, and where a writer gives its dictionary up on the way."""
+    rows = [
+        {
+            "id": str(n),
+            "title": f"Soup {n % 3}",
+            "ingredients": [f"{n % 5} peas", f"{n} salt"] if n % 4 else ["water"],
+            "instructions": [{"text": f"Boil {n}."}, {"text": "Serve."}],
+        }
+        for n in range(100)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "own.parquet", **options)
+    recipes, rejects, _ = read(tmp_path / "own.parquet")
+    assert not rejects
+    assert [recipe.ingredients for recipe in recipes] == [tuple(r["ingredients"]) for r in rows]
+    assert [recipe.instructions[0] for recipe in recipes] == [f"Boil {n}." for n in range(100)]
+
+
+def test_a_column_that_grows_as_no_text_does_is_refused(tmp_path, monkeypatch):
+    """A list of a million equal numbers in some bytes; by what the file says of itself."""
+    monkeypatch.setattr("seje_ray.limits.MIN_GROWN_BYTES", 1 << 20)
+    numbers = pa.ListArray.from_arrays([0, 1_000_000], pa.array([0]).take([0] * 1_000_000))
+    table = pa.table({"id": ["a"], "title": ["Soup"], "ingredients": numbers})
+    pq.write_table(table, tmp_path / "own.parquet")
+    with pytest.raises(DataError, match=r"found a column \(ingredients.* that grows to 8,000,"):
+        read(tmp_path / "own.parquet")
 
 
 def test_a_bomb_and_a_cut_file_are_told(tmp_path, monkeypatch):
