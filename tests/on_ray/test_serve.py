@@ -4,6 +4,7 @@ import asyncio
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from queue import Queue
@@ -127,13 +128,22 @@ def test_another_training_takes_its_place_and_no_request_is_lost(served, workspa
     require_replaced(served, all_of(answers), searchers)
 
 
+def models_that_run() -> list[dict[str, str]]:
+    """Names and namespaces of the processes that hold a model."""
+    import ray
+
+    named = ray.util.list_named_actors(all_namespaces=True)
+    return [one for one in named if "#Embed#" in one["name"]]
+
+
 def test_the_death_of_a_model_costs_what_it_was_answering_and_says_so(served, workspace):
     """Its process has ended, says 503; what comes later is answered by the other one."""
     import ray
 
     deploy(Serving(workspace=str(workspace), run="two", replicas=2, client_rate=0))
-    named = ray.util.list_named_actors(all_namespaces=True)
-    victim = next(one for one in named if "#Embed#" in one["name"])
+    while len(models := models_that_run()) != 2:  # the former one ends
+        time.sleep(0.2)
+    victim = models[0]
     with asking(served) as answers:
         before = [answers.get() for _ in range(NUM_CLIENTS)]
         ray.kill(ray.get_actor(victim["name"], namespace=victim["namespace"]))
