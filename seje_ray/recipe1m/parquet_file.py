@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seje_ray import limits
+from seje_ray.recipe1m.parquet_footer import column_sizes
 from seje_ray.recipe1m.records import DataError
 
 
@@ -20,7 +21,7 @@ def opened_parquet(path: Path) -> Iterator[tuple[pq.ParquetFile, pa.Schema]]:
     """
     file, schema = as_dictionaries(path)
     with file:
-        require_no_bomb(Path(path), file.metadata)
+        require_no_bomb(path)
         yield file, schema
 
 
@@ -51,19 +52,23 @@ def batches_of(
         )
 
 
-def require_no_bomb(path: Path, metadata: pq.FileMetaData) -> None:
+def require_no_bomb(path: Path) -> None:
     """Refuse a file with a column that grows as only a bomb does: packed, or by what repeats.
 
     Raises:
-        DataError: Naming the column.
+        DataError: Naming the column, or if the footer is damaged.
     """
-    for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        for column in map(group.column, range(metadata.num_columns)):
-            grown = max(column.total_uncompressed_size, 8 * column.num_values)
-            most = max(limits.MIN_GROWN_BYTES, limits.MAX_GROWTH * column.total_compressed_size)
-            if grown > most:
-                raise DataError(
-                    f"{path}: expected texts and photos, found a column ({column.path_in_schema}) "
-                    f"of {column.total_compressed_size:,} bytes that grows to {grown:,}; look "
-                    "whether the file is whole"
-                )
+    try:
+        sizes = column_sizes(path)
+    except ValueError as error:
+        raise DataError(
+            f"{path}: expected a Parquet file, found a damaged footer ({error}); write it again"
+        ) from error
+    for column in sizes:
+        grown = max(column.unpacked_bytes, 8 * column.num_values)
+        if grown > max(limits.MIN_GROWN_BYTES, limits.MAX_GROWTH * column.packed_bytes):
+            raise DataError(
+                f"{path}: expected texts and photos, found a column ({column.name}) of "
+                f"{column.packed_bytes:,} bytes that grows to {grown:,}; look whether the file is "
+                "whole"
+            )
