@@ -55,7 +55,7 @@ def test_failures_are_told_each_with_what_is_known(pool):
     with pytest.raises(WorkersFailedError) as error:
         pool.call(fail, 3)
 
-    first, second, third = str(error.value).split("--- worker ")[1:]
+    first, second, third = sorted(str(error.value).split("--- worker ")[1:])  # as they ended
     assert first.startswith("0 of 3: exit code 7")
     assert second.startswith("1 of 3: exit code 1")
     assert "soup is cold" in second

@@ -381,6 +381,25 @@ def test_lists_of_lists_and_of_structs_are_read_whatever_their_pages(tmp_path, o
     assert [recipe.instructions[0] for recipe in recipes] == [f"Boil {n}." for n in range(100)]
 
 
+def test_texts_beside_lists_of_nothing_but_nulls_are_read(tmp_path):
+    """As a table of the hub has them: names in a struct of lists, whose quantities nobody gave."""
+    names = [[f"egg {n}", "salt", "flour"] for n in range(40)]
+    ingredients = pa.StructArray.from_arrays(
+        [
+            pa.array(names, pa.list_(pa.string())),
+            pa.array([[None] * 3] * 40, pa.list_(pa.null())),
+        ],
+        ["name", "qty"],
+    )
+    ids = [str(n) for n in range(40)]
+    table = pa.table({"id": ids, "title": ["Soup"] * 40, "ingredients": ingredients})
+    pq.write_table(table, tmp_path / "own.parquet")
+
+    recipes, _, _ = read(tmp_path / "own.parquet")
+
+    assert [list(recipe.ingredients) for recipe in recipes] == names
+
+
 def test_a_column_that_grows_as_no_text_does_is_refused(tmp_path, monkeypatch):
     """A list of a million equal numbers in some bytes; by what the file says of itself."""
     monkeypatch.setattr("seje_ray.limits.MIN_GROWN_BYTES", 1 << 20)
