@@ -15,7 +15,7 @@ from seje_ray.errors import WorkspaceError
 from seje_ray.integrity import Verify
 from seje_ray.lock import LOCKS, Lease, locked
 from seje_ray.schema import COMPONENT
-from seje_ray.store.location import as_uri, mirror_folder, place_of
+from seje_ray.store.location import as_uri, mirror_folder, only_local, place_of
 from seje_ray.store.mirror import fetch
 
 
@@ -44,10 +44,7 @@ class Workspace:
         text = str(location)
         uri = as_uri(text)
         if uri is not None and not takes_stores:
-            raise WorkspaceError(
-                f"{uri}: only a local folder works here yet, no object storage; copy it to one "
-                "first, e.g. with `aws s3 sync`, as docs/storage.md says"
-            )
+            raise WorkspaceError(only_local(uri, "folder"))
         if uri is not None:
             return cls(mirror_folder(uri), verify=verify)
         if re.match(r"\w[\w+.-]+:/", text):

@@ -11,17 +11,12 @@ class LocalPath(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path, or one line about what a URI needs."""
         from seje_ray.errors import WorkspaceError
-        from seje_ray.store.location import as_uri
+        from seje_ray.store.location import as_uri, only_local
 
         try:
             uri = as_uri(str(value))
         except WorkspaceError as error:
             self.fail(str(error), param, ctx)
         if uri is not None:
-            self.fail(
-                f"{uri}: only a local path works here yet, no object storage; copy it to one "
-                "first, e.g. with `aws s3 sync`, as docs/storage.md says",
-                param,
-                ctx,
-            )
+            self.fail(only_local(uri, "path"), param, ctx)
         return super().convert(value, param, ctx)

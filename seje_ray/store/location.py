@@ -83,15 +83,23 @@ def place_of(path: Path) -> Place | None:
 
 def shown(text: str) -> str:
     """A text for people: paths of mirrors in it are the URIs that they stand for."""
-    return _MIRROR_IN_TEXT.sub(lambda found: _plain(unquote(found[1])), text)
+    return _MIRROR_IN_TEXT.sub(lambda found: without_options(unquote(found[1])), text)
 
 
 _MIRROR_IN_TEXT = re.compile(rf"(?:/[^\s:;,`'\"]*)?/{MIRRORS}/([a-z0-9]+{_MARK}[^/\s:;,`'\"]+)")
 
 
-def _plain(uri: str) -> str:
-    """A URI without its options, so that a path may follow it."""
+def without_options(uri: str) -> str:
+    """A URI that a path may follow."""
     return uri.partition("?")[0]
+
+
+def only_local(uri: str, kind: str) -> str:
+    """Why a URI is refused where a ``kind`` (path or folder) of this machine is expected."""
+    return (
+        f"{uri}: only a local {kind} works here yet, no object storage; copy it to one first, e.g. "
+        "with `aws s3 sync`, as docs/storage.md says"
+    )
 
 
 def _name(uri: str) -> str:

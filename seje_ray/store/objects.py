@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from seje_ray.store.location import without_options
 from seje_ray.store.patience import TRIES, patient
 
 NUM_THREADS = 8  # requests at once
@@ -126,7 +127,7 @@ class Objects:
         return f"{self._base}/{key}" if key else str(self._base)
 
     def _where(self, key: str) -> str:
-        return f"{self.uri.partition('?')[0]}/{key}".rstrip("/")
+        return f"{without_options(self.uri)}/{key}".rstrip("/")
 
 
 def in_threads(function: Any, items: Iterable[Any]) -> None:

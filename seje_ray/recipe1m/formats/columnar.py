@@ -33,12 +33,7 @@ from seje_ray.recipe1m.photo_cells import (
     reached,
 )
 from seje_ray.recipe1m.records import DataError
-from seje_ray.recipe1m.stored_photos import (
-    Kind,
-    StoredPhoto,
-    batches,
-    in_column,
-)
+from seje_ray.recipe1m.stored_photos import Kind, StoredPhoto, batches, in_column
 
 ROWS_AT_ONCE = 32
 ROWS_OF_DICTIONARIES = 512  # each batch has a copy of its column's
