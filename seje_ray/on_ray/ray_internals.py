@@ -74,13 +74,14 @@ def is_embedded() -> bool:
     return node is not None and bool(node.head)
 
 
-def dead_parts() -> list[tuple[str, int, int]]:
+def dead_parts(session: Path) -> list[tuple[str, int, int]]:
     """Name, pid and exit code of parts of the embedded Ray that ended by themselves.
 
-    Of those without which nothing goes on; nothing where this process started none.
+    Of those without which nothing goes on; nothing where this process started none, and of the
+    Ray of another session than the one in the folder ``session``.
     """
     node = ray._private.worker._global_node
-    if node is None or not node.head:
+    if node is None or not node.head or Path(node.get_session_dir_path()) != session:
         return []
     ended = [(name, process) for name, process in node.dead_processes() if name in VITAL]
     return [(name, process.pid, process.returncode) for name, process in ended]

@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 
 import click
 import ray
@@ -37,7 +39,7 @@ def watched(end: Callable[[str], None]) -> Iterator[None]:
         end: Says it and ends the command; called in a thread, at most once.
     """
     asked = threading.Event()
-    look = _embedded_loss if is_embedded() else _ClusterLook().loss
+    look = partial(_embedded_loss, session_folder()) if is_embedded() else _ClusterLook().loss
     pause_s = POLL_S if is_embedded() else CLUSTER_POLL_S
 
     def watch() -> None:
@@ -78,9 +80,9 @@ def end_command(reason: str, stderr: int = 2) -> None:
     os._exit(EXIT_CODE)
 
 
-def _embedded_loss() -> str | None:
-    """Which part of the embedded Ray has ended, and how."""
-    found = dead_parts()
+def _embedded_loss(session: Path) -> str | None:
+    """Which part of the embedded Ray of a session has ended, and how."""
+    found = dead_parts(session)
     if not found:
         return None
     shown = ", ".join(f"its {name} (pid {pid}, {_how(code)})" for name, pid, code in found)

@@ -1,6 +1,7 @@
 """One Ray for all tests that can share it, and one small workspace, calibrated and trained."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -25,14 +26,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def shared_ray() -> Iterator[None]:
+def shared_connection() -> Iterator[ExitStack]:
+    """What holds the shared Ray once it has started: closed, it ends, and its watch with it."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def shared_ray(shared_connection) -> None:
     """The embedded Ray, which every ``connected()`` of this process then uses."""
-    with connected(MOST_WORKERS):
-        yield
+    shared_connection.enter_context(connected(MOST_WORKERS))
 
 
 @pytest.fixture
-def own_ray() -> Iterator[Callable[[int, int], None]]:
+def own_ray(shared_connection) -> Iterator[Callable[[int, int], None]]:
     """The shared Ray ends; ``own_ray(CPUS, GPUS)`` starts one that is told it has so many.
 
     Torch sees none of the GPUs. A test that starts its Ray by other means calls nothing.
@@ -49,7 +56,7 @@ def own_ray() -> Iterator[Callable[[int, int], None]]:
             logging_level="ERROR",
         )
 
-    ray.shutdown()
+    shared_connection.close()
     yield start
     ray.shutdown()
 

@@ -38,6 +38,23 @@ def work():
 SejeGroup.get_command = lambda self, ctx, name: click.Command("work", callback=work)
 cli(["work"])
 """
+OTHERS = """
+from pathlib import Path
+from seje_ray.on_ray.connect import connected
+from seje_ray.on_ray.ray_internals import dead_parts, session_folder
+import os, ray
+
+first = connected()
+first.__enter__()
+watched = session_folder()
+ray.shutdown()
+ray.init(address="local", num_cpus=1, include_dashboard=False, logging_level="ERROR")
+(raylet,) = ray._private.worker._global_node.all_processes["raylet"]
+raylet.process.kill()
+raylet.process.wait()
+print(dead_parts(watched), len(dead_parts(session_folder())), flush=True)
+os._exit(0)
+"""
 LIMIT_S = 60
 
 
@@ -84,6 +101,14 @@ def test_a_raylet_that_dies_is_one_error_line():
         assert str(Path(session) / "logs") in line
         assert "Traceback" not in errors
         assert nothing_is_left(session)
+
+
+def test_the_watch_of_one_ray_says_nothing_of_the_next():
+    """A Ray that is shut down under its watch, and another that ends: no end of the command."""
+    done = subprocess.run(
+        [sys.executable, "-c", OTHERS], capture_output=True, text=True, timeout=2 * LIMIT_S
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "[] 1"), done.stderr
 
 
 def test_sigterm_ends_as_ctrl_c_does():
