@@ -36,9 +36,9 @@ def hidden_photos(jpeg: bytes) -> list[bytes]:
 
 
 def heat_picture(jpeg: bytes, heat: np.ndarray) -> bytes:
-    """A JPEG of a photo, red where ``heat`` (G, G) is high; what is below 0 stays as it is."""
+    """A JPEG of a photo in grey, red where ``heat`` (G, G) is high; below 0 it stays grey."""
     with Image.open(io.BytesIO(jpeg)) as opened:
-        photo = opened.convert("RGB")
+        photo = opened.convert("L").convert("RGB")  # red food is no heat
     highest = max(float(heat.max()), 1e-9)
     scaled = np.clip(heat / highest, 0, 1) * OPACITY * 255
     mask = Image.fromarray(scaled.astype(np.uint8)).resize(photo.size, Image.Resampling.BICUBIC)

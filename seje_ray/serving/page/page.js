@@ -39,7 +39,7 @@ const act = {
       const mostBytes = Math.floor((collection?.limits.upload_bytes ?? MOST_BYTES) / files.length);
       ask({ photos: [...new Set(await Promise.all(files.map((file) => keptPhoto(file, mostBytes))))] });
     } catch (trouble) {
-      fail(trouble);
+      refuse(trouble);
     }
   },
   like(kind, id, title, find = `${kind}s`) {
@@ -103,9 +103,11 @@ async function find() {
   if (!wasMore) {
     showSees([]);
     showWaiting(8);
+    byId("found-note").textContent = state.heat ? "Hiding one part of your photo after another …" : "Searching …";
   }
   byId("more").hidden = true;
   byId("cards").setAttribute("aria-busy", "true");
+  if (isFresh) bringIntoView();
   announce("Searching");
   try {
     const [answer, bitmap] = await Promise.all([
@@ -129,13 +131,13 @@ function present(answer, bitmap) {
   title();
   const noun = state.find === "recipes" ? "recipe" : "photo";
   const took = Math.round(answer.took_ms.embed + answer.took_ms.search);
-  byId("found-note").textContent = results.length ? `${counted(results.length, noun)}, nearest first, in ${took} ms` : "";
+  const how = bitmap ? "; red in your photo is what each rests on" : `, in ${took} ms`;
+  byId("found-note").textContent = results.length ? `${counted(results.length, noun)}, nearest first${how}` : "";
   byId("copy").hidden = state.photos.some((name) => name.startsWith("@"));
   if (results.length) showResults(results, bitmap, act);
   else showNothing(state.with.length + state.without.length ? () => act.change({ with: [], without: [] }) : null);
   const most = Math.min(collection?.limits.results ?? 50, collection?.[`num_${state.find}`] ?? 50);
   byId("more").hidden = results.length < state.count || state.count >= most;
-  if (isFresh) bringIntoView();
   announce(`${results.length ? counted(results.length, noun) : "Nothing"} found`);
 }
 
@@ -157,18 +159,27 @@ function begin() {
   showExamples(examples, act);
 }
 
+/** Nothing can be shown of what was asked for. */
 function fail(trouble) {
-  if (!(trouble instanceof Trouble)) {
-    console.error(trouble);
-    trouble = new Trouble("page", "Something on this page went wrong.", "Reload it.");
-  }
   if (trouble.type === "unauthorized") wantsToken();
   byId("cards").removeAttribute("aria-busy");
   byId("cards").replaceChildren();
   byId("found-note").textContent = "";
+  if (!isAsking(state)) byId("found-title").textContent = "The collection cannot be shown";
+  refuse(trouble);
+}
+
+/** Say what is wrong, where it is seen; what was found before stays. */
+function refuse(trouble) {
+  if (!(trouble instanceof Trouble)) {
+    console.error(trouble);
+    trouble = new Trouble("page", "Something on this page went wrong.", "Reload it.");
+  }
   const isLasting = ["not_a_photo", "bad_photo", "too_large", "bad_query", "unknown_term", "unknown_filter"].includes(trouble.type);
   showTrouble(trouble, isLasting ? null : again);
   announce("");
+  const { top, bottom } = byId("trouble").getBoundingClientRect();
+  if (top < 0 || bottom > innerHeight) byId("trouble").scrollIntoView({ block: "center" });
 }
 
 function again() {
@@ -219,7 +230,7 @@ async function start() {
     return;
   }
   byId("made-up").hidden = !collection.is_made_up;
-  const facts = [`run ${collection.run}`, collection.num_recipes && counted(collection.num_recipes, "recipe"), collection.num_photos && counted(collection.num_photos, "photo")];
+  const facts = [collection.num_recipes && counted(collection.num_recipes, "recipe"), collection.num_photos && counted(collection.num_photos, "photo"), `run ${collection.run}`];
   byId("facts").replaceChildren(...facts.filter(Boolean).join(" · "));
   offer(collection);
   byId("dish").maxLength = collection.limits.text_characters;

@@ -67,14 +67,16 @@ export function photosAmong(transfer) {
   return photos.length ? photos : files.slice(0, 1);
 }
 
-/** A photo, red where a similarity rests on it; `heat` is a square of numbers, rows from the top. */
+/** A photo in grey, red where a similarity rests on it; `heat` is a square of numbers, rows from the top. */
 export function heatPicture(bitmap, heat, alternative) {
   const scale = HEAT_SIDE / Math.min(bitmap.width, bitmap.height);
   const canvas = make("canvas", { role: "img", "aria-label": alternative });
   canvas.width = Math.round(bitmap.width * scale);
   canvas.height = Math.round(bitmap.height * scale);
   const drawing = canvas.getContext("2d");
+  drawing.filter = "grayscale(1)"; // red food is no heat
   drawing.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  drawing.filter = "none";
   drawing.imageSmoothingQuality = "high";
   drawing.drawImage(heatLayer(heat), 0, 0, canvas.width, canvas.height);
   return canvas;
