@@ -24,7 +24,7 @@ VERSIONS = {  # of each kind of artifact; raised when a column, file or fact of 
     f"{COMPONENT}category_backoff": 2,
     f"{COMPONENT}lexical": 1,
     "calibrated": 2,
-    "run": 2,
+    "run": 3,
     "embeddings": 2,
     "index": 1,
 }

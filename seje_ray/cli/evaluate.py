@@ -62,7 +62,7 @@ def command(
         choice=choice,
         overrides=overrides,
     )
-    title = f"{trained.folder.name}, best epoch {trained.best_epoch}, {partition} partition"
+    title = f"{trained.folder.name}, {trained.made}, {partition} partition"
     print_evaluation(
         title, evaluated.galleries, evaluated.measured, evaluated.folder, as_json=as_json
     )

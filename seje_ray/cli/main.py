@@ -14,6 +14,7 @@ from seje_ray.signals import sigterm_as_interrupt
 COMMANDS = {  # name -> module and attribute, in the order of use
     "calibrate": ("calibrate", "Phase I: raw recipes and photos -> calibrated features."),
     "train": ("train", "Phase II: train the joint embedding on calibrated features."),
+    "ensemble": ("ensemble", "Put finished trainings side by side, as one run that ranks better."),
     "tune": ("tune", "Look for better loss weights, margins and rates; write best.yaml."),
     "ablate": ("ablate", "Train without each part and with each alternative; a table with seeds."),
     "evaluate": ("evaluate", "Embed a partition; print MedR and Recall@K; write a report."),

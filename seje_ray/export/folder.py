@@ -69,6 +69,11 @@ def export_run(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ExportError(f"{folder}: expected a new folder, found something there; name another")
     parts = find_parts(trained.best_checkpoint, workspace, "cpu")
+    if trained.members:
+        raise ExportError(
+            f"{trained.folder}: an ensemble is searched and served, but not exported yet; export "
+            f"one of its members, which are {', '.join(trained.members)}"
+        )
     require_exportable(parts.run)
     if onnx:
         require_onnx(parts.run)

@@ -132,7 +132,7 @@ def write_onnx(
     Raises:
         ExportError: If a package is missing.
     """
-    run, model = parts.run, parts.trained.model
+    run, model = parts.run, parts.trained.single
     word_dim = parts.trained.origin.facts["word_dim"]
     mode = run.calibrate.image_categorizer.vector
     images = ImageOnnx(found, model.image_head, word_dim, mode)

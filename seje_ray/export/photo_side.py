@@ -51,7 +51,7 @@ def photo_parts(parts: EncoderParts) -> PhotoParts:
     calibrate = run.calibrate.image_categorizer
     seen = calibrated_photos(run, parts.calibrator, parts.calibrated)
     networks = PhotoNetworks.load(run, parts.calibrator, seen)
-    own = trained.model.backbone
+    own = trained.single.backbone
     if own is not None:
         config = run.model.backbone
         photos = photos_as_stored(trained.origin.photos or {}, config.name)
@@ -82,7 +82,7 @@ def photo_side(parts: EncoderParts, found: PhotoParts) -> Side:
         parts: Of the training.
         found: Of the same, by ``photo_parts``.
     """
-    model = parts.trained.model
+    model = parts.trained.single
     networks = {"image": found.image}
     weights = below(model.state_dict(), "image_head.projection", "image_head")
     category = None

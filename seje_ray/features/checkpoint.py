@@ -1,7 +1,9 @@
 """Contents of a checkpoint: the run that made it, its data, its model's weights."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from seje_ray.errors import ArtifactError, first_line
 from seje_ray.features.backbones import photos_as_stored
 from seje_ray.features.model import FeatureDims, build_model, pixels_of
 from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.models.joint_ensemble import JointEnsemble
 from seje_ray.recipe1m.pixels import PixelSpec
 
 
@@ -27,6 +30,7 @@ class Origin:
     facts: dict[str, Any]  # of the calibrated artifact: dimensions, category names
     photos: dict[str, Any] | None = None  # how its own backbone sees them; older ones lack it
     network: dict[str, Any] | None = None  # its configuration, of a library that reads one
+    members: Mapping[str, str] = field(default_factory=dict)  # of an ensemble: name -> sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,20 @@ class TrainedModel:
 
     run: RunConfig
     origin: Origin
-    model: JointEmbedding  # in evaluation, on ``device``
+    model: JointEmbedding | JointEnsemble  # in evaluation, on ``device``
     pixels: PixelSpec | None  # that its backbone sees; None if it takes stored features
     device: torch.device
+
+    @property
+    def embedding_dim(self) -> int:
+        """Numbers of an embedding."""
+        return self.run.model.embedding_dim * max(1, len(self.origin.members))
+
+    @property
+    def single(self) -> JointEmbedding:
+        """The model of a training; an ensemble has none."""
+        assert isinstance(self.model, JointEmbedding)
+        return self.model
 
 
 def read_origin(checkpoint: Path) -> tuple[RunConfig, Origin]:
@@ -84,7 +99,10 @@ def load_model(checkpoint: Path, device: torch.device | str = "cpu") -> TrainedM
     if not run.model.freeze_backbone:
         photos = photos_as_stored(origin.photos or {}, config.name)
     dims = FeatureDims.of(origin.facts)
-    model = build_model(run, dims, load_weights=False, photos=photos, network=origin.network)
+    build = partial(
+        build_model, run, dims, load_weights=False, photos=photos, network=origin.network
+    )
+    model = JointEnsemble([build() for _ in origin.members]) if origin.members else build()
     load_model_weights(model, checkpoint)
     pixels = None if photos is None else pixels_of(config, photos)[0]
     return TrainedModel(run, origin, model.to(device), pixels, torch.device(device))

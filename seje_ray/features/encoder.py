@@ -140,7 +140,7 @@ class Encoder:
     @property
     def embedding_dim(self) -> int:
         """D."""
-        return self._run.model.embedding_dim
+        return self._trained.embedding_dim
 
     @property
     def shorter_side(self) -> int:
@@ -245,8 +245,7 @@ class Encoder:
         trained = self._trained
         inputs = recipe_inputs(self._run.model, self._recipes.features(recipes, known))
         with autocast(trained.run, trained.device):
-            embedded: Tensor = trained.model.recipe_encoder(moved(inputs, trained.device))
-        return embedded
+            return trained.model.embed_recipes(moved(inputs, trained.device))
 
     @cached_property
     def _photos(self) -> PhotoExtractor:

@@ -79,6 +79,11 @@ class JointEmbedding(nn.Module):
         embeddings: Tensor = self.image_head(self._pooled(images), image_category_vectors)
         return embeddings
 
+    def embed_recipes(self, recipes: RecipeInputs) -> Tensor:
+        """Recipe embeddings (B, D) alone."""
+        embeddings: Tensor = self.recipe_encoder(recipes)
+        return embeddings
+
     def _pooled(self, images: Tensor) -> Tensor:
         features: Tensor = images if self.backbone is None else self.backbone(images)
         return features
@@ -88,7 +93,7 @@ class JointEmbedding(nn.Module):
     ) -> JointOutput:
         """Embed B pairs whose pooled image features (B, F) are given; otherwise as ``forward``."""
         image_embeddings = self.image_head(features, image_category_vectors)
-        recipe_embeddings = self.recipe_encoder(recipes)
+        recipe_embeddings = self.embed_recipes(recipes)
         scale, bias = (None, None) if self.logit_scale is None else self.logit_scale()
         return JointOutput(
             image_embeddings,

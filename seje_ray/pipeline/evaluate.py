@@ -72,6 +72,7 @@ def evaluate_run(
         name=trained.folder.name,
         partition=partition,
         run=run,
+        members=trained.members,
         best_epoch=trained.best_epoch,
         history=read_history(trained.folder),
         recipes=workspace.open_recipes(),

@@ -46,6 +46,11 @@ def initial_run(run: RunConfig, workspace: Workspace) -> InitialRun | None:
     if location is None:
         return None
     checkpoint = _checkpoint(location, workspace)
+    if members := read_origin(checkpoint)[1].members:
+        raise ArtifactError(
+            f"train.init_from: {location}: an ensemble; name one of its members, which are "
+            f"{', '.join(members)}"
+        )
     hashes = [file_hash(checkpoint / name) for name in ("model.safetensors", "run.json")]
     return InitialRun(checkpoint, hashlib.sha256("".join(hashes).encode()).hexdigest())
 

@@ -60,6 +60,7 @@ def report_run(
         preset=preset_beside(run, workspace.calibrated_run),
         recipes=recipes,
         calibrated=calibrated,
+        members=trained.members,
         best_epoch=trained.best_epoch,
         stopped_early=known.stopped_early,
         trained_with=known.seje_ray_version,

@@ -45,6 +45,14 @@ class TrainedRun:
     best_checkpoint: Path
     best_epoch: int
     metrics: dict[str, float]  # of the best epoch
+    members: tuple[str, ...] = ()  # names of the trainings that it is an ensemble of
+
+    @property
+    def made(self) -> str:
+        """How its model came about, in words."""
+        if self.members:
+            return f"ensemble of {', '.join(self.members)}"
+        return f"best epoch {self.best_epoch}"
 
     @classmethod
     def read(cls, folder: Path) -> "TrainedRun":
@@ -55,7 +63,7 @@ class TrainedRun:
         """
         known = RunManifest.read(folder)
         best = folder / known.best_checkpoint
-        return cls(folder, best, known.best_epoch, dict(known.metrics))
+        return cls(folder, best, known.best_epoch, dict(known.metrics), tuple(known.members))
 
 
 def open_run(workspace: Workspace, name: str | None) -> TrainedRun:
@@ -100,6 +108,10 @@ def require_same_run(
     Raises:
         ArtifactError: Naming what changed.
     """
+    if (members := ensemble_of(folder)) is not None:
+        raise ArtifactError(
+            f"{folder}: an ensemble of {', '.join(members)}; choose another name with --run"
+        )
     known = _begun(folder)
     if known is None:
         return  # nothing to resume, so nothing to mix
@@ -128,6 +140,21 @@ def require_same_run(
     # Read as a run, so that settings it did not know yet have their defaults.
     before = _run_of(known, folder)
     require_same_settings(folder, "run", _decisive(before), _decisive(run), "--run")
+
+
+def ensemble_of(folder: Path) -> dict[str, str] | None:
+    """Names of the trainings that lie side by side in ``folder``, with the hash of their weights.
+
+    None where a training of its own lies there, or none.
+    """
+    last = newest_checkpoint(folder)
+    if last is None:
+        return None
+    try:
+        _, origin = read_origin(last)
+    except ArtifactError:
+        return None  # a damaged checkpoint is set aside by whoever resumes
+    return dict(origin.members) or None
 
 
 def begun_from(folder: Path, location: str) -> tuple[RunConfig, str] | None:

@@ -117,7 +117,7 @@ def measure_trial(plan: TrialPlan, calibrated: Artifact, folder: Path, process: 
     progress = json.loads((last / "progress.json").read_text(encoding="utf-8"))
     best = folder / checkpoint_name(progress["best_epoch"])
     trained = load_model(best, process.device)  # which sees photos as in the training
-    _measure(plan, calibrated, trained.model, trained.pixels, best, process)
+    _measure(plan, calibrated, trained.single, trained.pixels, best, process)
 
 
 def require_metric(metric: str, metrics: Mapping[str, float]) -> None:

@@ -34,6 +34,7 @@ class Evaluated:
     calibrated: Artifact
     galleries: Sequence[GalleryLines]
     plan: GalleryPlan  # that they were drawn by
+    members: Sequence[str] = ()  # of an ensemble, by name
     best_epoch: int | None = None  # of a training
     history: Sequence[dict[str, float]] = ()  # one entry per epoch
     embeddings: Artifact | None = None  # of a training; those of a baseline are not kept
@@ -67,6 +68,7 @@ def _facts(evaluated: Evaluated, num_pairs: int) -> dict[str, Any]:
         "partition": evaluated.partition,
         "num_pairs": num_pairs,
         "is_made_up": evaluated.is_made_up,
+        "members": list(evaluated.members),
         "best_epoch": evaluated.best_epoch,
         "fit": None if evaluated.fit is None else dict(evaluated.fit),
         "protocol": evaluated.measured.to_dict(),
@@ -102,6 +104,7 @@ def _html(evaluated: Evaluated, embeddings: Embeddings) -> str:
             f"seje_ray {__version__}; calibrated data {evaluated.calibrated.content_hash[:12]}",
             "made_up": evaluated.is_made_up,
             **gallery_values(evaluated.galleries, evaluated.measured, embeddings),
+            "members": evaluated.members,
             "best_epoch": evaluated.best_epoch,
             "num_epochs": len(evaluated.history),
             "curves": _curves(evaluated),

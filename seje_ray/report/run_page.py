@@ -52,6 +52,7 @@ class RunFacts:
     preset: tuple[str, RunConfig]  # packaged, and its name
     recipes: Artifact
     calibrated: Artifact
+    members: Sequence[str]  # of an ensemble, by name
     best_epoch: int
     stopped_early: bool
     trained_with: str  # version of seje_ray
@@ -81,6 +82,7 @@ def write_run_page(path: Path, facts: RunFacts) -> None:
         "partitions": partition_rows(recipes, calibrated),
         "rejected": rejected_counts(recipes, calibrated),
         "calibration": calibration_text(calibrated.manifest.facts),
+        "members": facts.members,
         "best_epoch": facts.best_epoch,
         "num_epochs": len(history),
         "ended": "stopped early" if facts.stopped_early else "all that were allowed",

@@ -24,8 +24,11 @@ def as_text(folder: Path, width: int | None = None) -> str:
         values = {metric: metrics[f"val/{metric}/{direction}"] for metric in METRICS}
         shown = [v if metric == "median_rank" else 100 * v for metric, v in values.items()]
         rows.append([name, *(f"{value:.1f}" for value in shown)])
+    made = f"best epoch {known.best_epoch} of {known.num_epochs} ({ended})"
+    if known.members:
+        made = f"ensemble of {', '.join(known.members)}"
     lines = [
-        f"best epoch {known.best_epoch} of {known.num_epochs} ({ended})",
+        made,
         text_table(["val", *METRICS.values()], rows, width=width),
     ]
     return "\n".join([*lines, *_times(folder)])

@@ -17,13 +17,8 @@ from seje_ray.integrity import Verify, first_fault, known_hashes
 from seje_ray.lock import Lease
 
 NOTED = "files.json"
-NEEDED = (
-    "model.safetensors",
-    "discriminator.safetensors",
-    "optimizers.pt",
-    "progress.json",
-    "run.json",
-)
+ALWAYS = ("model.safetensors", "run.json")
+NEEDED = (*ALWAYS, "discriminator.safetensors", "optimizers.pt", "progress.json")  # to resume
 
 
 def checkpoint_name(num_epochs: int, step: int = 0) -> str:
@@ -79,10 +74,12 @@ def checkpoint_fault(folder: Path, verify: Verify = "full") -> str | None:
 
     Of a version that noted nothing yet, only what can be seen: files that are missing or torn.
     """
-    missing = next((name for name in NEEDED if not (folder / name).is_file()), None)
+    is_noted = (folder / NOTED).is_file()
+    needed = ALWAYS if is_noted else NEEDED
+    missing = next((name for name in needed if not (folder / name).is_file()), None)
     if missing is not None:
         return f"{folder / missing} is missing"
-    if not (folder / NOTED).is_file():
+    if not is_noted:
         return next((fault for name in NEEDED if (fault := _torn(folder / name))), None)
     try:
         noted = json.loads((folder / NOTED).read_text(encoding="utf-8"))

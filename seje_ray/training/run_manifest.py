@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from seje_ray import __version__
@@ -34,6 +34,7 @@ class RunManifest:
     metrics: Mapping[str, float]  # of the best epoch
     calibrated: str  # content hash of the data
     vocabulary_hash: str
+    members: Mapping[str, str] = field(default_factory=dict)  # of an ensemble: name -> sha256
     seje_ray_version: str = __version__
     kind: str = KIND
     schema_version: int = VERSIONS[KIND]

@@ -1,0 +1,62 @@
+"""Trainings side by side: one joint space whose similarities are the mean of theirs.
+
+Letters: B pairs, D joint dimensions of a training, M trainings.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
+from seje_ray.models.recipe_encoder import RecipeInputs
+
+
+class JointEnsemble(nn.Module):
+    """Embeddings of M trainings as one unit vector of M * D numbers.
+
+    Args:
+        members: Models of one shape, each of a training of its own.
+
+    Source: docs/method.md, rule 4.9.
+    """
+
+    def __init__(self, members: Sequence[JointEmbedding]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(
+        self, images: Tensor, image_category_vectors: Tensor, recipes: RecipeInputs
+    ) -> JointOutput:
+        """Embed B pairs, as ``JointEmbedding`` does; logits are the mean of the members'."""
+        outputs = [member(images, image_category_vectors, recipes) for member in self.members]
+        return JointOutput(
+            side_by_side([output.image_embeddings for output in outputs]),
+            side_by_side([output.recipe_embeddings for output in outputs]),
+            torch.stack([output.image_logits for output in outputs]).mean(0),
+            torch.stack([output.recipe_logits for output in outputs]).mean(0),
+        )
+
+    def embed_images(self, images: Tensor, image_category_vectors: Tensor) -> Tensor:
+        """Image embeddings (B, M * D) alone, of what ``forward`` takes for them."""
+        return self._of_each(lambda member: member.embed_images(images, image_category_vectors))
+
+    def embed_recipes(self, recipes: RecipeInputs) -> Tensor:
+        """Recipe embeddings (B, M * D) alone."""
+        return self._of_each(lambda member: member.embed_recipes(recipes))
+
+    def _of_each(self, embed: Callable[[JointEmbedding], Tensor]) -> Tensor:
+        embedded = []
+        for member in self.members:
+            assert isinstance(member, JointEmbedding)
+            embedded.append(embed(member))
+        return side_by_side(embedded)
+
+
+def side_by_side(embeddings: Sequence[Tensor]) -> Tensor:
+    """Unit rows (B, D) of M models as unit rows (B, M * D).
+
+    The scalar product of two is the mean of the M cosine similarities.
+    """
+    scale: float = len(embeddings) ** 0.5
+    return torch.cat([rows.float() for rows in embeddings], dim=1) / scale

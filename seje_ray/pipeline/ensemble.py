@@ -1,0 +1,161 @@
+"""Finished trainings side by side, as a run of its own: ``runs/NAME``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from seje_ray.artifact import write_json
+from seje_ray.config import RunConfig, run_to_dict
+from seje_ray.config.changes import changed_settings, decisive_settings
+from seje_ray.config.evaluate import HubnessConfig
+from seje_ray.config.names import required_name
+from seje_ray.errors import ArtifactError
+from seje_ray.features.checkpoint import Origin, read_origin
+from seje_ray.integrity import file_hash
+from seje_ray.lock import Lease
+from seje_ray.pipeline.embed import embed_partition
+from seje_ray.pipeline.executor import Executor
+from seje_ray.pipeline.runs import TrainedRun, ensemble_of, open_run
+from seje_ray.retrieval.embeddings import load_embeddings
+from seje_ray.training.checkpoints import (
+    begin_checkpoint,
+    checkpoint_fault,
+    checkpoint_name,
+    commit_checkpoint,
+)
+from seje_ray.training.run_manifest import RunManifest, is_finished
+from seje_ray.training.validation import ValEmbeddings, retrieval_metrics
+from seje_ray.workspace import Workspace
+
+SHAPE = ("model", "loss")  # sections that members share
+WEIGHTS = "model.safetensors"
+
+
+def make_ensemble(
+    names: Sequence[str], workspace: Workspace, executor: Executor, *, name: str
+) -> TrainedRun:
+    """Put finished trainings side by side, and measure them together on val.
+
+    What was made of the same trainings before is given back at once.
+
+    Args:
+        names: Of the trainings, two or more.
+        workspace: Where they lie, and their ensemble will.
+        executor: Where the val pairs are embedded.
+        name: Of the ensemble.
+
+    Raises:
+        ArtifactError: If they are not of the same data and shape, one is no finished training or
+            an ensemble itself, or the name belongs to another run.
+        WorkspaceError: If another command writes it.
+    """
+    members = _members(names, workspace)
+    run, origin = read_origin(members[0].best_checkpoint)
+    for other in members[1:]:
+        _require_same(members[0], other)
+    hashes = {one.folder.name: file_hash(one.best_checkpoint / WEIGHTS) for one in members}
+    folder = workspace.run(required_name(name, "--run"))
+    with workspace.writing(folder) as held:
+        _require_free(folder, hashes)
+        if is_finished(folder) and checkpoint_fault(folder / checkpoint_name(1)) is None:
+            return TrainedRun.read(folder)
+        own = replace(origin, members=hashes)
+        checkpoint = _write(folder, members, run, own, held.lease)
+        together = TrainedRun(folder, checkpoint, 1, {})
+        metrics = _val_metrics(together, workspace, executor, run)
+        RunManifest(
+            best_checkpoint=checkpoint.name,
+            best_epoch=1,
+            num_epochs=1,
+            stopped_early=False,
+            metrics=metrics,
+            calibrated=own.calibrated_hash,
+            vocabulary_hash=own.vocabulary_hash,
+            members=hashes,
+        ).write(folder)
+    return TrainedRun.read(folder)
+
+
+def _members(names: Sequence[str], workspace: Workspace) -> list[TrainedRun]:
+    if len(set(names)) < len(names) or len(names) < 2:
+        raise ArtifactError(
+            f"expected two or more different trainings, found {', '.join(names) or 'none'}; train "
+            "them with seeds of their own: `seje-ray train --run NAME --set seed=1`"
+        )
+    members = [open_run(workspace, name) for name in names]
+    for member in members:
+        if member.members:
+            inner = ", ".join(member.members)
+            raise ArtifactError(
+                f"{member.folder}: an ensemble itself, of {inner}; name its members instead"
+            )
+    return members
+
+
+def _require_same(first: TrainedRun, other: TrainedRun) -> None:
+    """Refuse a training of other data, or one whose model reads or sees anything else."""
+    (run, origin), (their_run, theirs) = map(
+        read_origin, (first.best_checkpoint, other.best_checkpoint)
+    )
+    if theirs.calibrated_hash != origin.calibrated_hash:
+        raise ArtifactError(
+            f"{other.folder}: trained on other calibrated recipes than {first.folder.name} "
+            f"({theirs.calibrated_hash[:12]}, not {origin.calibrated_hash[:12]}); an ensemble "
+            "is of trainings of the same data"
+        )
+    changed = changed_settings(decisive_settings(run, SHAPE), decisive_settings(their_run, SHAPE))
+    if changed:
+        shown = ", ".join(f"{key}: {one!r} and {two!r}" for key, (one, two) in changed.items())
+        raise ArtifactError(
+            f"{other.folder}: another model or loss than that of {first.folder.name} ({shown}); "
+            "an ensemble is of trainings that differ in `seed` and `train` alone"
+        )
+    if (theirs.photos, theirs.network) != (origin.photos, origin.network):
+        raise ArtifactError(
+            f"{other.folder}: its image network saw photos in another way than that of "
+            f"{first.folder.name}; train it again with the installed libraries"
+        )
+
+
+def _require_free(folder: Path, hashes: Mapping[str, str]) -> None:
+    """Refuse the name of a training, and that of an ensemble of others."""
+    found = ensemble_of(folder)
+    if found is None and folder.is_dir() and any(folder.iterdir()):
+        raise ArtifactError(f"{folder}: something of that name is there; choose another --run")
+    if found is not None and found != hashes:
+        raise ArtifactError(
+            f"{folder}: an ensemble of {', '.join(found)}, or of other weights of them, is there; "
+            "choose another --run, or delete it"
+        )
+
+
+def _write(
+    folder: Path, members: Sequence[TrainedRun], run: RunConfig, origin: Origin, lease: Lease | None
+) -> Path:
+    """Write the checkpoint of an ensemble: the weights of all members, and what they share."""
+    name = checkpoint_name(1)
+    building = begin_checkpoint(folder, name)
+    state: dict[str, Tensor] = {}
+    for number, member in enumerate(members):
+        weights = load_file(member.best_checkpoint / WEIGHTS)
+        state |= {f"members.{number}.{key}": value for key, value in weights.items()}
+    save_file(state, building / WEIGHTS)
+    write_json(building / "run.json", {"run": run_to_dict(run), "origin": asdict(origin)})
+    return commit_checkpoint(building, name, lease)
+
+
+def _val_metrics(
+    together: TrainedRun, workspace: Workspace, executor: Executor, run: RunConfig
+) -> dict[str, float]:
+    """What a training notes of its best epoch; of photos seen as an evaluation sees them."""
+    plain = HubnessConfig(weight=0.0)
+    embedded = embed_partition(together, workspace, executor, "val", plain)
+    found = load_embeddings(embedded.shards("val"))
+    first = slice(run.train.max_val_pairs)
+    images, recipes = found.image_embeddings[first], found.recipe_embeddings[first]
+    pairs = ValEmbeddings(torch.from_numpy(images), torch.from_numpy(recipes))
+    return {f"val/{key}": value for key, value in retrieval_metrics(pairs, run.seed).items()}
