@@ -133,9 +133,9 @@ def _say_what_is_open(host: str, port: int, *, has_token: bool) -> None:
     """Say who can reach a server that is not for this machine alone."""
     if host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback):
         return
-    who = "whoever has the token" if has_token else "anyone"
+    who = "whoever reaches it and has the token" if has_token else "anyone who reaches it"
     click.echo(
-        f"{host}:{port}: {who} who reaches it can search, read all recipes and see all "
+        f"{host}:{port}: {who} can search, read all recipes and see all "
         "thumbnails; it speaks HTTP without encryption, so put a proxy with TLS before it"
         + ("" if has_token else ", or give a --token-file"),
         err=True,

@@ -59,6 +59,7 @@ def serve_here(
         ArtifactError: If there is no such training, or no index of a large collection.
     """
     _require_free(host, port)
+    open_run(workspace, name)  # what is not there is said before anything starts
     renewed = threading.Event()
     with connected(PROCESSES * settings("").replicas):
         signal.signal(signal.SIGHUP, lambda number, frame: renewed.set())

@@ -33,6 +33,13 @@ def test_a_page_fetches_nothing():
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
 
 
+def test_photos_are_there_before_they_are_looked_at():
+    """A browser that prints a page leaves out what it would have loaded later."""
+    page = page_of("Pea soup")
+    assert "<img" in page
+    assert "lazy" not in page
+
+
 def test_a_forgotten_value_is_an_error_and_no_empty_place():
     """A typo in a template is found by the first rendering."""
     with pytest.raises(UndefinedError):
