@@ -1,8 +1,9 @@
 """A server under load on loopback, with batching and without, beside the bare model in a loop.
 
-``python -m benchmarks.serving --workspace DIR --run NAME``; some minutes. The load comes from
-another process (``benchmarks.serving_load``), so server, model and clients share the cores: it is
-the ratios that tell something. A server refuses by 429 and 503; any other refusal is an error.
+``python -m benchmarks.serving --workspace DIR --run NAME --photo FILE``; 5 minutes with both words
+and photos. The load comes from another process (``benchmarks.serving_load``), so server, model and
+clients share the cores: it is the ratios that tell something. A server refuses by 429 and 503; any
+other refusal is an error.
 """
 
 import json
@@ -10,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -27,29 +28,49 @@ from seje_ray.pipeline.index.ready import ready_searcher
 from seje_ray.pipeline.local import LocalExecutor
 from seje_ray.pipeline.runs import open_run
 from seje_ray.serving.embedder import Embedder
+from seje_ray.serving.finder import Finder
+from seje_ray.serving.limits import Limits
+from seje_ray.serving.photos import prepared_upload
 from seje_ray.serving.readiness import wait_until_ready
 from seje_ray.workspace import Workspace
 
 DOCUMENTED = {"200", "429", "503"}
 READY_S = 900.0
 HOST = "127.0.0.1"
+Embed = Callable[[int], Any]  # so many queries at once
 
 
 @click.command()
 @click.option("--workspace", required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--run", "name", help="The training; else the newest.")
 @click.option("--clients", default="1,4,16,64,128", show_default=True)
-@click.option("--seconds", default=10.0, show_default=True, help="Of each load.")
-@click.option("--photo", type=click.Path(path_type=Path, exists=True), help="Instead of words.")
+@click.option("--seconds", default=12.0, show_default=True, help="Of each load.")
+@click.option("--photo", type=click.Path(path_type=Path, exists=True), help="Searched with, too.")
 def main(
     workspace: Path, name: str | None, clients: str, seconds: float, photo: Path | None
 ) -> None:
-    """Print two tables: the bare model, and the server."""
+    """Print rates of the bare model, and a table of the server."""
     trained = open_run(Workspace(workspace), name)
     searcher = ready_searcher(trained, Workspace(workspace), lambda: LocalExecutor())
     embedder = Embedder(trained.best_checkpoint, searcher.workspace, "cpu")
-    jpeg = None if photo is None else photo.read_bytes()
-    _bare(embedder, seconds, jpeg)
+    photos = {} if photo is None else {"photos": photo}
+    loads: dict[str, Path | None] = {"words": None, **photos}
+    bare = {"words": _words(embedder)}
+    if photo is not None:
+        bare["photos"] = _photos(embedder, photo, Finder(searcher).shorter_side)
+    _print_bare(bare, seconds)
+    print("| asked by | batches of | clients | /s | p50, ms | p99, ms | model | statuses |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
+    for max_batch, port in _servers(workspace, trained.folder.name):
+        for kind, file in loads.items():
+            for number in map(int, clients.split(",")):
+                found = _load(port, number, seconds, file)
+                print(f"| {kind} | {max_batch} | {_row(number, found)} |", flush=True)
+    _print_bare(bare, seconds)  # again: other work of the machine comes and goes
+
+
+def _servers(workspace: Path, run: str) -> Iterator[tuple[int, int]]:
+    """Most that are embedded at once, and the port, of a server that is ready; two of them."""
     with closing(socket.socket()) as probe:
         probe.bind((HOST, 0))
         port = probe.getsockname()[1]
@@ -59,35 +80,37 @@ def main(
         start(HOST, port)
         try:
             for max_batch in (MAX_BATCH, 1):
-                run = trained.folder.name
                 deploy(
                     Serving(workspace=str(workspace), run=run, client_rate=0, max_batch=max_batch)
                 )
                 wait_until_ready(HOST, port, run, READY_S)
-                print(f"batches of at most {max_batch}", flush=True)
-                for number in clients.split(","):
-                    _row(int(number), _load(port, int(number), seconds, photo))
+                yield max_batch, port
         finally:
             serve.shutdown()
-    _bare(embedder, seconds, jpeg)  # again: other work of the machine comes and goes
 
 
-def _bare(embedder: Embedder, seconds: float, jpeg: bytes | None) -> None:
-    """Queries a second of the model alone, one by one and together."""
+def _words(embedder: Embedder) -> Embed:
     recipes = [RecipeText("asked", text, (), ()) for text in TEXTS[:MAX_BATCH]]
-    for size in (1, MAX_BATCH):
-        embed: Callable[[], Any]
-        if jpeg is None:
-            embed = lambda size=size: embedder.recipes(recipes[:size])  # noqa: E731
-        else:
-            embed = lambda size=size: embedder.photos([jpeg] * size)  # noqa: E731
-        begun, number = time.perf_counter(), 0
-        while time.perf_counter() - begun < seconds:
-            embed()
-            number += size
-        rate = number / (time.perf_counter() - begun)
-        threads = torch.get_num_threads()
-        print(f"bare model, {size} at once: {rate:.1f} /s ({threads} threads)", flush=True)
+    return lambda number: embedder.recipes(recipes[:number])
+
+
+def _photos(embedder: Embedder, photo: Path, shorter_side: int) -> Embed:
+    most = Limits().pixels
+    jpeg = prepared_upload(photo.read_bytes(), shorter_side=shorter_side, max_pixels=most)
+    return lambda number: embedder.photos([jpeg] * number)
+
+
+def _print_bare(bare: dict[str, Embed], seconds: float) -> None:
+    """Queries a second of the model alone, one by one and together."""
+    for kind, embed in bare.items():
+        for size in (1, MAX_BATCH):
+            begun, number = time.perf_counter(), 0
+            while time.perf_counter() - begun < seconds:
+                embed(size)
+                number += size
+            rate = number / (time.perf_counter() - begun)
+            threads = torch.get_num_threads()
+            print(f"bare model, {kind}, {size} at once: {rate:.1f} /s ({threads} threads)")
 
 
 def _load(port: int, clients: int, seconds: float, photo: Path | None) -> dict[str, Any]:
@@ -99,15 +122,14 @@ def _load(port: int, clients: int, seconds: float, photo: Path | None) -> dict[s
     return found
 
 
-def _row(clients: int, found: dict[str, Any]) -> None:
+def _row(clients: int, found: dict[str, Any]) -> str:
     unexpected = found["statuses"].keys() - DOCUMENTED
     if unexpected:
         raise SystemExit(f"{clients} clients: statuses {found['statuses']}")
-    print(
-        f"{clients:4d} clients: {found['per_s']:6.1f} /s, p50 {found['p50_ms']:.0f} ms, "
-        f"p99 {found['p99_ms']:.0f} ms, model {100 * found['model_share']:.0f} %, "
-        f"{found['statuses']}",
-        flush=True,
+    statuses = ", ".join(f"{count} x {status}" for status, count in found["statuses"].items())
+    return (
+        f"{clients} | {found['per_s']:.1f} | {found['p50_ms']:.0f} | {found['p99_ms']:.0f} | "
+        f"{100 * found['model_share']:.0f} % | {statuses}"
     )
 
 

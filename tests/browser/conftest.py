@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,9 @@ PHONE: dict[str, Any] = {
 PATIENCE_MS = 60_000  # of a machine that does much else
 
 
-@pytest.fixture(scope="module")  # while it is open, asyncio.run is refused
-def browser() -> Iterator[Any]:
-    """Chromium of this machine."""
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Chromium of this machine; while it is open, asyncio.run is refused."""
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'"
     )
@@ -40,6 +41,13 @@ def browser() -> Iterator[Any]:
         opened = started.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """The browser of a module's tests."""
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
