@@ -78,8 +78,8 @@ def command(
         run = read_run_from(source, config, settings, workspace)
     if data is not None and data.exists() and run.name == DEFAULT_RUN:
         click.echo(
-            "note: these are the demo's settings, made for drawn photos; take --config small for "
-            "up to some ten thousand real recipes, --config seje for Recipe1M",
+            "note: these are the demo's settings, made for drawn photos; take --config modern for "
+            "thousands of real recipes, small for hundreds, seje for Recipe1M",
             file=sys.stderr,
         )
     from seje_ray.console.tables import show
