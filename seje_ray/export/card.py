@@ -8,7 +8,7 @@ from typing import Any
 import timm
 
 from seje_ray import __version__
-from seje_ray.config import CATEGORIZER, BackboneConfig
+from seje_ray.config import CATEGORIZER, BackboneConfig, RunConfig
 from seje_ray.export.evaluations import Evaluation
 from seje_ray.export.examples import Examples
 from seje_ray.export.photo_side import PhotoParts
@@ -109,18 +109,23 @@ def _model(facts: Facts) -> Iterator[str]:
         "a bag of all its words": reads.lexical,
     }
     rows = [
-        ["dimensions", str(run.model.embedding_dim)],
+        ["dimensions", str(facts.parts.trained.embedding_dim)],
         ["photo", f"{backbone.name}, {'frozen' if run.model.freeze_backbone else 'trained'}, "
                   f"{views}, {backbone.crop} pixels{', mirrored too' if backbone.flip else ''}"],
         ["recipe", "; ".join(name for name, is_there in recipe.items() if is_there)],
         ["head", run.model.head],
         ["loss", run.loss.kind],
-        ["training", f"best of {run.train.num_epochs} epochs at most: {trained.best_epoch}; seed "
-                     f"{run.seed}; batches of {run.train.global_batch_size} pairs"],
+        ["training", f"{_made(trained, run)}; batches of {run.train.global_batch_size} pairs"],
         ["made by", f"seje_ray {__version__}, run file {run.name}"],
         ["loader needs", ", ".join(f"{n} {v}" for n, v in facts.packages.items())],
     ]  # fmt: skip
     yield table(["", ""], rows).replace("---:", "---")
+
+
+def _made(trained: TrainedRun, run: RunConfig) -> str:
+    if trained.members:
+        return trained.made
+    return f"best of {run.train.num_epochs} epochs at most: {trained.best_epoch}; seed {run.seed}"
 
 
 def _data(facts: Facts) -> Iterator[str]:

@@ -22,8 +22,8 @@ from seje_ray.export.onnx_encoders import IMAGE, RECIPE, require_onnx, run_onnx,
 from seje_ray.export.photo_side import PhotoParts, photo_parts, photo_side
 from seje_ray.export.recipe_side import ExportError, recipe_side, require_exportable
 from seje_ray.export.seje_encoder import FORMAT, RecipePhotoModel, load
-from seje_ray.export.side import Side
-from seje_ray.features.encoder import Encoder, EncoderParts, find_parts
+from seje_ray.export.side import Side, together
+from seje_ray.features.encoder import Encoder, EncoderParts, find_parts, members_of
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.workspace import Workspace
 
@@ -69,28 +69,33 @@ def export_run(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ExportError(f"{folder}: expected a new folder, found something there; name another")
     parts = find_parts(trained.best_checkpoint, workspace, "cpu")
-    if trained.members:
-        raise ExportError(
-            f"{trained.folder}: an ensemble is searched and served, but not exported yet; export "
-            f"one of its members, which are {', '.join(trained.members)}"
-        )
     require_exportable(parts.run)
     if onnx:
-        require_onnx(parts.run)
+        require_onnx(parts.run, trained.members)
     examples = examples_of(Encoder(*parts), parts.calibrated)
     building = partial_folder(folder)
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
-    found = photo_parts(parts)
-    photo, recipe = photo_side(parts, found), recipe_side(parts, building)
+    members = members_of(parts)
+    found = [photo_parts(one) for one in members]
+    photo = together([photo_side(one, its) for one, its in zip(members, found, strict=True)])
+    recipe = together([recipe_side(one, building) for one in members])
     _write(building, trained, parts, photo, recipe)
     model = load(building)
     difference = _difference(model, examples)
-    onnx_difference = _onnx(building, parts, found, model, examples) if onnx else None
+    onnx_difference = _onnx(building, parts, found[0], model, examples) if onnx else None
     evaluations = stored_evaluations(trained, workspace, parts)
     packages = _versions([*ALWAYS, *photo.packages, *recipe.packages])
     facts = Facts(
-        trained, workspace, parts, found, examples, difference, onnx_difference, packages, licence
+        trained,
+        workspace,
+        parts,
+        found[0],
+        examples,
+        difference,
+        onnx_difference,
+        packages,
+        licence,
     )
     write_text(building / "README.md", model_card(facts, evaluations))
     if folder.exists():
@@ -113,7 +118,8 @@ def _write(
             "epoch": trained.best_epoch,
             "calibrated": origin.calibrated_hash,
         },
-        "embedding_dim": parts.run.model.embedding_dim,
+        "members": len(origin.members),
+        "embedding_dim": parts.trained.embedding_dim,
         "word_dim": origin.facts["word_dim"],
         "networks": photo.networks,
         "photo": photo.settings,

@@ -8,7 +8,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -90,13 +90,22 @@ class RecipeOnnx(nn.Module):
         return found
 
 
-def require_onnx(run: RunConfig) -> None:
+def require_onnx(run: RunConfig, members: Collection[str] = ()) -> None:
     """Refuse what ONNX cannot hold.
+
+    Args:
+        run: Of the training.
+        members: Names of the trainings, where it is an ensemble.
 
     Raises:
         ExportError: If the recipe side has a tower whose shapes depend on the texts, photos are
-            seen in several scales, or a package is missing.
+            seen in several scales, it is an ensemble, or a package is missing.
     """
+    if members:
+        raise ExportError(
+            "--onnx: an ensemble has a network per member; leave --onnx out, or export one of "
+            f"{', '.join(members)}"
+        )
     if run.model.recipe_encoder in ("transformer", "text"):
         raise ExportError(
             f"--onnx: model.recipe_encoder {run.model.recipe_encoder} reads texts by a network "

@@ -38,8 +38,8 @@ def recipe_side(parts: EncoderParts, folder: Path) -> Side:
     Low-rank additions of a text tower are merged into its weights first.
     """
     run, reads = parts.run, Reads.of(parts.trained.run.model)
-    merge_lora(parts.trained.model)
-    state = parts.trained.model.state_dict()
+    merge_lora(parts.trained.single)
+    state = parts.trained.single.state_dict()
     weights = below(state, "recipe_encoder.projection", "recipe_head")
     weights |= below(state, "recipe_encoder.key_terms", "key_terms")
     weights |= below(state, "recipe_encoder.lexical", "lexical")

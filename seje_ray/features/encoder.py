@@ -25,6 +25,7 @@ from seje_ray.features.inputs import image_category_input, moved, recipe_inputs
 from seje_ray.features.model import autocast
 from seje_ray.features.photos import PhotoExtractor
 from seje_ray.features.recipes import QueryError, RecipeExtractor
+from seje_ray.models.joint_ensemble import JointEnsemble
 from seje_ray.recipe1m.images import to_jpeg
 from seje_ray.workspace import Workspace, component_folder
 
@@ -64,6 +65,18 @@ class EncoderParts(NamedTuple):
         How features were computed is the calibration's to say, not the training's run file.
         """
         return replace(self.calibration, model=self.trained.run.model)
+
+
+def members_of(parts: EncoderParts) -> list[EncoderParts]:
+    """The parts of each training that an ensemble has side by side; a single one is itself."""
+    trained = parts.trained
+    if not isinstance(trained.model, JointEnsemble):
+        return [parts]
+    origin = replace(trained.origin, members={})
+    return [
+        parts._replace(trained=replace(trained, model=model, origin=origin))
+        for model in trained.model.trainings()
+    ]
 
 
 def find_parts(

@@ -45,12 +45,12 @@ class JointEnsemble(nn.Module):
         """Recipe embeddings (B, M * D) alone."""
         return self._of_each(lambda member: member.embed_recipes(recipes))
 
+    def trainings(self) -> list[JointEmbedding]:
+        """The members."""
+        return [member for member in self.members if isinstance(member, JointEmbedding)]
+
     def _of_each(self, embed: Callable[[JointEmbedding], Tensor]) -> Tensor:
-        embedded = []
-        for member in self.members:
-            assert isinstance(member, JointEmbedding)
-            embedded.append(embed(member))
-        return side_by_side(embedded)
+        return side_by_side([embed(member) for member in self.trainings()])
 
 
 def side_by_side(embeddings: Sequence[Tensor]) -> Tensor:

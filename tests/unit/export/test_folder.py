@@ -5,19 +5,24 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from seje_ray.config import load_run
 from seje_ray.export.examples import as_plain, examples_of
 from seje_ray.export.folder import LOADER, TOLERANCE, export_run
 from seje_ray.export.recipe_side import ExportError, require_exportable
 from seje_ray.export.seje_encoder import load
+from seje_ray.features.checkpoint import read_origin
 from seje_ray.features.encoder import Encoder, find_parts
+from seje_ray.pipeline.ensemble import make_ensemble
+from seje_ray.pipeline.runs import open_run
 from seje_ray.pipeline.train import train
 from tests.tiny import tiny_run
 from tests.unit.pipeline.locally import EXECUTOR, calibrated_locally, copied
@@ -110,6 +115,33 @@ def test_rows_come_one_by_one_and_none_for_none(exported, tmp_path):
     assert model.embed_photos([]).shape == model.embed_recipes([]).shape == (0, 16)
     with pytest.raises(ValueError, match=r"a recipe has title, .*; found steps"):
         model.embed_recipes([{"steps": ["Boil."]}])
+
+
+def test_an_ensemble_is_exported_with_what_its_members_share_once(
+    cookbook, trained_heads, exported, tmp_path
+):
+    """Its cosines are the mean of theirs; there is no ONNX file of it."""
+    run, _ = read_origin(trained_heads.best_checkpoint)
+    train(replace(run, seed=5), cookbook, EXECUTOR, name="heads-5")
+    made = make_ensemble(["heads", "heads-5"], cookbook, EXECUTOR, name="heads-both")
+
+    folder = export_run(made, cookbook, tmp_path / "both").folder
+
+    both, one = load(folder), load(exported["one"].folder)
+    other = load(export_run(open_run(cookbook, "heads-5"), cookbook, tmp_path / "other").folder)
+    photos = examples_of(
+        Encoder.load(made.best_checkpoint, cookbook, "cpu"), cookbook.open_calibrated()
+    ).photos
+    found, *own = ((rows := m.embed_photos(photos)) @ rows.T for m in (both, one, other))
+    torch.testing.assert_close(found, (own[0] + own[1]) / 2)
+    weights = load_file(folder / "model.safetensors")
+    network = [name for name in weights if ".image." in name]
+    assert network  # frozen, so it is one for both
+    assert not any(name.startswith("members.") for name in network)
+    assert {name.split(".")[1] for name in weights if name.startswith("members.")} == {"0", "1"}
+    assert "ensemble of heads, heads-5" in (folder / "README.md").read_text()
+    with pytest.raises(ExportError, match="leave --onnx out, or export one of heads, heads-5"):
+        export_run(made, cookbook, tmp_path / "onnx", onnx=True)
 
 
 def test_another_format_of_the_folder_is_refused(exported, tmp_path):
