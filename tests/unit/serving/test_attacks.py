@@ -81,6 +81,16 @@ def test_a_bad_upload_gets_its_status_and_the_next_request_is_answered(ask, name
     assert good.status_code == 200
 
 
+@pytest.mark.parametrize("kind", ["photos", "fields"])
+def test_a_form_of_a_thousand_parts_is_refused_and_the_next_request_is_answered(ask, kind):
+    """Before any of its photos is looked at."""
+    photos = [("photo", picture())] * (1_000 if kind == "photos" else 1)
+    fields = {} if kind == "photos" else {"without": ["egg"] * 1_000}
+    answer = ask("POST", "/v1/search/photo", files=photos, data=fields)
+    assert (answer.status_code, answer.json()["type"]) == (400, "bad_request")
+    assert ask("POST", "/v1/search/photo", files={"photo": picture()}).status_code == 200
+
+
 def test_a_picture_of_too_many_pixels_is_never_decoded(ask):
     """It would take 2,700 MB, and 200 MB."""
     for size in (30_000, 8_000):
