@@ -35,6 +35,8 @@ ADVICE = {  # errno -> what it is, and what to do
     errno.EIO: ("the disk fails", "look at the system's log"),
     errno.ESTALE: ("the network disk lost it", "mount it again"),
 }
+OF_A_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE}
+"""What a write meets, which names no file."""
 DAMAGE = {  # module -> names of what its readers raise on a file that is not whole
     "pyarrow.lib": ("ArrowException",),
     "safetensors": ("SafetensorError",),
@@ -44,6 +46,7 @@ DAMAGE = {  # module -> names of what its readers raise on a file that is not wh
     "sqlite3": ("DatabaseError",),
     "pickle": ("UnpicklingError",),
 }
+PLACES = ("path", "folder", "checkpoint", "out")  # what functions call where they read and write
 AGAIN = "repeat the command: what is finished is kept"
 
 
@@ -60,7 +63,8 @@ def line_of(error: BaseException, where: str) -> str | None:
     for one in causes(error):
         if isinstance(one, OSError) and one.errno in ADVICE:
             what, advice = ADVICE[one.errno]
-            return f"{one.filename or where}: {what}; {advice}, and {AGAIN}"
+            place = one.filename or (one.errno in OF_A_DISK and _place(one)) or where
+            return f"{place}: {what}; {advice}, and {AGAIN}"
         if isinstance(one, MemoryError):
             what, advice = ADVICE[errno.ENOMEM]
             return f"{where}: {what}; {advice}, and {AGAIN}"
@@ -124,12 +128,12 @@ def _is_damage(error: BaseException) -> bool:
 
 
 def _place(error: BaseException) -> str | None:
-    """The file or folder that was being read: the path of the nearest function of ours."""
+    """The file or folder that was read or written: the path of the nearest function of ours."""
     found, trace = None, error.__traceback__
     while trace is not None:
         frame = trace.tb_frame
         if frame.f_globals.get("__name__", "").startswith("seje_ray."):
-            paths = (frame.f_locals.get(name) for name in ("path", "folder", "checkpoint"))
+            paths = (frame.f_locals.get(name) for name in PLACES)
             found = next((str(one) for one in paths if isinstance(one, Path)), found)
         trace = trace.tb_next
     return found

@@ -9,6 +9,9 @@ from seje_ray.recipe1m.line_objects import lines_of_list, listed_lines
 from seje_ray.recipe1m.markup import has_marks, listed, plain_text
 
 LINES = ("ingredients", "instructions")
+_LISTS = (*LINES, "images", "entities")
+_NO_NUMBERS = frozenset(("title", *LINES, "images"))
+_NUMBERS = (int, float)
 
 
 @dataclass(slots=True)
@@ -34,22 +37,25 @@ def read_cells(
         separators: Field -> what stands between the lines of one text.
     """
     seen = Seen()
-    cells = {
-        name: None if is_empty(value) and value != [] else value for name, value in fields.items()
-    }
-    for name in ("title", *LINES, "images"):
-        value = cells.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+    if not fields:
+        return dict.fromkeys(_LISTS), seen
+    cells = dict(fields)
+    for name, value in fields.items():
+        if value != [] and is_empty(value):
+            cells[name] = None
+        elif name in _NO_NUMBERS and isinstance(value, _NUMBERS) and not isinstance(value, bool):
             seen.numbers.add(name)
             cells[name] = None
-    for name in (*LINES, "images", "entities"):
-        cells[name] = _as_list(cells.get(name), name, seen)
+    for name in _LISTS:
+        value = cells.setdefault(name)
+        cells[name] = None if value is None else _as_list(value, name, seen)
     if isinstance(title := cells.get("title"), str):
         cells["title"] = " ".join(_without_marks(title, "title", seen).split("\n"))
     has_entities = cells["entities"] is not None
     for name in LINES:
-        in_place = has_entities and name == "ingredients"
-        cells[name] = _lines(cells[name], name, separators.get(name, ""), in_place, seen)
+        if cells[name] is not None:
+            in_place = has_entities and name == "ingredients"
+            cells[name] = _lines(cells[name], name, separators.get(name, ""), in_place, seen)
     if isinstance(cells["images"], list):
         cells["images"] = [image for image in cells["images"] if not is_empty(image)]
     return cells, seen

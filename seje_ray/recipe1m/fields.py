@@ -1,7 +1,6 @@
 """Checked fields of raw records, whose origin cannot be trusted."""
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 from seje_ray import limits
@@ -19,15 +18,24 @@ class FieldError(ValueError):
         self.reason = reason
 
 
+def object_of(record: Any) -> dict[str, Any]:
+    """A record.
+
+    Raises:
+        FieldError: not_an_object.
+    """
+    if not isinstance(record, dict):
+        raise FieldError("not_an_object", f"expected an object, found {type(record).__name__}")
+    return record
+
+
 def id_of(record: Any) -> str:
     """The id of a record.
 
     Raises:
         FieldError: not_an_object, missing_id, wrong_type, invalid_unicode or id_too_long.
     """
-    if not isinstance(record, Mapping):
-        raise FieldError("not_an_object", f"expected an object, found {type(record).__name__}")
-    found = record.get("id")
+    found = object_of(record).get("id")
     if found is None or found == "":
         raise FieldError("missing_id", f"keys: {', '.join(map(str, list(record)[:8]))}")
     if isinstance(found, float) and found.is_integer():

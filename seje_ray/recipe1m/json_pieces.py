@@ -28,3 +28,22 @@ def decoded(piece: str) -> Decoded:
         return Decoded(None, len(piece), str(error))
     is_number = isinstance(value, int | float)
     return Decoded(value, end, may_be_cut=is_number and end == len(piece))  # it may go on
+
+
+class Piece(NamedTuple):
+    """A piece of a file's text that does for many small values."""
+
+    text: str = ""
+    start: int = 0  # in the file
+
+    def value(self, place: int) -> tuple[Any, int]:
+        """The value at a place in the file, and its length: 0 where it is not whole, or broken."""
+        at = place - self.start
+        if not 0 <= at < len(self.text):
+            return None, 0
+        try:
+            value, end = _DECODER.raw_decode(self.text, at)
+        except (ValueError, RecursionError):
+            return None, 0
+        may_go_on = end == len(self.text) and isinstance(value, int | float)
+        return value, 0 if may_go_on else end - at

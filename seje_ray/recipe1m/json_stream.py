@@ -50,8 +50,7 @@ def json_records(path: Path, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Any 
     """
     with TextStream(path, chunk_bytes=chunk_bytes) as stream:
         window = Window(path, stream.read)
-        is_list = window.start()
-        yield from window.elements() if is_list else window.lines()
+        yield from window.elements() if window.start() else window.lines()
         if stream.damage:
             yield Broken("truncated_file", stream.damage)
 
@@ -74,6 +73,7 @@ class Window:
         """
         self._path, self._read_text, self._is_record = path, read, is_record
         self._text, self._at = "", 0
+        self._piece = json_pieces.Piece()  # of the text
         self._is_list = False
         self._is_whole = False  # the file's end is in the text
         self._before = 0  # characters of the file before the text
@@ -236,9 +236,15 @@ class Window:
         if self._text[self._at] == "[" and not is_list_allowed:  # perhaps the rest of the file
             return Broken("not_an_object", self._where("found a list"))
         size = FIRST_PIECE
+        value, length = self._piece.value(self._before + self._at)
+        if 0 < length <= limits.MAX_RECORD_CHARS:
+            self._at, self._reached = self._at + length, self._before + self._at + length
+            return value
         while True:
-            # An error counts the lines of all that it is given: a small piece, where that will do.
+            # An error counts the lines of all that it is given: a small piece, where it will do.
             piece = self._text[self._at : self._at + size]
+            if size == FIRST_PIECE:
+                self._piece = json_pieces.Piece(piece, self._before + self._at)
             found = json_pieces.decoded(piece)
             self._reached = self._before + self._at + found.seen
             if found.may_be_cut and len(piece) <= limits.MAX_RECORD_CHARS:
@@ -266,10 +272,7 @@ class Window:
         while self._search(pattern):
             if not self._is_list:
                 return
-            start = self._before + self._at
-            value = self._decoded()
-            self._at = start - self._before
-            if self._is_record(value):
+            if self._is_record(self.peek()):
                 return
             self._give_up()
 

@@ -35,8 +35,14 @@ PARTITION_WORDS = {
     "testing": "test",
 }
 CAPTIONS = ("caption", "captions", "text")  # are a title where no other text is there
-LISTS: tuple[OwnField, ...] = ("ingredients", "instructions", "images")  # may be numbered keys
+LINES: tuple[OwnField, ...] = ("ingredients", "instructions")
+LISTS: tuple[OwnField, ...] = (*LINES, "images")  # may be numbered keys
 NUM_WITHOUT = 2000  # records without a key near ``partition``, after which none is expected
+_FIELD_OF: dict[str, OwnField] = {
+    word: field for field in reversed(FIELDS) for word in (field, *NEAR[field])
+}
+_LIST_OF = {word: field for word, field in _FIELD_OF.items() if field in LISTS}
+_WORDS = frozenset((*_FIELD_OF, *CAPTIONS))
 _BETWEEN = re.compile(r"[\W_]+")
 _NUMBERED = re.compile(r"(.*?\D)(\d{1,4})")
 
@@ -67,7 +73,10 @@ def mapped(
         columns: field -> key, as the user says.
         partition_keys: Keys that hold a word for a partition in some record.
     """
-    plan = _plan(tuple(record), tuple(sorted(columns.items())))
+    names = tuple(record)
+    plan = _plan(names, tuple(sorted(columns.items())))
+    if not plan:
+        return {}, Said((), names)
     fields: dict[str, Any] = {}
     taken: list[tuple[str, str]] = []
     used: set[str] = set()
@@ -125,11 +134,9 @@ def is_empty(value: Any) -> bool:
 def near_field(key: str) -> OwnField | None:
     """The field whose name, or a near one, a key is, numbered or not."""
     word, numbered = _word(key), _word(_without_number(key))
-    for field in FIELDS:
-        words = (field, *NEAR[field])
-        if word in words or (field in LISTS and {numbered, f"{numbered}s"} & {*words}):
-            return field
-    return None
+    found = {_FIELD_OF[word]} if word in _FIELD_OF else set()
+    found |= {_LIST_OF[one] for one in (numbered, f"{numbered}s") if one in _LIST_OF}
+    return min(found, key=FIELDS.index, default=None)
 
 
 def says_partition(value: Any) -> bool:
@@ -175,43 +182,62 @@ def _plan(
 def _keys_by_field(
     names: tuple[Any, ...], said: Mapping[str, str]
 ) -> Iterator[tuple[str, tuple[Keys, ...]]]:
-    free = [name for name in names if isinstance(name, str)]
-    free = [name for name in free if name not in said.values()]
-    words = {name: _word(name) for name in free}
+    taken = frozenset(said.values())
+    keys = _Keys(name for name in names if isinstance(name, str) and name not in taken)
     for field in FIELDS:
         if field in said:
             if said[field] and said[field] in names:
                 yield field, ((said[field],),)
             continue
-        own = [name for name in free if words[name] == field]
-        found: list[Keys] = [(name,) for name in sorted(own, key=lambda name: name != field)]
-        if not found:
-            found = list(_near_keys(field, words))
-        if field == "title" and not found and not _has_lines(words, said):
-            found = [(name,) for near in CAPTIONS for name, word in words.items() if word == near]
+        if field not in keys.fields:
+            continue
+        own = sorted(keys.called(field), key=lambda name: name != field)
+        found: list[Keys] = [(name,) for name in own] or list(_near_keys(field, keys))
+        has_lines = any(said.get(field) or field in keys.fields for field in LINES)
+        if field == "title" and not found and not has_lines:
+            found = [(name,) for near in CAPTIONS for name in keys.called(near)]
         if found:
             yield field, tuple(found)
 
 
-def _has_lines(words: Mapping[str, str], said: Mapping[str, str]) -> bool:
-    """Whether some key holds ingredients or instructions."""
-    lines: tuple[OwnField, ...] = ("ingredients", "instructions")
-    return any(said.get(field) or next(_near_keys(field, words), None) for field in lines)
+class _Keys:
+    """Keys of a record by their words: as many as a file likes, each looked at once."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._called: dict[str, list[str]] = {}
+        self._numbered: dict[str, list[str]] = {}  # by the word before the number
+        self.fields: set[OwnField] = set()  # that they may fill
+        self.has_other_ids = False
+        for name in names:
+            word = _word(name)
+            if word in _WORDS:
+                self._called.setdefault(word, []).append(name)
+                self.fields.add(_FIELD_OF.get(word, "title"))
+            self.has_other_ids = self.has_other_ids or (word.endswith("id") and word != "uid")
+            if name[-1:].isdecimal() and is_numbered(name):
+                several = _word(_without_number(name))
+                for near in (several, f"{several}s"):
+                    if near in _LIST_OF:
+                        self._numbered.setdefault(near, []).append(name)
+                        self.fields.add(_LIST_OF[near])
+
+    def called(self, word: str) -> list[str]:
+        """Those of this word, in the record's order."""
+        return self._called.get(word, [])
+
+    def numbered(self, word: str) -> Keys:
+        """Those of this word, or of one of its things, that end with a number, by that."""
+        return tuple(sorted(self._numbered.get(word, []), key=lambda name: (_number(name), name)))
 
 
-def _near_keys(field: OwnField, words: Mapping[str, str]) -> Iterator[Keys]:
+def _near_keys(field: OwnField, keys: _Keys) -> Iterator[Keys]:
     """Keys near a field's name, and numbered keys of one name together, by their numbers."""
-    other_ids = [word for word in words.values() if word.endswith("id") and word != "uid"]
     for near in (field, *NEAR[field]):
-        if near == "uid" and other_ids:
+        if near == "uid" and keys.has_other_ids:
             continue  # whose it is cannot be known: an author's, perhaps
-        yield from ((name,) for name, word in words.items() if word == near)
-        if field in LISTS:
-            several = {name: _word(_without_number(name)) for name in words if is_numbered(name)}
-            same = [name for name, word in several.items() if near in (word, f"{word}s")]
-            numbered = sorted((_number(name), name) for name in same)
-            if numbered:
-                yield tuple(name for _, name in numbered)
+        yield from ((name,) for name in keys.called(near))
+        if field in LISTS and (numbered := keys.numbered(near)):
+            yield numbered
 
 
 def _word(name: str) -> str:

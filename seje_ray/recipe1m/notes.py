@@ -70,7 +70,8 @@ class Notes:
     def add(self, record: Mapping[str, Any], fields: Mapping[str, Any], said: Said) -> None:
         """Count one record, as the file has it and under our names."""
         self.records += 1
-        self.taken.update(said.taken)
+        if said.taken:
+            self.taken.update(said.taken)
         if said.word is not None:
             self.words[said.word] += 1
         for key in said.unused:

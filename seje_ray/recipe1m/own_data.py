@@ -11,13 +11,14 @@ from typing import Any
 
 from seje_ray.config.data import OwnField, Separator
 from seje_ray.recipe1m.cells import LINES, read_cells
-from seje_ray.recipe1m.fields import FieldError, id_of
+from seje_ray.recipe1m.fields import FieldError, id_of, object_of
 from seje_ray.recipe1m.formats.reading import Reading
-from seje_ray.recipe1m.formats.schema_org import recipes_in
+from seje_ray.recipe1m.formats.schema_org import is_typed, recipes_in
 from seje_ray.recipe1m.formats.table import Part, named_partitions, part_of, parts_in
 from seje_ray.recipe1m.inside import Inside
 from seje_ray.recipe1m.json_stream import Broken
 from seje_ray.recipe1m.keys import id_alone, is_empty, mapped, partition_keys_in
+from seje_ray.recipe1m.made_ids import NOTHING_SAID, made_id, prefixes_of
 from seje_ray.recipe1m.notes import Notes
 from seje_ray.recipe1m.own_recipe import Photos, name_of, own_recipe
 from seje_ray.recipe1m.photo_places import NUM_NAMES, PhotoPlace, photo_place
@@ -109,29 +110,31 @@ class _Run:
     _rows: dict[str, PhotoRows] = field(default_factory=dict)
     _places: dict[Path, PhotoPlace | None] = field(default_factory=dict)  # by folder of files
     _partition_keys: frozenset[str] = frozenset()  # near ``partition``, with a word for one
+    _named: frozenset[str] = frozenset()  # partitions that the names of files say
+
+    def __post_init__(self) -> None:
+        self._named = frozenset(named_partitions(self.parts))
 
     def recipes(self) -> Iterator[Recipe | Reject]:
         """Recipes in file order, and everything that cannot be used."""
         records = (record for part in self.parts for record in self._records(part))
         self._partition_keys = partition_keys_in(records, self.notes.columns)
         repeated = self._repeated()
-        if self._prefixes:
-            first = next(iter(self._prefixes.values()))
+        for first in list(self._prefixes.values())[:1]:
             said = f"files have the same ids: each gets its file's name before it, as {first}ID"
             self.notes.recognised[said] = None
         self._rows = self._photo_rows(repeated)
         seen: set[bytes] = set()  # eight bytes per recipe
         for part in self.parts:
-            place = self._place_of(part)
+            photos = Photos(part.path.parent, self._place_of(part), self.inside)
             for record in self._records(part, said=True):
-                yield from self._recipe_of(record, part, place, seen)
-        named = named_partitions(self.parts)
-        if len(named) == 1 and not self.notes.filled["partition"]:
-            said = f"all files are called {named.pop()}: recipes are split by their ids"
+                yield from self._recipe_of(record, part, photos, seen)
+        if len(self._named) == 1 and not self.notes.filled["partition"]:
+            said = f"all files are called {min(self._named)}: recipes are split by their ids"
             self.notes.recognised[said] = None
 
     def _recipe_of(
-        self, record: Any, part: Part, place: PhotoPlace | None, seen: set[bytes]
+        self, record: Any, part: Part, photos: Photos, seen: set[bytes]
     ) -> Iterator[Recipe | Reject]:
         recipe_id = ""
         try:
@@ -140,9 +143,9 @@ class _Run:
             fields = self._fields(record, part)
             cells, found = read_cells(fields, self.notes.separators)
             self.notes.add_cells(cells, found)
-            if is_made := "id" not in fields and isinstance(record, Mapping):
+            if is_made := "id" not in fields:
                 cells["id"] = made_id(cells)
-            recipe_id = self._id_of(cells if isinstance(record, Mapping) else record, part)
+            recipe_id = self._id_of(cells, part)
             self.notes.made_ids += is_made
             same = self._rows.get(recipe_id)
             is_further_photo = same is not None and same.is_further_photo(cells)
@@ -154,9 +157,8 @@ class _Run:
                 raise FieldError("duplicate_id", "the first stays")
             if same is not None and same.images and texts_of(cells) == same.texts:
                 cells["images"] = same.images
-            made = list(own_recipe(cells, recipe_id, Photos(part.path.parent, place, self.inside)))
+            yield from list(own_recipe(cells, recipe_id, photos))
             seen.add(digest)  # what is rejected leaves its id to the next
-            yield from made
         except FieldError as error:
             yield Reject(recipe_id, error.reason, str(error))
 
@@ -166,21 +168,27 @@ class _Run:
         """Raw records of a file; ``ids_only`` if the rest is not looked at."""
         reading = Reading(self.notes.columns, ids_only)
         for record in part.format.read(part.path, reading):
-            yield from recipes_in(record)
+            if is_typed(record):
+                yield from recipes_in(record)
+            else:
+                yield record
         if said:
             self.notes.recognised.update(dict.fromkeys(reading.said))
 
     def _fields(self, record: Any, part: Part) -> dict[str, Any]:
-        """A record under our names, counted; nothing of what is no object."""
-        if not isinstance(record, Mapping):
-            return {}
+        """A record under our names, counted.
+
+        Raises:
+            FieldError: If it is no object.
+        """
+        record = object_of(record)
         fields, said = mapped(record, self.notes.columns, self._partition_keys)
         self.notes.add(record, fields, said)
-        if is_empty(fields.get("partition")) and len(named := named_partitions(self.parts)) > 1:
+        if len(self._named) > 1 and is_empty(fields.get("partition")):
             if part.partition is None:
                 raise DataError(
                     f"{part.path}: expected a name that says the partition, as the files of "
-                    f"{', '.join(sorted(named))} beside it do; rename it, or move it away"
+                    f"{', '.join(sorted(self._named))} beside it do; rename it, or move it away"
                 )
             fields["partition"] = part.partition
             self.notes.by_file += 1
@@ -197,10 +205,15 @@ class _Run:
 
     def _ids(self, counts: Counter[Path]) -> Iterator[str]:
         for part, record in self._objects(ids_only=True):
-            with contextlib.suppress(FieldError):  # rejected where it is read
-                recipe_id = self._id_of(self._with_id(record, part), part)
+            if not record:
                 counts[part.path] += 1
-                yield recipe_id
+                continue
+            with contextlib.suppress(FieldError):  # rejected where it is read
+                cells = self._with_id(record, part)
+                recipe_id = self._id_of(cells, part)
+                counts[part.path] += 1
+                if cells["id"] is not NOTHING_SAID:  # which makes no recipe
+                    yield recipe_id
 
     def _do_files_collide(self, repeated: set[str], counts: Mapping[Path, int]) -> bool:
         """Whether a file would lose half its recipes to others that have the same ids."""
@@ -246,7 +259,7 @@ class _Run:
         if not whole and alone:
             return alone
         fields, _ = mapped(record, self.notes.columns, self._partition_keys)
-        if is_empty(fields.get("partition")) and len(named_partitions(self.parts)) > 1:
+        if len(self._named) > 1 and is_empty(fields.get("partition")):
             fields["partition"] = part.partition
         cells, _ = read_cells(fields, self.notes.separators)
         return cells if "id" in fields else {**cells, "id": made_id(cells)}
@@ -258,8 +271,9 @@ class _Run:
             FieldError: If it has none, or none that can be used.
         """
         recipe_id = id_of(cells)
-        prefix = self._prefixes.get(part.path)
-        return recipe_id if prefix is None else id_of({"id": prefix + recipe_id})
+        if not self._prefixes:
+            return recipe_id
+        return id_of({"id": self._prefixes[part.path] + recipe_id})
 
     def _place_of(self, part: Part) -> PhotoPlace | None:
         """Where the photos of a folder's files are, if not where they say."""
@@ -284,16 +298,3 @@ def _photo_names(value: Any) -> Iterable[str]:
     cells, _ = read_cells({"images": value}, {})
     values = cells["images"] if isinstance(cells["images"], list) else [cells["images"]]
     return [name for name in map(name_of, values) if isinstance(name, str)]
-
-
-def prefixes_of(paths: list[Path], root: Path) -> dict[Path, str]:
-    """Of each file what tells its ids from those of the others: its name without suffixes."""
-    names = {path: str(path.relative_to(root)) for path in paths}
-    stems = {path: name.partition(".")[0] for path, name in names.items()}
-    times = Counter(stems.values())
-    return {path: f"{stem if times[stem] == 1 else names[path]}:" for path, stem in stems.items()}
-
-
-def made_id(cells: Mapping[str, Any]) -> str:
-    """An id of a recipe that has none: a hash of its texts, so that it moves with them."""
-    return "made-" + texts_of({**cells, "partition": None}).hex()[:16]

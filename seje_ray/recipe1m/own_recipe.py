@@ -29,8 +29,9 @@ def own_recipe(
     """
     title = text_of(record.get("title") or "", "title")
     ingredients = lines_of(record.get("ingredients"), "ingredients")
-    instructions = without_blanks(lines_of(record.get("instructions"), "instructions"))
-    if not (title.strip() or without_blanks(ingredients) or instructions):
+    instructions = lines_of(record.get("instructions"), "instructions")
+    instructions = instructions and without_blanks(instructions)
+    if not (title.strip() or (ingredients and without_blanks(ingredients)) or instructions):
         raise FieldError("no_text", "neither title nor ingredients nor instructions")
     entities = record.get("entities")
     found = None if entities is None else tuple(map(_entity, list_of(entities, "entities")))

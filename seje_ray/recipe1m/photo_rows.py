@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_TEXTS = ("title", "ingredients", "instructions")
+TEXTS = ("title", "ingredients", "instructions")
 
 
 @dataclass(slots=True)
@@ -43,12 +43,12 @@ def repeated_ids(ids: Iterable[str]) -> set[str]:
 
 def texts_of(cells: Mapping[str, Any]) -> bytes:
     """Hash of all that rows of one recipe share."""
-    return _hash(cells, (*_TEXTS, "partition"))
+    return _hash(cells, (*TEXTS, "partition"))
 
 
 def said_by(cells: Mapping[str, Any]) -> bytes:
     """Hash of the texts alone."""
-    return _hash(cells, _TEXTS)
+    return _hash(cells, TEXTS)
 
 
 def _hash(cells: Mapping[str, Any], names: tuple[str, ...]) -> bytes:

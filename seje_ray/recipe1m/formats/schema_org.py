@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from seje_ray import limits
 from seje_ray.recipe1m.formats.encodings import (
@@ -21,16 +21,17 @@ MAX_DEPTH = 8  # sections inside sections, graphs inside graphs
 _TYPE = "application/ld+json"
 
 
-def recipes_in(record: Any) -> Iterator[Any]:
-    """The recipes that a record holds: itself, made plain, or those of its graph or page.
+def is_typed(record: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether a record may hold recipes, rather than be one."""
+    return isinstance(record, dict) and ("@type" in record or "@graph" in record)
+
+
+def recipes_in(record: Mapping[str, Any]) -> Iterator[Any]:
+    """The recipes that a typed record holds: itself, made plain, or those of its graph or page.
 
     Of what a page says of other things, its author and its site, nothing is left.
     """
-    if (
-        not isinstance(record, Mapping)
-        or not ("@type" in record or "@graph" in record)
-        or ({"ingredients", "instructions", "title"} & set(record) and not _is_a(record, "Recipe"))
-    ):
+    if {"ingredients", "instructions", "title"} & set(record) and not _is_a(record, "Recipe"):
         yield record
     else:
         yield from _found(record, MAX_DEPTH)

@@ -3,12 +3,14 @@
 import errno
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import click
+import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
@@ -165,6 +167,51 @@ def test_a_stdout_that_is_full_or_closed_is_told(tmp_path):
     assert said.startswith("Error: stdout: the disk is full; make room")
     closed = f"exec {sys.executable} -m seje_ray show-run --workspace {tmp_path / 'w'} >&-"
     done = subprocess.run(["sh", "-c", closed], capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def full_disk(tmp_path):
+    """A disk of 64 kB, where the system lets one be made."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if os.getuid() or shutil.which("mount") is None:
+        pytest.skip("only root makes a disk")
+    if subprocess.run(words, capture_output=True).returncode:
+        pytest.skip("no disk can be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+WRITING = {
+    "synth": ["data", "synth", "--recipes", "40", "--out", "OUT"],
+    "check": ["data", "check", "DATA", "--html", "OUT"],
+    "evaluate": ["evaluate", "--embeddings", "VECTORS", "--out", "OUT"],
+}
+
+
+@pytest.mark.parametrize("name", WRITING)
+def test_a_disk_that_is_really_full_is_named_by_what_was_written_to(full_disk, tmp_path, name):
+    """P06: no error that a test raises, but the system's; the line names no workspace."""
+    recipe = {"id": "1", "title": "s", "ingredients": ["salt"]}
+    (tmp_path / "own.jsonl").write_text(json.dumps(recipe))
+    vectors = np.eye(64, dtype=np.float32)
+    np.savez(tmp_path / "v.npz", image_embeddings=vectors, recipe_embeddings=vectors)
+    if name != "synth":
+        (full_disk / "taken").write_bytes(bytes(60 << 10))
+    places = {
+        "OUT": full_disk / "out",
+        "DATA": tmp_path / "own.jsonl",
+        "VECTORS": tmp_path / "v.npz",
+    }
+    words = [str(places.get(word, word)) for word in WRITING[name]]
+    done = CliRunner().invoke(cli, words, prog_name="seje-ray")
+    assert isinstance(done.exception, SystemExit), done.exception
+    assert done.exit_code == 1
+    [line] = [one for one in done.stderr.splitlines() if one.startswith("Error: ")]
+    assert line.startswith(f"Error: {full_disk}/")
+    assert "the disk is full; make room" in line
     assert "Traceback" not in done.stderr
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from seje_ray.recipe1m import json_pieces
 from seje_ray.recipe1m.formats.json_files import json_file_records
 from seje_ray.recipe1m.formats.reading import Reading
-from seje_ray.recipe1m.json_stream import Broken, json_records
+from seje_ray.recipe1m.json_stream import Broken, Window, json_records
 from seje_ray.recipe1m.records import DataError
 
 VALUES = st.recursive(
@@ -228,3 +228,39 @@ def test_records_whose_bracket_is_missing_cost_themselves(tmp_path):
     lines[30_000] = '{"id": "broken", "x": [1, 2'
     found = list(json_records(written(tmp_path, "[" + ",\n".join(lines) + "]")))
     assert len([r for r in found if isinstance(r, dict)]) == 39_997
+
+
+@pytest.mark.parametrize("start", ["", "["])
+@given(data=st.data())
+def test_small_values_in_a_row_are_those_that_a_look_at_each_gives(start, data):
+    """A piece that does for many gives values, errors and places of one piece for each."""
+    token = st.sampled_from(
+        [
+            "{}",
+            "1",
+            "12",
+            "1.5",
+            "{",
+            "}",
+            "[]",
+            '"a"',
+            '"',
+            ",",
+            "\n",
+            " ",
+            '{"id": 1}',
+            "tru",
+            "true",
+        ]
+    )
+    text = "{}" + "".join(data.draw(st.lists(token, max_size=30)))
+
+    def records() -> list[object]:
+        chunks = iter([start + text[:9], text[9:20], text[20:], ""])
+        window = Window(Path("x.json"), lambda: next(chunks, ""))
+        return list(window.elements() if window.start() else window.lines())
+
+    found = records()
+    with pytest.MonkeyPatch.context() as without:
+        without.setattr(json_pieces.Piece, "value", lambda piece, place: (None, 0))
+        assert records() == found

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from seje_ray.recipe1m import keys
 from seje_ray.recipe1m.keys import id_alone, is_empty, mapped
 from seje_ray.recipe1m.notes import looks_of, reading_lines
 from seje_ray.recipe1m.records import DataError, Recipe
@@ -382,3 +383,15 @@ def test_a_caption_is_the_title_where_no_other_text_is_there(key):
         assert fields.get("title") != "a soup"
         assert said.unused == (key,)
     assert "title" not in mapped({"id": 1, key: "a soup"}, {"title": ""})[0]
+
+
+def test_each_key_of_a_record_is_looked_at_a_few_times_however_many_there_are(monkeypatch):
+    """100,000 keys, a third of them numbered, cost as many words, not as many for each field."""
+    names = [f"{word}{'_' * (n % 7)}{n}" for n in range(33_333) for word in ("x", "step ", "tip")]
+    words = []
+    counted = keys._word
+    monkeypatch.setattr(keys, "_word", lambda name: words.append(name) or counted(name))
+    fields, said = mapped(dict.fromkeys(names, "Boil."), {})
+    assert len(words) <= 3 * len(names)
+    assert len(fields["instructions"]) + len(said.unused) == len(names)
+    assert said.taken == (("step <n>", "instructions"),)

@@ -3,7 +3,8 @@
 import json
 from collections import Counter
 
-from seje_ray.recipe1m.own_data import OwnData, prefixes_of, read_own_data
+from seje_ray.recipe1m.made_ids import prefixes_of
+from seje_ray.recipe1m.own_data import OwnData, read_own_data
 from seje_ray.recipe1m.records import Recipe, Reject
 
 
