@@ -8,14 +8,9 @@ commit asks ``Lease.require`` first.
 """
 
 import json
-import os
 import random
-import shlex
-import socket
-import sys
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -24,6 +19,7 @@ from pathlib import Path
 import click
 
 from seje_ray.errors import LockLostError, StoreError, WorkspaceError
+from seje_ray.lock_owner import Owner, owner_in, token_in
 from seje_ray.log import event
 from seje_ray.signals import interrupt_main_thread, sigterm_as_interrupt
 from seje_ray.store.lock_files import (
@@ -32,7 +28,6 @@ from seje_ray.store.lock_files import (
     lock_files,
     make_lock_file,
     number_of,
-    read_lock_file,
     remove_lock_file,
     sign_of_life,
 )
@@ -44,43 +39,6 @@ POLL_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
-    """Who holds a lock."""
-
-    command: str
-    host: str
-    machine: str  # the only processes whose pids mean the same have the same; empty: unknown
-    pid: int
-    process_start: str  # tells it from a later process of this pid
-    since: str  # UTC
-    token: str
-
-    @classmethod
-    def this_process(cls) -> "Owner":
-        """This very command."""
-        program = Path(sys.argv[0]).name
-        words = ["seje-ray" if program == "__main__.py" else program, *sys.argv[1:]]
-        return cls(
-            _printable(shlex.join(words)),
-            socket.gethostname(),
-            _machine(),
-            os.getpid(),
-            _process_start(os.getpid()) or "",
-            time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
-            uuid.uuid4().hex,
-        )
-
-    def __str__(self) -> str:
-        return f"`{self.command}` (pid {self.pid} on {self.host}, since {self.since})"
-
-    def is_running(self) -> bool | None:
-        """Whether its process runs; None if that cannot be seen from here."""
-        if not self.machine or self.machine != _machine():
-            return None
-        return _process_start(self.pid) == self.process_start
-
-
-@dataclass(frozen=True, slots=True)
 class Lease:
     """A lock that was got; travels to tasks, whose commits are refused once it is lost."""
 
@@ -89,7 +47,7 @@ class Lease:
 
     def is_held(self) -> bool:
         """Whether nobody has taken the lock over."""
-        owner = _owner(self.file)
+        owner = owner_in(self.file)
         return owner is not None and owner.token == self.token and not is_outrun(self.file)
 
     def require(self) -> None:
@@ -178,7 +136,7 @@ def _made(folder: Path, number: int) -> Lease | None:
 
 def _release(lease: Lease) -> None:
     """Remove the file, and the folders that are empty then."""
-    owner = _owner(lease.file)
+    owner = owner_in(lease.file)
     if owner is None or owner.token != lease.token:
         return
     remove_lock_file(lease.file)
@@ -203,7 +161,7 @@ class _Watch:
         Raises:
             WorkspaceError: If it lives and is not waited for.
         """
-        owner, now = _owner(file), time.monotonic()
+        owner, now = owner_in(file), time.monotonic()
         sign = sign_of_life(file)
         if sign is None:  # released
             return False
@@ -256,45 +214,9 @@ class _Heart(threading.Thread):
     def _is_lost(self) -> bool:
         """Whether another one holds it; a disk that does not answer is no sign of that."""
         try:
-            token = _token_in(self._lease.file)
+            token = token_in(self._lease.file)
             return token != self._lease.token or is_outrun(self._lease.file)
         except FileNotFoundError:
             return True
         except (OSError, ValueError, StoreError):
             return False
-
-
-def _token_in(file: Path) -> str | None:
-    owner = json.loads(read_lock_file(file))
-    return owner["token"] if isinstance(owner, dict) and "token" in owner else None
-
-
-def _owner(file: Path) -> Owner | None:
-    """The owner that a file names; None if there is no file, or nothing in it yet."""
-    try:
-        return Owner(**json.loads(read_lock_file(file)))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def _machine() -> str:
-    """Identity of the running system and of its process numbers: a container has its own."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return ""
-
-
-def _process_start(pid: int) -> str | None:
-    """When a process of this system began, in its clock ticks; None if it does not run."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in ("Z", "X") else fields[19]
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -11,10 +11,7 @@ from typing import Any
 
 import click
 
-from seje_ray.artifact import (
-    Artifact,
-    open_artifact,
-)
+from seje_ray.artifact import Artifact, open_artifact
 from seje_ray.config import CATEGORIZER, BackboneConfig, RunConfig
 from seje_ray.features.model import backbone_of, photos_of, weights_source
 from seje_ray.features.photos import SeenPhotos

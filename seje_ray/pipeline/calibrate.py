@@ -8,10 +8,7 @@ from pathlib import Path
 import click
 import yaml
 
-from seje_ray.artifact import (
-    Artifact,
-    write_text,
-)
+from seje_ray.artifact import Artifact, write_text
 from seje_ray.audit.later import refused_later
 from seje_ray.calibration.applied import little_applied
 from seje_ray.config import RunConfig, run_to_dict

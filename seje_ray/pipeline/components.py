@@ -5,12 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, assert_never
 
-from seje_ray.artifact import (
-    Artifact,
-    finished,
-    open_artifact,
-    outdated,
-)
+from seje_ray.artifact import Artifact, finished, open_artifact, outdated
 from seje_ray.calibration.language import ENGLISH
 from seje_ray.calibration.text_model import text_model_hash
 from seje_ray.config import BackboneConfig, RunConfig

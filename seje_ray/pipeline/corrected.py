@@ -8,14 +8,8 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from seje_ray.artifact import (
-    Artifact,
-    begin,
-    build_manifest,
-    finish,
-    finished,
-    write_table,
-)
+from seje_ray.artifact import Artifact, finished, write_table
+from seje_ray.building import begin, build_manifest, finish
 from seje_ray.config.evaluate import HubnessConfig
 from seje_ray.manifest import (
     Plan,

@@ -14,15 +14,13 @@ import torch
 
 from seje_ray.artifact import (
     Artifact,
-    begin,
-    build_manifest,
-    finish,
     finished,
     outdated,
     read_shard,
     require_equal_hash,
     write_table,
 )
+from seje_ray.building import begin, build_manifest, finish
 from seje_ray.config.evaluate import HubnessConfig
 from seje_ray.distributed.process import default_device
 from seje_ray.errors import ArtifactError

@@ -9,13 +9,8 @@ from typing import Any
 import click
 
 from seje_ray import __version__
-from seje_ray.artifact import (
-    Artifact,
-    begin,
-    finish,
-    open_artifact,
-    write_json,
-)
+from seje_ray.artifact import Artifact, open_artifact, write_json
+from seje_ray.building import begin, finish
 from seje_ray.config import RunConfig
 from seje_ray.console.report import Report
 from seje_ray.distributed.process import Process

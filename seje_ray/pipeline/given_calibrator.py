@@ -4,10 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from seje_ray.artifact import (
-    Artifact,
-    open_artifact,
-)
+from seje_ray.artifact import Artifact, open_artifact
 from seje_ray.config import RunConfig, load_run
 from seje_ray.config.changes import changed_settings, decisive_settings
 from seje_ray.errors import ArtifactError

@@ -16,9 +16,6 @@ import pyarrow.parquet as pq
 
 from seje_ray.artifact import (
     Artifact,
-    begin,
-    build_manifest,
-    finish,
     finished,
     outdated,
     read_shard,
@@ -27,6 +24,7 @@ from seje_ray.artifact import (
     write_rejects,
     write_table,
 )
+from seje_ray.building import begin, build_manifest, finish
 from seje_ray.config import RunConfig
 from seje_ray.console.progress import Bars
 from seje_ray.durable import read_json

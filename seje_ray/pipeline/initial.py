@@ -7,9 +7,7 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import Tensor
 
-from seje_ray.artifact import (
-    Artifact,
-)
+from seje_ray.artifact import Artifact
 from seje_ray.config import RunConfig, run_to_dict, with_settings
 from seje_ray.errors import ArtifactError
 from seje_ray.features.checkpoint import TrainedModel, load_model, read_origin

@@ -7,9 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seje_ray.artifact import (
-    Artifact,
-)
+from seje_ray.artifact import Artifact
 from seje_ray.calibration.lexical import Lexicon
 from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import CATEGORIZER, RunConfig

@@ -13,14 +13,8 @@ import click
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from seje_ray.artifact import (
-    Artifact,
-    begin,
-    build_manifest,
-    finish,
-    finished,
-    outdated,
-)
+from seje_ray.artifact import Artifact, finished, outdated
+from seje_ray.building import begin, build_manifest, finish
 from seje_ray.calibration.categories import Categories
 from seje_ray.calibration.recipe_parts import COLUMNS as TEXT_COLUMNS
 from seje_ray.calibration.text_model import text_model_hash

@@ -30,7 +30,7 @@ def decoded(piece: str) -> Decoded:
     return Decoded(value, end, may_be_cut=is_number and end == len(piece))  # it may go on
 
 
-class Piece(NamedTuple):
+class TextPiece(NamedTuple):
     """A piece of a file's text that does for many small values."""
 
     text: str = ""

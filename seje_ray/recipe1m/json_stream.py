@@ -73,7 +73,7 @@ class Window:
         """
         self._path, self._read_text, self._is_record = path, read, is_record
         self._text, self._at = "", 0
-        self._piece = json_pieces.Piece()  # of the text
+        self._piece = json_pieces.TextPiece()  # of the text
         self._is_list = False
         self._is_whole = False  # the file's end is in the text
         self._before = 0  # characters of the file before the text
@@ -244,7 +244,7 @@ class Window:
             # An error counts the lines of all that it is given: a small piece, where it will do.
             piece = self._text[self._at : self._at + size]
             if size == FIRST_PIECE:
-                self._piece = json_pieces.Piece(piece, self._before + self._at)
+                self._piece = json_pieces.TextPiece(piece, self._before + self._at)
             found = json_pieces.decoded(piece)
             self._reached = self._before + self._at + found.seen
             if found.may_be_cut and len(piece) <= limits.MAX_RECORD_CHARS:

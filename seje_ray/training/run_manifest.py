@@ -6,9 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from seje_ray import __version__
-from seje_ray.artifact import (
-    write_json,
-)
+from seje_ray.artifact import write_json
 from seje_ray.errors import ArtifactError
 from seje_ray.manifest import (
     command_of,

@@ -10,10 +10,7 @@ import pytest
 
 from seje_ray.artifact import (
     Plan,
-    begin,
-    build_manifest,
     command_of,
-    finish,
     finished,
     open_artifact,
     partial_folder,
@@ -23,6 +20,7 @@ from seje_ray.artifact import (
     write_rejects,
     write_table,
 )
+from seje_ray.building import begin, build_manifest, finish
 from seje_ray.errors import ArtifactError
 from seje_ray.schema import REJECTS, UPGRADES, VERSIONS
 

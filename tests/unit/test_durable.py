@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seje_ray import durable
-from seje_ray.artifact import begin, build_manifest, finish, shard_name, write_json, write_table
+from seje_ray.artifact import shard_name, write_json, write_table
+from seje_ray.building import begin, build_manifest, finish
 from seje_ray.durable import committing, read_json, read_json_lines, sync_tree
 from seje_ray.errors import ArtifactError
 from seje_ray.manifest import Plan

@@ -10,16 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seje_ray.artifact import (
-    begin,
-    build_manifest,
-    finish,
-    finished,
-    open_artifact,
-    outdated,
-    shard_name,
-    write_table,
-)
+from seje_ray.artifact import finished, open_artifact, outdated, shard_name, write_table
+from seje_ray.building import begin, build_manifest, finish
 from seje_ray.errors import ArtifactError
 from seje_ray.integrity import file_hash, first_fault, known_hash, known_hashes
 from seje_ray.manifest import Manifest, Plan, manifest_in

@@ -14,9 +14,11 @@ import pyarrow as pa
 import pytest
 
 from seje_ray import lock
-from seje_ray.artifact import Plan, begin, build_manifest, finish, shard_name, write_table
+from seje_ray.artifact import Plan, shard_name, write_table
+from seje_ray.building import begin, build_manifest, finish
 from seje_ray.errors import LockLostError, WorkspaceError
-from seje_ray.lock import Lease, Owner, locked
+from seje_ray.lock import Lease, locked
+from seje_ray.lock_owner import Owner
 from seje_ray.pipeline.stage import lease_of, leased
 from seje_ray.training.checkpoints import begin_checkpoint, commit_checkpoint, newest_checkpoint
 from seje_ray.workspace import Workspace

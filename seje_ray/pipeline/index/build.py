@@ -5,13 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from seje_ray.artifact import (
-    Artifact,
-    begin,
-    finished,
-    open_artifact,
-    shard_name,
-)
+from seje_ray.artifact import Artifact, finished, open_artifact, shard_name
+from seje_ray.building import begin
 from seje_ray.config.evaluate import HubnessConfig
 from seje_ray.errors import ArtifactError
 from seje_ray.integrity import file_hash

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 
-from seje_ray.artifact import Artifact, begin, partial_folder, shard_name, write_json
+from seje_ray.artifact import Artifact, partial_folder, shard_name, write_json
+from seje_ray.building import begin
 from seje_ray.config import load_run
 from seje_ray.config.data import OwnField
 from seje_ray.errors import ArtifactError

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from seje_ray.artifact import Artifact, build_manifest, finish
+from seje_ray.artifact import Artifact
+from seje_ray.building import build_manifest, finish
 from seje_ray.errors import ArtifactError
 from seje_ray.lock import Lease
 from seje_ray.manifest import Plan

@@ -7,7 +7,8 @@ from typing import Any, Literal, assert_never
 import numpy as np
 import torch
 
-from seje_ray.artifact import Artifact, with_facts
+from seje_ray.artifact import Artifact
+from seje_ray.building import with_facts
 from seje_ray.config.evaluate import HubnessConfig
 from seje_ray.console.progress import Bars
 from seje_ray.durable import committing

@@ -3,7 +3,8 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from seje_ray.artifact import Plan, begin, build_manifest, finish
+from seje_ray.artifact import Plan
+from seje_ray.building import begin, build_manifest, finish
 from seje_ray.config import RunConfig, with_settings
 from seje_ray.workspace import Workspace
 from tests.unit.training import tiny_data

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from seje_ray.artifact import Plan, begin, build_manifest, finish, open_artifact
+from seje_ray.artifact import Plan, open_artifact
+from seje_ray.building import begin, build_manifest, finish
 from seje_ray.calibration.corpus import recipe_text
 from seje_ray.calibration.sentence_encoder.skip_instructions import SkipInstructions
 from seje_ray.cli.main import cli

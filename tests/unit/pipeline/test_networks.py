@@ -9,9 +9,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from seje_ray.artifact import (
-    open_artifact,
-)
+from seje_ray.artifact import open_artifact
 from seje_ray.errors import ArtifactError
 from seje_ray.integrity import file_hash
 from seje_ray.models.image_backbone import create_backbone

@@ -3,16 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from seje_ray.artifact import (
-    begin,
-    build_manifest,
-    finish,
-    finished,
-    open_artifact,
-    partial_folder,
-    shard_name,
-    write_table,
-)
+from seje_ray.artifact import finished, open_artifact, partial_folder, shard_name, write_table
+from seje_ray.building import begin, build_manifest, finish
 from seje_ray.errors import ArtifactError, StoreError
 from seje_ray.manifest import Plan
 from seje_ray.pipeline.stage import missing_shards

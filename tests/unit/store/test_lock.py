@@ -6,7 +6,8 @@ import json
 import pytest
 
 from seje_ray.errors import LockLostError, WorkspaceError
-from seje_ray.lock import Owner, locked
+from seje_ray.lock import locked
+from seje_ray.lock_owner import Owner
 from seje_ray.store import lock_files
 from seje_ray.store.lock_files import make_lock_file, read_lock_file, remove_lock_file
 
