@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from seje_ray.report.evaluation import DIRECTIONS, GalleryLines
+from seje_ray.report.evaluation import GalleryLines
+from seje_ray.report.measured_lines import DIRECTIONS
 from seje_ray.report.page import svg_text
 from seje_ray.report.panels import GREY, INCHES_OF_ROW, SERIES, logarithmic, panel, round_ticks
 

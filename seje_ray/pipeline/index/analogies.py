@@ -32,7 +32,7 @@ class Terms:
 
     def __str__(self) -> str:
         term = self.term.replace("_", " ")
-        return f"{self.left} with {term} - {self.left} + {self.right}"
+        return f"{self.left} with {term} \N{MINUS SIGN} {self.left} + {self.right}"
 
 
 @dataclass(frozen=True, slots=True)

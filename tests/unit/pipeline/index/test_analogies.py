@@ -74,7 +74,7 @@ def test_the_nearest_photos_of_the_partition_are_shown_and_counted(index):
     (.603 - .120) a / 1.081 = .32, to muffin -.11.
     """
     [found] = analogies(index, "test")
-    assert found.name == "muffin with apple - muffin + pie"
+    assert found.name == "muffin with apple \N{MINUS SIGN} muffin + pie"
     assert found.wanted == "pie with apple"
     assert [(card.title, card.note, card.is_match) for card in found.cards] == [
         ("pie 6", "0.98 · pie", True),
