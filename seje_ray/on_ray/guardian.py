@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import NamedTuple
 
 GRACE_S = 3.0  # in which processes end by themselves
 END_S = 8.0  # after which nothing more is looked for
@@ -44,14 +45,21 @@ def guarded(session: str) -> Iterator[None]:
 
 
 def end_session(session: str, grace_s: float = GRACE_S) -> None:
-    """Let the processes of a session end within ``grace_s``, then kill those that are left."""
+    """Let the processes of a session end within ``grace_s``, then kill those that are left.
+
+    With them go those that they have started, which may not tell whose they are: Ray's agents
+    write into pipes, and outlive a raylet that is killed by minutes.
+    """
     began = time.monotonic()
-    while found := processes_of(session):
+    known: dict[int, int] = {}  # process -> its start, so that a later one of its number is spared
+    while True:
+        known |= _with_descendants(processes_of(session))
+        left = [pid for pid, start in known.items() if (now := _life(pid)) and now.start == start]
         waited = time.monotonic() - began
-        if waited > END_S:
+        if not left or waited > END_S:
             return
         if waited >= grace_s:
-            for pid in found:
+            for pid in left:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
         time.sleep(POLL_S)
@@ -67,16 +75,48 @@ def processes_of(session: str) -> list[int]:
         raise ValueError(f"expected the folder of a session, got {session!r}")
     if not os.path.isdir("/proc"):
         return []
-    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    return [pid for pid in pids if pid != os.getpid() and _is_of(pid, session)]
+    return [pid for pid in _pids() if pid != os.getpid() and _is_of(pid, session)]
+
+
+class _Life(NamedTuple):
+    """What the system says of a process that has not ended."""
+
+    parent: int
+    start: int  # clock ticks since the machine's
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _life(pid: int) -> _Life | None:
+    """None where it has ended."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            words = file.read().rpartition(b")")[2].split()  # a name may hold anything
+    except OSError:
+        return None
+    return None if words[0] in (b"Z", b"X") else _Life(int(words[1]), int(words[19]))
+
+
+def _with_descendants(pids: list[int]) -> dict[int, int]:
+    """Start of processes, and of all that they have started; without this one."""
+    if not pids:
+        return {}
+    alive = {pid: life for pid in _pids() if pid != os.getpid() and (life := _life(pid))}
+    found: dict[int, int] = {}
+    fresh = {pid for pid in pids if pid in alive}
+    while fresh:
+        found |= {pid: alive[pid].start for pid in fresh}
+        fresh = {pid for pid, life in alive.items() if life.parent in fresh and pid not in found}
+    return found
 
 
 def _is_of(pid: int, session: str) -> bool:
     folder = f"/proc/{pid}"
     try:
-        with open(f"{folder}/stat", "rb") as file:
-            if file.read().rpartition(b")")[2].split()[0] in (b"Z", b"X"):
-                return False
+        if _life(pid) is None:
+            return False
         with open(f"{folder}/cmdline", "rb") as file:
             words = file.read()
         if __file__.encode() in words:  # its guardian

@@ -82,25 +82,24 @@ def nothing_is_left(session: str) -> bool:
     return processes_of(session) == []
 
 
-def raylet_of(process: "subprocess.Popen[str]") -> psutil.Process:
-    children = psutil.Process(process.pid).children(recursive=True)
-    return next(child for child in children if child.name() == "raylet")
-
-
-def test_a_raylet_that_dies_is_one_error_line():
+@pytest.mark.parametrize("part", ["raylet", "gcs_server"])
+def test_a_part_of_ray_that_dies_is_one_error_line(part):
     """P01d, P03a, P11b: also where the command waits in Ray's core for what never comes."""
     with at_work() as (process, session):
-        raylet_of(process).kill()
+        started = psutil.Process(process.pid).children(recursive=True)
+        next(child for child in started if child.name() == part).kill()
         _, errors = process.communicate(timeout=LIMIT_S)
 
         assert process.returncode == 1
         (line,) = [line for line in errors.splitlines() if line.startswith("Error:")]
-        assert "Ray ended in the middle of the work: its raylet (pid" in line
+        assert f"Ray ended in the middle of the work: its {part} (pid" in line
         assert "signal 9" in line
         assert "repeat the command to resume" in line
         assert str(Path(session) / "logs") in line
         assert "Traceback" not in errors
         assert nothing_is_left(session)
+        _, left = psutil.wait_procs(started, timeout=LIMIT_S)  # agents tell no session
+        assert left == []
 
 
 def test_the_watch_of_one_ray_says_nothing_of_the_next():

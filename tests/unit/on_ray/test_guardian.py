@@ -6,12 +6,14 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from seje_ray.on_ray import guardian
 from seje_ray.on_ray.guardian import end_session, guarded, processes_of
 
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc"), reason="processes are told by /proc")
+PATIENCE_S = 60.0
 DRIVER = """
 import subprocess, sys, time
 sys.path.insert(0, "")
@@ -51,6 +53,30 @@ def test_a_session_is_told_by_its_words_and_its_outputs(tmp_path):
         for process in (written, named, reader, other):
             process.kill()
             process.communicate()
+
+
+def test_what_they_have_started_ends_with_them(tmp_path):
+    """A process that neither its words nor its output tell, as Ray's agents are."""
+    session = str(tmp_path / "session_1")
+    code = (
+        "import subprocess; child = subprocess.Popen(['sleep', '1000'], stdout=subprocess.PIPE, "
+        "start_new_session=True); print(child.pid, flush=True); input()"
+    )
+    named = subprocess.Popen(
+        [sys.executable, "-c", code, session, "/packages/ray/raylet"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert named.stdout is not None
+    child = psutil.Process(int(named.stdout.readline()))
+    try:
+        assert processes_of(session) == [named.pid]
+        end_session(session, grace_s=0.0)
+        assert named.wait() == -signal.SIGKILL
+        gone, _ = psutil.wait_procs([child], timeout=PATIENCE_S)
+        assert gone == [child]
+    finally:
+        named.kill()
+        named.communicate()
 
 
 @pytest.mark.parametrize("session", ["", "/", "session_1"])
