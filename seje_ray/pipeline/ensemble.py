@@ -61,7 +61,8 @@ def make_ensemble(
     folder = workspace.run(required_name(name, "--run"))
     with workspace.writing(folder) as held:
         _require_free(folder, hashes)
-        if is_finished(folder) and checkpoint_fault(folder / checkpoint_name(1)) is None:
+        known = folder / checkpoint_name(1)
+        if is_finished(folder) and checkpoint_fault(known, workspace.verify) is None:
             return TrainedRun.read(folder)
         own = replace(origin, members=hashes)
         checkpoint = _write(folder, members, run, own, held.lease)
@@ -124,7 +125,8 @@ def _require_same(first: TrainedRun, other: TrainedRun) -> None:
 def _require_free(folder: Path, hashes: Mapping[str, str]) -> None:
     """Refuse the name of a training, and that of an ensemble of others."""
     found = ensemble_of(folder)
-    if found is None and folder.is_dir() and any(folder.iterdir()):
+    # What a kill left of a checkpoint begins with a dot, and is no one's.
+    if found is None and any(folder.glob("[!.]*")):
         raise ArtifactError(f"{folder}: something of that name is there; choose another --run")
     if found is not None and found != hashes:
         raise ArtifactError(

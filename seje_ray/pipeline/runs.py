@@ -90,7 +90,8 @@ def _whole(trained: TrainedRun, workspace: Workspace) -> TrainedRun:
     """A training whose best checkpoint is as it was written."""
     fault = checkpoint_fault(trained.best_checkpoint, workspace.verify)
     if fault is not None:
-        raise ArtifactError(f"{fault}; run `seje-ray train --run {trained.folder.name}` again")
+        verb = " ".join(["ensemble", *trained.members]) if trained.members else "train"
+        raise ArtifactError(f"{fault}; run `seje-ray {verb} --run {trained.folder.name}` again")
     return trained
 
 

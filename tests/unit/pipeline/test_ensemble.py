@@ -70,6 +70,27 @@ def test_one_that_was_killed_before_its_end_is_made(workspace, local, trainings)
     assert make_ensemble(["a", "b"], workspace, local, name="ab") == made
 
 
+def test_what_a_kill_left_of_its_checkpoint_is_in_nobodys_way(workspace, local, trainings):
+    left = workspace.run("ab") / ".checkpoint-00001.partial"
+    left.mkdir(parents=True)
+    (left / "model.safetensors").write_bytes(b"half")
+
+    made = make_ensemble(["a", "b"], workspace, local, name="ab")
+
+    assert open_run(workspace, "ab") == made
+    assert not left.exists()
+
+
+def test_a_damaged_one_names_the_command_that_makes_it_again(workspace, local, trainings):
+    made = make_ensemble(["a", "b"], workspace, local, name="ab")
+    weights = made.best_checkpoint / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+
+    with pytest.raises(ArtifactError, match="run `seje-ray ensemble a b --run ab` again"):
+        open_run(workspace, "ab")
+    assert make_ensemble(["a", "b"], workspace, local, name="ab") == open_run(workspace, "ab")
+
+
 def test_a_training_neither_takes_its_name_nor_starts_from_it(workspace, local, trainings):
     make_ensemble(["a", "b"], workspace, local, name="ab")
 
