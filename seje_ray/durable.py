@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from seje_ray.lock import Lease
 from seje_ray.store.mirror import is_mirrored, put
@@ -27,6 +27,7 @@ def committing(path: Path, lease: Lease | None = None) -> Iterator[Path]:
 
     Raises:
         LockLostError: If another command has taken the lease over.
+        OSError: What the system said, with the name of ``path`` where it names none.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     if is_mirrored(path):  # another machine may have made its folder
@@ -37,11 +38,54 @@ def committing(path: Path, lease: Lease | None = None) -> Iterator[Path]:
         if lease is not None:
             lease.require()
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            error.filename = str(path)
         raise
     sync(path.parent)
     put(path)
+
+
+@contextmanager
+def written(path: Path) -> Iterator[IO[bytes]]:
+    """A new file, for libraries that turn the system's errors into others, or pass them over.
+
+    Raises:
+        OSError: What the system said, whatever the library made of it, with the file's name.
+    """
+    with path.open("wb", buffering=0) as opened:
+        file = _Written(opened)
+        try:
+            yield cast(IO[bytes], file)
+        except Exception:
+            if file.error is None:
+                raise
+        if file.error is not None:
+            file.error.filename = str(path)
+            raise file.error
+
+
+class _Written:
+    """As much of a file as numpy, torch and FAISS write into."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        """Write all of it, or raise what the system says."""
+        left = memoryview(data).cast("B")
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            self.error = error
+            raise
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
 
 
 def place(folder: Path, target: Path) -> Path:

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,3 +42,22 @@ def shared_case(shared_data: Path, tmp_path: Path) -> Callable[[str], Path]:
         return folder
 
     return made
+
+
+@pytest.fixture
+def disk_of(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Gives a disk of its own with so much room, where the system lets one be made."""
+    folder = tmp_path / "disk"
+
+    def made(size: str) -> Path:
+        folder.mkdir()
+        words = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        if os.getuid() or shutil.which("mount") is None:
+            pytest.skip("only root makes a disk")
+        if subprocess.run(words, capture_output=True).returncode:
+            pytest.skip("no disk can be mounted here")
+        return folder
+
+    yield made
+    if folder.is_mount():
+        subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from seje_ray.console.report import Report
 from seje_ray.distributed.collectives import sum_over_workers
 from seje_ray.distributed.process import Process
-from seje_ray.durable import committing
+from seje_ray.durable import committing, written
 from seje_ray.errors import DivergedError
 from seje_ray.log import event
 
@@ -126,8 +126,8 @@ def _save(folder: Path | None, model: nn.Module, optimizer: Optimizer, history: 
         "optimizer": optimizer.state_dict(),
         "history": history,
     }
-    with committing(folder / "state.pt") as temporary:
-        torch.save(state, temporary)
+    with committing(folder / "state.pt") as temporary, written(temporary) as file:
+        torch.save(state, file)
 
 
 def _load(folder: Path | None, model: nn.Module, optimizer: Optimizer) -> History:

@@ -6,6 +6,7 @@ Everything else is a bug of ours and keeps its traceback, with a line that asks 
 import errno
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,7 @@ DAMAGE = {  # module -> names of what its readers raise on a file that is not wh
     "sqlite3": ("DatabaseError",),
     "pickle": ("UnpicklingError",),
 }
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 PLACES = ("path", "folder", "checkpoint", "out")  # what functions call where they read and write
 AGAIN = "repeat the command: what is finished is kept"
 
@@ -61,9 +63,11 @@ def line_of(error: BaseException, where: str) -> str | None:
         The line, or None for what can only be a bug.
     """
     for one in causes(error):
-        if isinstance(one, OSError) and one.errno in ADVICE:
-            what, advice = ADVICE[one.errno]
-            place = one.filename or (one.errno in OF_A_DISK and _place(one)) or where
+        number = _system_error(one)
+        if number in ADVICE:
+            what, advice = ADVICE[number]
+            named = one.filename if isinstance(one, OSError) else None
+            place = named or (number in OF_A_DISK and _place(one)) or where
             return f"{place}: {what}; {advice}, and {AGAIN}"
         if isinstance(one, MemoryError):
             what, advice = ADVICE[errno.ENOMEM]
@@ -110,6 +114,14 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         failures = getattr(one, "worker_failures", None)
         wrapped += list(failures.values()) if isinstance(failures, dict) else []
         todo += [each for each in wrapped if isinstance(each, BaseException)]
+
+
+def _system_error(error: BaseException) -> int | None:
+    """The system's number of an error, also of one that safetensors has put into words."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = _OS_ERROR.search(str(error)) if type(error).__name__ == "SafetensorError" else None
+    return None if found is None else int(found[1])
 
 
 def _is_damage(error: BaseException) -> bool:

@@ -44,12 +44,18 @@ def make_lock_file(folder: Path, number: int, token: str, text: str) -> Path | N
     file = folder / f"{number:06d}{SUFFIX}"
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with file.open("x", encoding="utf-8") as made:
-            made.write(text)
-            made.flush()
-            os.fsync(made.fileno())
+        made = file.open("xb")
     except (FileExistsError, FileNotFoundError):  # made, or its folder removed, by another one
         return None
+    try:
+        with made:
+            made.write(text.encode())
+            made.flush()
+            os.fsync(made.fileno())
+    except OSError as error:
+        file.unlink(missing_ok=True)  # nobody could tell that its owner is dead
+        error.filename = str(file)
+        raise
     return file
 
 

@@ -22,6 +22,7 @@ from torch.optim import Optimizer
 from seje_ray.artifact import write_json
 from seje_ray.calibration.lexical import Lexicon
 from seje_ray.config import RunConfig, run_to_dict
+from seje_ray.durable import written
 from seje_ray.errors import ArtifactError, first_line
 from seje_ray.features.checkpoint import Origin
 from seje_ray.features.model import FeatureDims, build_discriminator, build_model
@@ -152,7 +153,8 @@ class TrainingState:
             save_file(_contiguous(self.model), folder / TRAINED_FILE)
         save_file(_contiguous(self.discriminator), folder / "discriminator.safetensors")
         optimizers = [self.optimizer.state_dict(), self.discriminator_optimizer.state_dict()]
-        torch.save(optimizers, folder / "optimizers.pt")
+        with written(folder / "optimizers.pt") as file:
+            torch.save(optimizers, file)
         write_json(folder / "progress.json", asdict(self.progress) | {"streams": STREAMS})
         write_json(folder / "run.json", {"run": run_to_dict(run), "origin": asdict(origin)})
 

@@ -1,22 +1,28 @@
 """What a power cut leaves: whole files under their names, or what was there before."""
 
+import errno
+import io
 import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seje_ray import durable
 from seje_ray.artifact import shard_name, write_json, write_table
 from seje_ray.building import begin, build_manifest, finish
-from seje_ray.durable import committing, read_json, read_json_lines, sync_tree
+from seje_ray.durable import committing, read_json, read_json_lines, sync_tree, written
 from seje_ray.errors import ArtifactError
 from seje_ray.manifest import Plan
+from seje_ray.pipeline.index.steps import put_together
 from seje_ray.pipeline.stage import missing_shards
+from seje_ray.retrieval.index.graph import Graph
 from seje_ray.training.checkpoints import begin_checkpoint, commit_checkpoint
 from seje_ray.tuning.trial_plan import FILE, read_values
 from seje_ray.tuning.trials import read_measured, read_trial
@@ -196,3 +202,68 @@ def test_a_trials_torn_files_are_no_traceback(tmp_path):
         ArtifactError, match=rf"cannot be read.*--name, or delete {folder.parents[1]}"
     ):
         read_values(folder)
+
+
+def test_what_is_written_is_what_the_libraries_write(tmp_path):
+    """The bytes of numpy's own files, whole or put together of parts; torch reads its own."""
+    rows = np.arange(12, dtype=np.float32).reshape(4, 3)
+    expected = io.BytesIO()
+    np.save(expected, rows)
+    with written(tmp_path / "whole.npy") as file:
+        np.save(file, rows)
+    parts = [tmp_path / f"{number}.npy" for number in range(3)]
+    for part, some in zip(parts, (rows[:1], rows[:0], rows[1:]), strict=True):
+        np.save(part, some)
+    assert put_together(tmp_path / "parts.npy", parts) == 3
+    assert (tmp_path / "whole.npy").read_bytes() == expected.getvalue()
+    assert (tmp_path / "parts.npy").read_bytes() == expected.getvalue()
+    with written(tmp_path / "state.pt") as file:
+        torch.save({"rows": torch.from_numpy(rows)}, file)
+    assert torch.equal(torch.load(tmp_path / "state.pt")["rows"], torch.from_numpy(rows))
+
+
+def _graph(path):
+    graph = Graph.empty(4)
+    graph.add(np.eye(4, dtype=np.float32))
+    graph.save(path)
+
+
+def _array(path):
+    with written(path) as file:
+        np.save(file, np.eye(4))
+
+
+def _state(path):
+    with written(path) as file:
+        torch.save(torch.eye(4), file)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("write", [_array, _state, _graph])
+def test_a_full_disk_is_what_it_is_whatever_the_library_says(tmp_path, write):
+    """numpy tells no number, torch another error, FAISS its own or none, and none a file."""
+    full = tmp_path / "full"
+    full.symlink_to("/dev/full")  # which must not be replaced by what is written
+    with pytest.raises(OSError, match="No space left") as caught:
+        write(full)
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(full))
+
+
+def test_an_error_beside_the_writing_stays_what_it_is(tmp_path):
+    """Of the library, or of the caller."""
+    with pytest.raises(KeyError), written(tmp_path / "file"):
+        raise KeyError
+    with pytest.raises(TypeError), written(tmp_path / "file") as file:
+        torch.save((row for row in ()), file)
+
+
+def test_a_commit_that_fails_names_its_file(tmp_path):
+    """Not the one beside it, which is gone; an error of another file keeps its name."""
+    path = tmp_path / "rows"
+    for name, expected in ((None, path), (str(tmp_path / "other"), tmp_path / "other")):
+        with pytest.raises(OSError, match="No space left") as caught, committing(path):
+            raise OSError(errno.ENOSPC, "No space left on device", name)
+        assert caught.value.filename == str(expected)
+    with pytest.raises(FileNotFoundError) as caught, committing(path):
+        pass  # nothing was written
+    assert caught.value.filename == str(path)

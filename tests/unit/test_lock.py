@@ -141,6 +141,19 @@ def test_an_owner_elsewhere_that_beats_is_alive(tmp_path):
         thread.join()
 
 
+def test_a_lock_that_has_no_room_on_the_disk_is_none(disk_of):
+    """It has no owner, whom the next command would wait for until it is taken for dead."""
+    disk = disk_of("16k")
+    (disk / "taken").write_bytes(bytes(16 << 10))
+    with pytest.raises(OSError, match="No space left") as caught, locked(disk / "lock", "it"):
+        pass
+    assert caught.value.filename == str(disk / "lock" / "000001.lock")
+    assert os.listdir(disk / "lock") == []
+    (disk / "taken").unlink()
+    with locked(disk / "lock", "it") as lease:
+        assert lease.is_held()
+
+
 def test_who_waits_comes_next(tmp_path, capsys):
     """Parts that several commands need are waited for, with a word."""
     folder = tmp_path / "lock"

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from seje_ray.calibration.sentence_encoder.given import INDEX, VECTORS, step_keys
 from seje_ray.console.report import Report
+from seje_ray.durable import written
 from seje_ray.errors import SejeError
 
 COLUMNS = ["id", "step", "vector"]
@@ -67,7 +68,8 @@ def import_sentence_vectors(
             f"{path}: expected one vector of each step, found {len(repeated):,} rows of steps "
             f"that are there before, e.g. {_named(path, int(repeated.min()))}"
         )
-    np.save(folder / INDEX, np.stack([keys, order.astype(np.uint64)]))
+    with written(folder / INDEX) as file:
+        np.save(file, np.stack([keys, order.astype(np.uint64)]))
     return ImportedSentences(folder)
 
 

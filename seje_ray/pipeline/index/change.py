@@ -21,6 +21,7 @@ from seje_ray.artifact import Artifact, partial_folder, shard_name, write_json
 from seje_ray.building import begin
 from seje_ray.config import load_run
 from seje_ray.config.data import OwnField
+from seje_ray.durable import committing
 from seje_ray.errors import ArtifactError
 from seje_ray.lock import Lease
 from seje_ray.manifest import Plan
@@ -273,7 +274,8 @@ def _carried(
     if side.graph is not None:
         graph = Graph.read(folder / GRAPH)
         graph.add(rows)
-        graph.save(building / GRAPH)
+        with committing(building / GRAPH, lease) as temporary:
+            graph.save(temporary)
     if side.hubs is not None and bank is not None:
         others = bank.image_embeddings if side.what == "recipes" else bank.recipe_embeddings
         num = known["hub_neighbours"]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from seje_ray.artifact import write_table
 from seje_ray.calibration.corpus import recipe_text
-from seje_ray.durable import committing
+from seje_ray.durable import committing, written
 from seje_ray.errors import ArtifactError
 from seje_ray.features.encoder import Encoder
 from seje_ray.lock import Lease
@@ -31,6 +31,7 @@ from seje_ray.workspace import Workspace
 THUMBNAIL = 192  # pixels of the longer side
 QUALITY = 80  # of its JPEG
 ADDED = "added"  # partition of recipes that came later
+ROWS_AT_ONCE = 4096  # of vectors that are put together
 PARTS = "parts"  # folder of the shards' vectors until they are put together
 TEXTS = ("id", "partition", "title", "ingredients", "instructions", "entities", "images")
 
@@ -173,20 +174,20 @@ def part_of(shard: Path) -> Path:
 def put_together(path: Path, parts: Sequence[Path], lease: Lease | None = None) -> int:
     """Write the rows of several ``.npy`` files into one; give their dimensions D."""
     arrays = [array for part in parts if len(array := np.load(part, mmap_mode="r"))]
-    num, dim = sum(map(len, arrays)), arrays[0].shape[1]
-    with committing(path, lease) as temporary:
-        whole = np.lib.format.open_memmap(temporary, "w+", np.float32, (num, dim))
-        start = 0
+    num, dim = sum(map(len, arrays)), int(arrays[0].shape[1])
+    facts = {"descr": "<f4", "fortran_order": False, "shape": (num, dim)}
+    # Not into a map of the file: on a full disk that ends the process without a word.
+    with committing(path, lease) as temporary, written(temporary) as file:
+        np.lib.format.write_array_header_1_0(file, facts)
         for array in arrays:
-            whole[start : start + len(array)] = array
-            start += len(array)
-        whole.flush()
-    return int(dim)
+            for start in range(0, len(array), ROWS_AT_ONCE):
+                file.write(array[start : start + ROWS_AT_ONCE].astype("<f4").tobytes())
+    return dim
 
 
 def save_vectors(path: Path, rows: np.ndarray, lease: Lease | None = None) -> None:
     """Write an ``.npy`` file beside and rename it."""
-    with committing(path, lease) as temporary, temporary.open("wb") as file:
+    with committing(path, lease) as temporary, written(temporary) as file:
         np.save(file, rows)
 
 

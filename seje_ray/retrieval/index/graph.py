@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from seje_ray.durable import written
 from seje_ray.errors import SejeError
 from seje_ray.retrieval.search import nearest
 
@@ -14,6 +15,7 @@ NUM_LINKS = 32  # M: links of a row in each layer of the graph
 BUILD_EFFORT = 80  # rows that are looked at for the links of a new one
 EFFORTS = (32, 64, 128, 256, 512, 1024)  # rows that a search keeps in sight
 ROWS_AT_ONCE = 4096  # added to the graph
+BYTES_AT_ONCE = 1 << 20  # written of a graph
 OVERSAMPLING = 4  # candidates per result, which are then compared exactly
 LEAST_CANDIDATES = 100
 INSTALL = "pip install 'seje-ray[index]'"
@@ -71,7 +73,9 @@ class Graph:
 
     def save(self, path: Path) -> None:
         """Write the graph."""
-        faiss().write_index(self._index, str(path))
+        library = faiss()
+        with written(path) as file:  # FAISS passes over an error at the file's end
+            library.write_index(self._index, library.PyCallbackIOWriter(file.write, BYTES_AT_ONCE))
 
     def __len__(self) -> int:
         return int(self._index.ntotal)

@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -13,12 +12,13 @@ import click
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 import yaml
 from click.testing import CliRunner
 from PIL import Image
 from ray.exceptions import RayTaskError
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from seje_ray.cli.faults import ADVICE, REPORT, line_of
 from seje_ray.cli.main import COMMANDS, cli
@@ -170,20 +170,6 @@ def test_a_stdout_that_is_full_or_closed_is_told(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-@pytest.fixture
-def full_disk(tmp_path):
-    """A disk of 64 kB, where the system lets one be made."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    if os.getuid() or shutil.which("mount") is None:
-        pytest.skip("only root makes a disk")
-    if subprocess.run(words, capture_output=True).returncode:
-        pytest.skip("no disk can be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 WRITING = {
     "synth": ["data", "synth", "--recipes", "40", "--out", "OUT"],
     "check": ["data", "check", "DATA", "--html", "OUT"],
@@ -192,8 +178,9 @@ WRITING = {
 
 
 @pytest.mark.parametrize("name", WRITING)
-def test_a_disk_that_is_really_full_is_named_by_what_was_written_to(full_disk, tmp_path, name):
+def test_a_disk_that_is_really_full_is_named_by_what_was_written_to(disk_of, tmp_path, name):
     """P06: no error that a test raises, but the system's; the line names no workspace."""
+    full_disk = disk_of("64k")
     recipe = {"id": "1", "title": "s", "ingredients": ["salt"]}
     (tmp_path / "own.jsonl").write_text(json.dumps(recipe))
     vectors = np.eye(64, dtype=np.float32)
@@ -257,3 +244,11 @@ def test_damaged_weights_are_told_by_those_who_read_them(tmp_path):
     with pytest.raises(SafetensorError) as caught:
         load_file(tmp_path / "w.safetensors")
     assert "damaged" in line_of(caught.value, "w")
+
+
+def test_a_full_disk_is_told_where_safetensors_puts_it_into_words(disk_of):
+    """It has an error of its own for all that goes wrong; no file is damaged, or to be deleted."""
+    path = disk_of("64k") / "weights.safetensors"
+    with pytest.raises(SafetensorError) as caught:
+        save_file({"a": torch.zeros(100_000)}, path)
+    assert line_of(caught.value, "w").startswith("w: the disk is full; make room")
