@@ -1,10 +1,8 @@
 """Vectors of new recipes and photos by a finished training, in one Parquet file."""
 
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +10,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seje_ray.artifact import write_json, write_table
+from seje_ray.artifact import write_table
 from seje_ray.calibration.corpus import recipe_text
 from seje_ray.config import load_run
-from seje_ray.config.data import DataConfig, OwnField
+from seje_ray.config.data import OwnField
 from seje_ray.durable import read_json
 from seje_ray.features.encoder import Encoder
 from seje_ray.lock import locked
 from seje_ray.pipeline.columns import vectors_array
 from seje_ray.pipeline.embed_plan import embed_plan
 from seje_ray.pipeline.executor import Executor
+from seje_ray.pipeline.new_inputs import (
+    MADE_OF,
+    new_source,
+    photo_files,
+    rejects_table,
+    spool,
+)
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.pipeline.stage import (
     Item,
@@ -33,22 +38,17 @@ from seje_ray.pipeline.stage import (
 )
 from seje_ray.pipeline.vectors_file import (
     NewVectors,
-    NothingToEmbedError,
     begun_file,
     close_file,
     finished_file,
     nothing_in,
 )
-from seje_ray.recipe1m.fields import without_blanks
-from seje_ray.recipe1m.images import PHOTO_SUFFIXES
 from seje_ray.recipe1m.photo_names import load_like
-from seje_ray.recipe1m.records import ImageFile, Recipe, Reject
-from seje_ray.recipe1m.source import DataSource, is_recipe1m, open_source
-from seje_ray.schema import RECIPE_TEXTS, REJECTS, vectors
+from seje_ray.recipe1m.records import ImageFile, Reject
+from seje_ray.recipe1m.source import DataSource
+from seje_ray.schema import vectors
 from seje_ray.workspace import Workspace
 
-ROWS_PER_SHARD = 256  # recipes, or photos, that are committed and resumed together
-MADE_OF = pa.schema([("id", pa.string()), ("recipe", pa.string()), ("location", pa.string())])
 NOTED = ("other_name", "entities_mismatch")  # reasons that cost nothing of what is embedded
 
 
@@ -88,7 +88,7 @@ def embed_new(
     source = (
         None if recipes is None else new_source(recipes, workspace, columns or {}, allow_outside)
     )
-    files = [] if photos is None else list(_photo_files(photos))
+    files = [] if photos is None else list(photo_files(photos))
     plan = embed_plan(trained, source, files, columns or {})
     known = finished_file(out, plan)
     if known is not None:
@@ -124,93 +124,6 @@ def _embedded(
         with executor.session(1) as session:
             session.run_shards(stage)
     return close_file(out, building, plan, names)
-
-
-def new_source(
-    path: Path, workspace: Workspace, columns: Mapping[OwnField, str], allow_outside: bool
-) -> DataSource:
-    """The recipes, read with the workspace's columns and separator if they are own ones."""
-    data: DataConfig = load_run(workspace.calibrated_run).data
-    if is_recipe1m(path):
-        return open_source(path, removed="none", columns=columns or None)
-    return open_source(
-        path,
-        columns={**data.columns, **columns},
-        separator=data.separator,
-        allow_outside=allow_outside or data.allow_outside,
-    )
-
-
-def _photo_files(path: Path) -> Iterator[Path]:
-    """A photo, or the photos below a folder, in the order of their names."""
-    if not path.exists():
-        raise NothingToEmbedError(f"{path}: no such photo or folder of photos")
-    if path.is_file():
-        yield path
-        return
-    for folder, below, names in os.walk(path):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        for name in sorted(names):
-            if name.lower().endswith(PHOTO_SUFFIXES) and not name.startswith("."):
-                yield Path(folder) / name
-
-
-def spool(
-    building: Path,
-    source: DataSource | None,
-    files: list[Path],
-    root: Path | None,
-    *,
-    needs_ingredients: bool,
-) -> None:
-    """Write into ``building`` what is to be embedded, in shards; the list of them comes last.
-
-    The ids of the photo ``files`` are their paths below ``root``.
-    """
-    rejected: list[Reject] = []
-    photos: list[dict[str, Any]] = []
-    names = []
-
-    def usable() -> Iterator[dict[str, Any]]:
-        for record in source.read() if source is not None else ():
-            if isinstance(record, Reject):
-                rejected.append(record)
-            elif needs_ingredients and not _has_lines(record):
-                rejected.append(Reject(record.id, "no_text", record.title))
-            else:
-                photos.extend(
-                    {"id": image.id, "recipe": record.id, "location": image.location}
-                    for image in record.images
-                )
-                yield asdict(record)
-
-    for number, rows in enumerate(_batched(usable(), ROWS_PER_SHARD)):
-        names.append(f"recipe-{number:06d}.parquet")
-        table = pa.Table.from_pylist(rows, schema=RECIPE_TEXTS)
-        write_table(building / "inputs" / names[-1], table)
-    photos += [
-        {"id": os.path.relpath(path, root), "recipe": None, "location": str(path.absolute())}
-        for path in files
-    ]
-    for number, found in enumerate(_batched(iter(photos), ROWS_PER_SHARD)):
-        names.append(f"photo-{number:06d}.parquet")
-        table = pa.Table.from_pylist(found, schema=MADE_OF)
-        write_table(building / "inputs" / names[-1], table)
-    write_table(building / "rejects" / "texts.parquet", _rejects_table(rejected))
-    write_json(building / "inputs.json", names)
-
-
-def _batched(rows: Iterator[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
-    while batch := list(islice(rows, size)):
-        yield batch
-
-
-def _has_lines(recipe: Recipe) -> bool:
-    return bool(without_blanks(recipe.ingredients) or recipe.instructions)
-
-
-def _rejects_table(rejected: Iterable[Reject]) -> pa.Table:
-    return pa.Table.from_pylist([asdict(reject) for reject in rejected], schema=REJECTS)
 
 
 def _stage(
@@ -295,7 +208,7 @@ def _commit(item: Item, table: pa.Table) -> dict[str, Any]:
         if row["reason"]
     ]
     lease = lease_of(item)
-    write_table(target.parent / "rejects" / target.name, _rejects_table(said), lease)
+    write_table(target.parent / "rejects" / target.name, rejects_table(said), lease)
     schema = vectors(table.schema.field("vector").type.list_size)
     reasons = table["reason"].to_pylist()
     kept = table.filter(pa.array([not one or one in NOTED for one in reasons]))

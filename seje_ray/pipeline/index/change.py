@@ -25,7 +25,6 @@ from seje_ray.durable import committing
 from seje_ray.errors import ArtifactError
 from seje_ray.lock import Lease
 from seje_ray.manifest import Plan
-from seje_ray.pipeline.embed_new import new_source, spool
 from seje_ray.pipeline.embed_plan import embed_plan
 from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.index.build import bank_of
@@ -40,6 +39,7 @@ from seje_ray.pipeline.index.steps import (
     save_vectors,
 )
 from seje_ray.pipeline.measured import measured_run
+from seje_ray.pipeline.new_inputs import new_source, spool
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.pipeline.stage import Step
 from seje_ray.recipe1m.records import DataError
