@@ -49,6 +49,7 @@ def make_ensemble(
         name: Of the ensemble.
 
     Raises:
+        ConfigError: If one of the names can be none.
         ArtifactError: If they are not of the same data and shape, one is no finished training or
             an ensemble itself, or the name belongs to another run.
         WorkspaceError: If another command writes it.
@@ -87,7 +88,8 @@ def _members(names: Sequence[str], workspace: Workspace) -> list[TrainedRun]:
             f"expected two or more different trainings, found {', '.join(names) or 'none'}; train "
             "them with seeds of their own: `seje-ray train --run NAME --set seed=1`"
         )
-    members = [open_run(workspace, name) for name in names]
+    known = sorted(required_name(name, "TRAINING") for name in names)  # as JSON has them
+    members = [open_run(workspace, name) for name in known]
     for member in members:
         if member.members:
             inner = ", ".join(member.members)

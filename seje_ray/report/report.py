@@ -88,6 +88,13 @@ def _facts(evaluated: Evaluated, num_pairs: int) -> dict[str, Any]:
     }
 
 
+def whose_settings(members: Sequence[str]) -> str:
+    """Whose settings a page shows, in words; "" where they are the training's own."""
+    if not members:
+        return ""
+    return f"Those of its first member, {members[0]}; the others may differ in seed and train."
+
+
 def rejected_counts(recipes: Artifact, calibrated: Artifact) -> dict[str, int]:
     """Rejected records and photos by reason."""
     return dict(recipes.manifest.rejected) | dict(calibrated.manifest.rejected)
@@ -115,6 +122,7 @@ def _html(evaluated: Evaluated, embeddings: Embeddings) -> str:
             "partitions": partition_rows(evaluated.recipes, evaluated.calibrated),
             "rejected": rejected_counts(evaluated.recipes, evaluated.calibrated),
             "calibration": calibration_text(evaluated.calibrated.manifest.facts),
+            "whose": whose_settings(evaluated.members),
             "run": yaml.safe_dump(run_to_dict(evaluated.run), sort_keys=False),
         },
     )

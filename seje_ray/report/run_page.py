@@ -24,7 +24,12 @@ from seje_ray.report.page import render
 from seje_ray.report.photos import PairBook
 from seje_ray.report.plots import training_curves
 from seje_ray.report.published import PUBLISHED, PUBLISHED_COLUMNS
-from seje_ray.report.report import calibration_text, partition_rows, rejected_counts
+from seje_ray.report.report import (
+    calibration_text,
+    partition_rows,
+    rejected_counts,
+    whose_settings,
+)
 from seje_ray.report.scale_plot import scale_curve
 from seje_ray.report.settings_beside import settings_beside
 from seje_ray.retrieval.embeddings import Embeddings
@@ -73,16 +78,18 @@ def write_run_page(path: Path, facts: RunFacts) -> None:
     values = {
         "title": f"seje_ray: {facts.name}",
         "subtitle": f"{facts.partition} partition, {calibrated.num_rows(facts.partition):,} pairs; "
-        f"run file {facts.run.name}, seed {facts.run.seed}",
+        + _origin(facts),
         "partition": facts.partition,
         "made_up": made_up,
         "preset": facts.preset[0],
+        "whose": whose_settings(facts.members),
         "changed": settings_beside(facts.preset[1], facts.run),
         "run": yaml.safe_dump(run_to_dict(facts.run), sort_keys=False),
         "partitions": partition_rows(recipes, calibrated),
         "rejected": rejected_counts(recipes, calibrated),
         "calibration": calibration_text(calibrated.manifest.facts),
         "members": facts.members,
+        "seed": facts.run.seed,
         "best_epoch": facts.best_epoch,
         "num_epochs": len(history),
         "ended": "stopped early" if facts.stopped_early else "all that were allowed",
@@ -100,6 +107,13 @@ def write_run_page(path: Path, facts: RunFacts) -> None:
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, render("run.html", values))
+
+
+def _origin(facts: RunFacts) -> str:
+    """Run file and seed of a training; what an ensemble is of, since its members have each one."""
+    if facts.members:
+        return f"run file {facts.run.name}, ensemble of {', '.join(facts.members)}"
+    return f"run file {facts.run.name}, seed {facts.run.seed}"
 
 
 def _metrics(evaluation: Mapping[str, Any] | Missing) -> Missing | list[dict[str, Any]]:

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from seje_ray.errors import ArtifactError
+from seje_ray.errors import ArtifactError, ConfigError
 from seje_ray.features.checkpoint import load_model
 from seje_ray.pipeline.embed import embed_partition
 from seje_ray.pipeline.ensemble import make_ensemble
@@ -46,11 +46,11 @@ def test_it_is_a_run_whose_similarities_are_the_mean_of_its_members(workspace, l
 
 
 def test_it_is_made_once(workspace, local, trainings):
-    """The same trainings again touch no file; others of the same name are refused."""
+    """The same trainings again, in any order, touch no file; others of this name are refused."""
     made = make_ensemble(["a", "b"], workspace, local, name="ab")
     before = {path: path.stat().st_mtime_ns for path in made.folder.rglob("*")}
 
-    assert make_ensemble(["a", "b"], workspace, local, name="ab") == made
+    assert make_ensemble(["b", "a"], workspace, local, name="ab") == made
     assert {path: path.stat().st_mtime_ns for path in made.folder.rglob("*")} == before
 
     train(tiny_run(seed=2), workspace, local, name="c")
@@ -104,6 +104,11 @@ def test_a_training_neither_takes_its_name_nor_starts_from_it(workspace, local, 
 def test_it_takes_two_different_trainings(workspace, local, trainings, names):
     with pytest.raises(ArtifactError, match="two or more different trainings"):
         make_ensemble(names, workspace, local, name="ab")
+
+
+def test_what_can_be_no_training_is_refused_as_that(workspace, local):
+    with pytest.raises(ConfigError, match=r"TRAINING '\.\./a': expected"):
+        make_ensemble(["a", "../a"], workspace, local, name="ab")
 
 
 def test_trainings_of_other_shape_or_data_are_refused(workspace, local, trainings, tmp_path):

@@ -4,9 +4,12 @@ import re
 
 import pytest
 
+from seje_ray.pipeline.ensemble import make_ensemble
 from seje_ray.pipeline.evaluate import evaluate_run
 from seje_ray.pipeline.report import report_run
-from tests.unit.pipeline.locally import EXECUTOR, searcher
+from seje_ray.pipeline.train import train
+from tests.tiny import tiny_run
+from tests.unit.pipeline.locally import EXECUTOR, copied, searcher
 
 
 def test_what_is_not_there_is_told_and_not_made_up(cookbook, trained, tmp_path):
@@ -32,3 +35,23 @@ def test_all_of_it_is_in_one_file_that_fetches_nothing(cookbook, trained, tmp_pa
     assert "there is no index yet" not in first
     assert trained.best_checkpoint.name in first
     assert first == report_run(trained, cookbook, path=tmp_path / "b.html").read_text()
+
+
+def test_no_page_says_that_a_members_seed_is_that_of_its_ensemble(cookbook, calibrated, tmp_path):
+    """What is the first member's is said to be; the page of a training is as it was."""
+    own = copied(cookbook, tmp_path / "w", "recipes", "calibrator", "calibrated")
+    for name, seed in (("a", 0), ("b", 1)):
+        run = tiny_run("train.num_epochs=1", f"seed={seed}")
+        last = train(run, own, EXECUTOR, name=name)
+    made = make_ensemble(["b", "a"], own, EXECUTOR, name="ba")
+    evaluate_run(made, own, EXECUTOR, partition="val")
+
+    page = report_run(made, own, partition="val", path=tmp_path / "ba.html").read_text()
+    assert f"run file {run.name}, ensemble of a, b" in page
+    assert page.count("Those of its first member, a;") == 2  # what differs, and all settings
+    assert '<th class="left">a</th>' in page
+    measured = (own.report("ba-val") / "report.html").read_text()
+    assert "Those of its first member, a;" in measured
+    page = report_run(last, own, partition="val", path=tmp_path / "b.html").read_text()
+    assert f"run file {run.name}, seed 1" in page
+    assert "first member" not in page
