@@ -38,6 +38,7 @@ def request_of(ctx: click.Context) -> Request:
         is_default = ctx.get_parameter_source(str(name)) is ParameterSource.DEFAULT
         if not is_default or isinstance(value, Path | Workspace):
             arguments += words_of(option, value)
+    arguments += _without_names(ctx)
     return Request(
         command=str(ctx.info_name),
         name=_name(params),
@@ -57,6 +58,17 @@ def words_of(option: click.Option, value: Any) -> list[str]:
         return [flag] if value else off[:1]
     values: Iterable[Any] = value if option.multiple else (value,)
     return [word for one in values for word in (flag, _text(one))]
+
+
+def _without_names(ctx: click.Context) -> list[str]:
+    """The words that stand for themselves, such as the trainings of an ensemble."""
+    words = []
+    for param in ctx.command.params:
+        if isinstance(param, click.Argument):
+            value: Any = ctx.params.get(str(param.name))
+            values: Iterable[Any] = (value,) if param.nargs == 1 else value
+            words += [_text(one) for one in values if one is not None]
+    return ["--", *words] if any(word.startswith("-") for word in words) else words
 
 
 def _text(value: Any) -> str:

@@ -61,7 +61,7 @@ def next_id(key: str, known: Iterable[str]) -> str:
 
 def entrypoint(command: str, arguments: Iterable[str]) -> str:
     """The shell line of a job."""
-    words = shlex.join([command, *arguments, "--address", "auto"])
+    words = shlex.join([command, "--address", "auto", *arguments])
     return FIND_PYTHON.format(own=shlex.quote(sys.executable), arguments=words)
 
 

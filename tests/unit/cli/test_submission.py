@@ -56,6 +56,24 @@ def test_saying_it_again_changes_nothing(tmp_path, monkeypatch, words):
     assert set(words) <= set(made.arguments)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("baseline", "ridge", "cca"),
+        ("ensemble", "a", "b"),
+        ("ensemble", "--", "-a", "b"),
+    ],
+)
+def test_words_without_an_option_are_given_again(words):
+    """At the end, whatever they begin with."""
+    option = ("--run", "ab") if words[0] == "ensemble" else ("--partition", "val")
+    made = request(words[0], *option, *words[1:])
+
+    assert made.arguments[: len(option)] == option
+    assert made.arguments[1 - len(words) :] == words[1:]
+    assert request(words[0], *made.arguments) == made
+
+
 def test_a_mapping_of_no_field_is_refused_before_it_is_submitted():
     """As a setting of no name is."""
     with pytest.raises(ConfigError, match=r"data\.columns"):
