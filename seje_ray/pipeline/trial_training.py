@@ -20,8 +20,8 @@ from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.checkpoints import (
     checkpoint_name,
     commit_checkpoint,
+    keep_with_its_best,
     newest_checkpoint,
-    prune_checkpoints,
     set_aside_damaged,
 )
 from seje_ray.training.history import write_history
@@ -43,7 +43,7 @@ class TrialWorker(LocalProcess):
         self._trainer: Trainer | None = None
 
     def start(self, trainer: Trainer) -> None:
-        """Know the training whose best checkpoint is kept."""
+        """Know the training whose history is kept."""
         self._trainer = trainer
 
     def report(
@@ -62,11 +62,8 @@ class TrialWorker(LocalProcess):
 
     def checkpoint(self, checkpoint_dir: Path | None, name: str) -> None:
         """Keep a checkpoint and, of those before it, the best."""
-        assert self._trainer is not None
         assert checkpoint_dir is not None
-        commit_checkpoint(checkpoint_dir, name, self._lease)
-        best = checkpoint_name(self._trainer.state.progress.best_epoch)
-        prune_checkpoints(self.folder, {name, best})
+        keep_with_its_best(commit_checkpoint(checkpoint_dir, name, self._lease))
 
     def resume_dir(self) -> Path | None:
         """Return this trial's last checkpoint."""

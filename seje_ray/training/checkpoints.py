@@ -37,8 +37,7 @@ def begin_checkpoint(folder: Path, name: str) -> Path:
 
     Leftovers of a killed writer are removed.
     """
-    for left in folder.glob(".checkpoint-*.partial"):
-        shutil.rmtree(left)
+    _remove_partial(folder)
     partial = folder / f".{name}.partial"
     partial.mkdir(parents=True)
     return partial
@@ -63,10 +62,27 @@ def commit_checkpoint(partial: Path, name: str, lease: Lease | None = None) -> P
 
 
 def prune_checkpoints(folder: Path, kept: set[str]) -> None:
-    """Remove all checkpoints but those named."""
-    for path in folder.glob("checkpoint-*"):
+    """Remove all checkpoints but those named; each is whole until it is gone."""
+    _remove_partial(folder)
+    for path in sorted(folder.glob("checkpoint-*")):
         if path.name not in kept:
-            shutil.rmtree(path)
+            path.rename(folder / f".{path.name}.partial")
+    _remove_partial(folder)
+
+
+def keep_with_its_best(checkpoint: Path) -> None:
+    """Remove all checkpoints of a training but this one, its newest, and the best before it.
+
+    To go on a training needs the newest; to end, the best, which it also goes on from where a disk
+    has damaged the newest.
+    """
+    prune_checkpoints(checkpoint.parent, {checkpoint.name, _best_before(checkpoint)})
+
+
+def _remove_partial(folder: Path) -> None:
+    """Remove what a killed process was writing or removing."""
+    for left in folder.glob(".checkpoint-*.partial"):
+        shutil.rmtree(left)
 
 
 def checkpoint_fault(folder: Path, verify: Verify = "full") -> str | None:
@@ -141,6 +157,11 @@ def _aside(path: Path) -> Path:
 
 def _has_its_best(checkpoint: Path) -> bool:
     """Whether the best checkpoint before this one, which the training may end with, is there."""
+    best = _best_before(checkpoint)
+    return best == checkpoint_name(0) or (checkpoint.parent / best).is_dir()
+
+
+def _best_before(checkpoint: Path) -> str:
+    """Name of the best checkpoint as this one knows it; that of epoch 0 where there is none yet."""
     progress = json.loads((checkpoint / "progress.json").read_text(encoding="utf-8"))
-    best = int(progress["best_epoch"])
-    return best == 0 or (checkpoint.parent / checkpoint_name(best)).is_dir()
+    return checkpoint_name(int(progress["best_epoch"]))

@@ -9,7 +9,11 @@ from torch import Tensor
 
 from seje_ray.distributed.process import LocalProcess, Process
 from seje_ray.lock import Lease
-from seje_ray.training.checkpoints import commit_checkpoint, newest_checkpoint
+from seje_ray.training.checkpoints import (
+    commit_checkpoint,
+    keep_with_its_best,
+    newest_checkpoint,
+)
 from seje_ray.training.timing import note_timings
 
 
@@ -65,7 +69,7 @@ class Worker(Process, Protocol):
 
 
 class LocalWorker(LocalProcess):
-    """A training in this one process; keeps checkpoints in ``folder`` and all reports."""
+    """A training in this one process; keeps two checkpoints in ``folder``, and all reports."""
 
     def __init__(
         self, folder: Path, device: torch.device | str = "cpu", lease: Lease | None = None
@@ -88,9 +92,9 @@ class LocalWorker(LocalProcess):
         self.checkpoint(checkpoint_dir, name)
 
     def checkpoint(self, checkpoint_dir: Path | None, name: str) -> None:
-        """Keep the checkpoint under its name."""
+        """Keep the checkpoint under its name and, of those before it, the best."""
         if checkpoint_dir is not None:
-            commit_checkpoint(checkpoint_dir, name, self._lease)
+            keep_with_its_best(commit_checkpoint(checkpoint_dir, name, self._lease))
 
     def resume_dir(self) -> Path | None:
         """Return the last checkpoint by name."""

@@ -78,8 +78,9 @@ def read_failure(folder: Path) -> str | None:
 
 def drop_checkpoints(folder: Path) -> None:
     """Free the space of a trial that ended; its plan trains it again."""
-    for path in folder.glob("checkpoint-*"):
-        shutil.rmtree(path, ignore_errors=True)
+    for pattern in ("checkpoint-*", ".checkpoint-*.partial"):  # also what a kill left of one
+        for path in folder.glob(pattern):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def best_trial(trials: Sequence[Trial], mode: str) -> Trial | None:

@@ -9,6 +9,7 @@ from seje_ray.errors import ArtifactError
 from seje_ray.features.checkpoint import load_model
 from seje_ray.pipeline import runs
 from seje_ray.pipeline.train import train
+from seje_ray.training import worker
 from seje_ray.training.checkpoints import (
     NEEDED,
     NOTED,
@@ -29,6 +30,7 @@ def whole(tmp_path_factory):
     workspace = calibrated_workspace(tmp_path_factory.mktemp("whole") / "w")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "prune_checkpoints", lambda folder, kept: None)
+        patch.setattr(worker, "keep_with_its_best", lambda checkpoint: None)
         train(RUN, workspace, EXECUTOR, name="demo")
     return workspace
 

@@ -1,9 +1,15 @@
 """Checkpoint folders: whole or not there, and the newest by name."""
 
+import json
+import shutil
+
+import pytest
+
 from seje_ray.training.checkpoints import (
     begin_checkpoint,
     checkpoint_name,
     commit_checkpoint,
+    keep_with_its_best,
     newest_checkpoint,
     prune_checkpoints,
 )
@@ -57,3 +63,41 @@ def test_pruning_keeps_what_is_named(tmp_path):
     prune_checkpoints(tmp_path, {"checkpoint-00002", "checkpoint-00007"})
 
     assert {path.name for path in tmp_path.iterdir()} == {"checkpoint-00002", "history.jsonl"}
+
+
+@pytest.mark.parametrize(
+    ("best", "kept"),
+    [
+        (0, ["checkpoint-00003"]),
+        (1, ["checkpoint-00001", "checkpoint-00003"]),
+        (3, ["checkpoint-00003"]),
+    ],
+)
+def test_the_newest_and_its_best_are_kept(tmp_path, best, kept):
+    """No best one yet, another one, or itself."""
+    for name in ("checkpoint-00001", "checkpoint-00002", "checkpoint-00002-00000004"):
+        committed(tmp_path, name)
+
+    newest = committed(tmp_path, "checkpoint-00003", json.dumps({"best_epoch": best}))
+    keep_with_its_best(newest)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == kept
+
+
+def test_a_checkpoint_that_is_being_removed_is_no_damaged_one(tmp_path, monkeypatch):
+    """A kill in the middle leaves what the next writer, or remover, takes away."""
+    for name in ("checkpoint-00001", "checkpoint-00002"):
+        committed(tmp_path, name)
+
+    def killed(path):
+        (path / "files.json").unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            prune_checkpoints(tmp_path, {"checkpoint-00002"})
+    assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-00002"]
+
+    prune_checkpoints(tmp_path, {"checkpoint-00002"})
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-00002"]

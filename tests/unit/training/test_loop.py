@@ -191,6 +191,36 @@ def test_a_training_killed_again_and_again_equals_an_uninterrupted_one_bitwise(
     assert worker.reports[-1] == reports.reports[-1]
 
 
+class CountingWorker(LocalWorker):
+    """Notes which checkpoints are there after each."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.kept = []
+
+    def checkpoint(self, checkpoint_dir, name):
+        super().checkpoint(checkpoint_dir, name)
+        self.kept.append(sorted(path.name for path in self.folder.glob("*checkpoint-*")))
+
+
+def test_a_training_holds_the_newest_checkpoint_and_the_best_one(loaders, tmp_path):
+    """Never more, also inside an epoch; at a high learning rate, so that not each epoch gains."""
+    worker = CountingWorker(tmp_path)
+    run = tiny_run(num_epochs=8, checkpoint_steps=4, learning_rate=0.1)
+    progress = Trainer(run, origin(), loaders, worker).fit()
+
+    scores = [report["val/selection_score"] for report in worker.reports]
+    bests = {max(range(epoch), key=scores.__getitem__) for epoch in range(1, len(scores) + 1)}
+    assert 1 < len(bests) < len(scores)  # gains, and epochs without
+    expected = []
+    for epoch in range(progress.num_epochs):
+        before = {f"checkpoint-{1 + scores.index(max(scores[:epoch])):05d}"} if epoch else set()
+        best = {f"checkpoint-{1 + scores.index(max(scores[: epoch + 1])):05d}"}
+        expected.append(sorted({f"checkpoint-{epoch:05d}-00000004"} | before))
+        expected.append(sorted({f"checkpoint-{epoch + 1:05d}"} | best))
+    assert worker.kept == expected
+
+
 def test_every_single_kill_is_survived_bitwise(loaders, tmp_path):
     """One epoch of eight steps with a checkpoint after every second: each sign of life the last."""
     whole, _ = trained(loaders, tmp_path / "whole", num_epochs=1)

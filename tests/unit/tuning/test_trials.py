@@ -41,10 +41,11 @@ def test_a_trial_that_ended_is_known_by_what_was_committed(tmp_path):
     ended.write(tmp_path / "0003")
     (tmp_path / "0003" / "history.jsonl").write_text(json.dumps({METRIC: 0.9}))
     (tmp_path / "0003" / "checkpoint-00002").mkdir()
+    (tmp_path / "0003" / ".checkpoint-00003.partial").mkdir()
     drop_checkpoints(tmp_path / "0003")
 
     assert read_trial(tmp_path / "0003", METRIC) == ended
-    assert not list((tmp_path / "0003").glob("checkpoint-*"))
+    assert not list((tmp_path / "0003").glob("*checkpoint-*"))
 
 
 def test_the_best_trial_counts_by_its_best_epoch():
