@@ -13,6 +13,7 @@ SKIPPED_CHARS = 256  # at least, behind damage that is not looked into any more
 # Packed files
 MAX_GROWTH = 500  # bytes per packed byte; texts have some 3 to 30
 MIN_GROWN_BYTES = 256 * MEGABYTE  # below it any growth will do
+MAX_PAGES_LOOKED_AT = 100_000  # of a Parquet column in a row group
 
 # Photos
 MAX_PHOTO_BYTES = 64 * MEGABYTE  # of a photo's file

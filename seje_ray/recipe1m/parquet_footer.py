@@ -13,7 +13,7 @@ MAGIC = b"PAR1"
 MAX_DEPTH = 32  # of structs and lists; the format has some ten
 # Fields of parquet.thrift.
 ROW_GROUPS, COLUMNS, COLUMN_METADATA, PATH = 4, 1, 3, 3
-NUM_VALUES, UNPACKED_SIZE, PACKED_SIZE = 5, 6, 7
+CODEC, NUM_VALUES, UNPACKED_SIZE, PACKED_SIZE, DATA_PLACE, DICTIONARY_PLACE = 4, 5, 6, 7, 9, 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,9 @@ class ColumnSize:
     num_values: int
     packed_bytes: int
     unpacked_bytes: int
+    codec: int  # its number in parquet.thrift
+    start: int  # place of its first page in the file
+    group: int
 
 
 def column_sizes(path: Path) -> list[ColumnSize]:
@@ -33,20 +36,31 @@ def column_sizes(path: Path) -> list[ColumnSize]:
         ValueError: If the footer is damaged.
     """
     found = []
-    for group in _list(_footer(path), ROW_GROUPS):
+    for number, group in enumerate(_list(Thrift(footer_bytes(path)).struct(), ROW_GROUPS)):
         for column in _list(group, COLUMNS):
             of_it = column.get(COLUMN_METADATA)
             if not isinstance(of_it, dict):
                 raise ValueError("a column without its metadata")
             names = [name.decode("utf-8", "replace") for name in _list(of_it, PATH, bytes)]
-            sizes = [of_it.get(field) for field in (NUM_VALUES, PACKED_SIZE, UNPACKED_SIZE)]
+            fields = (NUM_VALUES, PACKED_SIZE, UNPACKED_SIZE, CODEC, DATA_PLACE)
+            sizes = [of_it.get(field) for field in fields]
             if not all(isinstance(size, int) for size in sizes):
                 raise ValueError("a column without its sizes")
-            found.append(ColumnSize(".".join(names), *map(int, sizes)))  # type: ignore[arg-type]
+            values, packed, unpacked, codec, start = map(int, sizes)  # type: ignore[arg-type]
+            before = of_it.get(DICTIONARY_PLACE)
+            if isinstance(before, int) and 0 < before < start:
+                start = before
+            name = ".".join(names)
+            found.append(ColumnSize(name, values, packed, unpacked, codec, start, number))
     return found
 
 
-def _footer(path: Path) -> dict[int, Any]:
+def footer_bytes(path: Path) -> bytes:
+    """The footer of a file, as it is.
+
+    Raises:
+        ValueError: If it has none.
+    """
     with path.open("rb") as file:
         end = file.seek(0, 2)
         file.seek(max(0, end - 8))
@@ -55,7 +69,7 @@ def _footer(path: Path) -> dict[int, Any]:
         if len(tail) < 8 or tail[4:] != MAGIC or length > end - 8:
             raise ValueError("no Parquet footer")
         file.seek(end - 8 - length)
-        return _Thrift(file.read(length)).struct(MAX_DEPTH)
+        return file.read(length)
 
 
 def _list(struct: dict[int, Any], field: int, kind: type = dict) -> Iterator[Any]:
@@ -65,14 +79,23 @@ def _list(struct: dict[int, Any], field: int, kind: type = dict) -> Iterator[Any
     return iter(values)
 
 
-class _Thrift:
+class Thrift:
     """A reader of Thrift's compact protocol, linear in the bytes that it is given."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0
 
-    def struct(self, depth: int) -> dict[int, Any]:
-        """The fields of a struct, by number."""
+    @property
+    def place(self) -> int:
+        """Bytes that were read."""
+        return self._at
+
+    def struct(self, depth: int = MAX_DEPTH) -> dict[int, Any]:
+        """The fields of a struct, by number.
+
+        Raises:
+            ValueError: If it is none.
+        """
         fields: dict[int, Any] = {}
         number = 0
         while head := self._bytes(1)[0]:

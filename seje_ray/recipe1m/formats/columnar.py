@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from seje_ray import limits
 from seje_ray.recipe1m.formats.column_values import (
@@ -23,7 +22,7 @@ from seje_ray.recipe1m.formats.column_values import (
 from seje_ray.recipe1m.formats.reading import TEXT_FIELDS, Reading
 from seje_ray.recipe1m.json_stream import Broken
 from seje_ray.recipe1m.keys import FIELDS, keys_of_fields
-from seje_ray.recipe1m.parquet_file import batches_of, opened_parquet
+from seje_ray.recipe1m.parquet_file import OpenedParquet, is_of, opened_parquet
 from seje_ray.recipe1m.photo_cells import (
     PhotoType,
     bytes_in,
@@ -65,15 +64,15 @@ def parquet_records(path: Path, reading: Reading) -> Iterator[Any | Broken]:
         DataError: If it is none, or no column is a recipe's text.
     """
     try:
-        with opened_parquet(path) as (file, schema):
+        with opened_parquet(path) as file:
+            schema = file.schema
             tried = {name: _first_cells(file, name) for name in _byte_columns(schema)}
             wanted = _wanted("parquet", path, schema, tried, reading)
-            leaves = [file.schema.column(number).path for number in range(len(file.schema))]
             reading.say("Parquet")
-            looked_at = _first_rows(file, wanted, leaves) if not reading.ids_only else iter(())
-            columns = _leaves_read(leaves, wanted)
+            looked_at = _first_rows(file, wanted) if not reading.ids_only else iter(())
+            columns = _leaves_read(file.leaves, wanted)
             row = 0
-            for batch in batches_of(file, ROWS_OF_DICTIONARIES, columns):
+            for batch in file.batches(ROWS_OF_DICTIONARIES, columns):
                 names = _there(wanted, batch)
                 if row_bytes(batch.select(names)).sum() <= BYTES_AT_ONCE:
                     batch = without_dictionaries(batch, names, schema)
@@ -156,8 +155,8 @@ def _byte_columns(schema: pa.Schema) -> list[str]:
     return [name for name, found in types.items() if found is not None and not found.keys]
 
 
-def _first_cells(file: pq.ParquetFile, name: str) -> list[Any]:
-    columns = (batch.column(0) for batch in batches_of(file, ROWS_TRIED, [name]))
+def _first_cells(file: OpenedParquet, name: str) -> list[Any]:
+    columns = (batch.column(0) for batch in file.batches(ROWS_TRIED, [name]))
     return list(islice(chain.from_iterable(columns), ROWS_TRIED))
 
 
@@ -176,18 +175,13 @@ def _looks(cells: Iterable[Any]) -> Literal["photos", "texts", "others"]:
 
 def _leaves_read(leaves: list[str], wanted: Wanted) -> list[str]:
     """Leaves of a Parquet schema that are read with the texts: of photos all but their bytes."""
-    found = [leaf for leaf in leaves if any(_is_of(leaf, name) for name in wanted.texts)]
+    found = [leaf for leaf in leaves if is_of(leaf, wanted.texts)]
     for name in wanted.photos:
         photo = wanted.photo_types[name]
-        own = [leaf for leaf in leaves if _is_of(leaf, name)]
+        own = [leaf for leaf in leaves if is_of(leaf, [name])]
         beside = [leaf for leaf in own if photo.keys and not leaf.endswith(f".{photo.keys[-1]}")]
         found += beside or (own if photo.is_list else [])
     return found
-
-
-def _is_of(leaf: str, name: str) -> bool:
-    """Whether a leaf of a Parquet schema is of a column."""
-    return leaf == name or leaf.startswith(f"{name}.")
 
 
 def _texts(wanted: Wanted, schema: pa.Schema) -> list[str]:
@@ -196,13 +190,10 @@ def _texts(wanted: Wanted, schema: pa.Schema) -> list[str]:
     return [one.name for one in columns if is_plain(one.type)]
 
 
-def _first_rows(
-    file: pq.ParquetFile, wanted: Wanted, leaves: list[str]
-) -> Iterator[dict[str, Any]]:
-    schema = file.schema_arrow
-    texts = _texts(wanted, schema)
-    columns = [leaf for leaf in leaves if any(_is_of(leaf, name) for name in texts)]
-    found = batches_of(file, ROWS_LOOKED_AT, columns) if wanted.others else iter(())
+def _first_rows(file: OpenedParquet, wanted: Wanted) -> Iterator[dict[str, Any]]:
+    texts = _texts(wanted, file.schema)
+    columns = [leaf for leaf in file.leaves if is_of(leaf, texts)]
+    found = file.batches(ROWS_LOOKED_AT, columns) if wanted.others else iter(())
     rows = (row for batch in found for row in _looked_at(batch, wanted))
     return islice(rows, ROWS_LOOKED_AT)
 

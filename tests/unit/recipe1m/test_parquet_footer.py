@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from seje_ray.recipe1m.parquet_footer import ColumnSize, column_sizes
 
+CODECS = {"UNCOMPRESSED": 0, "SNAPPY": 1}
 TABLE = pa.table(
     {
         "id": ["a", "b", "c"],
@@ -34,9 +35,12 @@ def test_the_sizes_are_those_that_pyarrow_reads(good):
             column.num_values,
             column.total_compressed_size,
             column.total_uncompressed_size,
+            CODECS[column.compression],
+            min(filter(None, (column.dictionary_page_offset, column.data_page_offset))),
+            group,
         )
-        for group in map(metadata.row_group, range(metadata.num_row_groups))
-        for column in map(group.column, range(metadata.num_columns))
+        for group in range(metadata.num_row_groups)
+        for column in map(metadata.row_group(group).column, range(metadata.num_columns))
     ]
 
     assert column_sizes(good) == expected
