@@ -10,6 +10,7 @@ would ask the model of another training, or none. There each API holds its model
 
 import asyncio
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import LoggingConfig
 
 from seje_ray.calibration.corpus import RecipeText
+from seje_ray.errors import ConfigError
 from seje_ray.features.encoder import QueryError
 from seje_ray.on_ray.connect import user_error
 from seje_ray.pipeline.index.searcher import Searcher
@@ -55,6 +57,18 @@ class Serving:
     token_hash: str | None = None  # SHA-256 of a token in hex
     client_rate: float = Limits().client_rate  # searches per second of a client; 0: any number
     max_batch: int = MAX_BATCH  # photos or recipes embedded at once; 1 to compare with
+
+    def __post_init__(self) -> None:
+        """Refuse a hash that no token has: nobody would ever get in.
+
+        Raises:
+            ConfigError: If it is none, such as one in capitals, or with what stands behind it.
+        """
+        if self.token_hash is not None and not re.fullmatch("[0-9a-f]{64}", self.token_hash):
+            raise ConfigError(
+                "token_hash: expected the 64 digits 0-9 and a-f that `printf %s TOKEN | sha256sum` "
+                f"begins with, found {len(self.token_hash)} characters, or others"
+            )
 
     @property
     def limits(self) -> Limits:

@@ -39,15 +39,22 @@ def read_form(content_type: str, query: str, body: bytes, limits: Limits) -> For
         for name, value in _parts(content_type, body, limits):
             _add(form, name, value)
     else:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=limits.fields)
         form = Form([body], {})
-        for name, text in pairs:
+        for name, text in _pairs(query, limits):
             form.fields.setdefault(name, []).append(text)
     if not form.photos:
         raise bad_query(f"{PHOTO}: expected a photo, found none", "a form's field of this name")
     if len(form.photos) > limits.photos:
         raise bad_query(f"{PHOTO}: expected at most {limits.photos}, found {len(form.photos)}")
     return form
+
+
+def _pairs(query: str, limits: Limits) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query, keep_blank_values=True, max_num_fields=limits.fields)
+    except ValueError as error:
+        told = f"the URL cannot be read: it has more than {limits.fields} fields"
+        raise ApiError(400, "bad_request", told) from error
 
 
 def _add(form: Form, name: str, value: bytes) -> None:

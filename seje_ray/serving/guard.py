@@ -139,7 +139,7 @@ class Guard:
         """Read the body; what the header says of its size is believed only if it is too much."""
         limits = self._limits
         announced = _header(scope, b"content-length")
-        if announced.isdigit() and int(announced) > limits.upload_bytes:
+        if announced.isdigit() and (len(announced) > 18 or int(announced) > limits.upload_bytes):
             raise self._too_large()
         try:
             async with asyncio.timeout(limits.upload_s):

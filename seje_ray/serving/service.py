@@ -65,6 +65,7 @@ class Service:
         self._decoders = ThreadPoolExecutor(limits.decoders, "decode")
         self._heating = asyncio.Semaphore(1)  # a heat map costs as much as fifty photos
         self._facts = finder.facts(limits)
+        self._readiness: asyncio.Task[bool] | None = None
 
     def close(self) -> None:
         """End the threads."""
@@ -153,18 +154,22 @@ class Service:
 
     async def ready(self) -> Status:
         """The model is loaded and warm, and answers."""
-        try:
-            async with asyncio.timeout(READY_S):
-                is_ready = await self._model.is_ready()
-        except TimeoutError:
-            is_ready = False
-        if not is_ready:
+        if self._readiness is None or self._readiness.done():  # one question for all who ask
+            self._readiness = asyncio.create_task(self._is_ready())
+        if not await asyncio.shield(self._readiness):
             raise ApiError(503, "not_ready", "the model does not answer yet", "", 2.0)
         return Status(status="ready", run=self._finder.run)
 
     async def metrics(self) -> Response:
         """Counters and times, as Prometheus reads them."""
         return Response(self._measures.text(), media_type=MEDIA_TYPE)
+
+    async def _is_ready(self) -> bool:
+        try:
+            async with asyncio.timeout(READY_S):
+                return await self._model.is_ready()
+        except (TimeoutError, ApiError):
+            return False
 
     # Parts
 

@@ -158,6 +158,17 @@ def test_the_slurm_script_is_bash():
     subprocess.run(["bash", "-n", CLUSTER / "slurm.sh"], check=True)
 
 
+@pytest.mark.parametrize("wrong", ["", "a" * 63, "A" * 64, f"{'a' * 64}  -"])
+def test_a_hash_that_no_token_has_is_refused(wrong):
+    """Otherwise nobody would get in, and nobody would know why."""
+    from seje_ray.errors import ConfigError
+    from seje_ray.on_ray.serve import Serving
+
+    assert Serving(workspace="w", run="one", token_hash="a" * 64).token_hash == "a" * 64
+    with pytest.raises(ConfigError, match="token_hash: expected the 64 digits"):
+        Serving(workspace="w", run="one", token_hash=wrong)
+
+
 def test_the_serve_file_is_one_that_serve_reads_and_its_arguments_are_ours():
     """By Serve's own schema; what it imports is there."""
     from ray.serve.schema import ServeDeploySchema

@@ -1,5 +1,6 @@
 """The API over the index of a small training: every route, and what it refuses."""
 
+import asyncio
 import hashlib
 import io
 import re
@@ -8,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seje_ray.serving.app import create_app
+from seje_ray.serving.finder import Finder
 from tests.unit.pipeline.locally import rows_of
-from tests.unit.serving.conftest import asked
+from tests.unit.serving.conftest import asked, client_of, run
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +206,36 @@ def test_health_readiness_and_measures(ask):
     assert 'seje_ray_requests_total{route="/v1/recipes/{id:path}",status="404"}' in told
     assert "made-up-by-a-client" not in told
     assert "seje_ray_batch_size_bucket" in told
+
+
+class WaitingModel:
+    """Answers that it is ready once it may."""
+
+    def __init__(self):
+        self.num_asked, self.may_answer = 0, asyncio.Event()
+
+    async def is_ready(self):
+        self.num_asked += 1
+        await self.may_answer.wait()
+        return True
+
+
+def test_many_that_ask_at_once_whether_it_is_ready_are_one_question(search, monkeypatch):
+    """They would take the model's places from those who search."""
+    monkeypatch.setattr("seje_ray.serving.service.READY_S", 600.0)
+    model = WaitingModel()
+    app = create_app(Finder(search), model)
+
+    async def many():
+        async with client_of(app) as client:
+            asking = [asyncio.create_task(client.get("/readyz")) for _ in range(9)]
+            for _ in range(1_000):  # turns of the loop, in which all get so far
+                await asyncio.sleep(0)
+            model.may_answer.set()
+            return [(await one).status_code for one in asking]
+
+    assert run(many()) == [200] * 9
+    assert model.num_asked == 1
 
 
 def test_with_a_token_nothing_is_told_without_it(serve):

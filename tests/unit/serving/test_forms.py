@@ -76,5 +76,14 @@ def test_a_thousand_parts_are_too_many():
         assert refused.value.status == 400
 
 
+def test_a_thousand_fields_in_the_url_are_too_many():
+    """A hundred are read."""
+    form = read_form("image/png", "&".join(["with=x"] * 100), b"photo", LIMITS)
+    assert len(form.fields["with"]) == 100
+    with pytest.raises(ApiError, match="more than 100 fields") as refused:
+        read_form("image/png", "&".join(["with=x"] * 1_000), b"photo", LIMITS)
+    assert refused.value.status == 400
+
+
 def _with_query(content_type: str, body: bytes) -> tuple[str, str, bytes]:
     return content_type, "", body
