@@ -1,7 +1,7 @@
 """Cells of own recipes as a table or a web page leaves them, made what the fields take."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from seje_ray.recipe1m.keys import is_empty
@@ -18,10 +18,10 @@ _NUMBERS = (int, float)
 class Seen:
     """What was done to the cells of one record: names of fields."""
 
-    marked: set[str] = field(default_factory=set)  # held entities or tags
-    lists: set[str] = field(default_factory=set)  # were a list written as text
-    numbers: set[str] = field(default_factory=set)  # held a number, which costs the cell
-    split: set[str] = field(default_factory=set)  # were split by the user's separator
+    marked: frozenset[str] = frozenset()  # held entities or tags
+    lists: frozenset[str] = frozenset()  # were a list written as text
+    numbers: frozenset[str] = frozenset()  # held a number, which costs the cell
+    split: frozenset[str] = frozenset()  # were split by the user's separator
 
 
 def read_cells(
@@ -44,7 +44,7 @@ def read_cells(
         if value != [] and is_empty(value):
             cells[name] = None
         elif name in _NO_NUMBERS and isinstance(value, _NUMBERS) and not isinstance(value, bool):
-            seen.numbers.add(name)
+            seen.numbers |= {name}
             cells[name] = None
     for name in _LISTS:
         value = cells.setdefault(name)
@@ -65,7 +65,7 @@ def _as_list(value: Any, name: str, seen: Seen) -> Any:
     """The list that a text, or the one text of a list, is written as; other values as they are."""
     text = value[0] if isinstance(value, list) and len(value) == 1 else value
     if isinstance(text, str) and (found := listed(text)) is not None:
-        seen.lists.add(name)
+        seen.lists |= {name}
         return found
     return value
 
@@ -78,12 +78,12 @@ def _lines(value: Any, name: str, separator: str, in_place: bool, seen: Seen) ->
     if not isinstance(value, list):
         return value
     if separator and len(value) == 1 and isinstance(value[0], str) and separator in value[0]:
-        seen.split.add(name)
+        seen.split |= {name}
         value = _split(value[0], separator)
     lines: list[Any] = []
     for line in lines_of_list(value):
         if isinstance(line, int | float) and not isinstance(line, bool) and line == line:
-            seen.numbers.add(name)
+            seen.numbers |= {name}
             line = None
         if isinstance(line, str):
             if not has_marks(line):
@@ -110,5 +110,5 @@ def _without_marks(text: str, name: str, seen: Seen) -> str:
         return text
     plain = plain_text(text)
     if plain != text:
-        seen.marked.add(name)
+        seen.marked |= {name}
     return plain

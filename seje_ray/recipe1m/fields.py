@@ -6,6 +6,7 @@ from typing import Any
 from seje_ray import limits
 from seje_ray.recipe1m.records import PARTITIONS
 
+_IDS = (str, int)
 SHARES = {"train": 0.70, "val": 0.15}  # of recipes without a partition; the rest is test
 
 
@@ -14,7 +15,9 @@ class FieldError(ValueError):
 
     def __init__(self, reason: str, message: str) -> None:
         # Names and values of a record may hold what no UTF-8 file can.
-        super().__init__(message.encode("utf-8", "backslashreplace").decode())
+        if not message.isascii():
+            message = message.encode("utf-8", "backslashreplace").decode()
+        super().__init__(message)
         self.reason = reason
 
 
@@ -40,7 +43,7 @@ def id_of(record: Any) -> str:
         raise FieldError("missing_id", f"keys: {', '.join(map(str, list(record)[:8]))}")
     if isinstance(found, float) and found.is_integer():
         found = int(found)  # what a table with a gap in the column makes of whole numbers
-    if isinstance(found, bool) or not isinstance(found, str | int):
+    if isinstance(found, bool) or not isinstance(found, _IDS):
         raise FieldError("wrong_type", f"id: expected text, found {type(found).__name__}")
     text = text_of(str(found), "id")
     if len(text) > limits.MAX_ID_LENGTH:

@@ -1,6 +1,8 @@
 """The JSON value that a piece of text begins with, and how much of the piece that took."""
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 TAIL = 16  # characters at the end of a piece where an error may mean "cut", not "wrong"
@@ -35,6 +37,31 @@ class TextPiece(NamedTuple):
 
     text: str = ""
     start: int = 0  # in the file
+
+    def values(
+        self, place: int, between: re.Pattern[str], longest: int
+    ) -> Iterator[tuple[Any, int]]:
+        """Objects from a place in the file on, and where each ends; none that is not whole.
+
+        Args:
+            place: Where one ended.
+            between: What is passed over before each.
+            longest: Characters of an object.
+        """
+        text, at = self.text, place - self.start
+        skip, decode = between.match, _DECODER.raw_decode
+        try:
+            while 0 <= at < len(text) and (found := skip(text, at)):
+                at = found.end()
+                if not text.startswith("{", at):
+                    return
+                value, end = decode(text, at)
+                if end - at > longest:
+                    return
+                at = end
+                yield value, self.start + at
+        except (ValueError, RecursionError):
+            return
 
     def value(self, place: int) -> tuple[Any, int]:
         """The value at a place in the file, and its length: 0 where it is not whole, or broken."""

@@ -108,6 +108,7 @@ class Window:
             if self.is_at_the_end():
                 return
             yield self.record()
+            yield from self._small_ones()
         if not self._text.rstrip().endswith("]"):
             yield Broken("truncated_file", f"{self._path.name}: ends without the closing ]")
 
@@ -115,6 +116,14 @@ class Window:
         """Records up to the end of the file."""
         while self.skip(BETWEEN):
             yield self.record()
+            yield from self._small_ones()
+
+    def _small_ones(self) -> Iterator[Any]:
+        """Values that are whole in the piece, up to the first that may not be a small record."""
+        start, longest = self._before + self._at, limits.MAX_RECORD_CHARS
+        for value, end in self._piece.values(start, BETWEEN, longest):
+            self._at, self._reached = end - self._before, end
+            yield value
 
     def members(
         self, *, streamed: bool, opened: tuple[str, ...] = ()

@@ -3,8 +3,7 @@
 import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from seje_ray.config.data import OwnField
 from seje_ray.recipe1m.records import PARTITIONS
@@ -43,12 +42,12 @@ _FIELD_OF: dict[str, OwnField] = {
 }
 _LIST_OF = {word: field for word, field in _FIELD_OF.items() if field in LISTS}
 _WORDS = frozenset((*_FIELD_OF, *CAPTIONS))
+_CONTAINERS = (list, tuple, dict)
 _BETWEEN = re.compile(r"[\W_]+")
 _NUMBERED = re.compile(r"(.*?\D)(\d{1,4})")
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """What was done with the keys of one record."""
 
     taken: tuple[tuple[str, str], ...]  # (key, field) where they differ
@@ -114,11 +113,11 @@ def keys_of_fields(
 
 def id_alone(record: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
     """``mapped(record, columns)`` with no field but ``id``, if it has a key for it; quicker."""
-    candidates = dict(_plan(tuple(record), tuple(sorted(columns.items())))).get("id", ())
-    if not candidates:
-        return {}
-    found = next((record[k] for (k,) in candidates if not is_empty(record[k])), None)
-    return {"id": found}
+    for field, candidates in _plan(tuple(record), tuple(sorted(columns.items()))):
+        if field == "id" and candidates:
+            found = (record[key] for (key,) in candidates)
+            return {"id": next((value for value in found if not is_empty(value)), None)}
+    return {}
 
 
 def is_empty(value: Any) -> bool:
@@ -127,7 +126,7 @@ def is_empty(value: Any) -> bool:
         return not value or value.isspace()
     if value is None or value != value:
         return True
-    return isinstance(value, list | tuple | dict) and not value
+    return isinstance(value, _CONTAINERS) and not value
 
 
 @functools.lru_cache(maxsize=1024)

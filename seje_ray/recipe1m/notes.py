@@ -90,14 +90,14 @@ class Notes:
 
     def add_cells(self, cells: Mapping[str, Any], seen: Seen) -> None:
         """Count what was done to the cells of a record."""
-        for names, counts in (
-            (seen.marked, self.marked),
-            (seen.lists, self.lists),
-            (seen.numbers, self.numbers),
-            (seen.split, self.split),
-        ):
-            if names:
-                counts.update(names)
+        if seen.marked:
+            self.marked.update(seen.marked)
+        if seen.lists:
+            self.lists.update(seen.lists)
+        if seen.numbers:
+            self.numbers.update(seen.numbers)
+        if seen.split:
+            self.split.update(seen.split)
         for name in LINES:
             lines = cells.get(name)
             if not isinstance(lines, list) or not lines:

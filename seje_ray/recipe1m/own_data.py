@@ -142,7 +142,8 @@ class _Run:
                 raise FieldError(record.reason, record.detail)
             fields = self._fields(record, part)
             cells, found = read_cells(fields, self.notes.separators)
-            self.notes.add_cells(cells, found)
+            if fields:
+                self.notes.add_cells(cells, found)
             if is_made := "id" not in fields:
                 cells["id"] = made_id(cells)
             recipe_id = self._id_of(cells, part)
@@ -235,13 +236,13 @@ class _Run:
 
     def _usable(self, repeated: set[str]) -> Iterator[tuple[Part, str, dict[str, Any]]]:
         """Cells of the records of these ids that make recipes; reads only if there are any."""
+        photos = {part.path: Photos(part.path.parent, None, self.inside) for part in self.parts}
         for part, record in self._objects(ids_only=False) if repeated else ():
             with contextlib.suppress(FieldError):  # rejected where it is read
                 cells = self._with_id(record, part, whole=True)
                 recipe_id = self._id_of(cells, part)
                 if recipe_id in repeated:
-                    photos = Photos(part.path.parent, None, self.inside)
-                    for _ in own_recipe(cells, recipe_id, photos):
+                    for _ in own_recipe(cells, recipe_id, photos[part.path]):
                         pass
                     yield part, recipe_id, cells
 
@@ -255,8 +256,7 @@ class _Run:
         self, record: dict[str, Any], part: Part, *, whole: bool = False
     ) -> dict[str, Any]:
         """The cells of a record with its id; the id alone where it has one, if that is enough."""
-        alone = id_alone(record, self.notes.columns)
-        if not whole and alone:
+        if not whole and (alone := id_alone(record, self.notes.columns)):
             return alone
         fields, _ = mapped(record, self.notes.columns, self._partition_keys)
         if len(self._named) > 1 and is_empty(fields.get("partition")):

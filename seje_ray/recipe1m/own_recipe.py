@@ -18,6 +18,9 @@ from seje_ray.recipe1m.photo_places import PhotoPlace
 from seje_ray.recipe1m.records import Entity, ImageFile, Recipe, Reject
 from seje_ray.recipe1m.stored_photos import NoPhotoError, StoredPhoto
 
+NOTHING = (None, None, None)  # title, ingredients, instructions
+NO_TEXT = "neither title nor ingredients nor instructions"
+
 
 def own_recipe(
     record: Mapping[str, Any], recipe_id: str, photos: "Photos"
@@ -27,12 +30,15 @@ def own_recipe(
     Raises:
         FieldError: If the recipe as a whole cannot be used.
     """
-    title = text_of(record.get("title") or "", "title")
-    ingredients = lines_of(record.get("ingredients"), "ingredients")
-    instructions = lines_of(record.get("instructions"), "instructions")
+    said = record.get("title"), record.get("ingredients"), record.get("instructions")
+    if said == NOTHING:
+        raise FieldError("no_text", NO_TEXT)
+    title = text_of(said[0] or "", "title")
+    ingredients = lines_of(said[1], "ingredients")
+    instructions = lines_of(said[2], "instructions")
     instructions = instructions and without_blanks(instructions)
     if not (title.strip() or (ingredients and without_blanks(ingredients)) or instructions):
-        raise FieldError("no_text", "neither title nor ingredients nor instructions")
+        raise FieldError("no_text", NO_TEXT)
     entities = record.get("entities")
     found = None if entities is None else tuple(map(_entity, list_of(entities, "entities")))
     if found is not None and len(found) != len(ingredients):
