@@ -21,6 +21,7 @@ from ray.exceptions import AuthenticationError, RayError, RayTaskError
 
 import seje_ray
 from seje_ray.errors import ResourceError, SejeError, first_line
+from seje_ray.freed_memory import ENVIRONMENT
 from seje_ray.log import event
 from seje_ray.on_ray import EMBEDDED_SETTINGS, TOKEN_FILE, guard_token
 from seje_ray.on_ray.capacity import (
@@ -140,9 +141,10 @@ def cores_per_network() -> int:
     return max(1, (os.cpu_count() or 1) // gpus) if gpus else 1
 
 
-def package_folders() -> list[str]:
-    """Folder of this package, run files included: what a cluster needs of us."""
-    return [str(Path(seje_ray.__file__).parent)]
+def runtime_env() -> dict[str, Any]:
+    """What a cluster's processes need of us: the folder of this package, run files included."""
+    package = str(Path(seje_ray.__file__).parent)
+    return {"py_modules": [package], "excludes": ["__pycache__"], "env_vars": dict(ENVIRONMENT)}
 
 
 def auth_advice(address: str) -> str:
@@ -164,7 +166,7 @@ def _start(num_workers: int, cluster: Cluster) -> None:
     hand_printed_lines_to(_note)
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if mode_of(cluster.address) == "embedded":
-        for name, value in EMBEDDED_SETTINGS.items():  # Ray reads them from now on
+        for name, value in (EMBEDDED_SETTINGS | ENVIRONMENT).items():  # Ray reads them from now on
             os.environ.setdefault(name, value)
         try:
             with without_core_lines():
@@ -187,7 +189,7 @@ def _start(num_workers: int, cluster: Cluster) -> None:
     assert cluster.address is not None
     _require_reachable(cluster.address)
     if IN_A_JOB not in os.environ:  # a job brought the package already
-        settings["runtime_env"] = {"py_modules": package_folders(), "excludes": ["__pycache__"]}
+        settings["runtime_env"] = runtime_env()
     try:
         with without_core_lines():
             ray.init(address=cluster.address, **settings)

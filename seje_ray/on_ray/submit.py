@@ -17,7 +17,7 @@ import click
 
 from seje_ray import __version__
 from seje_ray.errors import SejeError
-from seje_ray.on_ray.connect import auth_advice, package_folders
+from seje_ray.on_ray.connect import auth_advice, runtime_env
 from seje_ray.on_ray.ray_internals import NOT_READY, quieten_submission
 from seje_ray.submission.job import (
     Job,
@@ -69,11 +69,8 @@ class JobServer:
         with tempfile.TemporaryDirectory() as folder:
             for name, path in request.files.items():
                 shutil.copyfile(path, Path(folder) / name)
-            environment: dict[str, Any] = {
-                "py_modules": package_folders(),
-                "excludes": ["__pycache__"],
-                "env_vars": {MARKED: "1"},
-            }
+            environment = runtime_env()
+            environment["env_vars"][MARKED] = "1"
             if request.files:
                 environment["working_dir"] = folder
             self._ask_patiently(

@@ -14,6 +14,7 @@ from seje_ray.config import RunConfig
 from seje_ray.console.progress import Bars
 from seje_ray.distributed.process import LocalProcess, default_device
 from seje_ray.errors import ResourceError, SejeError
+from seje_ray.freed_memory import keep_freed_memory
 from seje_ray.lock import Lease
 from seje_ray.pipeline.stage import Fit, ShardStage
 from seje_ray.pipeline.trial_training import TrialWorker, train_trial
@@ -32,6 +33,7 @@ class LocalExecutor:
     def __init__(self, num_threads: int | None = None) -> None:
         """Compute with ``num_threads`` of torch and NumPy; None for as many as they have."""
         self._num_threads = num_threads
+        keep_freed_memory()
 
     @contextmanager
     def session(self, num_workers: int) -> Iterator["LocalSession"]:
