@@ -7,6 +7,13 @@ from typing import Any, NamedTuple
 
 TAIL = 16  # characters at the end of a piece where an error may mean "cut", not "wrong"
 _DECODER = json.JSONDecoder()
+COLON = re.compile(r"\s*:?\s*")
+# Each begins where its run of blanks does, and gives nothing of it back: a long one is read once.
+NEXT_LINE = re.compile(r"(?<![\s,\ufeff])(?:(?![\n\r])[\s,\ufeff])*+[\n\r][\s,\ufeff]*+(?=\{)")
+NEXT_OBJECT = re.compile(
+    r"(?<![\s,\[])(?:(?![\n\r])[\s,\[])*+[\n\r][\s,\[]*+(?=\{)|(?<=\}),\s*+(?=\{)"
+)
+NEXT_MEMBER = re.compile(r'(?="(?:[^"\\]|\\.){0,200}"\s*:\s*\{)')
 
 
 class Decoded(NamedTuple):

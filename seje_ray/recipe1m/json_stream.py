@@ -12,15 +12,7 @@ from seje_ray.recipe1m.formats.encodings import CHUNK_BYTES, TextStream
 from seje_ray.recipe1m.records import DataError
 
 FIRST_PIECE = 1 << 14  # characters that are looked at first: most records have fewer
-
 BETWEEN = re.compile(r"[\s,\ufeff]*")  # with the BOM of a file that was put behind another
-# Each begins where its run of blanks does, and gives nothing of it back: a long one is read once.
-_NEXT_LINE = re.compile(r"(?<![\s,\ufeff])(?:(?![\n\r])[\s,\ufeff])*+[\n\r][\s,\ufeff]*+(?=\{)")
-_NEXT_OBJECT = re.compile(
-    r"(?<![\s,\[])(?:(?![\n\r])[\s,\[])*+[\n\r][\s,\[]*+(?=\{)|(?<=\}),\s*+(?=\{)"
-)
-_COLON = re.compile(r"\s*:?\s*")
-_NEXT_MEMBER = re.compile(r'(?="(?:[^"\\]|\\.){0,200}"\s*:\s*\{)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +131,7 @@ class Window:
                 self.step()
                 return
             key = self._decoded()
-            if not isinstance(key, str) or not self.skip(_COLON):
+            if not isinstance(key, str) or not self.skip(json_pieces.COLON):
                 yield "", Broken("malformed_json", self._where("expected a key and a colon"))
                 self._resume_member()
             elif streamed and self.character() == "[":
@@ -172,10 +164,10 @@ class Window:
 
     def _resume_member(self) -> None:
         """Move to the next key of a record, or to the end of the file."""
-        while self._search(_NEXT_MEMBER):
+        while self._search(json_pieces.NEXT_MEMBER):
             start = self._before + self._at
             self._decoded()
-            self.skip(_COLON)
+            self.skip(json_pieces.COLON)
             value = self._decoded() if self._at < len(self._text) else None
             self._at = start - self._before
             if self._is_record(value):
@@ -277,7 +269,7 @@ class Window:
 
     def _resume(self) -> None:
         """Move to the next start of a record, or to the end of the file."""
-        pattern = _NEXT_OBJECT if self._is_list else _NEXT_LINE
+        pattern = json_pieces.NEXT_OBJECT if self._is_list else json_pieces.NEXT_LINE
         while self._search(pattern):
             if not self._is_list:
                 return
