@@ -148,8 +148,8 @@ def train_crop(
     Source: docs/method.md, rule 6.3.
     """
     left, top = (int(n) for n in generator.integers(0, resize - crop + 1, size=2))
-    cropped = _crop(jpeg, resize, crop, left, top, interpolation)
-    return cropped[:, ::-1] if generator.random() < 0.5 else cropped
+    is_flipped = bool(generator.random() < 0.5)
+    return _crop(jpeg, resize, crop, left, top, interpolation, is_flipped=is_flipped)
 
 
 def squashed(
@@ -177,8 +177,8 @@ def squashed_window(
     """
     x_share, y_share = generator.uniform(least, 1, size=2)
     x, y = generator.random(2) * (1 - x_share, 1 - y_share)
-    window = _window(jpeg, size, (x, y, x + x_share, y + y_share), interpolation)
-    return window[:, ::-1] if generator.random() < 0.5 else window
+    box = (x, y, x + x_share, y + y_share)
+    return _window(jpeg, size, box, interpolation, is_flipped=bool(generator.random() < 0.5))
 
 
 def _window(
@@ -186,6 +186,8 @@ def _window(
     size: tuple[int, int],
     box: tuple[float, float, float, float],
     interpolation: Interpolation,
+    *,
+    is_flipped: bool = False,
 ) -> np.ndarray:
     """A box of the photo, in shares of its sides, read in one resampling."""
     with stored(jpeg) as image:
@@ -198,12 +200,19 @@ def _window(
             min(float(width), box[2] * width),
             min(float(height), box[3] * height),
         )
-        window = image.convert("RGB").resize(size, RESAMPLING[interpolation], box=pixels)
-    return np.asarray(window)
+        window = _rgb(image).resize(size, RESAMPLING[interpolation], box=pixels)
+    return _pixels(window, is_flipped)
 
 
 def _crop(
-    jpeg: bytes, resize: int, crop: int, left: float, top: float, interpolation: Interpolation
+    jpeg: bytes,
+    resize: int,
+    crop: int,
+    left: float,
+    top: float,
+    interpolation: Interpolation,
+    *,
+    is_flipped: bool = False,
 ) -> np.ndarray:
     """A window of the central ``resize`` square, read from the photo in one resampling."""
     with stored(jpeg) as image:
@@ -218,5 +227,17 @@ def _crop(
             min(width, x + crop * scale),
             min(height, y + crop * scale),
         )
-        window = image.convert("RGB").resize((crop, crop), RESAMPLING[interpolation], box=box)
-    return np.asarray(window)
+        window = _rgb(image).resize((crop, crop), RESAMPLING[interpolation], box=box)
+    return _pixels(window, is_flipped)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """In RGB; Pillow copies what is so already."""
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _pixels(image: Image.Image, is_flipped: bool) -> np.ndarray:
+    """As an array; flipped by Pillow: to copy a flipped array takes a tenth of decoding one."""
+    if is_flipped:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return np.asarray(image)
