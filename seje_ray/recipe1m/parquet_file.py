@@ -23,7 +23,7 @@ class OpenedParquet:
     def __init__(self, path: Path, file: pq.ParquetFile, sizes: list[ColumnSize]) -> None:
         """Read ``file`` plainly where its pages show that this is safe; ``sizes`` are its own."""
         self.file, self._path = file, path
-        self.schema = file.schema_arrow
+        self.schema, self.num_rows = file.schema_arrow, file.metadata.num_rows
         self.leaves = [file.schema.column(number).path for number in range(len(file.schema))]
         self._texts = _texts(file.schema)
         self._sizes = sizes
@@ -92,9 +92,9 @@ def opened_parquet(path: Path) -> Iterator[OpenedParquet]:
     Raises:
         DataError: If a column grows as only a bomb does, or the footer is damaged.
     """
-    sizes = sizes_without_bomb(path)
     with ExitStack() as stack:
         file = stack.enter_context(pq.ParquetFile(path, memory_map=True))
+        sizes = sizes_without_bomb(path)
         if any(map(_has_dictionary, file.schema_arrow.types)):
             metadata = _without_arrows_schema(path)
             plain = stack.enter_context(pq.ParquetFile(path, memory_map=True, metadata=metadata))

@@ -2,7 +2,7 @@
 
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,14 @@ import pyarrow.parquet as pq
 import torch
 from safetensors import SafetensorError, safe_open
 
+from seje_ray import limits
 from seje_ray.conversion import pickle_to_npy, tensor_to_npy
 from seje_ray.errors import SejeError, first_line
+from seje_ray.recipe1m.formats.column_values import row_bytes
+from seje_ray.recipe1m.parquet_file import opened_parquet
+from seje_ray.recipe1m.photo_cells import is_list_type
 
+ROWS_AT_ONCE = 4096  # of a Parquet file
 READ = ".parquet (or a folder of them), .npz, .npy, .safetensors"
 UNREADABLE = (
     OSError, ValueError, KeyError, EOFError, TypeError, MemoryError, RuntimeError,
@@ -138,10 +143,30 @@ def _parquet(path: Path) -> ArrayFile:
         raise ValueError("a folder without .parquet files")
 
     def get(name: str) -> np.ndarray:
-        tables = [pq.read_table(one, columns=[name], partitioning=None) for one in paths]
-        return _of_column(pa.concat_tables(tables).column(name))
+        cells = [one for path in paths for one in _cells(path, name)]
+        kind = None if cells else pq.read_schema(paths[0]).field(name).type
+        return _of_column(pa.chunked_array(cells, kind))
 
     return ArrayFile(path, tuple(pq.read_schema(paths[0]).names), get)
+
+
+def _cells(path: Path, name: str) -> Iterator[pa.Array]:
+    """A column in pieces, none of which a small file makes large.
+
+    Raises:
+        DataError: If the file is none, or would fill the memory.
+        ValueError: If a text is no id.
+    """
+    with opened_parquet(path) as file:
+        for batch in file.batches(ROWS_AT_ONCE, [name]):
+            cells = batch.column(0)
+            if not is_list_type(cells.type):
+                longest = int(row_bytes(batch).max(initial=0))
+                if longest > limits.MAX_CELL_BYTES:
+                    raise ValueError(f"a text of {longest:,} bytes")
+                if pa.types.is_dictionary(cells.type):
+                    cells = cells.cast(cells.type.value_type)
+            yield cells
 
 
 def _of_column(column: pa.ChunkedArray) -> np.ndarray:

@@ -10,14 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from seje_ray import limits
 from seje_ray.calibration.sentence_encoder.given import INDEX, VECTORS, step_keys
 from seje_ray.console.report import Report
 from seje_ray.durable import written
 from seje_ray.errors import SejeError
+from seje_ray.recipe1m.formats.column_values import row_bytes
+from seje_ray.recipe1m.parquet_file import opened_parquet
 
 COLUMNS = ["id", "step", "vector"]
 ROWS_PER_BATCH = 2048  # that are in memory at once
-READ_BUFFER = 2**20  # bytes; Arrow otherwise reads a whole row group, often the whole file
 
 
 class SentenceVectorFileError(SejeError):
@@ -146,14 +148,14 @@ def _batches(path: Path) -> Iterator[tuple[int, list[str], np.ndarray, np.ndarra
     """Number of rows of the file, and a batch of recipe ids, steps (n,) and vectors (n, dim)."""
     done = dim = 0
     try:
-        with pq.ParquetFile(path, buffer_size=READ_BUFFER, pre_buffer=False) as file:
-            _check_columns(path, file.schema_arrow)
-            for batch in file.iter_batches(ROWS_PER_BATCH, columns=COLUMNS):
+        with opened_parquet(path) as file:
+            _check_columns(path, file.schema)
+            for batch in file.batches(ROWS_PER_BATCH, COLUMNS):
                 if batch.num_rows:
                     ids, steps = _places(path, batch, done)
                     rows = _rows(path, batch, dim, ids, steps)
                     done, dim = done + len(ids), rows.shape[1]
-                    yield file.metadata.num_rows, ids, steps, rows
+                    yield file.num_rows, ids, steps, rows
     except (OSError, ValueError) as error:  # Arrow's and Unicode's errors are ValueErrors
         raise SentenceVectorFileError(
             f"{path}: expected a Parquet file of {', '.join(COLUMNS)} in UTF-8, found something "
@@ -163,6 +165,9 @@ def _batches(path: Path) -> Iterator[tuple[int, list[str], np.ndarray, np.ndarra
 
 def _places(path: Path, batch: pa.RecordBatch, first_row: int) -> tuple[list[str], np.ndarray]:
     """Recipe ids and steps of a batch."""
+    longest = int(row_bytes(batch.select(["id"])).max())
+    if longest > limits.MAX_CELL_BYTES:
+        raise SentenceVectorFileError(f"{path}: expected ids, found a text of {longest:,} bytes")
     ids = batch["id"].cast(pa.string())
     for name, column in (("id", ids), ("step", batch["step"]), ("vector", batch["vector"])):
         if column.null_count:

@@ -13,6 +13,7 @@ from seje_ray.calibration.sentence_encoder.vector_file import (
     first_id,
     import_sentence_vectors,
 )
+from seje_ray.recipe1m.records import DataError
 
 FLOATS = pa.list_(pa.float32())
 IDS, STEPS = ["b", "a", "a"], [0, 1, 0]
@@ -190,3 +191,15 @@ def test_what_is_no_parquet_file_or_is_damaged_is_the_same_error(tmp_path):
 def _overwritten(content: bytes) -> bytes:
     middle = len(content) // 2
     return content[:middle] + bytes(4000) + content[middle + 4000 :]
+
+
+def test_a_small_file_does_not_fill_the_memory(tmp_path, monkeypatch):
+    """An id of nine megabytes that is said thousands of times, and a list of equal numbers."""
+    rows = ROWS_PER_BATCH
+    ids = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), ["x" * 9_000_000])
+    table = table_of(IDS[:1] * rows, range(rows), [[1.0]] * rows).set_column(0, "id", ids)
+    with pytest.raises(SentenceVectorFileError, match="found a text of 9,000,000 bytes"):
+        imported(tmp_path, table, compression="zstd")
+    monkeypatch.setattr("seje_ray.limits.MIN_GROWN_BYTES", 1 << 20)
+    with pytest.raises(DataError, match=r"found a column \(vector.* that grows to"):
+        imported(tmp_path, table_of(["a"], [0], [[1.0] * 1_000_000]))

@@ -9,7 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from seje_ray.retrieval.arrays import EmbeddingsError
+from seje_ray.recipe1m.records import DataError
+from seje_ray.retrieval.arrays import EmbeddingsError, open_arrays
 from seje_ray.retrieval.given import read_pairs
 from seje_ray.retrieval.labels import as_ids
 
@@ -316,3 +317,23 @@ def test_files_without_a_common_id_and_unknown_names_are_told(tmp_path):
     (tmp_path / "ids.txt").write_text("one\n")
     with pytest.raises(EmbeddingsError, match="has 3 rows, but there are 1 ids"):
         read_pairs([first, second], ids=tmp_path / "ids.txt")
+
+
+def test_a_small_parquet_file_does_not_fill_the_memory(tmp_path, monkeypatch):
+    """An id of nine megabytes that is said thousands of times, and a list of equal numbers."""
+    path = tmp_path / "given.parquet"
+    ids = pa.DictionaryArray.from_arrays(pa.array([0] * 5000, pa.int32()), ["x" * 9_000_000])
+    pq.write_table(pa.table({"ids": ids}), path, compression="zstd")
+    with pytest.raises(EmbeddingsError, match="a text of 9,000,000 bytes"):
+        open_arrays(path).read("ids")
+    monkeypatch.setattr("seje_ray.limits.MIN_GROWN_BYTES", 1 << 20)
+    numbers = pa.array([[1.0] * 1_000_000], pa.list_(pa.float32()))
+    pq.write_table(pa.table({"image_embeddings": numbers}), path)
+    with pytest.raises(DataError, match=r"found a column \(image_embeddings.* that grows to"):
+        open_arrays(path).read("image_embeddings")
+
+
+def test_an_empty_parquet_file_has_empty_arrays(tmp_path):
+    """Also one without a row group."""
+    pq.write_table(pa.table({"ids": pa.array([], pa.string())}), tmp_path / "given.parquet")
+    assert open_arrays(tmp_path / "given.parquet").read("ids").tolist() == []
