@@ -86,7 +86,8 @@ def command(
     if stop:
         if cluster.address is None:
             raise click.UsageError("--stop needs the --address of a cluster; here Ctrl-C ends it")
-        stop_on(cluster)
+        is_ended = stop_on(cluster)
+        click.echo("ended" if is_ended else "nothing of seje-ray was served there")
         return
     token_hash = None if token_file is None else _hash_of(token_file)
     _say_what_is_open(host, port, has_token=token_hash is not None)
@@ -112,10 +113,17 @@ def command(
             lambda run: click.echo(f"{run}: {where}, its API {where}/docs; Ctrl-C ends it"),
         )
         return
-    served = serve_on(cluster, workspace, name, settings, host, port)
+    served, its_host, its_port = serve_on(cluster, workspace, name, settings, host, port)
+    if (its_host, its_port) != (host, port):
+        click.echo(
+            f"{its_host}:{its_port} is where Serve has listened since it was started there; "
+            "--host and --port count again after --stop",
+            err=True,
+        )
+        _say_what_is_open(its_host, its_port, has_token=token_hash is not None)
     click.echo(
-        f"{served.run}: port {port} of every node that runs it; "
-        f"seje-ray serve --address {cluster.address} --stop ends it"
+        f"{served.run}: port {its_port} of every node that runs it; `seje-ray serve --stop` with "
+        "the same --address ends it"
     )
 
 

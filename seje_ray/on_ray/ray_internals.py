@@ -43,6 +43,10 @@ USED = {  # module, name -> what for
         "ray.train.v2._internal.execution.checkpoint.checkpoint_manager",
         "_TrainingResultState",
     ): "in which folder each of them lies",
+    (
+        "ray.serve.context",
+        "_get_global_client",
+    ): "where a Serve that runs already listens, which is told to whoever puts a model there",
 }
 CHECKPOINT_LIST = "checkpoint_manager_snapshot.json"  # in a run's folder
 CHECKPOINTS, FOLDER = "checkpoint_results", "checkpoint_dir_name"  # its keys
@@ -132,6 +136,14 @@ def has_autoscaler() -> bool:
     report = (json.loads(told).get("autoscaler_report") or {}) if told else {}
     types = report.get("node_type_mapping") or {}
     return any(name != f"node_{node}" for node, name in types.items())
+
+
+def listens_at() -> tuple[str, int]:
+    """Address and port of the Serve that runs; whoever started it has chosen them."""
+    from ray.serve.context import _get_global_client
+
+    options = _get_global_client().http_config
+    return str(options.host), int(options.port)
 
 
 def forget_broken_list(folder: Path) -> None:
