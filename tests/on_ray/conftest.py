@@ -6,7 +6,10 @@ from contextlib import ExitStack
 import pytest
 
 from seje_ray.on_ray.connect import connected
+from seje_ray.on_ray.executor import RayExecutor
 from seje_ray.pipeline.calibrate import Calibrated
+from seje_ray.pipeline.index.ready import ready_searcher
+from seje_ray.pipeline.index.searcher import Searcher
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.workspace import Workspace
 from tests.on_ray.verbs import calibrate, train
@@ -77,3 +80,19 @@ def calibrated(shared_ray, workspace) -> Calibrated:
 def trained(shared_ray, workspace, calibrated) -> TrainedRun:
     """Two epochs on one worker."""
     return train(tiny_run(), workspace, name="one", num_workers=1)
+
+
+@pytest.fixture(scope="session")
+def other(workspace, trained) -> TrainedRun:
+    """Another training of the workspace, with other weights."""
+    run = tiny_run("train.num_epochs=1", "seed=1")
+    return train(run, workspace, name="other", num_workers=1)
+
+
+@pytest.fixture(scope="session")
+def searchers(workspace, trained, other) -> dict[str, Searcher]:
+    """The searches in Python, by the training's name; servers find their indexes."""
+    return {
+        run.folder.name: ready_searcher(run, workspace, lambda: RayExecutor(workspace))
+        for run in (trained, other)
+    }

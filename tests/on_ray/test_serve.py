@@ -12,30 +12,11 @@ from queue import Queue
 import httpx
 import pytest
 
-from seje_ray.on_ray.executor import RayExecutor
 from seje_ray.on_ray.serve import Serving
 from seje_ray.on_ray.serve_command import deploy, start
-from seje_ray.pipeline.index.ready import ready_searcher
-from tests.on_ray.verbs import train
-from tests.tiny import tiny_run
 
 NUM_CLIENTS = 3
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def other(workspace, trained):
-    """Another training of the workspace."""
-    return train(tiny_run("train.num_epochs=1"), workspace, name="two", num_workers=1)
-
-
-@pytest.fixture(scope="module")
-def searchers(workspace, trained, other):
-    """The searches in Python, by the training's name."""
-    return {
-        run.folder.name: ready_searcher(run, workspace, lambda: RayExecutor(workspace))
-        for run in (trained, other)
-    }
 
 
 @pytest.fixture(scope="module")
@@ -115,43 +96,72 @@ def all_of(answers: "Queue[httpx.Response]") -> list[httpx.Response]:
 def require_replaced(url: str, answers: list[httpx.Response], searchers) -> None:
     """Every request was answered, by one or the other; and now the second one answers."""
     assert {answer.status_code for answer in answers} == {200}
-    assert {answer.json()["run"] for answer in answers} <= {"one", "two"}
+    assert {answer.json()["run"] for answer in answers} <= {"one", "other"}
     answer = httpx.post(f"{url}/v1/search/text", json={"text": "soup", "count": 5}, timeout=60)
-    assert answer.json()["run"] == "two"
-    assert ids(answer) == [hit.id for hit in searchers["two"].text("soup", 5)]
+    assert answer.json()["run"] == "other"
+    assert ids(answer) == [hit.id for hit in searchers["other"].text("soup", 5)]
 
 
 def test_another_training_takes_its_place_and_no_request_is_lost(served, workspace, searchers):
     """Requests that come without a pause are all answered, at last by the other one."""
     with asking(served) as answers:
-        deploy(Serving(workspace=str(workspace), run="two", client_rate=0))
+        deploy(Serving(workspace=str(workspace), run="other", client_rate=0))
     require_replaced(served, all_of(answers), searchers)
 
 
-def models_that_run() -> list[dict[str, str]]:
-    """Names and namespaces of the processes that hold a model."""
+@pytest.fixture(scope="module")
+def doubled(served, workspace) -> str:
+    """The address of the server, with two models and two APIs of the second training."""
+    deploy(Serving(workspace=str(workspace), run="other", replicas=2, client_rate=0))
+    return served
+
+
+def both(deployment: str, gone: str = "") -> list[str]:
+    """Names of the two processes of a deployment, once there are two and ``gone`` is none."""
     import ray
 
-    named = ray.util.list_named_actors(all_namespaces=True)
-    return [one for one in named if "#Embed#" in one["name"]]
-
-
-def test_the_death_of_a_model_costs_what_it_was_answering_and_says_so(served, workspace):
-    """Its process has ended, says 503; what comes later is answered by the other one."""
-    import ray
-
-    deploy(Serving(workspace=str(workspace), run="two", replicas=2, client_rate=0))
-    while len(models := models_that_run()) != 2:  # the former one ends
+    while True:
+        named = ray.util.list_named_actors(all_namespaces=True)
+        found = [one["name"] for one in named if f"#{deployment}#" in one["name"]]
+        if len(found) == 2 and gone not in found:
+            return found
         time.sleep(0.2)
-    victim = models[0]
-    with asking(served) as answers:
+
+
+def kill(name: str) -> None:
+    """End a process of Serve as a lack of memory would."""
+    import ray
+
+    ray.kill(ray.get_actor(name, namespace="serve"))
+
+
+def test_the_death_of_a_model_costs_what_it_was_answering_and_says_so(doubled):
+    """Its process has ended, says 503; what comes later is answered by the other one."""
+    victim, _ = both("Embed")
+    with asking(doubled) as answers:
         before = [answers.get() for _ in range(NUM_CLIENTS)]
-        ray.kill(ray.get_actor(victim["name"], namespace=victim["namespace"]))
+        kill(victim)
         after = [answers.get() for _ in range(20 * NUM_CLIENTS)]
     assert {answer.status_code for answer in before} == {200}
     assert {answer.status_code for answer in after} <= {200, 503}
     lost = [answer for answer in after if answer.status_code == 503]
     assert all("has ended" in answer.json()["message"] for answer in lost)
+    assert {answer.status_code for answer in after[-NUM_CLIENTS:]} == {200}
+
+
+def test_the_death_of_an_api_costs_what_it_was_answering_and_says_so(doubled):
+    """Serve itself says 500; what comes later is answered by the other one, then by two again."""
+    victim, _ = both("Api")
+    with asking(doubled) as answers:
+        before = [answers.get() for _ in range(NUM_CLIENTS)]
+        kill(victim)
+        both("Api", gone=victim)
+        after = [answers.get() for _ in range(20 * NUM_CLIENTS)]
+    after += all_of(answers)
+    assert {answer.status_code for answer in before} == {200}
+    assert {answer.status_code for answer in after} <= {200, 500}
+    lost = [answer for answer in after if answer.status_code == 500]
+    assert len(lost) <= NUM_CLIENTS, [(a.status_code, a.text) for a in lost]
     assert {answer.status_code for answer in after[-NUM_CLIENTS:]} == {200}
 
 
@@ -167,5 +177,5 @@ def test_a_config_file_names_another_training_and_no_request_is_lost(served, wor
     serve.run(application({**options, "run": "one"}), name=API, route_prefix="/")
     with asking(served) as answers:
         before = [answers.get() for _ in range(NUM_CLIENTS)]
-        serve.run(application({**options, "run": "two"}), name=API, route_prefix="/")
+        serve.run(application({**options, "run": "other"}), name=API, route_prefix="/")
     require_replaced(served, [*before, *all_of(answers)], searchers)
