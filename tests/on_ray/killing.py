@@ -6,7 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 PATIENCE_S = 300.0
 WORKER = b"ray::RayTrainWorker"  # the name that Ray gives a training process
@@ -15,13 +18,15 @@ WORKER = b"ray::RayTrainWorker"  # the name that Ray gives a training process
 class Command:
     """A running command, the driver of its own local Ray; all of it ends with the block."""
 
-    def __init__(self, arguments: Sequence[str]) -> None:
-        self._driver = subprocess.Popen(
-            [sys.executable, "-m", "seje_ray", *arguments],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+    def __init__(self, arguments: Sequence[str], errors: Path | None = None) -> None:
+        """Start it; what it says on stderr goes into a file, or nowhere."""
+        with Path(errors or os.devnull).open("wb") as stderr:
+            self._driver = subprocess.Popen(
+                [sys.executable, "-m", "seje_ray", *arguments],
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                start_new_session=True,
+            )
 
     def __enter__(self) -> "Command":
         return self
@@ -40,6 +45,23 @@ class Command:
     def workers(self) -> list[int]:
         """Its training processes."""
         return [pid for pid in _descendants(self._driver.pid) if _name(pid).startswith(WORKER)]
+
+    def started(self) -> list[psutil.Process]:
+        """All that it started, and what that started."""
+        return psutil.Process(self._driver.pid).children(recursive=True)
+
+    def called(self, name: str) -> list[psutil.Process]:
+        """Those of them whose name begins so."""
+        found = []
+        for process in self.started():
+            with suppress(psutil.NoSuchProcess):
+                if process.name().startswith(name):
+                    found.append(process)
+        return found
+
+    def ended(self) -> int:
+        """Its exit code, once it has ended by itself."""
+        return self._driver.wait(PATIENCE_S)
 
     def end(self, *, orphans_s: float = 0.0) -> None:
         """SIGKILL the command, and after ``orphans_s`` seconds all that it started."""
