@@ -24,7 +24,12 @@ class Spectrum:
     @classmethod
     def of(cls, rows: np.ndarray) -> "Spectrum":
         """Decompose X'X of rows X (N, F)."""
-        values, vectors = np.linalg.eigh(rows.T.astype(np.float64) @ rows.astype(np.float64))
+        return cls.of_gram(rows.T.astype(np.float64) @ rows.astype(np.float64))
+
+    @classmethod
+    def of_gram(cls, gram: np.ndarray) -> "Spectrum":
+        """Decompose X'X (F, F) itself, float64."""
+        values, vectors = np.linalg.eigh(gram)
         return cls(vectors, np.maximum(values, 0.0))
 
     def power(self, exponent: float, penalty: float) -> np.ndarray:

@@ -91,9 +91,18 @@ class ModelConfig:
     head_hidden: int = 1024  # width of that network; unused by the others
     # in [0, 1), before each linear layer of the heads; unused by head published
     dropout: float = 0.0
+    # in [0, 1), share of the similarity that a ridge regression has, from stored photo features to
+    # the bag, beside what is learnt; unused unless freeze_backbone is true and lexical fixed
+    ridge_share: float = 0.0
     use_key_terms: bool = True  # false: f_term is left out; beside the LSTM it is zero
     use_sentences: bool = True  # false, an ablation: f_sent is zero; of the LSTM alone
     use_image_category: bool = True  # false, an ablation: f_cat is zero
+
+    @property
+    def used_ridge_share(self) -> float:
+        """``ridge_share`` where the model has what ridge regression goes from and to; else 0."""
+        has_both = self.freeze_backbone and self.lexical == "fixed"
+        return self.ridge_share if has_both else 0.0
 
     def __post_init__(self) -> None:
         require(
@@ -104,6 +113,7 @@ class ModelConfig:
             ("dropout", 0 <= self.dropout < 1, "in [0, 1)"),
             ("term_dropout", 0 <= self.term_dropout < 1, "in [0, 1)"),
             ("part_dropout", 0 <= self.part_dropout < 1, "in [0, 1)"),
+            ("ridge_share", 0 <= self.ridge_share < 1, "in [0, 1)"),
             (
                 "recipe_encoder",
                 self.recipe_encoder != "none" or self.use_key_terms or self.lexical != "none",

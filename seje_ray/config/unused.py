@@ -35,6 +35,10 @@ def _unused(run: RunConfig) -> Iterator[tuple[str, str]]:
     model = run.model
     if model.freeze_backbone:
         yield from ((name, "model.freeze_backbone is true") for name in OF_BACKBONE)
+    else:
+        yield "model.ridge_share", "model.freeze_backbone is false"
+    if model.lexical != "fixed":
+        yield "model.ridge_share", f"model.lexical is {model.lexical}"
     if model.lexical == "none":
         yield "model.term_dropout", "model.lexical is none"
     if model.recipe_encoder != "text":

@@ -85,6 +85,7 @@ def photo_side(parts: EncoderParts, found: PhotoParts) -> Side:
     model = parts.trained.single
     networks = {"image": found.image}
     weights = below(model.state_dict(), "image_head.projection", "image_head")
+    weights |= below(model.state_dict(), "image_head.ridge", "ridge")
     category = None
     if found.category is not None:
         assert found.layer is not None
@@ -109,6 +110,7 @@ def photo_side(parts: EncoderParts, found: PhotoParts) -> Side:
         "shorter_side": parts.run.data.shorter_side,
         "views": [view_settings(view) for view in found.image.views],
         "head": parts.run.model.head,
+        "ridge_share": parts.run.model.used_ridge_share,
         "category": category,
     }
     packages = tuple(dict.fromkeys(PACKAGES[one["library"]] for one in described.values()))

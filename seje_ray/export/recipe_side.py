@@ -52,6 +52,7 @@ def recipe_side(parts: EncoderParts, folder: Path) -> Side:
     )
     settings: dict[str, Any] = {
         "head": run.model.head,
+        "ridge_share": run.model.used_ridge_share,
         "max_steps": run.calibrate.sentence_encoder.max_sentences,
         "key_terms": None,
         "lexical": None,

@@ -46,7 +46,13 @@ class TrainedModel:
     @property
     def embedding_dim(self) -> int:
         """Numbers of an embedding."""
-        return self.run.model.embedding_dim * max(1, len(self.origin.members))
+        return sum(one.embedding_dim for one in self._trainings)
+
+    @property
+    def _trainings(self) -> list[JointEmbedding]:
+        if isinstance(self.model, JointEnsemble):
+            return self.model.trainings()
+        return [self.model]
 
     @property
     def single(self) -> JointEmbedding:

@@ -159,7 +159,7 @@ def build_model(
         text_source = text_model_source(str(run.calibrate.text_model))
     joint = JointEmbedding(
         backbone,
-        build_image_head(model, feature_dim, dims.word_dim),
+        build_image_head(model, feature_dim, dims.word_dim, dims.lexical_dim),
         build_recipe_encoder(model, dims, text_source=text_source),
         CategoryHead(model.embedding_dim, dims.num_categories),
         build_logit_scale(run.loss),

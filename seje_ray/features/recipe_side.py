@@ -14,6 +14,7 @@ from seje_ray.models.lexical_bag import LexicalBag
 from seje_ray.models.recipe_encoder import KeyTerms, RecipeEncoder, RecipeTower
 from seje_ray.models.recipe_lstm import RecipeLstm
 from seje_ray.models.recipe_transformer import RecipeTransformer
+from seje_ray.models.ridge import RidgeMap
 from seje_ray.models.text_hierarchy import TextHierarchy
 from seje_ray.models.text_tower import build_text_tower
 
@@ -67,18 +68,26 @@ def build_recipe_encoder(
         num_ready = lexical.output_dim
         widths.append(num_ready)
     parts = PartDropout(widths, model.part_dropout)
-    return RecipeEncoder(tower, key_terms, _head(model, sum(widths), num_ready, parts), lexical)
+    head = _head(model, sum(widths), num_ready, parts)
+    return RecipeEncoder(tower, key_terms, head, lexical, model.used_ridge_share)
 
 
-def build_image_head(model: ModelConfig, feature_dim: int, word_dim: int) -> ImageHead:
+def build_image_head(
+    model: ModelConfig, feature_dim: int, word_dim: int, lexical_dim: int | None = None
+) -> ImageHead:
     """The head on pooled features ++ f_cat.
 
     Args:
         model: The shape.
         feature_dim: F.
         word_dim: E.
+        lexical_dim: L, where lexical bags are stored.
     """
-    return ImageHead(_head(model, feature_dim + word_dim, 0, None))
+    ridge, share = None, model.used_ridge_share
+    if share:
+        assert lexical_dim is not None
+        ridge = RidgeMap(feature_dim, lexical_dim)
+    return ImageHead(_head(model, feature_dim + word_dim, 0, None), ridge, share)
 
 
 def _head(model: ModelConfig, input_dim: int, num_ready: int, parts: nn.Module | None) -> nn.Module:

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seje_ray.models.needless_bias import BiasAndNorm, accept_biases
+from seje_ray.models.ridge import MIN_NORM, RidgeMap, beside_ridge
 
 SLOPE = 0.02  # of LeakyReLU in both branches: docs/method.md, rules 4.1 and 4.2
-MIN_NORM = 1e-6  # a shorter row is divided by this: a zero row stays zero
 DISCRIMINATOR_SLOPE = 0.2  # of its LeakyReLU: docs/method.md, rule 5.5
 
 
@@ -201,19 +201,25 @@ class ImageHead(nn.Module):
 
     Args:
         head: From both, (B, F + E), to unit rows (B, D).
+        ridge: From pooled features to unit rows (B, L), which stand beside those in evaluation.
+        ridge_share: Of their similarity, in (0, 1).
 
-    Source: docs/method.md, rule 4.1.
+    Source: docs/method.md, rules 4.1 and 4.10.
     """
 
-    def __init__(self, head: nn.Module) -> None:
+    def __init__(
+        self, head: nn.Module, ridge: RidgeMap | None = None, ridge_share: float = 0.0
+    ) -> None:
         super().__init__()
-        self.projection = head
+        self.projection, self.ridge, self._ridge_share = head, ridge, ridge_share
 
     def forward(self, features: Tensor, image_category_vectors: Tensor) -> Tensor:
-        """Embed features (B, F) and category vectors (B, E) as unit rows (B, D)."""
+        """Embed features (B, F) and category vectors (B, E) as unit rows (B, D or D + L)."""
         both = torch.cat([features, image_category_vectors.to(features)], dim=1)
         embeddings: Tensor = self.projection(both)
-        return embeddings
+        if self.ridge is None or self.training:
+            return embeddings
+        return beside_ridge(embeddings, self.ridge(features), self._ridge_share)
 
 
 class CategoryHead(nn.Module):
@@ -228,6 +234,7 @@ class CategoryHead(nn.Module):
 
     def __init__(self, embedding_dim: int, num_categories: int) -> None:
         super().__init__()
+        self.embedding_dim = embedding_dim
         self.linear = nn.Linear(embedding_dim, num_categories)
 
     def forward(self, embeddings: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """The joint embedding: both branches and the category head they share.
 
-Letters: B pairs, F pooled features, E word-vector dimensions, D joint dimensions, C categories.
+Letters: B pairs, F pooled features, E word-vector dimensions, D joint dimensions (in evaluation
+those of ridge, too), C categories.
 """
 
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from seje_ray.models.heads import CategoryHead, ImageHead, LogitScale
 from seje_ray.models.image_backbone import ImageBackbone
 from seje_ray.models.recipe_encoder import RecipeEncoder, RecipeInputs
+from seje_ray.models.ridge import learnt_part
 
 
 class JointOutput(NamedTuple):
@@ -84,6 +86,18 @@ class JointEmbedding(nn.Module):
         embeddings: Tensor = self.recipe_encoder(recipes)
         return embeddings
 
+    @property
+    def embedding_dim(self) -> int:
+        """Numbers of an embedding in evaluation: D, and those of ridge beside them."""
+        ridge = self.image_head.ridge
+        return self.category_head.embedding_dim + (0 if ridge is None else len(ridge.bias))
+
+    def _categories(self, embeddings: Tensor) -> Tensor:
+        logits: Tensor = self.category_head(
+            learnt_part(embeddings, self.category_head.embedding_dim)
+        )
+        return logits
+
     def _pooled(self, images: Tensor) -> Tensor:
         features: Tensor = images if self.backbone is None else self.backbone(images)
         return features
@@ -98,8 +112,8 @@ class JointEmbedding(nn.Module):
         return JointOutput(
             image_embeddings,
             recipe_embeddings,
-            self.category_head(image_embeddings),
-            self.category_head(recipe_embeddings),
+            self._categories(image_embeddings),
+            self._categories(recipe_embeddings),
             scale,
             bias,
         )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seje_ray.models.heads import MIN_NORM
+from seje_ray.models.ridge import MIN_NORM
 
 SIZE = 0.05  # root mean square of the numbers that learning begins with; Adam's steps have one size
 

@@ -15,6 +15,7 @@ from seje_ray.models.heads import SLOPE
 from seje_ray.models.lexical_bag import LexicalBag
 from seje_ray.models.needless_bias import shift_running_mean
 from seje_ray.models.recipe_transformer import biases_gone
+from seje_ray.models.ridge import bag_rows, beside_ridge
 
 # First part of a weight's name; in older states a tower's own names stand there.
 PARTS = ("tower", "key_terms", "lexical", "projection")
@@ -69,8 +70,10 @@ class RecipeEncoder(nn.Module):
         key_terms: Of f_term, from (B, E).
         head: From the parts, (B, F), to unit rows (B, D).
         lexical: Of the lexical bags.
+        ridge_share: Of the similarity of the bags themselves, in [0, 1); in evaluation they stand
+            beside the learnt rows.
 
-    Source: docs/method.md, rule 4.2.
+    Source: docs/method.md, rules 4.2 and 4.10.
     """
 
     def __init__(
@@ -79,17 +82,19 @@ class RecipeEncoder(nn.Module):
         key_terms: nn.Module | None,
         head: nn.Module,
         lexical: LexicalBag | None = None,
+        ridge_share: float = 0.0,
     ) -> None:
         super().__init__()
         self.tower = tower
         self.key_terms = key_terms
         self.lexical = lexical
         self.projection = head
+        self._ridge_share = ridge_share
         # torch leaves this method without annotations.
         self.register_load_state_dict_pre_hook(_as_today)  # type: ignore[no-untyped-call]
 
     def forward(self, inputs: RecipeInputs) -> Tensor:
-        """Embed recipes as unit rows (B, D)."""
+        """Embed recipes as unit rows (B, D or D + L)."""
         parts = []
         if self.tower is not None:
             parts.append(self.tower(*inputs.tower))
@@ -99,7 +104,9 @@ class RecipeEncoder(nn.Module):
             assert inputs.bags is not None
             parts.append(self.lexical(*inputs.bags))
         embeddings: Tensor = self.projection(torch.cat(parts, dim=1))
-        return embeddings
+        if not self._ridge_share or self.training:
+            return embeddings
+        return beside_ridge(embeddings, bag_rows(parts[-1]), self._ridge_share)
 
 
 def present_name(name: str, prefix: str = "recipe_encoder.") -> str:

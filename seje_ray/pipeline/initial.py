@@ -1,6 +1,7 @@
 """A training that starts from another one: what is taken, and what becomes of the rest."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from seje_ray.features.transfer import (
 )
 from seje_ray.integrity import file_hash
 from seje_ray.pipeline.initial_axes import axes_of, stretches
+from seje_ray.pipeline.ridge_fit import fit_ridge
 from seje_ray.pipeline.runs import begun_from
 from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint
-from seje_ray.training.initial_weights import write_initial_weights
+from seje_ray.training.initial_weights import write_initial_weights, write_ridge
 from seje_ray.training.loaders import lexicon_for
 from seje_ray.training.run_manifest import RunManifest, is_finished
 from seje_ray.workspace import Workspace
@@ -105,11 +107,15 @@ def prepare_initial(
     Raises:
         ArtifactError: If there is no such training, or nothing of it fits.
     """
-    if run.train.init_from is None or newest_checkpoint(folder) is not None:
+    if newest_checkpoint(folder) is not None:
         return []
     initial = initial_run(run, workspace)
-    assert initial is not None
-    return write_initial(run, calibrated, initial, folder)
+    taken = [] if initial is None else write_initial(run, calibrated, initial, folder)
+    if run.model.used_ridge_share:
+        ridge, penalty = fit_ridge(run, calibrated)
+        write_ridge(folder, ridge)
+        taken.append(f"ridge regression beside it: penalty {penalty:,g}, the best on val")
+    return taken
 
 
 def _checkpoint(location: str, workspace: Workspace) -> Path:
@@ -185,9 +191,14 @@ def _transfer(
     calibrated: Artifact,
     checkpoint: Path,
 ) -> Transfer:
-    state = given.model.state_dict()
+    own, state = (_without_ridge(one) for one in (own, given.model.state_dict()))
     axes = (
         axes_of(own, run, calibrated.manifest.facts),
         axes_of(state, given.run, given.origin.facts),
     )
     return transfer(own, state, axes, stretches(given, run, calibrated, checkpoint))
+
+
+def _without_ridge(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Without the regression, which is fitted to the data of each training anew."""
+    return {name: value for name, value in state.items() if ".ridge." not in name}

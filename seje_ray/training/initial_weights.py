@@ -1,6 +1,7 @@
-"""Weights that a training starts from, where it takes them from another: one file of its folder.
+"""Weights that a training starts from, where it has some: a file each of its folder.
 
-They are put there once, before any worker starts, so that no worker needs the other training.
+They are put there once, before any worker starts, so that no worker needs the other training, or
+fits the ridge regression anew.
 """
 
 from pathlib import Path
@@ -11,8 +12,9 @@ from torch import nn
 
 from seje_ray.durable import committing
 from seje_ray.features.transfer import State
+from seje_ray.models.ridge import RidgeMap
 
-FILE = "initial.safetensors"
+FILE, RIDGE = "initial.safetensors", "ridge.safetensors"
 MODEL, DISCRIMINATOR = "model.", "discriminator."  # before the names of each
 
 
@@ -22,6 +24,17 @@ def write_initial_weights(folder: Path, model: State, discriminator: State) -> N
     tensors |= {DISCRIMINATOR + name: value for name, value in discriminator.items()}
     with committing(folder / FILE) as partial:
         save_file({name: value.contiguous() for name, value in tensors.items()}, partial)
+
+
+def write_ridge(folder: Path, ridge: RidgeMap) -> None:
+    """Write the ridge regression that stands beside what a training learns into its folder."""
+    with committing(folder / RIDGE) as partial:
+        save_file(ridge.state_dict(), partial)
+
+
+def load_ridge(folder: Path, ridge: RidgeMap, device: torch.device) -> None:
+    """Put what ``write_ridge`` wrote into ``ridge``."""
+    ridge.load_state_dict(load_file(folder / RIDGE, device=str(device)))
 
 
 def load_initial_weights(

@@ -46,6 +46,18 @@ def loaders_of(run: RunConfig, calibrated: Artifact, process: Process) -> Loader
     Raises:
         ArtifactError: If a partition holds fewer than two pairs.
     """
+    require_pairs(calibrated)
+    pixels = pixel_spec(run)
+    train, val = (loader_of(run, calibrated, p, pixels, process) for p in ("train", "val"))
+    return Loaders(train, val, lexicon_for(run, calibrated))
+
+
+def require_pairs(calibrated: Artifact) -> None:
+    """Refuse data that no training can rank.
+
+    Raises:
+        ArtifactError: If train or val holds fewer than two pairs.
+    """
     for partition in ("train", "val"):
         if calibrated.num_rows(partition) < 2:
             raise ArtifactError(
@@ -53,9 +65,6 @@ def loaders_of(run: RunConfig, calibrated: Artifact, process: Process) -> Loader
                 f"{partition!r}, found {calibrated.num_rows(partition)}; add some and run "
                 "`seje-ray calibrate`"
             )
-    pixels = pixel_spec(run)
-    train, val = (loader_of(run, calibrated, p, pixels, process) for p in ("train", "val"))
-    return Loaders(train, val, lexicon_for(run, calibrated))
 
 
 def lexicon_for(run: RunConfig, calibrated: Artifact) -> Lexicon | None:

@@ -27,7 +27,7 @@ from seje_ray.training.guards import (
     unwatched,
     watched,
 )
-from seje_ray.training.initial_weights import load_initial_weights
+from seje_ray.training.initial_weights import load_initial_weights, load_ridge
 from seje_ray.training.loaders import Loaders
 from seje_ray.training.micro_batches import MicroBatchedBackbone
 from seje_ray.training.optimisation import (
@@ -76,10 +76,8 @@ class Trainer:
             warning = self.state.load(checkpoint, worker.device)
             if warning is not None and worker.rank == 0:
                 worker.warn(warning)
-        elif run.train.init_from is not None:
-            modules = self._model, self.state.discriminator
-            load_initial_weights(worker.folder, *modules, worker.device)
-            self.state.begin_average()
+        else:
+            self._begin()
         if worker.device.type == "cpu" and takes_bf16(run, worker.device):
             depthwise_in_float32(self._model)
         if run.train.compile:
@@ -90,6 +88,15 @@ class Trainer:
         if run.train.micro_batch_size is None:
             by_worker = run.train.batch_norm == "worker"
             self._wrapped = worker.wrap(self._model, broadcast_buffers=by_worker)
+
+    def _begin(self) -> None:
+        """Take what the training starts from, where it starts from something."""
+        folder, device = self.worker.folder, self.worker.device
+        if self.run.train.init_from is not None:
+            load_initial_weights(folder, self._model, self.state.discriminator, device)
+        if self._model.image_head.ridge is not None:
+            load_ridge(folder, self._model.image_head.ridge, device)
+        self.state.begin_average()
 
     def fit(self) -> Progress:
         """Train to the end or to the early stop; report and checkpoint after each epoch.

@@ -12,6 +12,7 @@ from seje_ray.config import RunConfig
 from seje_ray.distributed.collectives import gather_rows, sum_over_workers
 from seje_ray.distributed.process import Process
 from seje_ray.models.joint_embedding import JointEmbedding
+from seje_ray.models.ridge import learnt_part
 from seje_ray.retrieval.hubness import corrected_pairs
 from seje_ray.retrieval.protocol import evaluate_retrieval, selection_score
 from seje_ray.training.forward import embed
@@ -64,7 +65,8 @@ def embed_pairs(
     for batch in loader.in_order(max_pairs):
         rows.append(torch.cat(embed(model, batch, run), dim=1))
         alive("validation")
-    dim = run.model.embedding_dim
+    assert isinstance(model, JointEmbedding)
+    dim = model.embedding_dim
     own = torch.cat(rows) if rows else torch.empty(0, 2 * dim)
     gathered = _gather_uneven(own.to(worker.device), worker).cpu()
     pairs = torch.empty_like(gathered)
@@ -88,7 +90,9 @@ def val_metrics(
     metrics = retrieval_metrics(val, run.seed) | spread(val.images, val.recipes)
     if run.loss.discriminator_weight > 0:  # else nobody trains it
         with torch.no_grad():
-            scores = [discriminator(rows.to(device)).cpu() for rows in (val.images, val.recipes)]
+            dim = run.model.embedding_dim
+            learnt = [learnt_part(rows, dim).to(device) for rows in (val.images, val.recipes)]
+            scores = [discriminator(rows).cpu() for rows in learnt]
         metrics["discriminator_accuracy"] = discriminator_accuracy(
             *scores, has_threshold=run.loss.discriminator == "bce"
         )

@@ -112,6 +112,8 @@ def _recipe_parts(run: RunConfig) -> list[Variation]:
         for what, (key, share) in dropped.items()
         if share > 0
     ]
+    if run.model.used_ridge_share:
+        rows.append(Variation("without ridge beside it", {"model.ridge_share": 0.0}))
     if run.model.head == "residual":
         rows.append(Variation("head projection", {"model.head": "projection"}))
     return rows

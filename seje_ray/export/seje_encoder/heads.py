@@ -38,6 +38,18 @@ def unit_rows(kind: str, weights: Weights, features: Tensor) -> Tensor:
     return F.normalize(rows, dim=1, eps=MIN_NORM)
 
 
+def beside_ridge(share: float, rows: Tensor, ridge: Tensor) -> Tensor:
+    """Unit rows (n, D), and those of a ridge regression (n, L) beside them: unit rows (n, D + L).
+
+    Args:
+        share: Of the similarity that is ridge's.
+        rows: Of the head.
+        ridge: Of any length.
+    """
+    unit = F.normalize(ridge, dim=1, eps=MIN_NORM)
+    return torch.cat([(1 - share) ** 0.5 * rows, share**0.5 * unit], dim=1)
+
+
 def _standardised(weights: Weights, rows: Tensor) -> Tensor:
     return F.batch_norm(
         rows,

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .heads import Weights, part, unit_rows
+from .heads import Weights, beside_ridge, part, unit_rows
 
 JPEG_QUALITY = 90
 MIN_SIDE, MAX_ASPECT, MAX_PIXELS = 16, 8.0, 64_000_000  # of a photo that is none
@@ -44,6 +44,7 @@ class PhotoSide:
             for name, settings in config["networks"].items()
         }
         self._head, self._category = part(weights, "image_head"), part(weights, "category")
+        self._ridge = part(weights, "ridge")
         self._device = device
 
     def embed(self, file: str | Path | bytes) -> Tensor:
@@ -55,7 +56,11 @@ class PhotoSide:
         jpeg = as_jpeg(file, self._config["shorter_side"])
         views = [self._features("image", jpeg, view) for view in self._config["views"]]
         both = torch.cat([*views, self._category_vector(jpeg)], dim=1)
-        return unit_rows(self._config["head"], self._head, both)
+        rows, share = unit_rows(self._config["head"], self._head, both), self._config["ridge_share"]
+        if not share:
+            return rows
+        ridge = F.linear(torch.cat(views, dim=1), self._ridge["weight"], self._ridge["bias"])
+        return beside_ridge(share, rows, ridge)
 
     def inputs(self, file: str | Path | bytes) -> dict[str, np.ndarray]:
         """What image_encoder.onnx takes of one photo, (1, 3, height, width) float32 each."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .heads import SLOPE, Weights, part, unit_rows
+from .heads import SLOPE, Weights, beside_ridge, part, unit_rows
 from .key_terms import KeyTermReader
 from .lexical import TermBag
 from .line_tagger import LineMarker
@@ -70,7 +70,9 @@ class RecipeSide:
             parts.append(self._key_term_row(self._key_terms.vector(prepared)))
         if self._bag is not None:
             parts.append(self._bag.row(*self._bag.of(prepared)))
-        return unit_rows(self._config["head"], self._head, torch.cat(parts, dim=1))
+        rows = unit_rows(self._config["head"], self._head, torch.cat(parts, dim=1))
+        share = self._config["ridge_share"]
+        return beside_ridge(share, rows, parts[-1]) if share else rows
 
     def inputs(self, recipe: Recipe) -> dict[str, np.ndarray]:
         """What recipe_encoder.onnx takes of one recipe."""

@@ -178,16 +178,20 @@ def trained_on(folder, cookbook, *settings):
     return train(run, own, EXECUTOR, name="other"), own
 
 
-def test_a_bag_and_a_residual_head_are_exported(tmp_path, cookbook, calibrated):
-    """Without f_cat, and with the tagger of lines that is not asked for its words."""
+@pytest.mark.parametrize("lexical", ["learnt", "fixed"])
+def test_a_bag_and_a_residual_head_are_exported(tmp_path, cookbook, calibrated, lexical):
+    """Without f_cat, with the tagger of lines that is not asked for its words; ridge beside it."""
     run, own = trained_on(
         tmp_path, cookbook, "calibrate.lexical.enabled=true", "calibrate.lexical.dim=8",
-        "model.recipe_encoder=none", "model.lexical=learnt", "model.head=residual",
+        "model.recipe_encoder=none", f"model.lexical={lexical}", "model.head=residual",
         "model.head_hidden=16", "model.use_image_category=false", "model.freeze_backbone=true",
         "model.backbone.weights=categorizer",
+        *(["model.ridge_share=0.5"] if lexical == "fixed" else []),
     )  # fmt: skip
-    found = export_run(run, own, tmp_path / "model")
+    onnx = lexical == "fixed" and find_spec("onnxscript") is not None
+    found = export_run(run, own, tmp_path / "model", onnx=onnx)
     assert found.difference <= 1e-5
+    assert not onnx or found.onnx_difference <= 1e-4
     assert json.loads((tmp_path / "model" / "config.json").read_text())["photo"]["category"] is None
 
 
