@@ -214,6 +214,8 @@ class Passes:
     def _how_to_have_photos(self) -> str:
         """The one thing to do where no train recipe has a photo."""
         if not self.texts.photos_named["train"]:
+            if any(reason == "outside_folder" for _, reason in self.texts.rejected):
+                return f"those outside its folder are not read: {ADVICE['outside_folder']}"
             return (
                 "name them under the key images (another key: --map images=KEY), or in the "
                 "layer2.json of a Recipe1M folder"

@@ -187,6 +187,7 @@ def test_what_calibrate_would_refuse_is_said(tmp_path):
         ([soup("1", images="1.jpg", partition="val")], "0 train recipes that name 0 photos"),
         ([soup("1", images="3.jpg", partition="train")], "0 are there"),
         ([soup("1", images="2.jpg", partition="train")], "1 are there and none can be used"),
+        ([soup("1", images="../1.jpg", partition="train")], "or --allow-outside, if you trust"),
     ):
         assert expected in (audit(own_data(tmp_path, records)).blocked or "")
 
