@@ -96,6 +96,11 @@ def session_folder() -> Path:
     return Path(ray._private.worker._global_node.get_session_dir_path())
 
 
+def raylet_option() -> str:
+    """Of the words that started the raylet by which this process talks to Ray, its own."""
+    return f"--raylet_socket_name={ray._private.worker._global_node.raylet_socket_name}"
+
+
 def hand_printed_lines_to(note: Callable[[dict[str, Any], bool], None]) -> None:
     """Give ``note`` what Ray's own processes report to a driver.
 

@@ -1,8 +1,8 @@
 """A command whose Ray dies says so in one line and ends, where it would hang or vanish.
 
 Ray's core ends a driver without a word when its raylet dies, and some of Ray's loops wait for ever
-for one that is gone. So a thread looks at the processes of an embedded Ray, or at the ports of a
-cluster's.
+for one that is gone. So a thread looks at the processes of an embedded Ray, or at the head of a
+cluster and at the raylet by which this command talks to it.
 """
 
 import os
@@ -15,15 +15,21 @@ from functools import partial
 from pathlib import Path
 
 import click
+import psutil
 import ray
 
 from seje_ray.lock import release_all
 from seje_ray.log import event, log_file
 from seje_ray.on_ray.guardian import end_session
-from seje_ray.on_ray.ray_internals import dead_parts, is_embedded, session_folder
+from seje_ray.on_ray.ray_internals import (
+    dead_parts,
+    is_embedded,
+    raylet_option,
+    session_folder,
+)
 
-POLL_S = 0.5  # of the processes of an embedded Ray: sooner than Ray's core ends the command
-CLUSTER_POLL_S = 5.0
+POLL_S = 0.5  # of Ray's processes on this machine: sooner than Ray's core ends the command
+HEAD_POLL_S = 5.0  # of a cluster's head
 LOST_S = 45.0  # without an answer of a cluster's head
 NODES_S = 15.0  # between two looks at its nodes
 CONNECT_S = 5.0
@@ -40,10 +46,9 @@ def watched(end: Callable[[str], None]) -> Iterator[None]:
     """
     asked = threading.Event()
     look = partial(_embedded_loss, session_folder()) if is_embedded() else _ClusterLook().loss
-    pause_s = POLL_S if is_embedded() else CLUSTER_POLL_S
 
     def watch() -> None:
-        while not asked.wait(pause_s):
+        while not asked.wait(POLL_S):
             reason = look()
             if reason is not None and not asked.is_set():
                 end(reason)
@@ -54,7 +59,7 @@ def watched(end: Callable[[str], None]) -> Iterator[None]:
     try:
         yield
     except Exception:
-        if (reason := look()) is not None:  # the cause, seen before the thread has looked
+        if (reason := look(0.0)) is not None:  # the cause, seen before the thread has looked
             end(reason)
         raise
     finally:
@@ -80,8 +85,8 @@ def end_command(reason: str, stderr: int = 2) -> None:
     os._exit(EXIT_CODE)
 
 
-def _embedded_loss(session: Path) -> str | None:
-    """Which part of the embedded Ray of a session has ended, and how."""
+def _embedded_loss(session: Path, patience_s: float = LOST_S) -> str | None:
+    """Which part of the embedded Ray of a session has ended, and how; it needs no patience."""
     found = dead_parts(session)
     if not found:
         return None
@@ -98,14 +103,27 @@ class _ClusterLook:
 
     def __init__(self) -> None:
         self._address = str(ray.get_runtime_context().gcs_address)
-        self._answered = self._nodes_seen = time.monotonic()
+        self._asked = self._answered = self._nodes_seen = time.monotonic()
         self._alive = _alive_nodes()
+        self._raylet = process_with(raylet_option())
 
-    def loss(self) -> str | None:
-        """Why nothing can go on; of a node that is lost a line on stderr is enough."""
+    def loss(self, patience_s: float = LOST_S) -> str | None:
+        """Why nothing can go on; of a node that is lost a line on stderr is enough.
+
+        Args:
+            patience_s: Without an answer of the head; 0 to ask it now, and once.
+        """
+        if self._raylet is not None and not is_running(self._raylet):
+            return (
+                "Ray ended in the middle of the work: the raylet of this machine "
+                f"(pid {self._raylet.pid}) is gone"
+            )
         now = time.monotonic()
+        if patience_s and now - self._asked < HEAD_POLL_S:
+            return None
+        self._asked = now
         if not _answers(self._address):
-            if now - self._answered < LOST_S:
+            if now - self._answered < patience_s:
                 return None
             return (
                 f"the head of the Ray cluster ({self._address}) has not answered for "
@@ -123,6 +141,22 @@ class _ClusterLook:
                 event("warning", text=text)
                 click.echo(f"\nnote: {text}", err=True)
         return None
+
+
+def process_with(word: str) -> psutil.Process | None:
+    """The process that was started with this word among others; None if none can be seen."""
+    for process in psutil.process_iter(["cmdline"]):
+        if word in (process.info["cmdline"] or ()):
+            return process
+    return None
+
+
+def is_running(process: psutil.Process) -> bool:
+    """Whether a process has not ended; one that nobody has waited for has."""
+    try:
+        return bool(process.is_running()) and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _alive_nodes() -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from ray.cluster_utils import Cluster as Nodes
 
 from seje_ray.on_ray.guardian import processes_of
 
@@ -20,6 +21,9 @@ import sys, click, ray
 from seje_ray.cli.main import SejeGroup
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.ray_internals import session_folder
+from seje_ray.submission.cluster import Cluster
+
+cluster = Cluster(*sys.argv[1:])
 
 @click.group(cls=SejeGroup)
 def cli(): pass
@@ -30,7 +34,7 @@ def never():
     time.sleep(10**6)
 
 def work():
-    with connected():
+    with connected(cluster=cluster):
         waited = never.remote()
         print(session_folder(), flush=True)
         ray.wait([waited])
@@ -56,13 +60,17 @@ print(dead_parts(watched), len(dead_parts(session_folder())), flush=True)
 os._exit(0)
 """
 LIMIT_S = 60
+PATIENCE_S = 300
 
 
 @contextmanager
-def at_work() -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A command that waits for Ray for ever, and the folder of its session."""
+def at_work(*address: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A command that waits for Ray for ever, embedded or at an address; its session's folder."""
     process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", COMMAND, *address],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     session = process.stdout.readline().strip()
@@ -100,6 +108,33 @@ def test_a_part_of_ray_that_dies_is_one_error_line(part):
         assert nothing_is_left(session)
         _, left = psutil.wait_procs(started, timeout=LIMIT_S)  # agents tell no session
         assert left == []
+
+
+@pytest.fixture
+def head():
+    """The head node of a cluster."""
+    size = {"num_cpus": 1, "object_store_memory": 150 * 2**20}
+    nodes = Nodes(initialize_head=True, head_node_args={"include_dashboard": False, **size})
+    yield nodes.head_node
+    nodes.shutdown()
+
+
+@pytest.mark.parametrize("part", ["raylet", "gcs_server"])
+def test_a_head_that_is_lost_under_a_command_is_one_error_line(head, part):
+    """The raylet is seen on this machine; the store of the cluster's state has to be asked."""
+    with at_work(head.gcs_address) as (process, _):
+        (lost,) = head.all_processes[part]
+        lost.process.kill()
+        _, errors = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 1
+    (line,) = [line for line in errors.splitlines() if line.startswith("Error:")]
+    if part == "raylet":
+        assert f"the raylet of this machine (pid {lost.process.pid}) is gone" in line
+    else:
+        assert f"the head of the Ray cluster ({head.gcs_address}) has not answered for" in line
+    assert "repeat the command to resume" in line
+    assert "Traceback" not in errors
 
 
 def test_the_watch_of_one_ray_says_nothing_of_the_next():

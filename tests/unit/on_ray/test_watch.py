@@ -2,10 +2,12 @@
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 
 from seje_ray.on_ray import watch
-from seje_ray.on_ray.watch import _answers, _how, starting
+from seje_ray.on_ray.watch import _answers, _how, is_running, process_with, starting
 
 
 def test_a_slow_start_is_said_and_a_hopeless_one_given_up(monkeypatch, capfd):
@@ -43,3 +45,19 @@ def test_how_a_process_ended_is_said_as_the_system_has_it():
     """Popen gives signals as negative numbers."""
     assert _how(-9) == "signal 9"
     assert _how(1) == "exit code 1"
+
+
+def test_a_process_is_found_by_one_of_its_words_and_its_end_is_seen():
+    """The raylet of this machine; one that ended is gone also before anybody has waited for it."""
+    word = "--raylet_socket_name=/tmp/of-this-test"
+    assert process_with(word) is None
+    waiting = [sys.executable, "-c", "import sys; sys.stdin.read()", word]
+    with subprocess.Popen(waiting, stdin=subprocess.PIPE) as process:
+        found = process_with(word)
+        assert found is not None
+        assert found.pid == process.pid
+        assert is_running(found)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # ended, and left as it is
+        assert not is_running(found)
+    assert not is_running(found)
