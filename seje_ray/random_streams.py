@@ -11,7 +11,8 @@ from enum import IntEnum, unique
 
 import numpy as np
 
-STREAMS = 1  # version of all streams; another one draws other numbers of the same seed
+STREAMS = 2  # version of all streams; another one draws other numbers of the same seed
+STREAMS_BEFORE_PADDING = 1  # the same but for the terms of a lexical bag that training leaves out
 
 
 @unique
@@ -19,7 +20,7 @@ class Stream(IntEnum):
     """Purposes of draws; a number is never used again for another one."""
 
     PAIR_ORDER = 1
-    """Order of the train pairs; keys: epoch."""
+    """Order of the train pairs; keys: epoch, or epoch and shard for the rows of one."""
     PHOTO_OF_PAIR = 2
     """A pair's photo and its crop; keys: epoch, shard, row."""
     BACKBONE_DROPOUT = 3

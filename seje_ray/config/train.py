@@ -60,7 +60,9 @@ class TrainConfig:
     partial_texts: float = 0.0
     max_pairs: int | None = None  # train pairs that are used, drawn by the seed; null: all
     max_val_pairs: int = 10_000  # val pairs that are embedded after each epoch
-    shuffle_window: int = 32  # shards that are in memory and shuffled together
+    # shards that a batch is drawn from: of no more than so many each worker holds all, of more its
+    # part of so many; a multiple of the number of workers lets each read its share alone
+    shuffle_window: int = 32
     # steps between checkpoints inside an epoch, which has 2,384 on Recipe1M; null: only at its end
     checkpoint_steps: int | None = 500
     hang_minutes: float | None = 30.0  # without a step before stacks are written; null: never

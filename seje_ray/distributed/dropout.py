@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+COLUMNS = 64  # that ``PaddedDropout`` draws at once
+
 
 class _Global(nn.Module):
     """Draws for this worker's rows as rows of one draw for all workers' rows."""
@@ -57,6 +59,36 @@ class GlobalDropout(_Global):
         keep = self._numbers(*input.shape[1:])
         keep = keep.bernoulli_(1 - self.p, generator=self._generator)[own]
         return input * (keep.to(input) / (1 - self.p))
+
+
+class PaddedDropout(_Global):
+    """Dropout of rows that are padded to a width of their own on each worker.
+
+    What is drawn for a column depends on its number and not on how many there are, so that no
+    worker has to know the others' width.
+
+    Args:
+        p: Share of the values that become zero, in [0, 1).
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Drop values of (B, K) in training.
+
+        Raises:
+            ValueError: If the rows do not lie in the global batch that was announced.
+        """
+        if not self.training or self.p == 0:
+            return input
+        own, width = self._own(len(input)), input.shape[1]
+        draws = [self._drawn(block)[own] for block in range(-(-width // COLUMNS))]
+        keep = torch.cat(draws, dim=1)[:, :width]
+        return input * (keep.to(input) / (1 - self.p))
+
+    def _drawn(self, block: int) -> Tensor:
+        """Of some columns, from a generator of their own: the shared one stays where it is."""
+        seed = self._generator.initial_seed() + 1 + block
+        generator = torch.Generator(self._generator.device).manual_seed(seed)
+        return self._numbers(COLUMNS).bernoulli_(1 - self.p, generator=generator)
 
 
 class PartDropout(_Global):

@@ -154,14 +154,14 @@ def padded(rows: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(together), lengths
 
 
-def padded_bags(terms: Sequence[np.ndarray], weights: Sequence[np.ndarray], width: int) -> Bags:
-    """Bags padded to ``width`` terms with term 0 of weight 0.
+def padded_bags(terms: Sequence[np.ndarray], weights: Sequence[np.ndarray]) -> Bags:
+    """Bags padded to the longest recipe, at least one, with term 0 of weight 0.
 
     Args:
         terms: Numbers of each recipe's terms.
         weights: One per term.
-        width: K, at least as many as a recipe has; at least 1.
     """
+    width = max([1, *(len(own) for own in terms)])
     numbers = np.zeros((len(terms), width), np.int64)
     values = np.zeros((len(terms), width), np.float32)
     for row, (own, weight) in enumerate(zip(terms, weights, strict=True)):

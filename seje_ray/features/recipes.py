@@ -98,7 +98,7 @@ class RecipeExtractor:
         language = stored_language(self._calibrator)
         rows = self._lexicon.rows([language.prepared(recipe) for recipe in recipes])
         terms, weights = (np.split(part, rows.ends[:-1]) for part in (rows.terms, rows.weights))
-        return padded_bags(terms, weights, max([1, *(len(own) for own in terms)]))
+        return padded_bags(terms, weights)
 
     def _key_term_vectors(
         self, recipes: Sequence[RecipeText], known: Sequence[TextFeatures] | None

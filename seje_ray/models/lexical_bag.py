@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seje_ray.distributed.dropout import PaddedDropout
 from seje_ray.models.ridge import MIN_NORM
 
 SIZE = 0.05  # root mean square of the numbers that learning begins with; Adam's steps have one size
@@ -37,7 +38,7 @@ class LexicalBag(nn.Module):
         self.std: Tensor
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("std", torch.ones(()))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = PaddedDropout(dropout)
 
     @torch.no_grad()
     def begin_with(self, vectors: Tensor, mean: Tensor, std: float) -> None:

@@ -54,8 +54,17 @@ class PixelSpec:
         until they reach the network's device, which quarters what a GPU is sent.
         """
         width, height = self.size
-        stacked = np.asarray(crops, np.uint8).reshape(len(crops), height, width, 3)
-        return stacked.transpose(0, 3, 1, 2)
+        return channels_first(np.asarray(crops, np.uint8).reshape(len(crops), height, width, 3))
+
+    def room(self, count: int) -> np.ndarray:
+        """Where crops are put one by one, (count, height, width, 3) uint8, not set."""
+        width, height = self.size
+        return np.empty((count, height, width, 3), np.uint8)
+
+
+def channels_first(crops: np.ndarray) -> np.ndarray:
+    """Crops (B, height, width, 3) as (B, 3, height, width), without a copy."""
+    return crops.transpose(0, 3, 1, 2)
 
 
 def whole_size_of(crop: int) -> tuple[int, int]:

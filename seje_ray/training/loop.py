@@ -107,22 +107,20 @@ class Trainer:
         Raises:
             DivergedError: If the loss is not finite.
         """
-        progress, run = self.state.progress, self.run
-        if self.worker.rank == 0:
-            (self.worker.folder / DIVERGED_FILE).unlink(missing_ok=True)
-        rank, folder = self.worker.rank, self.worker.folder
+        progress, run, worker = self.state.progress, self.run, self.worker
+        rank, folder = worker.rank, worker.folder
+        if rank == 0:
+            (folder / DIVERGED_FILE).unlink(missing_ok=True)
         with watched(
             folder / f"hang-{rank}.txt",
             run.train.hang_minutes,
-            lambda text: self.worker.warn(f"worker {rank}: {text}"),
+            lambda text: worker.warn(f"worker {rank}: {text}"),
         ) as self._alive:
             while not progress.is_finished(run.train.num_epochs):
                 clock = EpochClock()
                 metrics = {"epoch": float(progress.num_epochs + 1)}
                 metrics |= self._train_epoch(progress.num_epochs, clock)
-                val = embed_val(
-                    self.state.evaluated, self.loaders.val, run, self.worker, self._alive
-                )
+                val = embed_val(self.state.evaluated, self.loaders.val, run, worker, self._alive)
                 metrics |= self._val_metrics(val)
                 self._decide(metrics)
                 self._publish(metrics, val, clock)
@@ -140,14 +138,14 @@ class Trainer:
         loader, progress = self.loaders.train, self.state.progress
         num_steps = loader.num_steps
         first_step = progress.step
-        batches = clock.waiting(loader.epoch(epoch, first_step))
+        if first_step == 0:
+            progress.order = loader.order_kind
+        batches = clock.waiting(loader.epoch(epoch, first_step, progress.order))
         for step, cpu_batch in enumerate(batches, start=first_step):
             batch = cpu_batch.to(self.worker.device)
+            first = epoch * num_steps
             set_learning_rates(
-                self.state.optimizer,
-                self.run.train,
-                step=epoch * num_steps + step,
-                num_steps=num_steps,
+                self.state.optimizer, self.run.train, step=first + step, num_steps=num_steps
             )
             found = self._step(batch, epoch, step)
             progress.sums = {name: progress.sums.get(name, 0.0) + v for name, v in found.items()}

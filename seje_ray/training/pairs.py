@@ -4,7 +4,7 @@ Letters: B pairs of this worker, S instruction steps, L lines of a part of a rec
 dimensions, H text-vector dimensions.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,7 +16,6 @@ from torch import Tensor
 
 from seje_ray import random_streams
 from seje_ray.config.train import Augmentation
-from seje_ray.distributed.collectives import split_sizes
 from seje_ray.features.augmentation import augmented
 from seje_ray.features.inputs import (
     READS_OF_LSTM,
@@ -31,9 +30,15 @@ from seje_ray.features.inputs import (
 )
 from seje_ray.features.tokens import TextShape, token_batch
 from seje_ray.random_streams import Stream
-from seje_ray.recipe1m.pixels import PixelSpec
+from seje_ray.recipe1m.pixels import PixelSpec, channels_first
+from seje_ray.training.epoch_order import OrderKind, epoch_order, order_kind
+from seje_ray.training.lanes import Rows, located, own_part
+from seje_ray.training.open_shards import OpenShards
+from seje_ray.training.prefetch import prefetched
 from seje_ray.training.shard import Shard
 from seje_ray.training.subset import rows_by_shard
+
+TASKS_PER_THREAD = 4  # of a batch's photos: a task costs some, and the last ones end apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class PairBatch:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """One row of a global batch, and the seed of its random draws."""
+    """One row of a global batch, and the keys of its random draws; none where nothing is drawn."""
 
     shard: Shard
     row: int
@@ -68,9 +73,8 @@ class _Pair:
 class PairLoader:
     """Batches of one partition of a calibrated artifact.
 
-    All workers walk the same order and take their rows of each global batch, so a step sees the
-    same pairs for any number of workers. Shards are shuffled by (seed, epoch), rows within a
-    window of ``shuffle_window`` shards; memory holds one window.
+    A step sees the same pairs for any number of workers. Of many shards each worker reads its
+    share, and holds its part of ``shuffle_window`` of them; at most so many stay in memory.
     """
 
     def __init__(
@@ -99,7 +103,7 @@ class PairLoader:
             rank: Of this worker.
             world_size: Workers.
             seed: Of every draw.
-            shuffle_window: Shards held in memory and shuffled together.
+            shuffle_window: Shards that a batch is drawn from.
             num_threads: That decode photos.
             reads: Features of recipes that are read.
             augmentation: Random changes of training photos.
@@ -113,10 +117,11 @@ class PairLoader:
         self._augmentation, self._partial_texts = augmentation, partial_texts
         self._rank, self._world_size, self._seed = rank, world_size, seed
         self._window, self._num_threads = shuffle_window, num_threads
-        self._shard_rows = _rows_of_shards(self._shards, rows)
-        self.num_rows = sum(len(rows) for rows in self._shard_rows)
-        self.global_batch_size = min(global_batch_size, self.num_rows)
-        self._kept: dict[Path, Shard] = {}  # all shards, where one window holds them
+        self._rows = _rows_of_shards(self._shards, rows)
+        self.num_rows = sum(len(rows) for rows in self._rows)
+        self.global_batch_size = min(global_batch_size, max(1, self.num_rows))
+        self.order_kind: OrderKind = order_kind(len(self._shards), shuffle_window)
+        self._open = OpenShards(self._read)
 
     @property
     def num_steps(self) -> int:
@@ -124,106 +129,102 @@ class PairLoader:
         num_steps: int = self.num_rows // self.global_batch_size
         return num_steps
 
-    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[PairBatch]:
+    def epoch(
+        self, epoch: int, first_step: int = 0, kind: OrderKind | None = None
+    ) -> Iterator[PairBatch]:
         """Batches of a training epoch: shuffled, one random photo per recipe, augmented.
 
-        Those before ``first_step`` are left out, and what they hold is neither read nor decoded.
+        Args:
+            epoch: >= 0.
+            first_step: Those before are left out; what they hold is neither read nor decoded.
+            kind: The order that the epoch was begun in; None for ``order_kind``.
         """
-        pairs = self._shuffled_pairs(epoch, first_step * self.global_batch_size)
-        yield from self._prefetched(_grouped(pairs, self.global_batch_size, complete=True), True)
+        size, kind = self.global_batch_size, kind or self.order_kind
+        counts = [len(rows) for rows in self._rows]
+        order = epoch_order(
+            kind, counts, batch_size=size, window=self._window, seed=self._seed, epoch=epoch
+        )
+        parts = [own_part(size, rank, self._world_size) for rank in range(self._world_size)]
+        sizes = tuple(len(part) for part in parts)
+
+        def begin(step: int, decoders: ThreadPoolExecutor) -> Callable[[], PairBatch]:
+            rows = order.step(step, parts[self._rank])
+            return self._begun(self._pairs(rows, kind, epoch), sizes, decoders)
+
+        yield from prefetched(range(first_step, self.num_steps), begin, self._num_threads)
 
     def in_order(self, max_pairs: int | None = None) -> Iterator[PairBatch]:
         """Batches for validation: file order, first photo, centre crop.
 
-        Whole batches are dealt to the workers in turn, so no worker gets an empty one; the last
-        batch may be short.
+        Each worker takes whole batches that lie side by side, so that their rows in rank order
+        are those of the files; one may have none. The last batch may be short.
         """
-        groups = _grouped(self._pairs_in_order(max_pairs), self.global_batch_size, complete=False)
-        own = (g for n, g in enumerate(groups) if n % self._world_size == self._rank)
-        yield from self._prefetched(own, False)
+        size, ends = self.global_batch_size, np.cumsum([len(rows) for rows in self._rows])
+        num_pairs = self.num_rows if max_pairs is None else min(max_pairs, self.num_rows)
+        own = own_part(-(-num_pairs // size), self._rank, self._world_size)
 
-    def _shuffled_pairs(self, epoch: int, num_skipped: int) -> Iterator[_Pair]:
-        generator = random_streams.generator(Stream.PAIR_ORDER, self._seed, epoch)
-        order = generator.permutation(len(self._shards))
-        for start in range(0, len(order), self._window):
-            window = [int(n) for n in order[start : start + self._window]]
-            rows = [(n, row) for n in window for row in self._shard_rows[n]]
-            drawn = [rows[position] for position in generator.permutation(len(rows))]
-            left, num_skipped = drawn[num_skipped:], max(0, num_skipped - len(drawn))
-            shards = {n: self._open(self._shards[n]) for n in {n for n, _ in left}}
-            for number, row in left:
-                yield _Pair(shards[number], row, (epoch, number, row))
+        def begin(number: int, decoders: ThreadPoolExecutor) -> Callable[[], PairBatch]:
+            places = np.arange(number * size, min((number + 1) * size, num_pairs))
+            numbers, offsets = located(ends, places)
+            rows = list(zip(numbers.tolist(), offsets.tolist(), strict=True))
+            return self._begun(self._pairs(rows, self.order_kind), (len(rows),), decoders)
 
-    def _pairs_in_order(self, max_pairs: int | None) -> Iterator[_Pair]:
-        left = self.num_rows if max_pairs is None else max_pairs
-        for path, rows in zip(self._shards, self._shard_rows, strict=True):
-            if left <= 0:
-                return
-            shard = self._open(path)
-            for row in rows[:left]:
-                yield _Pair(shard, row, ())
-            left -= len(rows)
+        yield from prefetched(own, begin, self._num_threads)
 
-    def _open(self, path: Path) -> Shard:
-        if path in self._kept:
-            return self._kept[path]
-        shard = Shard(
+    def _pairs(self, rows: Rows, kind: OrderKind, epoch: int | None = None) -> list[_Pair]:
+        """Pairs of these rows, read where they are not yet; of an epoch of a training or none."""
+        num_kept = self._window if kind == "windows" else 0
+        shards = self._open.take((number for number, _ in rows), num_kept)
+        used = [(number, int(self._rows[number][k])) for number, k in rows]
+        return [
+            _Pair(shards[number], row, () if epoch is None else (epoch, number, row))
+            for number, row in used
+        ]
+
+    def _read(self, number: int) -> Shard:
+        path = self._shards[number]
+        return Shard(
             path,
             use_features=self._pixels is None,
             reads=self._reads,
             partial=self._partial_texts > 0,
         )
-        if len(self._shards) <= self._window:
-            self._kept[path] = shard
-        return shard
 
-    def _prefetched(self, groups: Iterator[list[_Pair]], is_training: bool) -> Iterator[PairBatch]:
-        """Read and prepare the next batch in threads while the caller computes."""
-        with ThreadPoolExecutor(self._num_threads) as decoders, ThreadPoolExecutor(1) as ahead:
-
-            def prepare() -> PairBatch | None:
-                group = next(groups, None)  # may read shards
-                return None if group is None else self._batch(group, is_training, decoders)
-
-            pending = ahead.submit(prepare)
-            while (batch := pending.result()) is not None:
-                pending = ahead.submit(prepare)
-                yield batch
-
-    def _draw(self, pair: _Pair) -> np.random.Generator:
+    def _draw(self, pair: _Pair) -> np.random.Generator | None:
+        if not pair.draw:
+            return None
         return random_streams.generator(Stream.PHOTO_OF_PAIR, self._seed, *pair.draw)
 
-    def _batch(
-        self, group: list[_Pair], is_training: bool, decoders: ThreadPoolExecutor
-    ) -> PairBatch:
-        sizes: tuple[int, ...] = (len(group),)
-        own = group
-        if is_training:
-            sizes = split_sizes(len(group), self._world_size)
-            start = sum(sizes[: self._rank])
-            own = group[start : start + sizes[self._rank]]
-        draws = [self._draw(pair) if is_training else None for pair in own]
+    def _begun(
+        self, own: list[_Pair], sizes: tuple[int, ...], decoders: ThreadPoolExecutor
+    ) -> Callable[[], PairBatch]:
+        """Let photos be decoded; what is returned waits for them and makes the batch."""
+        draws = [self._draw(pair) for pair in own]
         chosen = [
             0 if draw is None else int(draw.integers(pair.shard.num_images(pair.row)))
             for pair, draw in zip(own, draws, strict=True)
         ]
-        parts = [self._part(pair) if is_training else None for pair in own]
-        return PairBatch(
-            ids=tuple(pair.shard.ids[pair.row] for pair in own),
-            images=self._images(own, chosen, draws, decoders),
-            image_category_vectors=stacked(
-                [p.shard.image_category_vector(p.row, i) for p, i in zip(own, chosen, strict=True)]
-            ),
-            recipes=self._recipes(own, parts, group),
-            category_ids=torch.tensor(
-                [int(p.shard.category_ids[p.row]) for p in own], dtype=torch.int64
-            ),
-            sizes=sizes,
-        )
+        images = self._images(own, chosen, draws, decoders)
+
+        def finished() -> PairBatch:
+            categories = [int(p.shard.category_ids[p.row]) for p in own]
+            seen = [
+                p.shard.image_category_vector(p.row, i) for p, i in zip(own, chosen, strict=True)
+            ]
+            return PairBatch(
+                ids=tuple(pair.shard.ids[pair.row] for pair in own),
+                image_category_vectors=stacked(seen),
+                recipes=self._recipes(own, [self._part(pair) for pair in own]),
+                category_ids=torch.tensor(categories, dtype=torch.int64),
+                sizes=sizes,
+                images=images(),  # last: all else is made while they are decoded
+            )
+
+        return finished
 
     def _part(self, pair: _Pair) -> int | None:
         """The part of a recipe that it comes as; None for the whole."""
-        if self._partial_texts == 0:
+        if self._partial_texts == 0 or not pair.draw:
             return None
         draw = random_streams.generator(Stream.PARTIAL_TEXTS, self._seed, *pair.draw)
         there = pair.shard.parts_there(pair.row)
@@ -231,9 +232,7 @@ class PairLoader:
             return None
         return int(draw.choice(there))
 
-    def _recipes(
-        self, own: list[_Pair], parts: list[int | None], group: list[_Pair]
-    ) -> RecipeFeatures:
+    def _recipes(self, own: list[_Pair], parts: list[int | None]) -> RecipeFeatures:
         reads = self._reads
         read = [(pair.shard, pair.row, part) for pair, part in zip(own, parts, strict=True)]
         sentences = texts = key_term_vectors = bags = tokens = None
@@ -244,11 +243,8 @@ class PairLoader:
         if reads.key_terms:
             key_term_vectors = stacked([s.key_term_vector(row, part) for s, row, part in read])
         if reads.lexical:
-            # As wide on every worker: what a training leaves out is drawn for the global batch.
-            # A part has no term that the whole has not.
-            width = max([1, *(pair.shard.num_terms(pair.row) for pair in group)])
             terms, weights = zip(*(s.bag(row, part) for s, row, part in read), strict=True)
-            bags = padded_bags(terms, weights, width)
+            bags = padded_bags(terms, weights)
         if reads.tokens:
             assert self._text_shape is not None
             lines = [s.tokens(row, part) for s, row, part in read]
@@ -261,36 +257,38 @@ class PairLoader:
         chosen: list[int],
         draws: list[np.random.Generator | None],
         decoders: ThreadPoolExecutor,
-    ) -> Tensor:
+    ) -> Callable[[], Tensor]:
         spec = self._pixels
+        photos = list(zip(own, chosen, draws, strict=True))
         if spec is None:
-            return stacked(
-                [p.shard.image_features(p.row, i) for p, i in zip(own, chosen, strict=True)]
-            )
+            return lambda: stacked([p.shard.image_features(p.row, i) for p, i, _ in photos])
+        crops = spec.room(len(own))
 
-        def crop(pair: _Pair, image: int, draw: np.random.Generator | None) -> np.ndarray:
-            photo = spec.crop_of(pair.shard.jpeg(pair.row, image), draw)
-            return photo if draw is None else augmented(photo, self._augmentation, draw)
+        def decode(rows: range) -> None:
+            for row in rows:
+                pair, image, draw = photos[row]
+                photo = spec.crop_of(pair.shard.jpeg(pair.row, image), draw)
+                if draw is not None:
+                    photo = augmented(photo, self._augmentation, draw)
+                crops[row] = photo
 
-        return torch.from_numpy(spec.stack(list(decoders.map(crop, own, chosen, draws))))
+        size = max(1, len(own) // (TASKS_PER_THREAD * self._num_threads))
+        starts = range(0, len(own), size)
+        tasks = [decoders.submit(decode, range(len(own))[start : start + size]) for start in starts]
+
+        def decoded() -> Tensor:
+            for task in tasks:
+                task.result()
+            return torch.from_numpy(channels_first(crops))
+
+        return decoded
 
 
-def _rows_of_shards(shards: Sequence[Path], rows: np.ndarray | None) -> list[list[int]]:
+def _rows_of_shards(shards: Sequence[Path], rows: np.ndarray | None) -> list[np.ndarray]:
     """Row numbers that are used of each shard."""
     counts = [pq.read_metadata(path).num_rows for path in shards]
     used = np.arange(sum(counts)) if rows is None else rows
-    return [part.tolist() for part in rows_by_shard(used, counts)]
-
-
-def _grouped(pairs: Iterator[_Pair], size: int, *, complete: bool) -> Iterator[list[_Pair]]:
-    group: list[_Pair] = []
-    for pair in pairs:
-        group.append(pair)
-        if len(group) == size:
-            yield group
-            group = []
-    if group and not complete:
-        yield group
+    return rows_by_shard(used, counts)
 
 
 def _text_batch(rows: Sequence[Sequence[np.ndarray]]) -> TextBatch:

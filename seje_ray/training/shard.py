@@ -109,11 +109,6 @@ class Shard:
         found = [self._lists[name].row(row) for name in TEXT_COLUMNS]
         return [own if part in (None, n) else own[:0] for n, own in enumerate(found)]
 
-    def num_terms(self, row: int) -> int:
-        """K of a recipe's lexical bag, if it was read."""
-        offsets = self._bags[TERMS].offsets
-        return int(offsets[row + 1].as_py() - offsets[row].as_py())
-
     def bag(self, row: int, part: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Terms (K,) and weights (K,) of a recipe's lexical bag, if it was read."""
         if part is not None:

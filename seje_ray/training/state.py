@@ -22,13 +22,15 @@ from torch.optim import Optimizer
 from seje_ray.artifact import write_json
 from seje_ray.calibration.lexical import Lexicon
 from seje_ray.config import RunConfig, run_to_dict
+from seje_ray.distributed.dropout import PaddedDropout
 from seje_ray.durable import written
 from seje_ray.errors import ArtifactError, first_line
 from seje_ray.features.checkpoint import Origin
 from seje_ray.features.model import FeatureDims, build_discriminator, build_model
 from seje_ray.models.recipe_encoder import present_name
-from seje_ray.random_streams import STREAMS
+from seje_ray.random_streams import STREAMS, STREAMS_BEFORE_PADDING
 from seje_ray.training.averaging import averaged_copy, update_average
+from seje_ray.training.epoch_order import OrderKind
 from seje_ray.training.freezing import freeze_first_blocks
 from seje_ray.training.optimisation import (
     discriminator_optimizer,
@@ -57,6 +59,7 @@ class Progress:
     num_epochs: int = 0  # finished ones
     step: int = 0  # finished steps of the epoch after these; 0 between epochs
     sums: dict[str, float] = field(default_factory=dict)  # of that epoch's metrics, over its steps
+    order: OrderKind = "windows"  # that it was begun in; versions before lanes did not note it
     best_score: float = -1.0  # selection score: docs/method.md, rule 6.2
     best_epoch: int = 0
     epochs_without_gain: int = 0
@@ -190,15 +193,23 @@ class TrainingState:
         self.discriminator.load_state_dict(weights)
         load_optimizer_state(self.discriminator_optimizer, optimizers[1])
         known = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
-        has_streams = known.pop("streams", None) == STREAMS
+        streams = known.pop("streams", None)
+        has_streams = streams == STREAMS or (
+            streams == STREAMS_BEFORE_PADDING and not _leaves_out_terms(self.model)
+        )
         for name, value in known.items():
             setattr(self.progress, name, value)
         if has_streams or self.progress.step == 0:
             return None
         return (
             f"{folder.name} lies inside an epoch that a version with other random streams began: "
-            "the rest of this epoch is drawn in a new order"
+            "the rest of this epoch is drawn anew"
         )
+
+
+def _leaves_out_terms(model: nn.Module) -> bool:
+    """Whether a training step leaves out terms of lexical bags."""
+    return any(isinstance(part, PaddedDropout) and part.p > 0 for part in model.modules())
 
 
 def _contiguous(module: nn.Module) -> dict[str, torch.Tensor]:

@@ -68,19 +68,8 @@ def embed_pairs(
     assert isinstance(model, JointEmbedding)
     dim = model.embedding_dim
     own = torch.cat(rows) if rows else torch.empty(0, 2 * dim)
-    gathered = _gather_uneven(own.to(worker.device), worker).cpu()
-    pairs = torch.empty_like(gathered)
-    pairs[dealt_order(len(gathered), loader.global_batch_size, worker.world_size)] = gathered
+    pairs = _gather_uneven(own.to(worker.device), worker).cpu()  # in the order of the files
     return ValEmbeddings(pairs[:, :dim], pairs[:, dim:])
-
-
-def dealt_order(num_pairs: int, batch_size: int, num_workers: int) -> Tensor:
-    """Numbers of the pairs as workers hold them, worker after worker, (N,) int64.
-
-    Whole batches are dealt to the workers in turn, as by ``PairLoader.in_order``.
-    """
-    batch = torch.arange(num_pairs) // batch_size
-    return torch.argsort(batch % num_workers, stable=True)
 
 
 def val_metrics(

@@ -5,7 +5,9 @@ import torch
 from torch import nn
 
 from seje_ray.distributed.dropout import (
+    COLUMNS,
     GlobalDropout,
+    PaddedDropout,
     PartDropout,
     begin_dropout_step,
     use_global_dropout,
@@ -64,6 +66,40 @@ def test_another_step_drops_others_and_evaluation_drops_none():
 def test_rows_outside_of_the_announced_batch_are_refused():
     with pytest.raises(ValueError, match="rows up to 5 of a global batch of 4"):
         dropped(network(), torch.ones(2, 3), 3, 4)
+
+
+@pytest.mark.parametrize("sizes", [(7,), (4, 3), (3, 1, 3)])
+@pytest.mark.parametrize("padding", [1, 2 * COLUMNS])
+def test_padding_of_a_worker_changes_nothing(sizes, padding):
+    """Each worker has another width; values and gradients, and what another layer drops then."""
+    layers = nn.Sequential(PaddedDropout(0.4), GlobalDropout(0.3)).train()
+    whole = torch.ones(7, COLUMNS + 3, requires_grad=True)
+    begin_dropout_step(layers, first=0, num_rows=7, seed=7, device=CPU)
+    expected, then = layers[0](whole), layers[1](torch.ones(7, 5))
+    (expected_grad,) = torch.autograd.grad(expected.sum(), whole)
+
+    first = 0
+    for number, size in enumerate(sizes):
+        own = whole[first : first + size]
+        wider = torch.cat([own, torch.zeros(size, number * padding)], 1)
+        begin_dropout_step(layers, first=first, num_rows=7, seed=7, device=CPU)
+        found = layers[0](wider)
+        (grad,) = torch.autograd.grad(found.sum(), whole)
+        assert found[:, : COLUMNS + 3].equal(expected[first : first + size])
+        assert not found[:, COLUMNS + 3 :].any()
+        assert grad[first : first + size].equal(expected_grad[first : first + size])
+        assert layers[1](torch.ones(size, 5)).equal(then[first : first + size])
+        first += size
+
+
+def test_the_share_of_zeros_over_padded_columns_is_p():
+    """Of 128,000 ones, within five standard deviations; no two blocks of columns are the same."""
+    found = dropped(PaddedDropout(0.3).train(), torch.ones(1000, 2 * COLUMNS), 0, 1000)
+
+    deviation = (0.21 / found.numel()) ** 0.5
+    assert (found == 0).float().mean() == pytest.approx(0.3, abs=5 * deviation)
+    assert found.unique().tolist() == pytest.approx([0.0, 1 / 0.7])
+    assert not found[:, :COLUMNS].equal(found[:, COLUMNS:])
 
 
 @pytest.mark.parametrize("sizes", [(7,), (4, 3), (1,) * 7])

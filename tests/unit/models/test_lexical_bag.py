@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from seje_ray.distributed.dropout import begin_dropout_step
 from seje_ray.models.lexical_bag import LexicalBag
 
 V, L = 6, 3
@@ -81,7 +82,10 @@ def test_terms_are_left_out_in_training_alone():
     ]
 
     bag.train()
-    found = [bag(TERMS, WEIGHTS)[:1] for _ in range(60)]
+    found = []
+    for step in range(60):
+        begin_dropout_step(bag, first=0, num_rows=2, seed=step, device=torch.device("cpu"))
+        found.append(bag(TERMS, WEIGHTS)[:1])
 
     torch.testing.assert_close(bag.eval()(TERMS, WEIGHTS), plain)
     matches = [[torch.allclose(row, one, atol=1e-5) for one in kept].index(True) for row in found]

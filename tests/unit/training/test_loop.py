@@ -283,7 +283,7 @@ def test_an_older_checkpoint_inside_an_epoch_goes_on_with_a_warning(
 
     assert current.warnings == []
     assert len(worker.warnings) == is_told
-    assert all("drawn in a new order" in line for line in worker.warnings)
+    assert all("drawn anew" in line for line in worker.warnings)
     assert trainer.fit().num_epochs == 2
 
 

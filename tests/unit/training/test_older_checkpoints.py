@@ -1,13 +1,20 @@
-"""Checkpoints of a version whose layers had biases that a BatchNorm took away."""
+"""Checkpoints of versions before: biases that a BatchNorm took away, streams, orders of pairs."""
+
+import json
 
 import pytest
 import torch
 from torch import nn
 
+from seje_ray.distributed.dropout import PaddedDropout
 from seje_ray.features.model import FeatureDims, build_discriminator, build_model
+from seje_ray.training.loaders import Loaders
+from seje_ray.training.loop import Trainer
 from seje_ray.training.optimisation import discriminator_optimizer, model_optimizer
+from seje_ray.training.pairs import PairLoader
 from seje_ray.training.state import Progress, TrainingState
-from tests.unit.training.tiny_data import origin, tiny_run
+from seje_ray.training.worker import LocalWorker
+from tests.unit.training.tiny_data import origin, tiny_run, write_shards
 
 DIMS = FeatureDims.of(origin().facts)
 
@@ -93,3 +100,90 @@ def test_a_checkpoint_of_this_version_is_loaded_as_it_is(tmp_path):
         second.optimizer.state_dict()["param_groups"]
         == (first.optimizer.state_dict()["param_groups"])
     )
+
+
+@pytest.mark.parametrize(
+    ("p", "step", "is_told"), [(0.0, 2, False), (0.3, 2, True), (0.3, 0, False)]
+)
+def test_terms_that_an_older_version_left_out_are_told_of(tmp_path, p, step, is_told):
+    """They alone are drawn by other streams since, and only inside an epoch it matters."""
+    run = tiny_run()
+    state = state_of(run)
+    state.model.terms = PaddedDropout(p)
+    state.progress.step = step
+    state.save(tmp_path, run, origin())
+    change_progress(tmp_path, lambda known: known.update(streams=1))
+
+    warning = state.load(tmp_path, torch.device("cpu"))
+
+    assert (warning is not None and "drawn anew" in warning) == is_told
+
+
+def change_progress(checkpoint, change):
+    path = checkpoint / "progress.json"
+    known = json.loads(path.read_text())
+    change(known)
+    path.write_text(json.dumps(known))
+
+
+class KilledError(Exception):
+    """What ends the training of the older version."""
+
+
+class DyingWorker(LocalWorker):
+    """Dies at the step after its first checkpoint."""
+
+    def progress(self, done, total, text):
+        if self.resume_dir() is not None:
+            raise KilledError
+
+
+def in_windows(loaders):
+    """As a version before lanes: of any number of shards."""
+    loaders.train.order_kind = "windows"
+    return loaders
+
+
+def many_shards(folder):
+    def of(partition, window):
+        return PairLoader(
+            sorted(folder.glob(f"{partition}-*.parquet")),
+            None,
+            global_batch_size=8,
+            rank=0,
+            world_size=1,
+            seed=0,
+            shuffle_window=window,
+        )
+
+    return Loaders(of("train", 2), of("val", 2))
+
+
+def test_an_epoch_that_was_begun_in_windows_ends_in_windows(tmp_path):
+    """Bitwise as the older version would have ended it; the next epoch comes in lanes."""
+    write_shards(tmp_path, "train", [9, 7, 8, 9])
+    write_shards(tmp_path, "val", [6])
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    for folder in (whole, parts):
+        folder.mkdir()
+    older = Trainer(
+        tiny_run(num_epochs=1), origin(), in_windows(many_shards(tmp_path)), LocalWorker(whole)
+    )
+    older.fit()
+    run = tiny_run(num_epochs=1, checkpoint_steps=2)
+    with pytest.raises(KilledError):
+        Trainer(run, origin(), in_windows(many_shards(tmp_path)), DyingWorker(parts)).fit()
+    change_progress(parts / "checkpoint-00000-00000002", lambda known: known.pop("order"))
+
+    loaders, worker = many_shards(tmp_path), LocalWorker(parts)
+    resumed = Trainer(run, origin(), loaders, worker)
+    resumed.fit()
+
+    assert worker.warnings == []
+    assert (resumed.state.progress.order, loaders.train.order_kind) == ("windows", "lanes")
+    assert resumed.state.progress.history == older.state.progress.history
+    for name, value in older.state.model.state_dict().items():
+        assert torch.equal(value, resumed.state.model.state_dict()[name]), name
+    further = Trainer(tiny_run(num_epochs=2), origin(), loaders, worker)
+    further.fit()
+    assert further.state.progress.order == "lanes"

@@ -6,10 +6,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from torch.nn import functional as F
 
 from seje_ray.features.inputs import Reads
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.pairs import PairLoader
+from seje_ray.training.shard import Shard
 from tests.unit.training.tiny_data import write_shards
 
 PIXELS = PixelSpec(20, 16)
@@ -40,12 +42,13 @@ def paths(tmp_path):
 
 @pytest.mark.parametrize("pixels", [None, PIXELS])
 @pytest.mark.parametrize("world_size", [2, 3])
-def test_any_number_of_workers_sees_the_same_global_batches(paths, world_size, pixels):
+@pytest.mark.parametrize("window", [2, 32], ids=["lanes", "windows"])
+def test_any_number_of_workers_sees_the_same_global_batches(paths, window, world_size, pixels):
     """Ids, chosen photos and their augmentation, step by step; uneven rows where they must be."""
-    alone = list(loader(paths, pixels=pixels).epoch(4))
+    alone = list(loader(paths, pixels=pixels, window=window).epoch(4))
     shared = zip(
         *(
-            loader(paths, rank=rank, world_size=world_size, pixels=pixels).epoch(4)
+            loader(paths, rank=rank, world_size=world_size, pixels=pixels, window=window).epoch(4)
             for rank in range(world_size)
         ),
         strict=True,
@@ -81,6 +84,63 @@ def test_an_epoch_goes_on_at_any_step(paths, window, first_step):
     for one, other in zip(rest, whole[first_step:], strict=True):
         assert one.images.equal(other.images)
         assert one.recipes.sentences.vectors.equal(other.recipes.sentences.vectors)
+
+
+@pytest.mark.parametrize("world_size", [2, 4])
+@pytest.mark.parametrize("window", [2, 32], ids=["lanes", "windows"])
+def test_an_epoch_goes_on_with_another_number_of_workers(paths, window, world_size):
+    """What three workers began: the same global batches, photos and augmentation included."""
+
+    def of(rank, world_size):
+        return loader(paths, rank=rank, world_size=world_size, pixels=PIXELS, window=window)
+
+    started = [next(of(rank, 3).epoch(3)) for rank in range(3)]
+    going_on = [list(of(rank, world_size).epoch(3, 1)) for rank in range(world_size)]
+    steps = [started, *zip(*going_on, strict=True)]
+
+    whole = list(of(0, 1).epoch(3))
+    for one, several in zip(whole, steps, strict=True):
+        ids, images = joined(several)
+        assert tuple(ids) == one.ids
+        assert images.equal(one.images)
+
+
+@pytest.fixture
+def bytes_read(monkeypatch):
+    """Sizes of the files that were read, one entry for each time."""
+    sizes, shards = [], {}
+
+    def counted(path, **settings):
+        sizes.append(path.stat().st_size)
+        if path not in shards:  # for the test's speed
+            shards[path] = Shard(path, **settings)
+        return shards[path]
+
+    monkeypatch.setattr("seje_ray.training.pairs.Shard", counted)
+    return sizes
+
+
+def test_a_worker_reads_its_share_of_the_bytes(tmp_path, bytes_read):
+    """Within a tenth of 1 / W, in training and in validation, of more shards than a window has."""
+    paths = write_shards(tmp_path, "train", [3, 4] * 32)
+    total = sum(path.stat().st_size for path in paths)
+    for world_size in (1, 2, 4):
+        for rank in range(world_size):
+            own = loader(paths, rank=rank, world_size=world_size)
+            for batches in (own.epoch(1), own.in_order()):
+                bytes_read.clear()
+                assert len(list(batches)) > 0
+                assert sum(bytes_read) == pytest.approx(total / world_size, rel=0.1)
+
+
+@pytest.mark.parametrize("world_size", [1, 2])
+def test_what_one_window_holds_is_read_once_in_a_training(tmp_path, bytes_read, world_size):
+    """Every epoch mixes all of it, so each worker comes to hold all."""
+    paths = write_shards(tmp_path, "train", [4] * 6)
+    own = loader(paths, world_size=world_size, window=6)
+    for epoch in range(4):
+        assert len(list(own.epoch(epoch))) == 3
+    assert sorted(bytes_read) == sorted(path.stat().st_size for path in paths)
 
 
 def test_shards_before_the_first_step_are_not_read(paths):
@@ -167,8 +227,8 @@ def test_text_vectors_are_padded_by_part_and_read_only_where_asked_for(paths):
     assert {part.device.type for part in moved.recipes.texts} == {"meta"}
 
 
-def test_bags_are_padded_to_the_longest_recipe_of_the_global_batch(paths):
-    """On every worker, so that draws over terms are the same; padding weighs nothing."""
+def test_bags_are_padded_to_the_longest_recipe_of_the_worker(paths):
+    """No worker reads another's; padding weighs nothing."""
     rows = {r["id"]: r for path in paths for r in pq.read_table(path).to_pylist()}
 
     def batches(rank):
@@ -178,18 +238,17 @@ def test_bags_are_padded_to_the_longest_recipe_of_the_global_batch(paths):
         )
         return list(own.epoch(0))
 
-    for parts in zip(*(batches(rank) for rank in range(3)), strict=True):
-        longest = max(len(rows[recipe]["lexical_terms"]) for b in parts for recipe in b.ids)
-        for batch in parts:
-            terms, weights = batch.recipes.bags
-            assert (batch.recipes.sentences, batch.recipes.key_term_vectors) == (None, None)
-            assert terms.shape == weights.shape == (len(batch.ids), max(1, longest))
-            for n, recipe in enumerate(batch.ids):
-                own = rows[recipe]
-                num_terms = len(own["lexical_terms"])
-                assert terms[n, :num_terms].tolist() == own["lexical_terms"]
-                np.testing.assert_allclose(weights[n, :num_terms], own["lexical_weights"])
-                assert not weights[n, num_terms:].any()
+    for batch in [batch for rank in range(3) for batch in batches(rank)]:
+        longest = max(len(rows[recipe]["lexical_terms"]) for recipe in batch.ids)
+        terms, weights = batch.recipes.bags
+        assert (batch.recipes.sentences, batch.recipes.key_term_vectors) == (None, None)
+        assert terms.shape == weights.shape == (len(batch.ids), max(1, longest))
+        for n, recipe in enumerate(batch.ids):
+            own = rows[recipe]
+            num_terms = len(own["lexical_terms"])
+            assert terms[n, :num_terms].tolist() == own["lexical_terms"]
+            np.testing.assert_allclose(weights[n, :num_terms], own["lexical_weights"])
+            assert not weights[n, num_terms:].any()
 
 
 ALL = Reads(sentences=True, texts=True, key_terms=True, lexical=True)
@@ -242,7 +301,7 @@ def test_recipes_come_as_one_of_their_parts_now_and_then(tmp_path):
 
 
 def test_any_number_of_workers_sees_the_same_parts(tmp_path):
-    """Also bags of the same width on each, for draws over terms."""
+    """Bags apart from their padding, of which each worker has as much as it needs."""
     paths = write_shards(tmp_path, "train", [12, 20], has_partial=True)
     alone = list(partial_loader(paths, 0.6).epoch(1))
     shared = zip(
@@ -250,12 +309,15 @@ def test_any_number_of_workers_sees_the_same_parts(tmp_path):
         strict=True,
     )
     for one, several in zip(alone, shared, strict=True):
-        for read in (
-            lambda f: f.key_term_vectors,
-            lambda f: f.bags.terms,
-            lambda f: f.bags.weights,
-        ):
-            assert torch.cat([read(batch.recipes) for batch in several]).equal(read(one.recipes))
+        parts = [batch.recipes for batch in several]
+        assert torch.cat([part.key_term_vectors for part in parts]).equal(
+            one.recipes.key_term_vectors
+        )
+        width = one.recipes.bags.terms.shape[1]
+        for name in ("terms", "weights"):
+            rows = [getattr(part.bags, name) for part in parts]
+            padded = [F.pad(own, (0, width - own.shape[1])) for own in rows]
+            assert torch.cat(padded).equal(getattr(one.recipes.bags, name))
 
 
 def test_all_photos_of_a_recipe_are_chosen_over_the_epochs(paths):
