@@ -1,4 +1,4 @@
-"""``seje-ray serve`` here, and ``serve deploy`` on a cluster, as a user types them."""
+"""``seje-ray serve`` and ``serve deploy`` as a user types them: here, and on a cluster."""
 
 import os
 import shutil
@@ -154,4 +154,32 @@ def test_the_config_file_of_the_cluster_is_deployed(cluster, workspace, searcher
     deploy(serve, "deploy", edited, "--address", cluster)
 
     require_search(port, "one", searchers)
-    succeed(serve, "shutdown", "--yes", "--address", cluster)
+    # `serve shutdown` would return before it has ended, and the next test find it so.
+    succeed(sys.executable, "-m", "seje_ray", "serve", "--stop", "--address", cluster)
+    assert ready_run(HOST, port) is None
+
+
+def test_a_server_on_a_cluster_outlives_its_command_is_replaced_and_ended(
+    cluster, workspace, searchers
+):
+    """A second command takes the place of the first where Serve listens; ``--stop`` frees it."""
+    port = free_port()
+    ours = [sys.executable, "-m", "seje_ray", "serve", "--address", cluster]
+    ours += ["--workspace", str(workspace)]
+
+    told = succeed(*ours, "--run", "one", "--port", port)
+    assert f"one: port {port} of every node" in told.stdout
+    require_search(port, "one", searchers)
+
+    told = succeed(*ours, "--run", "other", "--port", free_port())
+    assert f"other: port {port} of every node" in told.stdout
+    assert f"{HOST}:{port} is where Serve has listened" in told.stdout + told.stderr
+    require_search(port, "other", searchers)
+
+    refused = done(*ours, "--run", "other", "--gpus-per-replica", 1)
+    assert refused.returncode == 1
+    assert "each needs 1 CPU and 1 GPU, and only 0 fit" in refused.stdout + refused.stderr
+    require_search(port, "other", searchers)
+
+    assert "ended" in succeed(*ours, "--stop").stdout
+    assert ready_run(HOST, port) is None
