@@ -113,13 +113,19 @@ def _model(facts: Facts) -> Iterator[str]:
         ["photo", f"{backbone.name}, {'frozen' if run.model.freeze_backbone else 'trained'}, "
                   f"{views}, {backbone.crop} pixels{', mirrored too' if backbone.flip else ''}"],
         ["recipe", "; ".join(name for name, is_there in recipe.items() if is_there)],
-        ["head", run.model.head],
+        ["head", _head(run)],
         ["loss", run.loss.kind],
         ["training", f"{_made(trained, run)}; batches of {run.train.global_batch_size} pairs"],
         ["made by", f"seje_ray {__version__}, run file {run.name}"],
         ["loader needs", ", ".join(f"{n} {v}" for n, v in facts.packages.items())],
     ]  # fmt: skip
     yield table(["", ""], rows).replace("---:", "---")
+
+
+def _head(run: RunConfig) -> str:
+    share = run.model.used_ridge_share
+    beside = f"; a ridge regression beside it has {share:.0%} of the similarity" if share else ""
+    return f"{run.model.head}{beside}"
 
 
 def _made(trained: TrainedRun, run: RunConfig) -> str:

@@ -192,6 +192,8 @@ def test_a_bag_and_a_residual_head_are_exported(tmp_path, cookbook, calibrated, 
     found = export_run(run, own, tmp_path / "model", onnx=onnx)
     assert found.difference <= 1e-5
     assert not onnx or found.onnx_difference <= 1e-4
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert ("ridge regression beside it has 50% of the similarity" in card) is (lexical == "fixed")
     assert json.loads((tmp_path / "model" / "config.json").read_text())["photo"]["category"] is None
 
 
