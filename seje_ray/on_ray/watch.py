@@ -105,7 +105,7 @@ class _ClusterLook:
         self._address = str(ray.get_runtime_context().gcs_address)
         self._asked = self._answered = self._nodes_seen = time.monotonic()
         self._alive = _alive_nodes()
-        self._raylet = process_with(raylet_option())
+        self._of_this_machine = process_with(raylet_option())
 
     def loss(self, patience_s: float = LOST_S) -> str | None:
         """Why nothing can go on; of a node that is lost a line on stderr is enough.
@@ -113,10 +113,10 @@ class _ClusterLook:
         Args:
             patience_s: Without an answer of the head; 0 to ask it now, and once.
         """
-        if self._raylet is not None and not is_running(self._raylet):
+        if self._of_this_machine is not None and not is_running(self._of_this_machine):
             return (
                 "Ray ended in the middle of the work: the raylet of this machine "
-                f"(pid {self._raylet.pid}) is gone"
+                f"(pid {self._of_this_machine.pid}) is gone"
             )
         now = time.monotonic()
         if patience_s and now - self._asked < HEAD_POLL_S:
