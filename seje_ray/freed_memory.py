@@ -8,7 +8,7 @@ import ctypes
 import os
 
 MOST = 2**31 - 1  # bytes: mallopt takes a C int
-ENVIRONMENT = {  # of a process that is yet to start; who set one of them already knows better
+ENVIRONMENT = {  # of a process that is yet to start
     "MALLOC_ARENA_MAX": "1",  # else threads, as Ray Train's, have heaps of 64 MiB at the most
     "MALLOC_MMAP_MAX_": "0",  # arrays that the system is asked for one by one
     "MALLOC_TRIM_THRESHOLD_": str(MOST),
@@ -17,13 +17,19 @@ ENVIRONMENT = {  # of a process that is yet to start; who set one of them alread
 M_ARENA_MAX, M_MMAP_MAX, M_TRIM_THRESHOLD = -8, -4, -1
 
 
+def environment() -> dict[str, str]:
+    """What processes that this one starts need; nothing where a user has settings of his own."""
+    is_users = any(os.environ.get(name, value) != value for name, value in ENVIRONMENT.items())
+    return {} if is_users else ENVIRONMENT
+
+
 def keep_freed_memory() -> bool:
     """Keep it from now on in this process, threads included that are yet to start.
 
     Returns:
         Whether the C library can; another one is left as it is, as are a user's own settings.
     """
-    if not ENVIRONMENT.keys().isdisjoint(os.environ):
+    if not environment():
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is None:

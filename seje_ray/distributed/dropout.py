@@ -55,13 +55,15 @@ class GlobalDropout(_Global):
         """
         if not self.training or self.p == 0:
             return input
-        own = self._own(len(input))
-        keep = self._numbers(*input.shape[1:])
-        keep = keep.bernoulli_(1 - self.p, generator=self._generator)[own]
+        keep = self._kept(input.shape[1:])[self._own(len(input))]
         return input * (keep.to(input) / (1 - self.p))
 
+    def _kept(self, shape: Sequence[int]) -> Tensor:
+        """Which values of rows of this shape stay, 1 or 0, for all rows of the global batch."""
+        return self._numbers(*shape).bernoulli_(1 - self.p, generator=self._generator)
 
-class PaddedDropout(_Global):
+
+class PaddedDropout(GlobalDropout):
     """Dropout of rows that are padded to a width of their own on each worker.
 
     What is drawn for a column depends on its number and not on how many there are, so that no
@@ -71,18 +73,10 @@ class PaddedDropout(_Global):
         p: Share of the values that become zero, in [0, 1).
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Drop values of (B, K) in training.
-
-        Raises:
-            ValueError: If the rows do not lie in the global batch that was announced.
-        """
-        if not self.training or self.p == 0:
-            return input
-        own, width = self._own(len(input)), input.shape[1]
-        draws = [self._drawn(block)[own] for block in range(-(-width // COLUMNS))]
-        keep = torch.cat(draws, dim=1)[:, :width]
-        return input * (keep.to(input) / (1 - self.p))
+    def _kept(self, shape: Sequence[int]) -> Tensor:
+        (width,) = shape
+        draws = [self._drawn(block) for block in range(-(-width // COLUMNS))]
+        return torch.cat(draws, dim=1)[:, :width]
 
     def _drawn(self, block: int) -> Tensor:
         """Of some columns, from a generator of their own: the shared one stays where it is."""

@@ -234,7 +234,6 @@ class CategoryHead(nn.Module):
 
     def __init__(self, embedding_dim: int, num_categories: int) -> None:
         super().__init__()
-        self.embedding_dim = embedding_dim
         self.linear = nn.Linear(embedding_dim, num_categories)
 
     def forward(self, embeddings: Tensor) -> Tensor:

@@ -90,12 +90,14 @@ class JointEmbedding(nn.Module):
     def embedding_dim(self) -> int:
         """Numbers of an embedding in evaluation: D, and those of ridge beside them."""
         ridge = self.image_head.ridge
-        return self.category_head.embedding_dim + (0 if ridge is None else len(ridge.bias))
+        return self._learnt_dim + (0 if ridge is None else len(ridge.bias))
+
+    @property
+    def _learnt_dim(self) -> int:
+        return self.category_head.linear.in_features
 
     def _categories(self, embeddings: Tensor) -> Tensor:
-        logits: Tensor = self.category_head(
-            learnt_part(embeddings, self.category_head.embedding_dim)
-        )
+        logits: Tensor = self.category_head(learnt_part(embeddings, self._learnt_dim))
         return logits
 
     def _pooled(self, images: Tensor) -> Tensor:

@@ -20,8 +20,8 @@ import ray.data
 from ray.exceptions import AuthenticationError, RayError, RayTaskError
 
 import seje_ray
+from seje_ray import freed_memory
 from seje_ray.errors import ResourceError, SejeError, first_line
-from seje_ray.freed_memory import ENVIRONMENT
 from seje_ray.log import event
 from seje_ray.on_ray import EMBEDDED_SETTINGS, TOKEN_FILE, guard_token
 from seje_ray.on_ray.capacity import (
@@ -144,7 +144,11 @@ def cores_per_network() -> int:
 def runtime_env() -> dict[str, Any]:
     """What a cluster's processes need of us: the folder of this package, run files included."""
     package = str(Path(seje_ray.__file__).parent)
-    return {"py_modules": [package], "excludes": ["__pycache__"], "env_vars": dict(ENVIRONMENT)}
+    return {
+        "py_modules": [package],
+        "excludes": ["__pycache__"],
+        "env_vars": {**freed_memory.environment()},
+    }
 
 
 def auth_advice(address: str) -> str:
@@ -166,7 +170,8 @@ def _start(num_workers: int, cluster: Cluster) -> None:
     hand_printed_lines_to(_note)
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if mode_of(cluster.address) == "embedded":
-        for name, value in (EMBEDDED_SETTINGS | ENVIRONMENT).items():  # Ray reads them from now on
+        # Ray reads them from now on.
+        for name, value in (EMBEDDED_SETTINGS | freed_memory.environment()).items():
             os.environ.setdefault(name, value)
         try:
             with without_core_lines():

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 from scipy.sparse import csr_matrix
 from sklearn.preprocessing import normalize
@@ -18,10 +17,9 @@ from seje_ray.calibration.lexical import Lexicon
 from seje_ray.config import RunConfig
 from seje_ray.features.inputs import Reads
 from seje_ray.models.ridge import RidgeMap, bag_rows
-from seje_ray.store.mirror import fetch
 from seje_ray.training.loaders import lexicon_for, require_pairs
 from seje_ray.training.shard import Shard
-from seje_ray.training.subset import nested_rows, rows_by_shard
+from seje_ray.training.subset import nested_rows, rows_of_shards
 from seje_ray.training.validation import ValEmbeddings, retrieval_metrics
 
 BAGS = Reads(sentences=False, key_terms=False, lexical=True)
@@ -124,8 +122,7 @@ def _pairs(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Features (n, F) and bags (n, L) of the rows of each shard that has some, both float32."""
     shards = calibrated.shards(partition)
-    counts = [pq.read_metadata(fetch(path)).num_rows for path in shards]
-    for path, own in zip(shards, rows_by_shard(rows, counts), strict=True):
+    for path, own in zip(shards, rows_of_shards(shards, rows), strict=True):
         if not len(own):
             continue
         shard = Shard(path, use_features=True, reads=BAGS)

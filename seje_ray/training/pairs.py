@@ -10,7 +10,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
@@ -36,7 +35,7 @@ from seje_ray.training.lanes import Rows, located, own_part
 from seje_ray.training.open_shards import OpenShards
 from seje_ray.training.prefetch import prefetched
 from seje_ray.training.shard import Shard
-from seje_ray.training.subset import rows_by_shard
+from seje_ray.training.subset import rows_of_shards
 
 TASKS_PER_THREAD = 4  # of a batch's photos: a task costs some, and the last ones end apart
 
@@ -117,7 +116,7 @@ class PairLoader:
         self._augmentation, self._partial_texts = augmentation, partial_texts
         self._rank, self._world_size, self._seed = rank, world_size, seed
         self._window, self._num_threads = shuffle_window, num_threads
-        self._rows = _rows_of_shards(self._shards, rows)
+        self._rows = rows_of_shards(self._shards, rows)
         self.num_rows = sum(len(rows) for rows in self._rows)
         self.global_batch_size = min(global_batch_size, max(1, self.num_rows))
         self.order_kind: OrderKind = order_kind(len(self._shards), shuffle_window)
@@ -282,13 +281,6 @@ class PairLoader:
             return torch.from_numpy(channels_first(crops))
 
         return decoded
-
-
-def _rows_of_shards(shards: Sequence[Path], rows: np.ndarray | None) -> list[np.ndarray]:
-    """Row numbers that are used of each shard."""
-    counts = [pq.read_metadata(path).num_rows for path in shards]
-    used = np.arange(sum(counts)) if rows is None else rows
-    return rows_by_shard(used, counts)
 
 
 def _text_batch(rows: Sequence[Sequence[np.ndarray]]) -> TextBatch:

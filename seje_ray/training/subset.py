@@ -1,8 +1,10 @@
 """Parts of the train pairs: for a training or a baseline with fewer, and for a bank of them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from seje_ray import random_streams
 from seje_ray.random_streams import Stream
@@ -41,3 +43,9 @@ def rows_by_shard(rows: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:
         rows[(rows >= start) & (rows < start + count)] - start
         for start, count in zip(starts, counts, strict=False)
     ]
+
+
+def rows_of_shards(shards: Sequence[Path], rows: np.ndarray | None) -> list[np.ndarray]:
+    """Row numbers of a partition, None for all, as row numbers within each of its shards."""
+    counts = [pq.read_metadata(path).num_rows for path in shards]
+    return rows_by_shard(np.arange(sum(counts)) if rows is None else rows, counts)

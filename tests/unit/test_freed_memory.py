@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from seje_ray.freed_memory import ENVIRONMENT
+from seje_ray.freed_memory import ENVIRONMENT, environment
 
 FAULTS = """
 import resource, sys, threading
@@ -54,3 +54,12 @@ def test_a_users_own_settings_stay() -> None:
         env=os.environ | {"MALLOC_ARENA_MAX": "3"},
     )
     assert told.stdout.split() == [b"False"]
+
+
+def test_what_this_process_has_given_to_ray_is_no_users_setting(monkeypatch):
+    """A process that has started Ray keeps its own memory, too; of a user's settings none is."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    assert environment() == ENVIRONMENT
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "3")
+    assert environment() == {}
