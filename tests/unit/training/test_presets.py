@@ -24,12 +24,16 @@ EVERYWHERE = {  # what any of them changes, all of them say: none leaves another
     "model.use_key_terms",
     "model.use_sentences",
     "model.use_image_category",
+    "model.lexical",
+    "model.ridge_share",
+    "model.part_dropout",
     "loss.kind",
     "loss.negatives",
     "loss.category_weight",
     "loss.background_weight",
     "loss.discriminator_weight",
     "train.freeze_schedule",
+    "evaluate.hubness.weight",
 }
 OF_ITS_KIND = {  # and besides, only constants of their own kind
     "im2recipe": {"loss.pairwise_cosine.margin", "loss.pairwise_cosine.positive_share"},
