@@ -55,6 +55,8 @@ def _repeats(file: BinaryIO, column: ColumnSize) -> Repeats | None:
         thrift = Thrift(file.read(HEADER_BYTES))
         header = thrift.struct()
         at += thrift.place
+        if header[PACKED] < 0:
+            return None
         if header[KIND] == DICTIONARY_PAGE:
             entries = _unpacked(file, at, header, column)
         else:
@@ -62,8 +64,6 @@ def _repeats(file: BinaryIO, column: ColumnSize) -> Repeats | None:
             if number is None:
                 return None
             seen += number
-        if header[PACKED] < 0:
-            return None
         at += header[PACKED]
     return None
 
