@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 VERIFY = "seje_ray.verify"  # where a command's context keeps it
 WORKSPACE = "seje_ray.workspace"  # key of a command's shared facts
-TAKE_STORES = ("doctor",)  # commands that work in an object store: docs/storage.md
+TAKE_STORES = (
+    "doctor",
+    "calibrate",
+    "train",
+)  # commands that work in an object store: docs/storage.md
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from seje_ray.artifact import Artifact
 from seje_ray.config import RunConfig
-from seje_ray.errors import SejeError
+from seje_ray.errors import SejeError, StoreError
 from seje_ray.lock import Lease
 from seje_ray.log import event, logged
 from seje_ray.models.libraries import BackboneError
@@ -21,8 +22,14 @@ from seje_ray.on_ray.connect import num_cpus, num_gpus
 from seje_ray.on_ray.group import COLLECTIVE_TIMEOUT_S, KEEP, GroupMember, run_group
 from seje_ray.on_ray.progress import drawn, new_board, reporter
 from seje_ray.on_ray.ray_internals import has_autoscaler
+from seje_ray.report.tensorboard import FOLDER as TENSORBOARD
 from seje_ray.report.tensorboard import TrainingCurves
-from seje_ray.training.checkpoints import commit_checkpoint, newest_checkpoint
+from seje_ray.store.mirror import is_mirrored, push
+from seje_ray.training.checkpoints import (
+    commit_checkpoint,
+    keep_with_its_best,
+    newest_checkpoint,
+)
 from seje_ray.training.history import write_history
 from seje_ray.training.loaders import loaders_of, origin_of
 from seje_ray.training.loop import Trainer
@@ -120,6 +127,8 @@ class RayWorker(GroupMember):
     def __exit__(self, *_: object) -> None:
         if self._curves is not None:
             self._curves.close()
+            with suppress(StoreError):  # pictures cost nothing of the work
+                push(self.folder / TENSORBOARD)
 
     def start(self, trainer: Trainer) -> None:
         """Open TensorBoard on rank 0, after the epochs that are done."""
@@ -158,6 +167,11 @@ class RayWorker(GroupMember):
         self._report({KEEP: 0}, checkpoint_dir, name)
 
     def _report(self, metrics: dict[str, float], checkpoint_dir: Path | None, name: str) -> None:
+        if is_mirrored(self.folder):  # Ray knows no mirror: what to resume from, the store lists
+            if checkpoint_dir is not None:
+                keep_with_its_best(commit_checkpoint(checkpoint_dir, name, self._lease))
+            ray.train.report(metrics)
+            return
         checkpoint = ray.train.Checkpoint.from_directory(checkpoint_dir) if checkpoint_dir else None
         ray.train.report(
             metrics,

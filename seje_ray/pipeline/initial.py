@@ -21,6 +21,7 @@ from seje_ray.integrity import file_hash
 from seje_ray.pipeline.initial_axes import axes_of, stretches
 from seje_ray.pipeline.ridge_fit import fit_ridge
 from seje_ray.pipeline.runs import begun_from
+from seje_ray.store.mirror import pull
 from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint
 from seje_ray.training.initial_weights import write_initial_weights, write_ridge
 from seje_ray.training.loaders import lexicon_for
@@ -123,7 +124,7 @@ def _checkpoint(location: str, workspace: Workspace) -> Path:
         if (folder / "model.safetensors").is_file() and (folder / "run.json").is_file():
             return folder
         if is_finished(folder):
-            return folder / RunManifest.read(folder).best_checkpoint
+            return pull(folder / RunManifest.read(folder).best_checkpoint)
     raise ArtifactError(
         f"train.init_from: {location}: expected the folder of a finished training or of a "
         f"checkpoint, or the name of a training in {workspace}, found none; name one such as "

@@ -1,7 +1,9 @@
 """Trainings of a workspace: ``runs/NAME``, resumable until finished."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from seje_ray.features.checkpoint import read_origin
 from seje_ray.features.inputs import Reads
 from seje_ray.features.model import photos_of
 from seje_ray.integrity import Verify
+from seje_ray.store.mirror import fetch, pull, remove, sizes_of
 from seje_ray.training.checkpoints import (
     checkpoint_fault,
     checkpoint_name,
@@ -74,8 +77,7 @@ def open_run(workspace: Workspace, name: str | None) -> TrainedRun:
     """
     if name is not None and is_finished(workspace.run(required_name(name, "--run"))):
         return _whole(TrainedRun.read(workspace.run(name)), workspace)
-    known = sorted(workspace.runs.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime)
-    finished = [path.parent for path in known]
+    finished = _finished_runs(workspace)
     if name is None and finished:
         return _whole(TrainedRun.read(finished[-1]), workspace)
     others = ", ".join(sorted(folder.name for folder in finished))
@@ -86,8 +88,19 @@ def open_run(workspace: Workspace, name: str | None) -> TrainedRun:
     )
 
 
+def _finished_runs(workspace: Workspace) -> list[Path]:
+    """Folders of all finished trainings, the newest last."""
+    stored = sizes_of(workspace.runs)
+    known: Iterable[Path] = workspace.runs.glob(f"*/{FILE}")
+    if stored is not None:
+        names = (name for name in stored if fnmatch(name, f"*/{FILE}") and name.count("/") == 1)
+        known = (fetch(workspace.runs / name) for name in names)
+    return [path.parent for path in sorted(known, key=lambda path: path.stat().st_mtime)]
+
+
 def _whole(trained: TrainedRun, workspace: Workspace) -> TrainedRun:
-    """A training whose best checkpoint is as it was written."""
+    """A training whose best checkpoint is as it was written, and brought."""
+    pull(trained.best_checkpoint)
     fault = checkpoint_fault(trained.best_checkpoint, workspace.verify)
     if fault is not None:
         verb = " ".join(["ensemble", *trained.members]) if trained.members else "train"
@@ -173,8 +186,8 @@ def begun_from(folder: Path, location: str) -> tuple[RunConfig, str] | None:
 
 def _begun(folder: Path) -> dict[str, Any] | None:
     """What ``begin_run`` noted; None where there is no checkpoint to resume from."""
-    path = folder / STARTED_WITH
-    if not path.is_file() or not any(folder.glob("checkpoint-*")):
+    path = fetch(folder / STARTED_WITH)
+    if not path.is_file() or newest_checkpoint(folder) is None:
         return None
     try:
         known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -254,16 +267,16 @@ def begin_run(
         stored["text_weights"] = text_weights
     write_json(folder / STARTED_WITH, stored)
     # From here on it may name a checkpoint that a better one replaces.
-    (folder / FILE).unlink(missing_ok=True)
+    remove(folder / FILE)
 
 
 def close_run(folder: Path, num_epochs: int) -> TrainedRun:
     """Write the history, and the manifest: the best checkpoint and what that reached on val."""
-    last = folder / checkpoint_name(num_epochs)
+    last = pull(folder / checkpoint_name(num_epochs))
     progress = json.loads((last / "progress.json").read_text(encoding="utf-8"))
     write_history(folder, progress["history"])
     best = int(progress["best_epoch"])
-    checkpoint = folder / checkpoint_name(best)
+    checkpoint = pull(folder / checkpoint_name(best))
     prune_checkpoints(folder, {last.name, checkpoint.name})  # what Ray lost count of in a kill
     _, origin = read_origin(checkpoint)
     RunManifest(

@@ -13,6 +13,7 @@ from seje_ray.plain_text import as_cell
 from seje_ray.report.hardest_pairs import hardest_pairs, picture
 from seje_ray.report.photos import PairBook
 
+FOLDER = "tensorboard"  # in that of a run
 NUM_PAIRS_SHOWN = 8  # in a picture
 NUM_PAIRS_IN_SPACE = 1000  # at most, in the projector; each is two points
 
@@ -22,7 +23,7 @@ class TrainingCurves:
 
     def __init__(self, folder: Path, calibrated: Artifact, *, num_epochs: int) -> None:
         """``num_epochs``: those that are done; what was written of later ones is dropped."""
-        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=num_epochs + 1)
+        self._writer = SummaryWriter(str(folder / FOLDER), purge_step=num_epochs + 1)
         self._calibrated = calibrated
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ def pull(folder: Path, *, keeps_own: bool = False) -> Path:
                 path.unlink(missing_ok=True)
         if not paths:
             shutil.rmtree(folder, ignore_errors=True)
+        _remove_empty_folders(folder)
 
     def bring(path: Path) -> None:
         _bring(objects, paths[path], path, listed[paths[path]])
@@ -79,9 +81,9 @@ def pull(folder: Path, *, keeps_own: bool = False) -> Path:
 
 
 def put(path: Path) -> None:
-    """Make the store's object as this file is."""
+    """Make the store's object as this file is; hidden files and folders stay here."""
     place = place_of(path)
-    if place is not None:
+    if place is not None and not any(name.startswith(".") for name in place.key.split("/")):
         _take_time(path, objects_of(place.uri).write_from(place.key, path))
 
 
@@ -235,6 +237,15 @@ def _is_current(path: Path, seen: StoredObject | None) -> bool:
 
 def _take_time(path: Path, seen: StoredObject) -> None:
     os.utime(path, ns=(seen.changed_ns, seen.changed_ns))
+
+
+def _remove_empty_folders(folder: Path) -> None:
+    """A folder of objects that the store has no more is no sign of them."""
+    for at, folders, _ in os.walk(folder, topdown=False):
+        for name in folders:
+            if not name.startswith("."):
+                with suppress(OSError):  # not empty
+                    (Path(at) / name).rmdir()
 
 
 def _files(folder: Path) -> list[Path]:

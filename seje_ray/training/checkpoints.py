@@ -7,6 +7,7 @@ cut has damaged is told from a whole one.
 import json
 import shutil
 import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -15,7 +16,9 @@ from seje_ray.artifact import write_json
 from seje_ray.durable import place, sync_tree
 from seje_ray.integrity import Verify, first_fault, known_hashes
 from seje_ray.lock import Lease
+from seje_ray.store.mirror import drop, pull, push, sizes_of
 
+CHECKPOINTS = "checkpoint-*"  # their names
 NOTED = "files.json"
 ALWAYS = ("model.safetensors", "run.json")
 NEEDED = (*ALWAYS, "discriminator.safetensors", "optimizers.pt", "progress.json")  # to resume
@@ -28,8 +31,18 @@ def checkpoint_name(num_epochs: int, step: int = 0) -> str:
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
-    """The last checkpoint of the run in ``folder``, or None."""
-    return max(folder.glob("checkpoint-*"), default=None)
+    """The last checkpoint of the run in ``folder``, brought from where it is stored; or None."""
+    found = max(_checkpoints(folder), default=None)
+    return None if found is None else pull(found)
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """All checkpoints of a run; of one in a store, those that are finished there."""
+    stored = sizes_of(folder)
+    if stored is None:
+        return sorted(folder.glob(CHECKPOINTS))
+    tops = {name.removesuffix(f"/{NOTED}") for name in stored if name.endswith(f"/{NOTED}")}
+    return sorted(folder / name for name in tops if fnmatch(name, CHECKPOINTS))
 
 
 def begin_checkpoint(folder: Path, name: str) -> Path:
@@ -58,15 +71,20 @@ def commit_checkpoint(partial: Path, name: str, lease: Lease | None = None) -> P
         lease.require()
     if target.exists():
         shutil.rmtree(target)
-    return place(partial, target)
+    drop(target)
+    placed = place(partial, target)
+    push(placed)
+    return placed
 
 
 def prune_checkpoints(folder: Path, kept: set[str]) -> None:
     """Remove all checkpoints but those named; each is whole until it is gone."""
     _remove_partial(folder)
-    for path in sorted(folder.glob("checkpoint-*")):
+    for path in _checkpoints(folder):
         if path.name not in kept:
-            path.rename(folder / f".{path.name}.partial")
+            drop(path)
+            if path.exists():  # another machine may have made it
+                path.rename(folder / f".{path.name}.partial")
     _remove_partial(folder)
 
 
@@ -134,9 +152,10 @@ def set_aside_damaged(folder: Path, verify: Verify = "full") -> list[str]:
     Returns:
         A line for a person about each.
     """
+    pull(folder)
     lines = [
         f"{fault}; kept as {_aside(path).name}"
-        for path in sorted(folder.glob("checkpoint-*"))
+        for path in sorted(folder.glob(CHECKPOINTS))
         if (fault := checkpoint_fault(path, verify)) is not None
     ]
     if not lines:
@@ -152,7 +171,10 @@ def _aside(path: Path) -> Path:
     """Rename a checkpoint so that nothing resumes from it."""
     aside = path.with_name(f"damaged-{path.name}")
     shutil.rmtree(aside, ignore_errors=True)
-    return path.rename(aside)
+    path.rename(aside)
+    drop(path)
+    push(aside)
+    return aside
 
 
 def _has_its_best(checkpoint: Path) -> bool:

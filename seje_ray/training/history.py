@@ -6,6 +6,7 @@ from pathlib import Path
 
 from seje_ray.artifact import write_text
 from seje_ray.durable import read_json_lines
+from seje_ray.store.mirror import fetch
 
 FILE = "history.jsonl"
 
@@ -18,5 +19,4 @@ def write_history(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
 
 def read_history(folder: Path) -> list[dict[str, float]]:
     """Metrics of each epoch that is done; none where the training has not come so far."""
-    path = folder / FILE
-    return read_json_lines(path)
+    return read_json_lines(fetch(folder / FILE))

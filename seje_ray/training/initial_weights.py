@@ -13,6 +13,7 @@ from torch import nn
 from seje_ray.durable import committing
 from seje_ray.features.transfer import State
 from seje_ray.models.ridge import RidgeMap
+from seje_ray.store.mirror import fetch
 
 FILE, RIDGE = "initial.safetensors", "ridge.safetensors"
 MODEL, DISCRIMINATOR = "model.", "discriminator."  # before the names of each
@@ -34,14 +35,14 @@ def write_ridge(folder: Path, ridge: RidgeMap) -> None:
 
 def load_ridge(folder: Path, ridge: RidgeMap, device: torch.device) -> None:
     """Put what ``write_ridge`` wrote into ``ridge``."""
-    ridge.load_state_dict(load_file(folder / RIDGE, device=str(device)))
+    ridge.load_state_dict(load_file(fetch(folder / RIDGE), device=str(device)))
 
 
 def load_initial_weights(
     folder: Path, model: nn.Module, discriminator: nn.Module, device: torch.device
 ) -> None:
     """Put what ``write_initial_weights`` wrote into both modules; the rest stays as it is."""
-    tensors = load_file(folder / FILE, device=str(device))
+    tensors = load_file(fetch(folder / FILE), device=str(device))
     for prefix, module in ((MODEL, model), (DISCRIMINATOR, discriminator)):
         own = {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
         module.load_state_dict(module.state_dict() | own)

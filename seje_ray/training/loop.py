@@ -16,6 +16,7 @@ from seje_ray.losses.kinds import retrieval_loss
 from seje_ray.models.depthwise import depthwise_in_float32
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
 from seje_ray.random_streams import Stream, torch_seed
+from seje_ray.store.mirror import remove
 from seje_ray.training.checkpoints import begin_checkpoint, checkpoint_name
 from seje_ray.training.compilation import compile_parts
 from seje_ray.training.forward import forward, forward_features
@@ -109,8 +110,9 @@ class Trainer:
         """
         progress, run, worker = self.state.progress, self.run, self.worker
         rank, folder = worker.rank, worker.folder
+        folder.mkdir(parents=True, exist_ok=True)  # of a store: another machine may have made it
         if rank == 0:
-            (folder / DIVERGED_FILE).unlink(missing_ok=True)
+            remove(folder / DIVERGED_FILE)
         with watched(
             folder / f"hang-{rank}.txt",
             run.train.hang_minutes,

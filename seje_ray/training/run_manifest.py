@@ -12,6 +12,7 @@ from seje_ray.manifest import (
     command_of,
 )
 from seje_ray.schema import VERSIONS
+from seje_ray.store.mirror import fetch
 
 KIND = "run"
 FILE = "manifest.json"
@@ -49,7 +50,7 @@ class RunManifest:
             BrokenManifestError: If it is no manifest at all, e.g. half of one.
             ArtifactError: If it is that of another kind, or of a newer program.
         """
-        path = folder / FILE
+        path = fetch(folder / FILE)
         try:
             raw = {"kind": KIND, "schema_version": 1} | json.loads(path.read_text(encoding="utf-8"))
             is_known = raw["kind"] == KIND and raw["schema_version"] <= VERSIONS[KIND]
@@ -70,4 +71,4 @@ class RunManifest:
 
 def is_finished(folder: Path) -> bool:
     """Whether the training in ``folder`` came to its end and was not resumed since."""
-    return (folder / FILE).is_file()
+    return fetch(folder / FILE).is_file()

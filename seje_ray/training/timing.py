@@ -11,6 +11,7 @@ import torch
 from seje_ray.artifact import write_text
 from seje_ray.distributed.collectives import sum_over_workers
 from seje_ray.durable import read_json_lines
+from seje_ray.store.mirror import fetch
 
 FILE = "timings.jsonl"  # in the run's folder, one line per epoch
 Item = TypeVar("Item")
@@ -71,5 +72,4 @@ def note_timings(folder: Path, epoch: int, timings: Mapping[str, float]) -> None
 
 def read_timings(folder: Path) -> list[dict[str, float]]:
     """Lines of the run's folder, one per epoch; empty if there are none."""
-    path = folder / FILE
-    return read_json_lines(path)
+    return read_json_lines(fetch(folder / FILE))

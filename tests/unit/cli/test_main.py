@@ -202,7 +202,7 @@ def test_each_driver_of_jobs_is_the_command_of_its_name():
 @pytest.mark.parametrize("location", ["s3://bucket/w", "gs://bucket/w"])
 def test_a_workspace_that_is_no_folder_is_one_clean_error(location):
     """Object storage is refused where the option is read, before anything is made."""
-    result = CliRunner().invoke(cli, ["train", "--workspace", location])
+    result = CliRunner().invoke(cli, ["serve", "--workspace", location])
     assert result.exit_code == 2
     assert "Error: Invalid value for '--workspace'" in result.stderr
     assert "only a local folder works here yet, no object storage" in " ".join(

@@ -4,18 +4,26 @@ import shutil
 
 import pytest
 
+from seje_ray.pipeline.calibrate import calibrate
 from seje_ray.store.mirror import sizes_of
 from tests.tiny import tiny_run
 from tests.unit.pipeline.locally import calibrated_locally
+from tests.unit.store.elsewhere import ElsewhereExecutor, Machines
 
 
 @pytest.mark.slow
-def test_calibrated_in_a_store_as_on_a_disk(on_machine, proxy, cookbook, calibrated, capsys):
-    """Equal hashes while every tenth request fails; another machine finds it finished."""
+def test_calibrated_in_a_store_as_on_a_disk(
+    on_machine, proxy, tmp_path, cookbook, calibrated, capsys
+):
+    """Equal hashes while every tenth request fails and each task has a machine of its own.
+
+    A machine that has nothing finds it finished.
+    """
     workspace = on_machine(1)
     shutil.copytree(cookbook.cookbook(120, 0), workspace.cookbook(120, 0))
     proxy.fault = lambda request: 503 if request.number % 10 == 0 else None
-    made = calibrated_locally(tiny_run(), None, workspace)
+    machines = Machines(workspace.folder.parent, tmp_path / "others")
+    made = calibrate(tiny_run(), None, workspace, ElsewhereExecutor(machines))
     assert proxy.num_failed > 10
     for name in ("recipes", "calibrator", "calibrated"):
         assert getattr(made, name).content_hash == getattr(calibrated, name).content_hash

@@ -1,9 +1,10 @@
-"""Commands with a URI: all but ``doctor`` say that they take none."""
+"""Commands with a URI: those that do not work there yet say so."""
 
 import pytest
 from click.testing import CliRunner
 
 from seje_ray.cli.main import COMMANDS, cli
+from seje_ray.cli.options import TAKE_STORES
 from seje_ray.errors import StoreError
 from seje_ray.store.mirror import sizes_of
 from seje_ray.store.probe import probe
@@ -16,7 +17,7 @@ ASK = {  # what a command cannot do without
     "baseline": ("ridge",),
     "serve": (),
 }
-LOCAL = [name for name in COMMANDS if name not in ("doctor", "data", "job")]
+LOCAL = [name for name in COMMANDS if name not in (*TAKE_STORES, "data", "job")]
 
 
 @pytest.mark.parametrize("name", LOCAL)
