@@ -5,7 +5,7 @@ WORKSPACE ?= workspace
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs test test-all test-quick check format bench clean
+.PHONY: help install demo docs test test-all test-quick check format bench gpu-check clean
 
 help: ## List what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ format: install ## Format and sort the code
 
 bench: install ## Measure speed against plain loops (prints ratios)
 	$(BIN)/python -m benchmarks.speed
+
+gpu-check: install ## Run and measure on a GPU what only a GPU can tell (8 minutes; gpu-check/)
+	$(BIN)/python -m benchmarks.gpu_check
 
 clean: ## Remove the virtual environment and caches; the workspace stays
 	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

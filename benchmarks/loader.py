@@ -14,7 +14,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,19 +180,26 @@ def made_up_shards(folder: Path, num_recipes: int, *, rows_per_shard: int = 64) 
     generator, paths = np.random.default_rng(0), []
     for number in range(-(-num_recipes // rows_per_shard)):
         count = min(rows_per_shard, num_recipes - number * rows_per_shard)
-        rows = [_row(f"{number}-{row}", generator) for row in range(count)]
+        rows = [made_up_row(f"{number}-{row}", generator) for row in range(count)]
         paths.append(folder / shard_name("train", number))
         schema = calibrated(WORD_DIM, SENTENCE_DIM, None)
         write_table(paths[-1], pa.Table.from_pylist(rows, schema=schema))
     return paths
 
 
-def _row(recipe_id: str, generator: np.random.Generator) -> dict[str, object]:
+def made_up_row(
+    recipe_id: str, generator: np.random.Generator, jpegs: Sequence[bytes] = ()
+) -> dict[str, object]:
+    """A calibrated recipe with two photos, of ``jpegs`` or else drawn."""
+    photos = [
+        jpegs[int(generator.integers(len(jpegs)))] if jpegs else made_up_jpeg(generator)
+        for _ in range(2)
+    ]
     row: dict[str, object] = dict.fromkeys(calibrated(WORD_DIM, SENTENCE_DIM, None).names)
     return row | {
         "id": recipe_id,
         "title": recipe_id,
-        "images": [{"id": f"{recipe_id}/{n}", "jpeg": _jpeg(generator)} for n in range(2)],
+        "images": [{"id": f"{recipe_id}/{n}", "jpeg": jpeg} for n, jpeg in enumerate(photos)],
         "key_term_vector": generator.normal(size=WORD_DIM).astype(np.float32),
         "category_id": 1,
         "sentence_vectors": list(
@@ -202,7 +209,7 @@ def _row(recipe_id: str, generator: np.random.Generator) -> dict[str, object]:
     }
 
 
-def _jpeg(generator: np.random.Generator) -> bytes:
+def made_up_jpeg(generator: np.random.Generator) -> bytes:
     """Some 30 kB."""
     coarse = generator.integers(0, 255, (PHOTO_SIZE[1] // 4, PHOTO_SIZE[0] // 4, 3), np.uint8)
     buffer = io.BytesIO()

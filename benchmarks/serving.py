@@ -23,7 +23,7 @@ from benchmarks.serving_load import TEXTS
 from seje_ray.calibration.corpus import RecipeText
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.serve import MAX_BATCH, Serving
-from seje_ray.on_ray.serve_command import deploy, start
+from seje_ray.on_ray.serve_deploy import deploy, start
 from seje_ray.pipeline.index.ready import ready_searcher
 from seje_ray.pipeline.local import LocalExecutor
 from seje_ray.pipeline.runs import open_run

@@ -19,17 +19,14 @@ from importlib.metadata import version
 import click
 import torch
 
+from benchmarks.bare_loop import BareLoop
 from seje_ray.cli.options import workspace_option
 from seje_ray.config import RunConfig, load_run
-from seje_ray.features.model import FeatureDims, build_discriminator, build_model
+from seje_ray.features.model import FeatureDims
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.executor import RayExecutor
 from seje_ray.pipeline.train import train
-from seje_ray.training.forward import forward
-from seje_ray.training.freezing import begin_epoch
-from seje_ray.training.optimisation import discriminator_optimizer, model_optimizer
 from seje_ray.training.pairs import PairLoader
-from seje_ray.training.step import GlobalRows, discriminator_step, global_pairs, objective
 from seje_ray.training.timing import read_timings
 from seje_ray.workspace import Workspace
 
@@ -149,36 +146,16 @@ def _bare(workspace: Workspace, run: RunConfig) -> float:
         seed=run.seed,
         shuffle_window=run.train.shuffle_window,
     )
-    model = build_model(run, FeatureDims.of(calibrated.manifest.facts))
-    discriminator = build_discriminator(run)
-    optimizer = model_optimizer(model, run)
-    its_optimizer = discriminator_optimizer(discriminator, run.loss)
-    begin_epoch(model, run.train, 0)
-    model.apply(_use_own_dropout)
+    loop = BareLoop(run, FeatureDims.of(calibrated.manifest.facts), torch.device("cpu"))
     seconds = []
     for epoch in range(run.train.num_epochs):
         batches = list(loader.epoch(epoch))
         started = time.perf_counter()
         for step, batch in enumerate(batches):
-            output = forward(model, batch, run)
-            rows = GlobalRows(batch.sizes, 0)
-            seed = (run.seed, 4, epoch, step)
-            discriminator_step(output, discriminator, its_optimizer, rows, run.loss, seed=seed)
-            pairs = global_pairs(output, batch.category_ids, rows)
-            parts = objective(pairs, output, discriminator, rows, run.loss, seed=seed)
-            optimizer.zero_grad()
-            parts.total.backward()
-            optimizer.step()
+            loop.step(batch, epoch, step)
         seconds.append(time.perf_counter() - started)
     num_pairs = len(batches) * run.train.global_batch_size
     return statistics.median(num_pairs / s for s in seconds[1:] or seconds)
-
-
-def _use_own_dropout(module: torch.nn.Module) -> None:
-    """Torch's dropout in the place of ours, which wants to be told of each step."""
-    for name, child in module.named_children():
-        if type(child).__name__ == "GlobalDropout":
-            setattr(module, name, torch.nn.Dropout(child.p))
 
 
 def _print(what: str, ours: float, other: float) -> None:
