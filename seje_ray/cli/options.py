@@ -260,11 +260,12 @@ def _submit(address: str, *, detach: bool) -> NoReturn:
 
     ctx = click.get_current_context()
     server = JobServer(address)
-    job = server.submit(request_of(ctx))
+    request = request_of(ctx)
+    job = server.submit(request)
     if detach:
         click.echo(job)
         ctx.exit()
-    ctx.exit(server.follow(job))
+    ctx.exit(server.follow(job, request.ended_by))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from seje_ray.workspace import Workspace
 
 CLIENT_SIDE = ("address", "detach")  # options that the job gets no copy of
 TRAVELLING = {"config": "run.yaml", "space": "space.yaml"}  # options, and their files there
+LASTING = ("serve",)  # commands that leave something running, which they end with --stop
 
 
 def request_of(ctx: click.Context) -> Request:
@@ -39,12 +40,16 @@ def request_of(ctx: click.Context) -> Request:
         if not is_default or isinstance(value, Path | Workspace):
             arguments += words_of(option, value)
     arguments += _without_names(ctx)
+    command, is_stop = str(ctx.info_name), bool(params.get("stop"))
+    lasts = command in LASTING
     return Request(
-        command=str(ctx.info_name),
-        name=_name(params),
+        command=command,
+        name="--stop" if is_stop else _name(params),  # no run has this name
         workspace=str(params.get("workspace", "")),
         arguments=tuple(arguments),
         files=files,
+        ended_by=f"seje-ray {command} --stop" if lasts and not is_stop else "",
+        ends=command if lasts and is_stop else "",
     )
 
 

@@ -40,6 +40,7 @@ from seje_ray.workspace import Workspace
 
 API = "seje-ray"  # name of the application that answers
 EMBED = "seje-ray-model"  # of those that embed, with the beginning of a hash behind it
+API_DEPLOYMENT, EMBED_DEPLOYMENT = "Api", "Embed"  # what these applications deploy
 MAX_BATCH = 32  # photos or recipes embedded at once
 BATCH_WAIT_S = 0.002  # for more of them, once there is one
 DRAIN_S = 60.0  # in which a replica that ends answers what it has accepted
@@ -211,7 +212,7 @@ def embed_application(serving: Serving) -> serve.Application:
     options = {"num_cpus": 1, "num_gpus": serving.gpus_per_replica}
     deployed = serve.deployment(
         _Embed,
-        name="Embed",
+        name=EMBED_DEPLOYMENT,
         num_replicas=serving.replicas,
         ray_actor_options=options,
         max_ongoing_requests=2 * MAX_BATCH,
@@ -228,7 +229,7 @@ def api_application(serving: Serving, *, holds_model: bool = False) -> serve.App
     gpus = serving.gpus_per_replica if holds_model else 0.0
     deployed = serve.deployment(
         _Api,
-        name="Api",
+        name=API_DEPLOYMENT,
         num_replicas=serving.replicas,
         ray_actor_options={"num_cpus": 1, "num_gpus": gpus},
         max_ongoing_requests=4 * Limits().requests,  # its guard refuses earlier, and says why

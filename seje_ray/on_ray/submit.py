@@ -5,6 +5,7 @@ It brings this package and its run file, never data or a workspace.
 """
 
 import asyncio
+import shlex
 import shutil
 import sys
 import tempfile
@@ -58,7 +59,10 @@ class JobServer:
 
         Raises:
             JobError: If it runs with other options, or the server takes no job.
+            Detached: At Ctrl-C, when the server may have it.
         """
+        if request.ends:
+            self._end_jobs_of(request.ends)
         key = job_key(request.command, request.name, request.workspace)
         jobs = {job.id: job for job in self.jobs()}
         line = str(request)
@@ -66,6 +70,16 @@ class JobServer:
         if active:
             return self._attached(active[-1], line, request)
         job = next_id(key, jobs)
+        try:
+            self._submit_as(job, request)
+        except KeyboardInterrupt as error:
+            state = "Interrupted as it was submitted; the job may have begun"
+            raise Detached(job, self.address, request.ended_by, state) from error
+        click.echo(f"submitted {job} to {self.address}", file=sys.stderr)
+        return job
+
+    def _submit_as(self, job: str, request: Request) -> None:
+        """Submit a command under an id."""
         with tempfile.TemporaryDirectory() as folder:
             for name, path in request.files.items():
                 shutil.copyfile(path, Path(folder) / name)
@@ -80,13 +94,19 @@ class JobServer:
                     runtime_env=environment,
                     metadata={
                         "seje_ray": __version__,
-                        "command_line": line,
+                        "command_line": str(request),
                         "files": files_digest(request.files),
                     },
                 )
             )
-        click.echo(f"submitted {job} to {self.address}", file=sys.stderr)
-        return job
+
+    def _end_jobs_of(self, command: str) -> None:
+        """End what still starts what is to end; a job that also ends it may go on."""
+        for job in self.jobs():
+            is_stop = "--stop" in shlex.split(job.command_line)
+            if job.is_active and job.id.startswith(f"{command}-") and not is_stop:
+                self.stop(job.id)
+                self._ended(job.id)
 
     def _attached(self, job: Job, line: str, request: Request) -> str:
         details = self._ask(lambda: self._client.get_job_info(job.id))
@@ -128,8 +148,12 @@ class JobServer:
         """All that a job printed so far."""
         return str(self._ask(lambda: self._client.get_job_logs(job)))
 
-    def follow(self, job: str) -> int:
+    def follow(self, job: str, ended_by: str = "") -> int:
         """Show a job's log until it ends; return its exit code.
+
+        Args:
+            job: Its id.
+            ended_by: Command that ends it and what it leaves running; it alone by default.
 
         Raises:
             Detached: At Ctrl-C; the job continues.
@@ -144,7 +168,7 @@ class JobServer:
             view.close()
             return self._outcome(job)
         except KeyboardInterrupt as error:
-            raise Detached(job, self.address) from error
+            raise Detached(job, self.address, ended_by) from error
 
     async def _is_shown_to_its_end(self, job: str, view: "LogView") -> bool:
         from aiohttp import ClientError
@@ -157,13 +181,18 @@ class JobServer:
             return False
         return True
 
-    def _outcome(self, name: str) -> int:
-        """Wait for the status that belongs to the end of the log."""
+    def _ended(self, name: str) -> Job:
+        """A job that is about to end, once it has."""
         deadline = time.monotonic() + END_TIMEOUT_S
         job = self.job(name)
         while job.is_active and time.monotonic() < deadline:
             time.sleep(POLL_S)
             job = self.job(name)
+        return job
+
+    def _outcome(self, name: str) -> int:
+        """Exit code of a job whose log has ended."""
+        job = self._ended(name)
         if job.status == "SUCCEEDED":
             return 0
         if job.exit_code is None or job.status == "STOPPED":
@@ -197,11 +226,17 @@ class JobServer:
 class Detached(KeyboardInterrupt):
     """Ctrl-C while a job is followed: only the following ends."""
 
-    def __init__(self, job: str, address: str) -> None:
+    def __init__(
+        self,
+        job: str,
+        address: str,
+        ended_by: str = "",
+        state: str = "Detached; the job continues",
+    ) -> None:
+        end = ended_by or f"seje-ray job stop {job}"
         super().__init__(
-            "Detached; the job continues. "
-            f"Follow it: seje-ray job logs -f {job} --address {address}; "
-            f"end it: seje-ray job stop {job} --address {address}"
+            f"{state}. Follow it: seje-ray job logs -f {job} --address {address}; "
+            f"end it{' and what it starts' if ended_by else ''}: {end} --address {address}"
         )
 
 

@@ -14,6 +14,8 @@ class Request:
     workspace: str
     arguments: tuple[str, ...]
     files: dict[str, Path] = field(default_factory=dict)  # what travels: its name there, and it
+    ended_by: str = ""  # command that ends what goes on after the job; its job itself by default
+    ends: str = ""  # command whose jobs this one ends
 
     def __str__(self) -> str:
         """The command as a person would type it."""

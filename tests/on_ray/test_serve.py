@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shutil
 import socket
 import threading
 import time
@@ -12,8 +13,8 @@ from queue import Queue
 import httpx
 import pytest
 
-from seje_ray.on_ray.serve import Serving
-from seje_ray.on_ray.serve_command import deploy, start
+from seje_ray.on_ray.serve import API, Serving
+from seje_ray.on_ray.serve_deploy import ServeError, deploy, end_all, start
 
 NUM_CLIENTS = 3
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -165,11 +166,33 @@ def test_the_death_of_an_api_costs_what_it_was_answering_and_says_so(doubled):
     assert {answer.status_code for answer in after[-NUM_CLIENTS:]} == {200}
 
 
+def test_a_model_that_does_not_come_up_is_one_line_and_leaves_nothing(
+    served, workspace, searchers, tmp_path
+):
+    """Its calibrator lacks a file, which is seen where it is loaded; the former one serves on."""
+    from ray import serve
+
+    deploy(Serving(workspace=str(workspace), run="other", client_rate=0))
+    before = set(serve.status().applications)
+    broken = tmp_path / "w"
+    shutil.copytree(workspace.folder, broken)
+    shutil.rmtree(broken / "calibrator")
+
+    with pytest.raises(ServeError) as refused:
+        deploy(Serving(workspace=str(broken), run="one", client_rate=0))
+
+    [line] = str(refused.value).splitlines()
+    assert "cannot be served: " in line
+    assert str(broken / "calibrator") in line
+    assert set(serve.status().applications) == before
+    require_replaced(served, [], searchers)
+
+
 def test_a_config_file_names_another_training_and_no_request_is_lost(served, workspace, searchers):
     """As `serve deploy` has it: one application, in which each replica holds its model."""
     from ray import serve
 
-    from seje_ray.on_ray.serve import API, application
+    from seje_ray.on_ray.serve import application
 
     for name in serve.status().applications:
         serve.delete(name)
@@ -179,3 +202,28 @@ def test_a_config_file_names_another_training_and_no_request_is_lost(served, wor
         before = [answers.get() for _ in range(NUM_CLIENTS)]
         serve.run(application({**options, "run": "other"}), name=API, route_prefix="/")
     require_replaced(served, [*before, *all_of(answers)], searchers)
+
+
+def test_an_application_of_somebody_else_is_neither_replaced_nor_ended(
+    served, workspace, searchers
+):
+    """It has the route, or our name: one line, and it goes on, also when ours is to end."""
+    from ray import serve
+
+    class Theirs:
+        async def __call__(self, request: object) -> str:
+            return "theirs"
+
+    ours = Serving(workspace=str(workspace), run="one", client_rate=0)
+    for name, told in (("theirs", 'by application "theirs"'), (API, "is none of ours")):
+        for former in serve.status().applications:
+            serve.delete(former)
+        serve.run(serve.deployment(Theirs).bind(), name=name, route_prefix="/")
+
+        with pytest.raises(ServeError, match=told) as refused:
+            deploy(ours)
+
+        assert len(str(refused.value).splitlines()) == 1
+        assert not end_all()
+        assert set(serve.status().applications) == {name}
+        assert httpx.get(served, timeout=60).text == "theirs"

@@ -1,5 +1,6 @@
 """``seje-ray serve`` and ``serve deploy`` as a user types them: here, and on a cluster."""
 
+import json
 import os
 import shutil
 import signal
@@ -160,12 +161,28 @@ def test_the_config_file_of_the_cluster_is_deployed(cluster, workspace, searcher
 
 
 def test_a_server_on_a_cluster_outlives_its_command_is_replaced_and_ended(
-    cluster, workspace, searchers
+    cluster, workspace, searchers, tmp_path
 ):
-    """A second command takes the place of the first where Serve listens; ``--stop`` frees it."""
+    """A second command takes the place of the first where Serve listens; ``--stop`` frees it.
+
+    An interrupted one says what goes on, and ``--stop`` ends what is still to come up, too.
+    """
     port = free_port()
     ours = [sys.executable, "-m", "seje_ray", "serve", "--address", cluster]
     ours += ["--workspace", str(workspace)]
+
+    with server(tmp_path, *ours[4:], "--run", "one", "--port", port) as starting:
+        starting.wait_for("err", lambda said: "submitted serve-one-" in said)
+        starting.process.send_signal(signal.SIGINT)
+        assert starting.process.wait(PATIENCE_S) == 130
+    said = (tmp_path / "err").read_text()
+    assert "Detached; the job continues. " in said
+    assert f"end it and what it starts: seje-ray serve --stop --address {cluster}\n" in said
+    assert "Traceback" not in said
+    succeed(*ours, "--stop")
+    listed = succeed(*ours[:3], "job", "list", "--json", "--address", cluster)
+    assert {job["status"] for job in json.loads(listed.stdout)} <= {"SUCCEEDED", "STOPPED"}
+    assert ready_run(HOST, port) is None
 
     told = succeed(*ours, "--run", "one", "--port", port)
     assert f"one: port {port} of every node" in told.stdout

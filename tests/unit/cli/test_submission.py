@@ -131,3 +131,14 @@ def test_a_command_that_finds_no_workspace_leaves_none(tmp_path):
     """Its log would be the only thing in it."""
     CliRunner().invoke(cli, ["train", "--workspace", str(tmp_path / "w")])
     assert not Path(tmp_path / "w").exists()
+
+
+def test_a_server_outlives_its_job_and_its_end_ends_both():
+    """Not what other commands leave, and not a training that is called so."""
+    serve, stop = request("serve", "--run", "stop"), request("serve", "--stop")
+    train = request("train", "--run", "stop")
+
+    assert (serve.ended_by, serve.ends) == ("seje-ray serve --stop", "")
+    assert (stop.ended_by, stop.ends) == ("", "serve")
+    assert (train.ended_by, train.ends) == ("", "")
+    assert serve.name != stop.name
