@@ -31,6 +31,7 @@ from benchmarks.gpu_data import (
 from benchmarks.gpu_setting import Row, Setting, batches_of, enlarged, seconds_of
 from benchmarks.loader import bare, photos_of, timed, walked
 from seje_ray.config import RunConfig
+from seje_ray.errors import first_line
 from seje_ray.features.model import FeatureDims, takes_bf16
 from seje_ray.freed_memory import keep_freed_memory
 from seje_ray.training.compilation import CompilationError
@@ -188,8 +189,8 @@ def compiled(setting: Setting) -> Iterator[Row]:
             try:
                 trainer = local_trainer(run, setting.folder, setting.device)
                 row["first_step_s"], row["steps_per_s"] = _first_and_rate(trainer, setting)
-            except CompilationError as error:
-                row["skipped"] = str(error)
+            except (CompilationError, RuntimeError) as error:  # torch.compile's own are the latter
+                row["failed"] = first_line(error)
             yield row
 
 

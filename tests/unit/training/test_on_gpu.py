@@ -28,7 +28,7 @@ DEVICES = [
         ],
     ),
 ]
-CLOSE = {"rtol": 1e-3, "atol": 1e-4}
+CLOSE = 1e-3  # of the largest number of a gradient
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,8 @@ def require_equal(found, expected):
     assert found[0] == pytest.approx(expected[0], rel=1e-3, abs=1e-5)
     assert found[1].keys() == expected[1].keys()
     for name, grad in expected[1].items():
-        torch.testing.assert_close(found[1][name], grad, **CLOSE, msg=lambda t, n=name: f"{n}: {t}")
+        apart = (found[1][name] - grad).abs().max()
+        assert apart <= CLOSE * grad.abs().max() + 1e-6, name
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -93,7 +94,7 @@ def test_bf16_is_near_fp32(data, device):
     for row in rows:
         assert row["bf16_computes_in"] == ("bf16" if device == "cuda" else "fp32")
         assert row["first_loss_apart"] < 0.05
-        assert min(row["cosine_of_photos"], row["cosine_of_recipes"]) > 0.95
+        assert min(row["cosine_of_photos"], row["cosine_of_recipes"]) > 0.99
 
 
 @pytest.mark.parametrize("device", DEVICES)
