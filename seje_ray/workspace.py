@@ -16,7 +16,7 @@ from seje_ray.integrity import Verify
 from seje_ray.lock import LOCKS, Lease, locked
 from seje_ray.schema import COMPONENT
 from seje_ray.store.location import as_uri, mirror_folder, only_local, place_of
-from seje_ray.store.mirror import fetch
+from seje_ray.store.mirror import fetch, pull
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +248,7 @@ class Workspace:
         return open_artifact(folder, kind).require_whole(verify, *partitions)
 
     def open_calibrator_of(self, calibrated: Artifact) -> Artifact:
-        """Open what ``fit`` made, where ``calibrated`` is of it and not of one before.
+        """Open what ``fit`` made, where ``calibrated`` is of it and not of one before; bring it.
 
         Raises:
             ArtifactError: If it is not, or is missing or damaged.
@@ -263,6 +263,7 @@ class Workspace:
             calibrator.content_hash,
             "seje-ray calibrate",
         )
+        pull(self.calibrator, keeps_own=True)
         return calibrator
 
     def stored(self, path: Path) -> str:

@@ -49,6 +49,7 @@ def command(
     from seje_ray.console.tables import show
     from seje_ray.pipeline.baseline import measure_baselines
     from seje_ray.report.evaluation import as_text
+    from seje_ray.store.location import shown
 
     workspace.open_calibrated()  # before the run file of a workspace that is not there
     run = read_run(config, overrides, workspace)
@@ -67,4 +68,4 @@ def command(
         chosen = ", ".join(f"{key} {value:g}" for key, value in measured.settings.items())
         click.echo(f"{measured.name}, {partition} partition; chosen on val: {chosen}")
         show(partial(as_text, measured.galleries))
-        click.echo(f"report: {measured.folder / 'report.html'}")
+        click.echo(shown(f"report: {measured.folder / 'report.html'}"))

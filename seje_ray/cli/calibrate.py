@@ -87,11 +87,12 @@ def command(
     from seje_ray.pipeline.calibrate import calibrate
     from seje_ray.store.location import shown
 
+    data = data.absolute() if data else None
     summary = calibrate(
         run,
-        data.absolute() if data else None,
+        data,
         workspace,
-        RayExecutor(workspace, cluster),
+        RayExecutor(workspace, cluster, data),
         last_stage=stage,
         num_workers=workers,
     )

@@ -136,6 +136,7 @@ def print_evaluation(
     """The tables, how they were measured, and where the report lies; or report.json."""
     from seje_ray.console.tables import show
     from seje_ray.report.evaluation import as_text
+    from seje_ray.store.location import shown
 
     if as_json:
         click.echo((folder / "report.json").read_text(encoding="utf-8"), nl=False)
@@ -144,4 +145,4 @@ def print_evaluation(
     show(lambda width: as_text(galleries, width))
     click.echo()
     show(lambda _: "\n".join(measured.sentences()))
-    click.echo(f"report: {folder / 'report.html'}")
+    click.echo(shown(f"report: {folder / 'report.html'}"))

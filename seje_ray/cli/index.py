@@ -111,6 +111,7 @@ def command(
     from seje_ray.on_ray.executor import RayExecutor
     from seje_ray.pipeline.index.build import build_index
     from seje_ray.pipeline.runs import open_run
+    from seje_ray.store.location import shown
 
     made = build_index(
         open_run(workspace, name),
@@ -122,9 +123,10 @@ def command(
         replace=replace,
     )
     if as_json:
-        click.echo(json.dumps([asdict(one) for one in made], default=str, indent=1))
+        facts = [asdict(one) for one in made]
+        click.echo(json.dumps(facts, default=lambda path: shown(str(path)), indent=1))
         return
-    show(lambda _: "\n".join(map(str, made)))
+    show(lambda _: shown("\n".join(map(str, made))))
 
 
 @command.command("add", epilog="Example: seje-ray index add new.jsonl")

@@ -16,11 +16,17 @@ if TYPE_CHECKING:
 
 VERIFY = "seje_ray.verify"  # where a command's context keeps it
 WORKSPACE = "seje_ray.workspace"  # key of a command's shared facts
-TAKE_STORES = (
+TAKE_STORES = (  # commands that work in an object store: docs/storage.md
     "doctor",
     "calibrate",
     "train",
-)  # commands that work in an object store: docs/storage.md
+    "evaluate",
+    "index",
+    "search",
+    "baseline",
+    "report",
+    "export",
+)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -42,7 +48,7 @@ def workspace_option(function: Function) -> Function:
         default=Path("workspace"),
         show_default=True,
         callback=_workspace,
-        help="Folder of all artifacts.",
+        help="Folder of all artifacts; or s3://BUCKET/PATH, where the command takes a store.",
     )(function)
 
 
@@ -276,7 +282,8 @@ def command_log(ctx: click.Context) -> Iterator[None]:
     from seje_ray.store.mirror import put
 
     workspace: Workspace = ctx.params["workspace"]
-    if not workspace.folder.is_dir() and ctx.info_name != "calibrate":
+    is_there = workspace.is_stored or workspace.folder.is_dir()  # a mirror shows nothing of that
+    if not is_there and ctx.info_name != "calibrate":
         yield  # it will say that nothing is there, and must not leave a folder
         return
     options = {name: str(value) for name, value in ctx.params.items() if value is not None}

@@ -32,8 +32,9 @@ def command(
     """
     from seje_ray.pipeline.report import report_run
     from seje_ray.pipeline.runs import open_run
+    from seje_ray.store.location import shown
 
     path = report_run(open_run(workspace, name), workspace, partition=partition, path=out)
     if open_page:
         click.launch(str(path))
-    click.echo(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    click.echo(shown(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)"))

@@ -90,10 +90,12 @@ def command(
 
     from seje_ray.console.pictures import picture_protocol
     from seje_ray.console.tables import show
+    from seje_ray.errors import StoreError
     from seje_ray.pipeline.index.asked import Asked, searches
     from seje_ray.pipeline.index.page import write_page
     from seje_ray.pipeline.index.ready import ready_searcher
     from seje_ray.pipeline.runs import open_run
+    from seje_ray.store.location import shown as shown_path
 
     protocol = picture_protocol(os.environ, is_terminal=sys.stdout.isatty()) if pictures else None
     trained = open_run(workspace, name)
@@ -102,9 +104,10 @@ def command(
     is_written = True
     try:
         write_page(workspace.search_page, searcher, found)
-    except OSError as error:  # a workspace that can only be read: the results are there
+    except (OSError, StoreError) as error:  # one can only read there: the results are there
         is_written = False
-        click.echo(f"note: {workspace.search_page}: not written: {error.strerror}", err=True)
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        click.echo(shown_path(f"note: {workspace.search_page}: not written: {why}"), err=True)
     if open_page and is_written:
         click.launch(str(workspace.search_page))
     if as_json:
@@ -115,7 +118,7 @@ def command(
         if protocol is not None:
             _show_pictures(searcher, one, protocol)
     if is_written:
-        click.echo(f"photos: {workspace.search_page}")
+        click.echo(shown_path(f"photos: {workspace.search_page}"))
 
 
 def _executor(workspace: "Workspace") -> "Executor":

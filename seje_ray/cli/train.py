@@ -61,11 +61,12 @@ def command(
     from seje_ray.on_ray.executor import RayExecutor
     from seje_ray.pipeline.train import train
     from seje_ray.report.training import as_text
+    from seje_ray.store.location import shown
 
     executor = RayExecutor(workspace, cluster)
     trained = train(run, workspace, executor, name=name or run.name, num_workers=workers)
     show(lambda width: as_text(trained.folder, width))
-    click.echo(f"checkpoint: {trained.best_checkpoint}")
+    click.echo(shown(f"checkpoint: {trained.best_checkpoint}"))
 
 
 def _run(

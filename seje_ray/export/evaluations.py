@@ -8,6 +8,7 @@ from typing import Any
 from seje_ray.config import run_from_json
 from seje_ray.features.encoder import EncoderParts
 from seje_ray.pipeline.runs import TrainedRun
+from seje_ray.store.mirror import fetch
 from seje_ray.workspace import Workspace
 
 PARTITIONS = ("test", "val", "train")
@@ -32,7 +33,7 @@ def stored_evaluations(
     """Reports of ``seje-ray evaluate``; those of another training of that name are left out."""
     found = []
     for partition in PARTITIONS:
-        path = workspace.report(f"{trained.folder.name}-{partition}") / "report.json"
+        path = fetch(workspace.report(f"{trained.folder.name}-{partition}") / "report.json")
         if not path.is_file():
             continue
         report = json.loads(path.read_text(encoding="utf-8"))

@@ -27,6 +27,7 @@ from seje_ray.features.photos import PhotoExtractor
 from seje_ray.features.recipes import QueryError, RecipeExtractor
 from seje_ray.models.joint_ensemble import JointEnsemble
 from seje_ray.recipe1m.images import to_jpeg
+from seje_ray.store.mirror import pull
 from seje_ray.workspace import Workspace, component_folder
 
 __all__ = ["Encoder", "PhotosSeen", "QueryError", "RecipesRead"]
@@ -85,7 +86,7 @@ def find_parts(
     """Read a checkpoint, and find the calibration of its workspace; see ``Encoder.load``."""
     calibrated = workspace.open_calibrated()
     calibrator = workspace.open_calibrator_of(calibrated)
-    trained = load_model(checkpoint, device or default_device())
+    trained = load_model(pull(checkpoint), device or default_device())
     require_equal_hash(
         "calibrated artifact",
         checkpoint,

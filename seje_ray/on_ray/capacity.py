@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
@@ -113,9 +114,21 @@ def _node(resources: Mapping[str, Any], host: str) -> Node:
 
 
 def require_shared_path(
-    workspace: Workspace, cluster: Cluster, nodes: Iterable[Node], *, can_grow: bool
+    workspace: Workspace,
+    cluster: Cluster,
+    nodes: Iterable[Node],
+    data: Path | None = None,
+    *,
+    can_grow: bool,
 ) -> None:
     """Refuse a folder of one machine where the work runs on several.
+
+    Args:
+        workspace: Of the command; one in a store is reached from everywhere.
+        cluster: Where the work runs.
+        nodes: That are there.
+        data: Of the user's, that tasks read.
+        can_grow: Whether an autoscaler can bring more.
 
     Raises:
         ResourceError: If the nodes have several hosts, or an autoscaler can bring more.
@@ -123,14 +136,12 @@ def require_shared_path(
     hosts = {node.host for node in nodes}
     if cluster.address is None or cluster.shared_path or (len(hosts) < 2 and not can_grow):
         return
+    if workspace.is_stored and data is None:
+        return
     number = f"{len(hosts)} machines" if len(hosts) > 1 else "an autoscaler that adds machines"
-    if workspace.is_stored:
-        raise ResourceError(
-            f"{workspace}: a store is worked in from one machine only yet, and the cluster has "
-            f"{number}; choose a --workspace on a disk that all of them mount"
-        )
+    place = data if workspace.is_stored else workspace
     raise ResourceError(
-        f"{workspace}: a local path, and the cluster has {number}; what one machine writes the "
+        f"{place}: a local path, and the cluster has {number}; what one machine writes the "
         "others must read. Put --workspace and --data on a disk that all of them mount under the "
         "same path, e.g. NFS, and say so with --shared-path"
     )

@@ -42,6 +42,7 @@ from seje_ray.on_ray.ray_internals import (
 )
 from seje_ray.on_ray.watch import end_command, starting, watched
 from seje_ray.signals import sigterm_as_interrupt
+from seje_ray.store import objects
 from seje_ray.submission.cluster import EMBEDDED, Cluster, mode_of
 from seje_ray.workspace import Workspace
 
@@ -55,21 +56,25 @@ DROPPED_LINES = (  # of Ray's core, which nothing else silences
 
 @contextmanager
 def connected(
-    num_workers: int = 1, cluster: Cluster = EMBEDDED, workspace: Workspace | None = None
+    num_workers: int = 1,
+    cluster: Cluster = EMBEDDED,
+    workspace: Workspace | None = None,
+    data: Path | None = None,
 ) -> Iterator[None]:
     """Hold a connection to Ray; stop the embedded one at the end.
 
     Args:
         num_workers: Training processes that will run at once.
         cluster: What to connect to.
-        workspace: Folder that every node has to see.
+        workspace: Folder that every node has to see, or has in a store.
+        data: Of the user's, that every node has to see.
 
     Raises:
         ResourceError: If the cluster cannot be reached, or does not see the workspace.
         SejeError: What a task raised for the user, without Ray's wrapping.
     """
     if ray.is_initialized():
-        with _in_use(cluster, workspace):
+        with _in_use(cluster, workspace, data):
             yield
         return
     with ExitStack() as stack:
@@ -81,17 +86,18 @@ def connected(
         stack.callback(_stop, cluster)
         stack.enter_context(sigterm_as_interrupt())  # again: Ray has taken SIGTERM for itself
         stack.enter_context(watched(end_command))
-        stack.enter_context(_in_use(cluster, workspace))
+        stack.enter_context(_in_use(cluster, workspace, data))
         yield
 
 
 @contextmanager
-def _in_use(cluster: Cluster, workspace: Workspace | None) -> Iterator[None]:
+def _in_use(cluster: Cluster, workspace: Workspace | None, data: Path | None) -> Iterator[None]:
     """Work with the Ray that runs; raises as ``connected`` does."""
     _configure_data()
     try:
         if workspace is not None and cluster.address is not None:
-            require_shared_path(workspace, cluster, current_nodes(), can_grow=has_autoscaler())
+            can_grow = has_autoscaler()
+            require_shared_path(workspace, cluster, current_nodes(), data, can_grow=can_grow)
         if cluster.gpus:
             reserve_room(cluster.gpus, Bundle(0.0, 1.0), "--gpus")
         yield
@@ -147,7 +153,7 @@ def runtime_env() -> dict[str, Any]:
     return {
         "py_modules": [package],
         "excludes": ["__pycache__"],
-        "env_vars": {**freed_memory.environment()},
+        "env_vars": {**freed_memory.environment(), **objects.environment()},
     }
 
 

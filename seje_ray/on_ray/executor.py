@@ -38,15 +38,16 @@ from seje_ray.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class RayExecutor:
-    """Computes on Ray what belongs to a workspace that every node sees."""
+    """Computes on Ray what belongs to a workspace that every node sees, or has in a store."""
 
     workspace: Workspace
     cluster: Cluster = EMBEDDED
+    data: Path | None = None  # of the user's, that tasks read
 
     @contextmanager
     def session(self, num_workers: int) -> Iterator["RaySession"]:
         """Hold a connection to Ray; raises as ``connected`` does."""
-        with connected(num_workers, self.cluster, self.workspace):
+        with connected(num_workers, self.cluster, self.workspace, self.data):
             yield RaySession()
 
 

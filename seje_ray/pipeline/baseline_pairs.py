@@ -17,6 +17,7 @@ from seje_ray.console.progress import Bars
 from seje_ray.distributed.process import default_device
 from seje_ray.features.photos import BATCH_SIZE, CPU_BATCH_SIZE
 from seje_ray.features.pooled_photos import PooledPhotos
+from seje_ray.store.mirror import pull
 from seje_ray.workspace import Workspace
 
 
@@ -74,7 +75,7 @@ class FirstPhotos:
         self._calibrated, self._photos = calibrated, None
         if calibrated.manifest.facts["feature_dim"] is None:
             device = default_device()
-            self._photos = PooledPhotos.of(run, workspace.calibrator, device)
+            self._photos = PooledPhotos.of(run, pull(workspace.calibrator, keeps_own=True), device)
             self._batch_size = CPU_BATCH_SIZE if device.type == "cpu" else BATCH_SIZE
 
     @property

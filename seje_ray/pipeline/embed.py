@@ -37,6 +37,7 @@ from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.pipeline.stage import Item, ShardStage, Step, lease_of, shard_items
 from seje_ray.schema import embeddings
+from seje_ray.store.mirror import fetch
 from seje_ray.training.forward import embed
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.subset import bank_rows, rows_by_shard
@@ -174,9 +175,14 @@ def _stage(trained: TrainedRun, partition: str, items: list[Item], num_done: int
         items,
         read_pairs,
         commit_embeddings,
-        [Step(partial(EmbedPairs, trained.best_checkpoint), gpu_share=1.0)],
+        [_step(trained)],
         num_done=num_done,
     )
+
+
+def _step(trained: TrainedRun) -> Step:
+    embeds = partial(EmbedPairs, trained.best_checkpoint)
+    return Step(embeds, gpu_share=1.0, reads=(trained.best_checkpoint,))
 
 
 def require_calibrated(trained: TrainedRun, workspace: Workspace) -> Artifact:
@@ -232,7 +238,7 @@ def embed_shard(
     """
     run = trained.run
     loader = PairLoader(
-        [path],
+        [fetch(path)],
         trained.pixels,
         global_batch_size=BATCH_SIZE,
         rank=0,

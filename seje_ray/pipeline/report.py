@@ -15,6 +15,7 @@ from seje_ray.report.run_page import Missing, RunFacts, write_run_page
 from seje_ray.report.settings_beside import preset_beside
 from seje_ray.retrieval.embeddings import load_embeddings
 from seje_ray.retrieval.index.collection import Index
+from seje_ray.store.mirror import fetch, pull
 from seje_ray.training.history import read_history
 from seje_ray.training.run_manifest import RunManifest
 from seje_ray.training.timing import read_timings
@@ -107,7 +108,7 @@ def _evaluation(
 ) -> dict[str, Any] | Missing:
     """``report.json`` of an evaluation of these embeddings."""
     command = f"seje-ray evaluate --run {name} --partition {partition}"
-    path = workspace.report(f"{name}-{partition}") / "report.json"
+    path = fetch(workspace.report(f"{name}-{partition}") / "report.json")
     if not path.is_file():
         return Missing(f"Not measured on {partition} yet", command)
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -132,9 +133,10 @@ def _baselines(
     if isinstance(evaluation, Missing):
         return None  # it says so itself
     again = f"seje-ray evaluate --run {name} --partition {partition}"
+    baselines = pull(workspace.baselines, keeps_own=True)
     measured = [
         json.loads(path.read_text(encoding="utf-8"))
-        for path in sorted(workspace.baselines.glob(f"*-{partition}/report.json"))
+        for path in sorted(baselines.glob(f"*-{partition}/report.json"))
     ]
     names = {one["name"] for one in measured if _is_of(one, calibrated)}
     if not names:

@@ -9,6 +9,7 @@ from typing import Any
 from seje_ray.config import RunConfig
 from seje_ray.report.evaluation import EvaluationLine, GalleryLines
 from seje_ray.retrieval.galleries import GalleryPlan
+from seje_ray.store.mirror import pull
 
 
 def beside_baselines(
@@ -51,7 +52,7 @@ def _is_of(fit: dict[str, Any], max_pairs: int | None) -> bool:
 
 
 def _reports(folder: Path) -> list[dict[str, Any]]:
-    paths = sorted(folder.glob("*/report.json"))
+    paths = sorted(pull(folder, keeps_own=True).glob("*/report.json"))
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 

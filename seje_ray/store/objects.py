@@ -21,6 +21,8 @@ from seje_ray.store.patience import TRIES, patient
 NUM_THREADS = 8  # requests at once
 PIECE = 8 * 2**20  # bytes
 CONNECT_S = 10.0  # to wait for a connection
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")  # environment variables, the first counts
+REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,12 @@ def _connection(uri: str, process: int) -> Objects:
     return Objects(uri)
 
 
+def environment() -> dict[str, str]:
+    """Which store is meant, for processes of a cluster: no credentials, theirs are the node's."""
+    found = {name: os.environ.get(name, "") for name in (*ENDPOINTS, *REGIONS)}
+    return {name: value for name, value in found.items() if value and "@" not in value}
+
+
 def _opened(uri: str) -> tuple[Any, str]:
     from pyarrow import fs
 
@@ -166,11 +174,11 @@ def _opened_s3(uri: str) -> tuple[Any, str]:
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     if "anonymous" in options:
         options["anonymous"] = options["anonymous"] == "true"
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    endpoint = next(filter(None, map(os.environ.get, ENDPOINTS)), None)
     if endpoint and "endpoint_override" not in options:
         scheme, _, options["endpoint_override"] = endpoint.rstrip("/").rpartition("://")
         options["scheme"] = scheme or "https"
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    region = next(filter(None, map(os.environ.get, REGIONS)), None)
     if region is None and "endpoint_override" not in options and "region" not in options:
         region = fs.resolve_s3_region(parts.netloc)
     files = fs.S3FileSystem(

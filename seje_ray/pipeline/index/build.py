@@ -23,6 +23,7 @@ from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.pipeline.stage import Step
 from seje_ray.retrieval.embeddings import Embeddings, load_embeddings
 from seje_ray.retrieval.index.side import VECTORS, WHATS, What, deleted_rows, sizes_of
+from seje_ray.store.mirror import fetch, pull
 from seje_ray.workspace import Workspace
 
 
@@ -111,7 +112,13 @@ def _side(
             building,
             sources,
             read_recipes,
-            [Step(partial(step, trained.best_checkpoint, workspace), gpu_share=1.0)],
+            [
+                Step(
+                    partial(step, trained.best_checkpoint, workspace),
+                    gpu_share=1.0,
+                    reads=(trained.best_checkpoint, workspace.calibrator),
+                )
+            ],
             held.lease,
         )
         return close_side(folder, building, plan, what, lease=held.lease)
@@ -120,13 +127,13 @@ def _side(
 
 
 def _is_whole(artifact: Artifact) -> bool:
-    """Whether the files are as long as they were."""
-    return sizes_of(artifact.folder) == dict(artifact.manifest.facts["sizes"])
+    """Whether the files, which are brought, are as long as they were."""
+    return sizes_of(pull(artifact.folder)) == dict(artifact.manifest.facts["sizes"])
 
 
 def _require_no_changes(folder: Path) -> None:
     """Refuse to lose what was added or deleted."""
-    if not (folder / "manifest.json").is_file():
+    if not (pull(folder) / "manifest.json").is_file():
         return
     try:
         facts = open_artifact(folder, "index").manifest.facts
@@ -161,4 +168,4 @@ def queries_of(workspace: Workspace, trained: TrainedRun, own: Artifact) -> tupl
         return what, own.folder / VECTORS
     if found.manifest.plan.inputs["weights"] != inputs["weights"]:
         return what, own.folder / VECTORS
-    return other, folder / VECTORS
+    return other, fetch(folder / VECTORS)

@@ -1,6 +1,5 @@
 """From shards of rows to one side of an index, and what is told of it."""
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from seje_ray.pipeline.index.derive import rows_of_recall
 from seje_ray.pipeline.index.steps import PARTS, commit_rows, part_of, put_together
 from seje_ray.pipeline.stage import Item, ShardStage, Step, leased, missing_shards
 from seje_ray.retrieval.index.side import VECTORS, What, deleted_rows, sizes_of
+from seje_ray.store.mirror import pull, remove
 
 NUM_SHOWN = 3  # ids of an example
 
@@ -124,6 +124,7 @@ def close_side(
     Raises:
         ArtifactError: If an id of a recipe repeats, or there is no row at all.
     """
+    pull(building, keeps_own=True)
     shards = sorted(building.glob("*-*.parquet"))
     ids = pa.concat_tables([pq.read_table(p, columns=["id", "content_hash"]) for p in shards])
     alive = np.ones(ids.num_rows, bool)
@@ -145,7 +146,7 @@ def close_side(
         },
     )
     artifact = finish(folder, plan, manifest, lease)
-    shutil.rmtree(folder / PARTS, ignore_errors=True)
+    remove(folder / PARTS)
     return artifact
 
 

@@ -26,6 +26,7 @@ from seje_ray.recipe1m.photo_names import load_like
 from seje_ray.recipe1m.records import ImageFile
 from seje_ray.retrieval.index.entries import GROUP
 from seje_ray.schema import INDEX_PHOTOS, INDEX_RECIPES, RECIPES
+from seje_ray.store.mirror import fetch
 from seje_ray.workspace import Workspace
 
 THUMBNAIL = 192  # pixels of the longer side
@@ -38,7 +39,7 @@ TEXTS = ("id", "partition", "title", "ingredients", "instructions", "entities", 
 
 def read_recipes(item: Item) -> pa.Table:
     """A shard of ``recipes/`` with its photos."""
-    return pq.read_table(item["source"], columns=list(TEXTS))
+    return pq.read_table(fetch(Path(item["source"])), columns=list(TEXTS))
 
 
 def read_texts_of(item: Item) -> pa.Table:

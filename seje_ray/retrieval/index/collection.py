@@ -15,6 +15,7 @@ from seje_ray.integrity import file_hash
 from seje_ray.retrieval.index.filters import Filters, allowed_rows
 from seje_ray.retrieval.index.side import BrokenIndexError, IndexSide, What
 from seje_ray.retrieval.ranking import RetrievalError
+from seje_ray.store.mirror import pull
 from seje_ray.workspace import Workspace
 
 CARD = ("id", "partition", "title", "category")
@@ -81,7 +82,7 @@ class Index:
 
         def side(what: What) -> IndexSide | None:
             folder = workspace.index(run, what)
-            if not folder.is_dir():
+            if not pull(folder).is_dir():
                 return None
             return IndexSide.open(folder, what, checkpoint, weights)
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from seje_ray.errors import WorkspaceError
 from seje_ray.store.location import CACHE, as_uri, mirror_folder, place_of, shown
+from seje_ray.store.objects import ENDPOINTS, REGIONS, environment
 from seje_ray.workspace import Workspace
 
 NAMES = st.text("abcXYZ019-_.", min_size=1, max_size=12).filter(lambda s: s.strip(".") != "")
@@ -104,3 +105,16 @@ def test_a_workspace_in_a_store_travels_as_its_uri(tmp_path, monkeypatch):
     assert again == workspace == pickle.loads(pickle.dumps(workspace))  # noqa: S301
     assert workspace.is_stored
     assert not Workspace.at(tmp_path).is_stored
+
+
+def test_a_cluster_is_told_which_store_and_no_secret(monkeypatch):
+    """Endpoint and region travel to other nodes; credentials are those of each node."""
+    for name in (*ENDPOINTS, *REGIONS):
+        monkeypatch.delenv(name, raising=False)
+    assert environment() == {}
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://10.0.0.1:9000")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
+    assert environment() == {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": "http://10.0.0.1:9000"}
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://me:hush@10.0.0.1:9000")
+    assert environment() == {"AWS_REGION": "eu-west-1"}
