@@ -1,6 +1,7 @@
 """Serve's applications of ours: started, put in each other's place, ended."""
 
 import logging
+import re
 import time
 from contextlib import suppress
 
@@ -25,6 +26,7 @@ from seje_ray.serving.embedder import weights_of
 from seje_ray.serving.readiness import PAUSE_S
 
 KEEP_ALIVE_S = 30
+FAULTY = ("DEPLOY_FAILED", "UNHEALTHY")  # states of a deployment
 SHUTDOWN_TRIES = 4  # each waits for half a minute, or not at all if Serve has ended
 
 
@@ -141,11 +143,23 @@ def _run(application: serve.Application, name: str, route: str | None) -> None:
             serve.run(application, name=name, route_prefix=route)
     except (RuntimeError, RayServeException) as error:
         cause = getattr(error, "cause", error)  # of the controller's
-        lines = [line.strip(" .") for line in str(cause).splitlines() if line.strip()]
         raise ServeError(
-            f"{name} cannot be served: {lines[-1] if lines else type(cause).__name__}; the "
+            f"{name} cannot be served: {last_line(_fault_of(name)) or last_line(str(cause))}; the "
             "replica's log, in serve/ among the session's logs of Ray, tells more"
         ) from error
+
+
+def _fault_of(name: str) -> str:
+    """What Serve says of a deployment of an application that does not come up; else nothing."""
+    application = serve.status().applications.get(name)
+    deployments = application.deployments.values() if application is not None else ()
+    return "".join(one.message for one in deployments if one.status in FAULTY)
+
+
+def last_line(text: str) -> str:
+    """The last line with words of a traceback, without the kind of an error of ours."""
+    lines = [line.strip(" .") for line in text.splitlines() if line.strip()]
+    return re.sub(r"^seje_ray[\w.]*: ", "", lines[-1]) if lines else ""
 
 
 def _end(name: str) -> None:
