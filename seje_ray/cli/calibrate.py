@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seje_ray.cli.local_path import LocalPath
+from seje_ray.cli.local_path import DataPath, LocalPath
 from seje_ray.cli.options import (
     as_settings,
     cluster_options,
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--data",
-    type=LocalPath(path_type=Path),
-    help="Recipe1M folder, or a file or folder of own recipes.  [default: embedded cookbook]",
+    type=DataPath(path_type=Path),
+    help="Recipe1M folder, or a file or folder of own recipes; also at s3://BUCKET/PATH.  "
+    "[default: embedded cookbook]",
 )
 @click.option(
     "--stage",
@@ -71,12 +72,14 @@ def command(
     Each stage is resumable: repeat the command after an interruption. What is finished and
     still fits the run file is kept.
     """
+    from seje_ray.store.mirror import is_mirrored
+
     settings = overrides + as_settings(columns, allow_outside)
     if source is None:
         run = read_run(config, settings, workspace)
     else:
         run = read_run_from(source, config, settings, workspace)
-    if data is not None and data.exists() and run.name == DEFAULT_RUN:
+    if data is not None and (is_mirrored(data) or data.exists()) and run.name == DEFAULT_RUN:
         click.echo(
             "note: these are the demo's settings, made for drawn photos; take --config modern for "
             "thousands of real recipes, small for hundreds, seje for Recipe1M",

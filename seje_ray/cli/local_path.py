@@ -1,8 +1,23 @@
-"""Paths that a command takes on this machine alone."""
+"""Paths that a command takes: on this machine alone, or also in a store."""
 
 from typing import Any
 
 import click
+
+
+class DataPath(click.Path):
+    """A path of this machine, or a place in a store: the folder that mirrors it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, or one line about a URI that is none."""
+        from seje_ray.errors import WorkspaceError
+        from seje_ray.store.location import as_uri, mirrored_path
+
+        try:
+            uri = as_uri(str(value))
+        except WorkspaceError as error:
+            self.fail(str(error), param, ctx)
+        return super().convert(value, param, ctx) if uri is None else mirrored_path(uri)
 
 
 class LocalPath(click.Path):

@@ -9,6 +9,7 @@ from click.core import ParameterSource
 
 from seje_ray.cli.options import VERIFY, as_settings
 from seje_ray.cli.run_files import read_run
+from seje_ray.store.location import uri_of
 from seje_ray.submission.request import Request
 from seje_ray.workspace import Workspace
 
@@ -77,7 +78,9 @@ def _without_names(ctx: click.Context) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    return str(value.absolute()) if isinstance(value, Path) else str(value)
+    if not isinstance(value, Path):
+        return str(value)
+    return uri_of(value) or str(value.absolute())  # each machine has a mirror of its own
 
 
 def _name(params: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ import ray.autoscaler.sdk
 
 from seje_ray.errors import ResourceError
 from seje_ray.on_ray.ray_internals import has_autoscaler
+from seje_ray.store.mirror import is_mirrored
 from seje_ray.submission.cluster import Cluster
 from seje_ray.workspace import Workspace
 
@@ -136,7 +137,7 @@ def require_shared_path(
     hosts = {node.host for node in nodes}
     if cluster.address is None or cluster.shared_path or (len(hosts) < 2 and not can_grow):
         return
-    if workspace.is_stored and data is None:
+    if workspace.is_stored and (data is None or is_mirrored(data)):
         return
     number = f"{len(hosts)} machines" if len(hosts) > 1 else "an autoscaler that adds machines"
     place = data if workspace.is_stored else workspace

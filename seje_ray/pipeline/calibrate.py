@@ -28,7 +28,7 @@ from seje_ray.recipe1m.records import DataError
 from seje_ray.recipe1m.source import DataSource, open_source
 from seje_ray.report.calibration import CalibrationArtifacts, write_calibration_report
 from seje_ray.report.sentence_report import given_sentence_facts
-from seje_ray.store.mirror import pull, push
+from seje_ray.store.mirror import pull, pull_data, push
 from seje_ray.workspace import Workspace
 
 STAGES = ("ingest", "fit", "transform")
@@ -88,7 +88,7 @@ def calibrate(
 
     Args:
         run: The run.
-        data: A Recipe1M folder, a file of own recipes, or None.
+        data: A Recipe1M folder, a file of own recipes, or None; in a store all of it is brought.
         workspace: Where artifacts lie.
         executor: Where to compute.
         last_stage: ingest, fit or transform; None for all.
@@ -118,7 +118,7 @@ def _calibrated(
     num_workers: int | None,
 ) -> Calibrated:
     """Calibrate, as the one writer of the workspace's recipes, calibrator and features."""
-    folder = data if data is not None else _cookbook(run, workspace)
+    folder = pull_data(data) if data is not None else _cookbook(run, workspace)
     source = open_source(
         folder,
         removed=run.data.removed,

@@ -40,8 +40,9 @@ from seje_ray.recipe1m.photo_names import load_like, where_missing_are
 from seje_ray.recipe1m.protocol_filter import needed, protocol_rejection
 from seje_ray.recipe1m.records import DataError, ImageFile, Recipe, Reject
 from seje_ray.recipe1m.source import DataSource
+from seje_ray.recipe1m.stored_photos import file_of
 from seje_ray.schema import RECIPE_TEXTS, RECIPES, REJECTS
-from seje_ray.store.mirror import fetch, fetch_once, pull, remove
+from seje_ray.store.mirror import fetch, fetch_once, is_mirrored, pull, remove
 from seje_ray.workspace import Workspace
 
 RECORDS_PER_WORD = 500  # between two words on how many were read
@@ -256,8 +257,16 @@ def read_texts(item: Item) -> pa.Table:
 
 def _load(file: ImageFile, *, shorter_side: int) -> tuple[bytes | Reject, Reject | None]:
     """``load_like``, of a photo that is first brought from where it is stored."""
-    fetch_once(Path(file.location))
+    path = Path(file_of(file.location))
+    if is_mirrored(path) and not fetch_once(path).is_file():
+        _bring_folder(path.parent)
     return load_like(file, shorter_side=shorter_side)
+
+
+@functools.cache
+def _bring_folder(folder: Path) -> None:
+    """The photos beside one that is missing, of which one may have a like name."""
+    pull(folder, keeps_own=True)
 
 
 def commit_with_photos(item: Item, texts: pa.Table) -> dict[str, Any]:

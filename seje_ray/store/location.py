@@ -81,6 +81,24 @@ def place_of(path: Path) -> Place | None:
     return Place(unquote(found[1]), text[found.end() :].strip("/"))
 
 
+def uri_of(path: Path) -> str | None:
+    """The URI that a path stands for, options included; None for a plain path."""
+    place = place_of(path)
+    if place is None or not place.key:
+        return None if place is None else place.uri
+    uri, mark, options = place.uri.partition("?")
+    return f"{uri}/{place.key}{mark}{options}"
+
+
+def mirrored_path(uri: str) -> Path:
+    """Path of this machine for a folder or a file at a URI; what lies beside it has a path, too."""
+    plain, mark, options = uri.partition("?")
+    above, _, name = plain.rpartition("/")
+    if above.endswith("/"):  # a bucket
+        return mirror_folder(uri)
+    return mirror_folder(f"{above}{mark}{options}") / name
+
+
 def shown(text: str) -> str:
     """A text for people: paths of mirrors in it are the URIs that they stand for."""
     return _MIRROR_IN_TEXT.sub(lambda found: without_options(unquote(found[1])), text)

@@ -80,6 +80,15 @@ def pull(folder: Path, *, keeps_own: bool = False) -> Path:
     return folder
 
 
+def pull_data(path: Path) -> Path:
+    """A data set as the store has it now: a folder, or a file with what lies beside it."""
+    place = place_of(path)
+    if place is not None:
+        is_file = objects_of(place.uri).seen(place.key) is not None
+        pull(path.parent if is_file else path)
+    return path
+
+
 def put(path: Path) -> None:
     """Make the store's object as this file is; hidden files and folders stay here."""
     place = place_of(path)

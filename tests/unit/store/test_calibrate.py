@@ -5,7 +5,9 @@ import shutil
 import pytest
 
 from seje_ray.pipeline.calibrate import calibrate
-from seje_ray.store.mirror import sizes_of
+from seje_ray.store.location import mirrored_path
+from seje_ray.store.mirror import push, sizes_of
+from seje_ray.workspace import Workspace
 from tests.tiny import tiny_run
 from tests.unit.pipeline.locally import calibrated_locally
 from tests.unit.store.elsewhere import ElsewhereExecutor, Machines
@@ -42,3 +44,26 @@ def test_calibrated_in_a_store_as_on_a_disk(
     said = capsys.readouterr().err
     assert "reading" not in said
     assert "calibrating" not in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_stored", [True, False], ids=["in a store", "on a disk"])
+def test_data_in_a_store_are_read_as_on_a_disk(
+    on_machine, uri, tmp_path, cookbook, calibrated, is_stored
+):
+    """The same shards, also of a photo that another suffix hides; every task on a new machine."""
+    on_machine(1)
+    data = mirrored_path(f"{uri}/data")
+    shutil.copytree(cookbook.cookbook(120, 0), data)
+    photo = min(data.rglob("*.jpg"))
+    photo.rename(photo.with_suffix(".jpeg"))
+    push(data)
+
+    workspace, data = on_machine(2), mirrored_path(f"{uri}/data")
+    machines = Machines(workspace.folder.parent, tmp_path / "others")
+    if not is_stored:
+        workspace = Workspace(tmp_path / "plain")
+    executor = ElsewhereExecutor(machines)
+    made = calibrate(tiny_run(), data, workspace, executor, last_stage="ingest").recipes
+    assert made.manifest.shards == calibrated.recipes.manifest.shards
+    assert made.manifest.rows == calibrated.recipes.manifest.rows

@@ -34,7 +34,6 @@ def test_a_command_that_cannot_take_a_store_says_so(name, tmp_path, monkeypatch)
 @pytest.mark.parametrize(
     "words",
     [
-        ("calibrate", "--data"),
         ("calibrate", "--calibrator-from"),
         ("doctor", "--data"),
         ("data", "check"),

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seje_ray.errors import WorkspaceError
-from seje_ray.store.location import CACHE, as_uri, mirror_folder, place_of, shown
+from seje_ray.store.location import (
+    CACHE,
+    as_uri,
+    mirror_folder,
+    mirrored_path,
+    place_of,
+    shown,
+    uri_of,
+)
 from seje_ray.store.objects import ENDPOINTS, REGIONS, environment
 from seje_ray.workspace import Workspace
 
@@ -105,6 +113,17 @@ def test_a_workspace_in_a_store_travels_as_its_uri(tmp_path, monkeypatch):
     assert again == workspace == pickle.loads(pickle.dumps(workspace))  # noqa: S301
     assert workspace.is_stored
     assert not Workspace.at(tmp_path).is_stored
+
+
+@pytest.mark.parametrize(
+    "uri", ["s3://bucket", "s3://bucket/a", "s3://bucket/a/b.csv", "s3://bucket/a/b?region=x"]
+)
+def test_a_data_set_has_a_path_and_what_lies_beside_it_too(uri):
+    """And the way back, by which a job on another machine finds its own mirror."""
+    path = mirrored_path(uri)
+    assert uri_of(path) == uri
+    assert uri_of(path.parent / "photo.jpg") != uri
+    assert uri_of(Path("/data/recipes")) is None
 
 
 def test_a_cluster_is_told_which_store_and_no_secret(monkeypatch):
