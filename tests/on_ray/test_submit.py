@@ -19,10 +19,10 @@ from seje_ray.store.location import CACHE
 from seje_ray.store.mirror import pull
 from seje_ray.store.objects import ENDPOINTS, REGIONS
 from seje_ray.training.checkpoints import checkpoint_fault
+from seje_ray.training.history import read_history
 from seje_ray.workspace import Workspace
 from tests.on_ray.heads import ray_head
 from tests.tiny import TINY
-from tests.trainings import history_of
 
 pytest.importorskip("aiohttp", reason="needs the extra jobs")
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("own_ray")]
@@ -148,7 +148,7 @@ def test_jobs_in_a_store_share_nothing_else_with_their_client(cluster, cache, st
     shutil.rmtree(cache, ignore_errors=True)
     succeed(*train, "--set", "train.num_epochs=3")
     trained = open_run(workspace, "two")
-    assert [entry["epoch"] for entry in history_of(trained)] == [1.0, 2.0, 3.0]
+    assert [entry["epoch"] for entry in read_history(trained.folder)] == [1.0, 2.0, 3.0]
     assert checkpoint_fault(trained.best_checkpoint) is None
     pull(workspace.folder)
     for path in (*workspace.folder.rglob("*"), *cache.rglob("*")):
