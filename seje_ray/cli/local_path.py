@@ -4,6 +4,15 @@ from typing import Any
 
 import click
 
+TAKE_STORES = (  # docs/storage.md
+    "doctor", "calibrate", "train", "evaluate", "index", "search", "baseline", "report", "export",
+)  # fmt: skip
+
+
+def takes_stores(command: str | None) -> bool:
+    """Whether a command works in an object store."""
+    return command in TAKE_STORES
+
 
 class DataPath(click.Path):
     """A path of this machine, or a place in a store: the folder that mirrors it."""

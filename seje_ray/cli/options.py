@@ -11,22 +11,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from seje_ray.cli.local_path import takes_stores
+
 if TYPE_CHECKING:
     from seje_ray.workspace import Workspace
 
 VERIFY = "seje_ray.verify"  # where a command's context keeps it
 WORKSPACE = "seje_ray.workspace"  # key of a command's shared facts
-TAKE_STORES = (  # commands that work in an object store: docs/storage.md
-    "doctor",
-    "calibrate",
-    "train",
-    "evaluate",
-    "index",
-    "search",
-    "baseline",
-    "report",
-    "export",
-)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -282,13 +273,11 @@ def command_log(ctx: click.Context) -> Iterator[None]:
     from seje_ray.store.mirror import put
 
     workspace: Workspace = ctx.params["workspace"]
-    is_there = workspace.is_stored or workspace.folder.is_dir()  # a mirror shows nothing of that
-    if not is_there and ctx.info_name != "calibrate":
+    if not (workspace.is_stored or workspace.folder.is_dir() or ctx.info_name == "calibrate"):
         yield  # it will say that nothing is there, and must not leave a folder
         return
     options = {name: str(value) for name, value in ctx.params.items() if value is not None}
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    path = workspace.log(f"{ctx.info_name}-{stamp}-{os.getpid()}")
+    path = workspace.log(time.strftime(f"{ctx.info_name}-%Y%m%d-%H%M%S-{os.getpid()}"))
     with logged(path, command=ctx.info_name, options=options):
         yield
     with suppress(StoreError):  # a log costs nothing of the work
@@ -303,9 +292,8 @@ def _workspace(ctx: click.Context, param: click.Parameter, value: Path) -> "Work
     from seje_ray.errors import WorkspaceError
     from seje_ray.workspace import Workspace  # not at the top: --help stays fast
 
-    takes_stores = ctx.info_name in TAKE_STORES
     try:
-        workspace = Workspace.at(value, ctx.meta[VERIFY], takes_stores=takes_stores)
+        workspace = Workspace.at(value, ctx.meta[VERIFY], takes_stores=takes_stores(ctx.info_name))
     except WorkspaceError as error:
         raise click.BadParameter(str(error)) from error
     ctx.meta[WORKSPACE] = str(workspace)  # for errors that name no file

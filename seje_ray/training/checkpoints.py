@@ -16,7 +16,7 @@ from seje_ray.artifact import write_json
 from seje_ray.durable import place, sync_tree
 from seje_ray.integrity import Verify, first_fault, known_hashes
 from seje_ray.lock import Lease
-from seje_ray.store.mirror import drop, pull, push, sizes_of
+from seje_ray.store.mirror import drop, is_mirrored, pull, push, sizes_of
 
 CHECKPOINTS = "checkpoint-*"  # their names
 NOTED = "files.json"
@@ -54,6 +54,17 @@ def begin_checkpoint(folder: Path, name: str) -> Path:
     partial = folder / f".{name}.partial"
     partial.mkdir(parents=True)
     return partial
+
+
+def _brought(folder: Path) -> list[Path]:
+    """All checkpoints of a run, brought; those that its store has no more are gone here, too."""
+    known = _checkpoints(folder)
+    if is_mirrored(folder):
+        for path in set(folder.glob(CHECKPOINTS)) - set(known):
+            shutil.rmtree(path)
+        for path in known:
+            pull(path)
+    return known
 
 
 def commit_checkpoint(partial: Path, name: str, lease: Lease | None = None) -> Path:
@@ -152,10 +163,9 @@ def set_aside_damaged(folder: Path, verify: Verify = "full") -> list[str]:
     Returns:
         A line for a person about each.
     """
-    pull(folder)
     lines = [
         f"{fault}; kept as {_aside(path).name}"
-        for path in sorted(folder.glob(CHECKPOINTS))
+        for path in _brought(folder)
         if (fault := checkpoint_fault(path, verify)) is not None
     ]
     if not lines:

@@ -3,8 +3,8 @@
 import pytest
 from click.testing import CliRunner
 
+from seje_ray.cli.local_path import TAKE_STORES
 from seje_ray.cli.main import COMMANDS, cli
-from seje_ray.cli.options import TAKE_STORES
 from seje_ray.errors import StoreError
 from seje_ray.store.mirror import sizes_of
 from seje_ray.store.probe import probe
