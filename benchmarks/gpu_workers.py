@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import nn
@@ -16,8 +17,9 @@ from seje_ray.on_ray.group import GroupMember, require_resources, run_group
 from seje_ray.training.freezing import begin_epoch
 from seje_ray.training.worker import LocalWorker
 
-NUM_STEPS, RATE = 3, 0.05
-CLOSE = 1e-3  # of a number, and of the largest weight
+NUM_STEPS, RATE = 3, 1e-3
+CLOSE = 1e-3  # relative difference that rounding may make, on another device too
+SMALL = 1e-3  # of the largest gradient; what is less is compared with it
 
 
 class _Worker(LocalWorker):
@@ -54,11 +56,11 @@ def two_beside_one(folder: Path) -> Iterator[Row]:
     yield apart(found[1], found[2])
 
 
-Trained = tuple[list[dict[str, float]], dict[str, torch.Tensor], dict[str, str]]
+Trained = tuple[list[dict[str, float]], dict[str, np.ndarray], dict[str, str]]
 
 
 def apart(one: Trained, two: Trained) -> Row:
-    """How far two trainings are apart: relative to a number, and to the largest weight.
+    """How far two trainings are apart: in numbers, relative to each, and in arrays, to its largest.
 
     Raises:
         RuntimeError: If that is more than rounding.
@@ -68,18 +70,20 @@ def apart(one: Trained, two: Trained) -> Row:
         for step, other in zip(one[0], two[0], strict=True)
         for name in step
     ]
-    weights = [
-        float((value - two[1][name]).abs().max() / value.abs().max().clamp(min=1.0))
+    sizes = {name: float(np.abs(value).max()) for name, value in one[1].items()}
+    small = SMALL * max(sizes.values())  # what is zero but for rounding, as a bias before BatchNorm
+    arrays = [
+        float(np.abs(value - two[1][name]).max()) / max(sizes[name], small)
         for name, value in one[1].items()
     ]
-    row: Row = {"what": "apart", "numbers": max(numbers), "weights": max(weights)}
-    if not all(value < CLOSE for value in (*numbers, *weights)):  # no NaN is
+    row: Row = {"what": "apart", "numbers": max(numbers), "gradients": max(arrays)}
+    if not all(value < CLOSE for value in (*numbers, *arrays)):  # no NaN is
         raise RuntimeError(f"two workers do not train as one does: {row}")
     return row
 
 
 def _train(config: Mapping[str, Any]) -> Trained:
-    """Some steps of plain gradient descent in fp32: metrics of each, weights, where it was."""
+    """Some steps of gradient descent in fp32: metrics of each, gradients of the first, where."""
     torch.backends.cudnn.allow_tf32 = False
     torch.set_num_threads(1)
     data: Path = config["data"]
@@ -93,11 +97,11 @@ def _train(config: Mapping[str, Any]) -> Trained:
     trainer.state = replace(trainer.state, optimizer=torch.optim.SGD(groups, lr=RATE))
     begin_epoch(trainer._model, run.train, 0)
     batches = trainer.loaders.train.epoch(0)
-    metrics = [
-        trainer._step(batch.to(worker.device), 0, step)
-        for step, batch in zip(range(NUM_STEPS), batches, strict=False)
-    ]
-    state = trainer.state.model.state_dict()
-    weights = {name: value.float().cpu() for name, value in state.items()}
+    metrics, gradients = [], {}
+    for step, batch in zip(range(NUM_STEPS), batches, strict=False):
+        metrics.append(trainer._step(batch.to(worker.device), 0, step))
+        for name, parameter in trainer._model.named_parameters():
+            if step == 0 and parameter.grad is not None:
+                gradients[name] = parameter.grad.cpu().numpy().copy()
     backend = dist.get_backend() if dist.is_initialized() else "none"
-    return metrics, weights, {"device": worker.device.type, "backend": backend}
+    return metrics, gradients, {"device": worker.device.type, "backend": backend}

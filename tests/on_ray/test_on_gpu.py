@@ -29,4 +29,4 @@ def test_two_workers_on_one_gpu_train_as_one_does(shared_ray, tmp_path, device):
     assert (one["device"], two["device"]) == (device, device)
     assert (one["gpu_each"], two["gpu_each"]) == ((1.0, 0.5) if device == "cuda" else (0.0, 0.0))
     assert two["backend"] == "gloo"
-    assert max(apart["numbers"], apart["weights"]) < 1e-3
+    assert max(apart["numbers"], apart["gradients"]) < 1e-3

@@ -5,6 +5,7 @@ import math
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -151,12 +152,12 @@ def test_a_batch_is_enlarged_by_its_own_pairs(setting):
 
 def test_workers_that_do_not_train_alike_are_refused():
     """A number or a weight that is more than rounding apart."""
-    one = ([{"loss": 2.0}], {"w": torch.ones(3)}, {})
-    near = ([{"loss": 2.0002}], {"w": torch.ones(3) * 1.0001}, {})
-    far = ([{"loss": 2.0}], {"w": torch.ones(3) * 1.1}, {})
+    one = ([{"loss": 2.0}], {"w": np.ones(3)}, {})
+    near = ([{"loss": 2.0002}], {"w": np.ones(3) * 1.0001}, {})
+    far = ([{"loss": 2.0}], {"w": np.ones(3) * 1.1}, {})
 
     assert apart(one, near)["numbers"] == pytest.approx(1e-4)
     with pytest.raises(RuntimeError, match="do not train as one"):
         apart(one, far)
     with pytest.raises(RuntimeError, match="do not train as one"):
-        apart(one, ([{"loss": math.nan}], {"w": torch.ones(3)}, {}))
+        apart(one, ([{"loss": math.nan}], {"w": np.ones(3)}, {}))
