@@ -22,13 +22,14 @@ from seje_ray.pipeline.executor import Executor, Session
 from seje_ray.pipeline.fit import finished_calibrator, fit
 from seje_ray.pipeline.given_calibrator import require_same_calibration
 from seje_ray.pipeline.ingest import finished_recipes, ingest
+from seje_ray.pipeline.stored_data import bring_data
 from seje_ray.pipeline.transform import finished_calibrated, transform
 from seje_ray.recipe1m.notes import reading_lines
 from seje_ray.recipe1m.records import DataError
 from seje_ray.recipe1m.source import DataSource, open_source
 from seje_ray.report.calibration import CalibrationArtifacts, write_calibration_report
 from seje_ray.report.sentence_report import given_sentence_facts
-from seje_ray.store.mirror import pull, pull_data, push
+from seje_ray.store.mirror import pull, push
 from seje_ray.workspace import Workspace
 
 STAGES = ("ingest", "fit", "transform")
@@ -118,7 +119,7 @@ def _calibrated(
     num_workers: int | None,
 ) -> Calibrated:
     """Calibrate, as the one writer of the workspace's recipes, calibrator and features."""
-    folder = pull_data(data) if data is not None else _cookbook(run, workspace)
+    folder = bring_data(data) if data is not None else _cookbook(run, workspace)
     source = open_source(
         folder,
         removed=run.data.removed,

@@ -36,13 +36,13 @@ from seje_ray.manifest import (
 )
 from seje_ray.pipeline.executor import Session
 from seje_ray.pipeline.stage import Item, ShardStage, lease_of, leased, missing_shards
+from seje_ray.pipeline.stored_data import bring_photo
 from seje_ray.recipe1m.photo_names import load_like, where_missing_are
 from seje_ray.recipe1m.protocol_filter import needed, protocol_rejection
 from seje_ray.recipe1m.records import DataError, ImageFile, Recipe, Reject
 from seje_ray.recipe1m.source import DataSource
-from seje_ray.recipe1m.stored_photos import file_of
 from seje_ray.schema import RECIPE_TEXTS, RECIPES, REJECTS
-from seje_ray.store.mirror import fetch, fetch_once, is_mirrored, pull, remove
+from seje_ray.store.mirror import fetch, is_object, pull, remove
 from seje_ray.workspace import Workspace
 
 RECORDS_PER_WORD = 500  # between two words on how many were read
@@ -143,7 +143,7 @@ def _has_new_photos(recipes: Artifact) -> bool:
     """Whether a photo is there now that was missing when the data set was read."""
     rejects = pq.read_table(fetch(recipes.folder / "rejects.parquet"))
     missing = rejects.filter(pc.equal(rejects["reason"], "missing_file"))["detail"].to_pylist()
-    return any(os.path.exists(path) for path in missing)
+    return any(os.path.exists(path) or is_object(Path(path)) for path in missing)
 
 
 def _close(folder: Path, partial: Path, plan: Plan, lease: Lease | None) -> Artifact:
@@ -257,16 +257,8 @@ def read_texts(item: Item) -> pa.Table:
 
 def _load(file: ImageFile, *, shorter_side: int) -> tuple[bytes | Reject, Reject | None]:
     """``load_like``, of a photo that is first brought from where it is stored."""
-    path = Path(file_of(file.location))
-    if is_mirrored(path) and not fetch_once(path).is_file():
-        _bring_folder(path.parent)
+    bring_photo(file.location)
     return load_like(file, shorter_side=shorter_side)
-
-
-@functools.cache
-def _bring_folder(folder: Path) -> None:
-    """The photos beside one that is missing, of which one may have a like name."""
-    pull(folder, keeps_own=True)
 
 
 def commit_with_photos(item: Item, texts: pa.Table) -> dict[str, Any]:

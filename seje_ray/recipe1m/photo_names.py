@@ -44,11 +44,11 @@ def like_name(location: str) -> str | None:
     folder, name = os.path.split(location)
     if _URL.match(location) or not name.strip():
         return None
-    found = _names_in(folder, _changed_ns(folder)).get(_key(name), ())
+    found = _names_in(folder, _changed_ns(folder)).get(like_key(name), ())
     return os.path.join(folder, found[0]) if len(found) == 1 else None
 
 
-def _key(name: str) -> str:
+def like_key(name: str) -> str:
     """What like names share."""
     plain = unicodedata.normalize("NFC", unquote(name, errors="replace")).casefold().strip()
     stem, suffix = os.path.splitext(plain)
@@ -71,7 +71,7 @@ def _names_in(folder: str, changed_ns: int) -> dict[str, list[str]]:
     except OSError:
         found = []
     for name in found:
-        names[_key(name)].append(name)
+        names[like_key(name)].append(name)
     return dict(names)
 
 
@@ -101,7 +101,7 @@ def where_missing_are(missing: Sequence[tuple[str, str]]) -> str:
 def _elsewhere(location: str) -> str | None:
     """A file of a photo's like name, in folders near the one where it should be."""
     folder, name = os.path.split(location)
-    key, near = _key(name), Path(folder)
+    key, near = like_key(name), Path(folder)
     while not near.is_dir() and near != near.parent:
         near = near.parent
     if near == Path(folder):

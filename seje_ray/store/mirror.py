@@ -80,13 +80,19 @@ def pull(folder: Path, *, keeps_own: bool = False) -> Path:
     return folder
 
 
-def pull_data(path: Path) -> Path:
-    """A data set as the store has it now: a folder, or a file with what lies beside it."""
+def is_object(path: Path) -> bool:
+    """Whether a path stands for an object that is there, and not for a folder of some."""
     place = place_of(path)
-    if place is not None:
-        is_file = objects_of(place.uri).seen(place.key) is not None
-        pull(path.parent if is_file else path)
-    return path
+    return place is not None and objects_of(place.uri).seen(place.key) is not None
+
+
+def names_in(folder: Path) -> list[str]:
+    """Names of the objects right in a mirrored folder."""
+    place = place_of(folder)
+    if place is None:
+        return []
+    listed = objects_of(place.uri).listed(place.key, is_deep=False)
+    return [key.rpartition("/")[2] for key in listed]
 
 
 def put(path: Path) -> None:

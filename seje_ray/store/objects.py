@@ -40,12 +40,12 @@ class Objects:
         self.uri = uri
         self._files, self._base = patient(uri, lambda: _opened(uri))
 
-    def listed(self, folder: str = "") -> dict[str, StoredObject]:
-        """All objects below ``folder``, by their keys."""
+    def listed(self, folder: str = "", *, is_deep: bool = True) -> dict[str, StoredObject]:
+        """All objects below ``folder``, or right in it alone, by their keys."""
         from pyarrow import fs
 
         base = self._path(folder)
-        selector = fs.FileSelector(base, allow_not_found=True, recursive=True)
+        selector = fs.FileSelector(base, allow_not_found=True, recursive=is_deep)
         found = patient(self._where(folder), lambda: self._files.get_file_info(selector))
         start = len(self._base) + 1 if self._base else 0
         return {one.path[start:]: _seen(one) for one in found if one.type == fs.FileType.File}
