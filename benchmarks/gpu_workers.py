@@ -52,7 +52,8 @@ def two_beside_one(folder: Path) -> Iterator[Row]:
             own.mkdir()
             found[number] = run_group(_train, {"data": data}, own, number)
             metrics, _, where = found[number]
-            yield {"what": f"{number} workers", "gpu_each": share, **where, **metrics[-1]}
+            what = "two workers" if number == 2 else "one worker"
+            yield {"what": what, "gpu_each": share, **where, "loss": metrics[-1]["loss"]}
     yield apart(found[1], found[2])
 
 
