@@ -20,6 +20,7 @@ from seje_ray.on_ray.capacity import (
     worker_bundle,
 )
 from seje_ray.on_ray.connect import num_gpus, user_error
+from seje_ray.on_ray.interfaces import NamedInterfaces
 from seje_ray.on_ray.ray_internals import forget_broken_list, has_autoscaler, is_embedded
 
 MAX_RESTARTS = 3  # of the group, after a worker or its node died
@@ -90,7 +91,7 @@ def run_group(
     trainer = ray.train.torch.TorchTrainer(
         function,
         train_loop_config=config,
-        torch_config=ray.train.torch.TorchConfig(backend=_backend(bundle), timeout_s=timeout_s),
+        torch_config=NamedInterfaces(backend=_backend(bundle), timeout_s=timeout_s),
         scaling_config=ray.train.ScalingConfig(
             num_workers=num_workers,
             use_gpu=bundle.gpus > 0,
