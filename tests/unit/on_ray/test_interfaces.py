@@ -18,7 +18,7 @@ ADDRESSES = [
 
 @pytest.mark.parametrize(("name", "address"), ADDRESSES)
 def test_an_address_of_this_machine_has_its_interface_but_for_loopback(name, address):
-    """Every address that the machine has; tests/hosts has several machines."""
+    """Every address that the machine has; tests/on_ray/hosts has several machines."""
     assert interface_of(address) == (None if address.startswith("127.") else name)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
 
-from tests.hosts.network import PATIENCE_S, Host, Network
+from tests.on_ray.hosts.network import PATIENCE_S, Host, Network
 
 BIN = Path(sys.executable).parent
 GCS, DASHBOARD, STORE = 6379, 8265, 5000  # ports
