@@ -34,10 +34,9 @@ class BareLoop:
         with autocast(run, self._device):
             output = forward(self._model, batch, run).float()
         seed = (run.seed, STEP_KEY, epoch, step)
-        if run.loss.discriminator_weight > 0:
-            discriminator_step(
-                output, self._discriminator, self._its_optimizer, rows, run.loss, seed=seed
-            )
+        discriminator_step(
+            output, self._discriminator, self._its_optimizer, rows, run.loss, seed=seed
+        )
         pairs = global_pairs(output, batch.category_ids, rows)
         parts = objective(pairs, output, self._discriminator, rows, run.loss, seed=seed)
         self._optimizer.zero_grad()

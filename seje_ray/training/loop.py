@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from seje_ray.config import RunConfig
-from seje_ray.distributed.collectives import average_gradients, broadcast_buffers, sum_over_workers
+from seje_ray.distributed.collectives import average_gradients, broadcast_buffers
 from seje_ray.distributed.dropout import begin_dropout_step
 from seje_ray.errors import ResourceError
 from seje_ray.features.checkpoint import Origin
@@ -45,6 +45,7 @@ from seje_ray.training.step import (
     discriminator_step,
     global_pairs,
     objective,
+    step_metrics,
 )
 from seje_ray.training.timing import EpochClock
 from seje_ray.training.validation import ValEmbeddings, embed_val, val_metrics
@@ -167,12 +168,20 @@ class Trainer:
 
     def _step(self, batch: PairBatch, epoch: int, step: int) -> dict[str, float]:
         """Train on one global batch; return its metrics, the same on every worker."""
-        run, state, rows = self.run, self.state, GlobalRows(batch.sizes, self.worker.rank)
+        run, state, worker = self.run, self.state, self.worker
+        rows = GlobalRows(batch.sizes, worker.rank)
         self._seed(rows, epoch, step)
         backbone = self._micro_batched(batch, epoch, step)
         output = self._forward(batch, backbone)
         seed = (run.seed, epoch, step)
-        discriminator_loss = self._train_discriminator(output, rows, seed)
+        discriminator_loss = discriminator_step(
+            output,
+            state.discriminator,
+            state.discriminator_optimizer,
+            rows,
+            run.loss,
+            seed=seed,
+        )
         pairs = global_pairs(output, batch.category_ids, rows)
         parts = objective(pairs, output, state.discriminator, rows, run.loss, seed=seed)
         state.optimizer.zero_grad()
@@ -190,20 +199,11 @@ class Trainer:
         if discriminator_loss is not None:
             values["discriminator_loss"] = discriminator_loss
             values["discriminator_alignment"] = parts.discriminator_alignment
-        metrics = self._metrics_of_step(values)
-        require_finite(metrics, batch, self.worker, epoch=epoch + 1, step=step + 1)
+        metrics = step_metrics(values, gradient_norms(state.optimizer), worker.world_size)
+        require_finite(metrics, batch, worker, epoch=epoch + 1, step=step + 1)
         state.optimizer.step()
         state.move_average(run.train.ema_decay, epoch * self.loaders.train.num_steps + step)
         return metrics
-
-    def _train_discriminator(
-        self, output: JointOutput, rows: GlobalRows, seed: tuple[int, ...]
-    ) -> torch.Tensor | None:
-        """Train the discriminator for a step; its loss, or None if it has no weight."""
-        if self.run.loss.discriminator_weight == 0:
-            return None
-        discriminator, optimizer = self.state.discriminator, self.state.discriminator_optimizer
-        return discriminator_step(output, discriminator, optimizer, rows, self.run.loss, seed=seed)
 
     def _seed(self, rows: GlobalRows, epoch: int, step: int) -> None:
         """Begin the random draws of a step."""
@@ -242,15 +242,6 @@ class Trainer:
             seed=(run.seed, epoch, step, self.worker.rank),
             autocast=autocast(run, self.worker.device),
         )
-
-    def _metrics_of_step(self, values: Mapping[str, torch.Tensor]) -> dict[str, float]:
-        """Parts of the loss, means over the workers, and norms of the gradients as they are."""
-        local = torch.stack([value.detach().double() for value in values.values()])
-        means = sum_over_workers(local) / self.worker.world_size
-        norms = gradient_norms(self.state.optimizer)
-        numbers = torch.cat([means, torch.stack(list(norms.values()))]).tolist()
-        names = [*values, *(f"gradient_norm/{name}" for name in norms)]
-        return dict(zip(names, numbers, strict=True))
 
     def _val_metrics(self, val: ValEmbeddings) -> dict[str, float]:
         """Metrics on the val partition; warns of a collapsed model."""

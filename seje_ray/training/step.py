@@ -3,7 +3,7 @@
 Letters: B pairs of this worker, M pairs of the global batch, W workers, D dimensions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import assert_never
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from seje_ray.config import LossConfig
-from seje_ray.distributed.collectives import average_gradients, gather_rows
+from seje_ray.distributed.collectives import average_gradients, gather_rows, sum_over_workers
 from seje_ray.losses.category_alignment import category_alignment, category_weights
 from seje_ray.losses.discriminator_alignment import (
     bce_alignment,
@@ -138,13 +138,15 @@ def discriminator_step(
     config: LossConfig,
     *,
     seed: tuple[int, ...],
-) -> Tensor:
-    """Train the discriminator for one step; return this worker's part of its loss.
+) -> Tensor | None:
+    """Train the discriminator for one step; this worker's part of its loss, None without weight.
 
     The interpolation of the gradient penalty is drawn for the global batch from ``seed``, so
     that each pair gets the same one for any number of workers; ``seed`` is the run's, and the
     keys of the step.
     """
+    if config.discriminator_weight == 0:
+        return None
     images, recipes = output.image_embeddings.detach(), output.recipe_embeddings.detach()
     match config.discriminator:
         case "wgan_gp":
@@ -165,6 +167,22 @@ def discriminator_step(
     average_gradients(list(discriminator.parameters()))
     optimizer.step()
     return loss.detach()
+
+
+def step_metrics(
+    parts: Mapping[str, Tensor], norms: Mapping[str, Tensor], num_workers: int
+) -> dict[str, float]:
+    """Numbers of a step for the history, the same on every worker.
+
+    Args:
+        parts: Of the objective, this worker's; their means over the workers are told.
+        norms: Of the gradients, the same on every worker.
+        num_workers: W.
+    """
+    local = torch.stack([value.detach().double() for value in parts.values()])
+    numbers = torch.cat([sum_over_workers(local) / num_workers, torch.stack(list(norms.values()))])
+    names = [*parts, *(f"gradient_norm/{name}" for name in norms)]
+    return dict(zip(names, numbers.tolist(), strict=True))
 
 
 def _discriminator_alignment(recipe_scores: Tensor, config: LossConfig) -> Tensor:
