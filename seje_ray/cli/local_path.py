@@ -14,33 +14,39 @@ def takes_stores(command: str | None) -> bool:
     return command in TAKE_STORES
 
 
-class DataPath(click.Path):
+class _AnyPath(click.Path):
+    """What a person may type for a path."""
+
+    def _uri(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The URI of a place in a store, or None; one line about a URI that is none."""
+        from seje_ray.errors import WorkspaceError
+        from seje_ray.store.location import as_uri
+
+        try:
+            return as_uri(str(value))
+        except WorkspaceError as error:
+            self.fail(str(error), param, ctx)
+
+
+class DataPath(_AnyPath):
     """A path of this machine, or a place in a store: the folder that mirrors it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path, or one line about a URI that is none."""
-        from seje_ray.errors import WorkspaceError
-        from seje_ray.store.location import as_uri, mirrored_path
+        from seje_ray.store.location import mirrored_path
 
-        try:
-            uri = as_uri(str(value))
-        except WorkspaceError as error:
-            self.fail(str(error), param, ctx)
+        uri = self._uri(value, param, ctx)
         return super().convert(value, param, ctx) if uri is None else mirrored_path(uri)
 
 
-class LocalPath(click.Path):
+class LocalPath(_AnyPath):
     """A path of this machine; a URI is refused, where pathlib would make a folder ``s3:`` of it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path, or one line about what a URI needs."""
-        from seje_ray.errors import WorkspaceError
-        from seje_ray.store.location import as_uri, only_local
+        from seje_ray.store.location import only_local
 
-        try:
-            uri = as_uri(str(value))
-        except WorkspaceError as error:
-            self.fail(str(error), param, ctx)
+        uri = self._uri(value, param, ctx)
         if uri is not None:
             self.fail(only_local(uri, "path"), param, ctx)
         return super().convert(value, param, ctx)

@@ -16,7 +16,7 @@ from seje_ray.errors import WorkspaceError
 CACHE = "SEJE_RAY_CACHE"  # environment variable: the folder of all mirrors
 MIRRORS = "seje_ray-mirrors"
 MAX_NAME = 200  # bytes of a mirror's name; file systems take 255
-_URI = re.compile(r"(s3|gs|gcs|abfss?):/+([^/].*)")
+_URI = re.compile(r"(s3|gs|gcs|abfss?):(?:/+([^/].*)|/*)")
 _MARK = "%3A%2F%2F"  # :// in a mirror's name
 _MIRROR = re.compile(rf".*?/{MIRRORS}/([a-z0-9]+{_MARK}[^/\s:;,`'\"]+)")
 _OPTIONS = ("anonymous", "endpoint_override", "region", "scheme")  # that hold no secret
@@ -35,11 +35,14 @@ def as_uri(text: str) -> str | None:
     """The URI of an object store that a person typed, also through ``Path``; None if it is none.
 
     Raises:
-        WorkspaceError: If it holds credentials or options that are not known, or is too long.
+        WorkspaceError: If it names no bucket, holds credentials or options that are not known, or
+            is too long.
     """
     found = _URI.fullmatch(text)
     if found is None:
         return None
+    if found[2] is None:
+        raise WorkspaceError(f"{text}: expected a bucket, as in {found[1]}://BUCKET/PATH")
     uri = f"{found[1]}://{found[2]}"
     parts = urlsplit(uri)
     shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")

@@ -43,6 +43,13 @@ def test_what_a_person_types_is_a_uri_or_a_folder(typed, uri):
     assert as_uri(typed) == uri
 
 
+@pytest.mark.parametrize("typed", ["s3://", "s3:", "gs:/"])  # and as pathlib leaves them
+def test_a_store_without_a_bucket_is_no_folder_of_that_name(typed):
+    """Where a folder ``s3:`` would have been made."""
+    with pytest.raises(WorkspaceError, match=r"expected a bucket, as in (s3|gs)://BUCKET/PATH"):
+        as_uri(typed)
+
+
 @given(st.sampled_from(["s3", "gs", "abfs"]), NAMES, st.lists(NAMES, max_size=3), NAMES)
 def test_a_path_alone_says_what_it_stands_for(scheme, bucket, folders, name):
     """The mirror's folder leads back to its URI, and a path below it to its key."""
