@@ -3,14 +3,13 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
 
-from tests.on_ray.hosts.network import PATIENCE_S, Host, Network
+from tests.on_ray.hosts.network import PATIENCE_S, Host
 
 BIN = Path(sys.executable).parent
 GCS, DASHBOARD, STORE = 6379, 8265, 5000  # ports
@@ -35,23 +34,23 @@ assert connection.getresponse().status == 200
 class HostCluster:
     """Ray on all hosts but the last, which is the store; commands are given on the first."""
 
-    network: Network
+    hosts: list[Host]
     bucket: str
 
     @property
     def head(self) -> Host:
         """Where the GCS, the dashboard and the jobs' drivers are."""
-        return self.network.hosts[0]
+        return self.hosts[0]
 
     @property
     def nodes(self) -> list[Host]:
         """Hosts of Ray, the head first."""
-        return list(self.network.hosts[:-1])
+        return list(self.hosts[:-1])
 
     @property
     def store(self) -> Host:
         """The host of the object store."""
-        return self.network.hosts[-1]
+        return self.hosts[-1]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -96,11 +95,11 @@ class HostCluster:
 
 
 @contextmanager
-def host_cluster(made: Network, num_cpus: int) -> Iterator[HostCluster]:
+def host_cluster(made: list[Host], num_cpus: int) -> Iterator[HostCluster]:
     """Ray and a store on the hosts of a network; both end with it.
 
     Args:
-        made: At least three hosts.
+        made: Of a network, at least three.
         num_cpus: Of each host of Ray but the head, whatever this machine has. The head has none,
             so that all work is elsewhere.
     """
@@ -121,16 +120,8 @@ def host_cluster(made: Network, num_cpus: int) -> Iterator[HostCluster]:
             cluster.start_node(host, 0 if host == cluster.head else num_cpus)
         yield cluster
     finally:
-        for host in made.hosts:
+        for host in made:
             host.power_off()
         store.wait(PATIENCE_S)
         assert store.stdout is not None
         store.stdout.close()
-
-
-def until(is_so, patience_s: float = PATIENCE_S) -> None:  # type: ignore[no-untyped-def]
-    """Wait until ``is_so()``."""
-    deadline = time.monotonic() + patience_s
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)

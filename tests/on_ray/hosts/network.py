@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,24 +70,8 @@ class Host:
             time.sleep(0.05)
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
-    """A bridge and its hosts."""
-
-    wire: str  # the namespace of the bridge
-    hosts: Sequence[Host]
-
-    def cut(self, host: Host) -> None:
-        """Pull a host's plug out of the bridge."""
-        _ip("-n", self.wire, "link", "set", f"p{host.number}", "down")
-
-    def join(self, host: Host) -> None:
-        """Put the plug back."""
-        _ip("-n", self.wire, "link", "set", f"p{host.number}", "up")
-
-
 @contextmanager
-def network(num_hosts: int, folder: Path) -> Iterator[Network]:
+def network(num_hosts: int, folder: Path) -> Iterator[list[Host]]:
     """Hosts 1 to ``num_hosts``; all that runs on them ends with the context.
 
     Args:
@@ -109,7 +93,7 @@ def network(num_hosts: int, folder: Path) -> Iterator[Network]:
             (host.folder / "ray").mkdir(parents=True)
             _add(host.namespace, made)
             _plug(host, wire)
-        yield Network(wire, hosts)
+        yield hosts
     finally:
         for host in hosts:
             if host.namespace in made:
