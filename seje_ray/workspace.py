@@ -15,8 +15,18 @@ from seje_ray.errors import WorkspaceError
 from seje_ray.integrity import Verify
 from seje_ray.lock import LOCKS, Lease, locked
 from seje_ray.schema import COMPONENT
-from seje_ray.store.location import as_uri, mirror_folder, only_local, place_of
+from seje_ray.store.location import (
+    as_uri,
+    mirror_folder,
+    only_local,
+    parent_of,
+    place_of,
+    uri_of,
+    without_options,
+)
 from seje_ray.store.mirror import fetch, pull
+
+VARIANT = re.compile("/variants/[0-9a-f]{12}$")  # of the URIs of variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +126,10 @@ class Workspace:
 
     @property
     def recipes(self) -> Path:
-        """The artifact of ``ingest``."""
+        """The artifact of ``ingest``: of a variant in a store, which has no links, its source's."""
+        uri = uri_of(self.folder)
+        if uri is not None and VARIANT.search(without_options(uri)):
+            return parent_of(parent_of(self.folder)) / "recipes"
         return self.folder / "recipes"
 
     @property

@@ -59,6 +59,7 @@ def command(
     from seje_ray.on_ray.executor import RayExecutor
     from seje_ray.pipeline.ablate import ablate
     from seje_ray.report.ablation import as_text
+    from seje_ray.store.location import shown
 
     ablated = ablate(
         run,
@@ -70,4 +71,5 @@ def command(
         max_concurrent=max_concurrent,
     )
     show(lambda width: as_text(ablated.page, width))
-    click.echo(f"tables: {ablated.folder / 'ablation.md'}, {ablated.folder / 'ablation.html'}")
+    tables = ", ".join(str(ablated.folder / f"ablation.{end}") for end in ("md", "html"))
+    click.echo(shown(f"tables: {tables}"))

@@ -95,7 +95,7 @@ def command(
         run,
         data,
         workspace,
-        RayExecutor(workspace, cluster, data),
+        RayExecutor(workspace, cluster, () if data is None else (data,)),
         last_stage=stage,
         num_workers=workers,
     )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from seje_ray.cli.local_path import LocalPath
+from seje_ray.cli.local_path import DataPath
 from seje_ray.cli.options import (
     cluster_options,
     map_option,
@@ -28,17 +28,15 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--recipes",
-    type=LocalPath(path_type=Path),
+    type=DataPath(path_type=Path),
     help="New recipes, as calibrate --data takes them; photos that they name are embedded too.",
 )
-@click.option(
-    "--photos", type=LocalPath(path_type=Path), help="A photo, or a folder of new photos."
-)
+@click.option("--photos", type=DataPath(path_type=Path), help="A photo, or a folder of new photos.")
 @click.option(
     "--out",
-    type=LocalPath(dir_okay=False, path_type=Path),
+    type=DataPath(dir_okay=False, path_type=Path),
     required=True,
-    help="Parquet file of id, kind, recipe and vector.",
+    help="Parquet file of id, kind, recipe and vector; also at s3://BUCKET/PATH.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of words.")
 @map_option
@@ -71,13 +69,15 @@ def command(
     from seje_ray.on_ray.executor import RayExecutor
     from seje_ray.pipeline.embed_new import embed_new
     from seje_ray.pipeline.runs import open_run
+    from seje_ray.store.location import shown
 
     if recipes is None and photos is None:
         raise click.UsageError("give --recipes FILE, --photos FOLDER, or both")
+    given = tuple(path.absolute() for path in (recipes, photos, out) if path is not None)
     found = embed_new(
         open_run(workspace, name),
         workspace,
-        RayExecutor(workspace, cluster),
+        RayExecutor(workspace, cluster, given),
         out.absolute(),
         recipes=recipes.absolute() if recipes else None,
         photos=photos.absolute() if photos else None,
@@ -85,7 +85,7 @@ def command(
         allow_outside=allow_outside,
     )
     if as_json:
-        facts = {"file": str(found.path), "rows": found.counts, "rejected": found.rejected}
+        facts = {"file": shown(str(found.path)), "rows": found.counts, "rejected": found.rejected}
         click.echo(json.dumps(facts, indent=1))
         return
-    show(lambda _: str(found))
+    show(lambda _: shown(str(found)))

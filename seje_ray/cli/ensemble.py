@@ -40,8 +40,9 @@ def command(
     from seje_ray.on_ray.executor import RayExecutor
     from seje_ray.pipeline.ensemble import make_ensemble
     from seje_ray.report.training import as_text
+    from seje_ray.store.location import shown
 
     executor = RayExecutor(workspace, cluster)
     made = make_ensemble(trainings, workspace, executor, name=name)
     show(lambda width: as_text(made.folder, width))
-    click.echo(f"checkpoint: {made.best_checkpoint}")
+    click.echo(shown(f"checkpoint: {made.best_checkpoint}"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
-from seje_ray.cli.local_path import LocalPath
+from seje_ray.cli.local_path import DataPath
 from seje_ray.cli.options import (
     cluster_options,
     evaluate_set_option,
@@ -130,7 +130,7 @@ def command(
 
 
 @command.command("add", epilog="Example: seje-ray index add new.jsonl")
-@click.argument("recipes", type=LocalPath(path_type=Path))
+@click.argument("recipes", type=DataPath(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of words.")
 @map_option
 @outside_option
@@ -157,6 +157,7 @@ def add(
     from seje_ray.on_ray.executor import RayExecutor
     from seje_ray.pipeline.index.change import add_recipes
     from seje_ray.pipeline.runs import open_run
+    from seje_ray.store.location import shown
 
     added = add_recipes(
         open_run(workspace, name),
@@ -167,9 +168,10 @@ def add(
         allow_outside=allow_outside,
     )
     if as_json:
-        click.echo(json.dumps(asdict(added), default=str, indent=1))
+        facts = asdict(added)
+        click.echo(json.dumps(facts, default=lambda path: shown(str(path)), indent=1))
         return
-    show(lambda _: str(added))
+    show(lambda _: shown(str(added)))
 
 
 @command.command("delete", epilog="Example: seje-ray index delete 000018c8a5 00003a70b1")

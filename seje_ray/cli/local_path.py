@@ -6,6 +6,7 @@ import click
 
 TAKE_STORES = (  # docs/storage.md
     "doctor", "calibrate", "train", "evaluate", "index", "search", "baseline", "report", "export",
+    "embed", "ensemble", "add", "delete", "tune", "ablate",
 )  # fmt: skip
 
 

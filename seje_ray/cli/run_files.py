@@ -20,6 +20,8 @@ def read_run(
         ConfigError: If there is no such run file, or it is not valid.
     """
     from seje_ray.config import load_run, named_run_file
+    from seje_ray.store.location import as_uri, mirrored_path
+    from seje_ray.store.mirror import fetch
 
     stored = workspace.calibrated_run if workspace is not None else None
     if stored is not None and not stored.is_file():
@@ -27,7 +29,8 @@ def read_run(
     if config is None and stored is not None:
         return load_run(stored, overrides)
     name = config or DEFAULT_RUN
-    given = Path(name)
+    uri = as_uri(name)
+    given = Path(name) if uri is None else fetch(mirrored_path(uri))
     path = given if given.is_file() else named_run_file(name)
     return load_run(path, overrides, workspace_run=stored)
 

@@ -10,6 +10,7 @@ from click.core import ParameterSource
 from seje_ray.cli.options import VERIFY, as_settings
 from seje_ray.cli.run_files import read_run
 from seje_ray.store.location import uri_of
+from seje_ray.store.mirror import is_mirrored
 from seje_ray.submission.request import Request
 from seje_ray.workspace import Workspace
 
@@ -34,7 +35,7 @@ def request_of(ctx: click.Context) -> Request:
     arguments: list[str] = []
     for name, option in given.items():
         value = ctx.meta[VERIFY] if name == "verify" else params.get(str(name))
-        if name in TRAVELLING and value is not None and Path(value).is_file():
+        if name in TRAVELLING and value is not None and _is_here(Path(value)):
             files[TRAVELLING[name]] = Path(value).absolute()
             value = TRAVELLING[name]
         is_default = ctx.get_parameter_source(str(name)) is ParameterSource.DEFAULT
@@ -64,6 +65,11 @@ def words_of(option: click.Option, value: Any) -> list[str]:
         return [flag] if value else off[:1]
     values: Iterable[Any] = value if option.multiple else (value,)
     return [word for one in values for word in (flag, _text(one))]
+
+
+def _is_here(path: Path) -> bool:
+    """Whether it is a file of this machine alone."""
+    return not is_mirrored(path) and path.is_file()
 
 
 def _without_names(ctx: click.Context) -> list[str]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seje_ray.cli.local_path import LocalPath
+from seje_ray.cli.local_path import DataPath
 from seje_ray.cli.options import cluster_options, folder_name, run_options, workspace_option
 from seje_ray.cli.run_files import read_run
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--space",
-    type=LocalPath(dir_okay=False, path_type=Path),
+    type=DataPath(dir_okay=False, path_type=Path),
     help="YAML file of settings to tune, in place of the run's tune.space: docs/tune.md.",
 )
 @workspace_option
@@ -66,16 +66,18 @@ def command(
     The same name resumes: trials that ended are not repeated.
     """
     from seje_ray.config import with_settings, with_space
+    from seje_ray.store.mirror import fetch
 
     run = read_run(config, overrides, workspace)
     if num_trials is not None:
         run = with_settings(run, {"tune.num_trials": num_trials})
     if space is not None:
-        run = with_space(run, space)
+        run = with_space(run, fetch(space))
     from seje_ray.console.tables import show
     from seje_ray.on_ray.executor import RayExecutor
     from seje_ray.pipeline.tune import tune
     from seje_ray.report.tuning import as_text
+    from seje_ray.store.location import shown
 
     tuned = tune(
         run,
@@ -90,5 +92,5 @@ def command(
     training = f"seje-ray train --config {best} --run best"
     if tuned.workspace != type(workspace).at("workspace"):
         training += f" --workspace {tuned.workspace}"
-    click.echo(f"report: {tuned.report}")
-    click.echo(f"run file: {best}; train it with `{training}`")
+    click.echo(shown(f"report: {tuned.report}"))
+    click.echo(shown(f"run file: {best}; train it with `{training}`"))

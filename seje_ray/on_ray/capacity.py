@@ -3,7 +3,7 @@
 import math
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,7 @@ def require_shared_path(
     workspace: Workspace,
     cluster: Cluster,
     nodes: Iterable[Node],
-    data: Path | None = None,
+    paths: Sequence[Path] = (),
     *,
     can_grow: bool,
 ) -> None:
@@ -128,7 +128,7 @@ def require_shared_path(
         workspace: Of the command; one in a store is reached from everywhere.
         cluster: Where the work runs.
         nodes: That are there.
-        data: Of the user's, that tasks read.
+        paths: Of the user's, beside it, that tasks read or write; such in a store likewise.
         can_grow: Whether an autoscaler can bring more.
 
     Raises:
@@ -137,12 +137,12 @@ def require_shared_path(
     hosts = {node.host for node in nodes}
     if cluster.address is None or cluster.shared_path or (len(hosts) < 2 and not can_grow):
         return
-    if workspace.is_stored and (data is None or is_mirrored(data)):
+    local = [path for path in (workspace.folder, *paths) if not is_mirrored(path)]
+    if not local:
         return
     number = f"{len(hosts)} machines" if len(hosts) > 1 else "an autoscaler that adds machines"
-    place = data if workspace.is_stored else workspace
     raise ResourceError(
-        f"{place}: a local path, and the cluster has {number}; what one machine writes the "
+        f"{local[0]}: a local path, and the cluster has {number}; what one machine writes the "
         "others must read. Put --workspace and --data on a disk that all of them mount under the "
         "same path, e.g. NFS, and say so with --shared-path"
     )

@@ -10,7 +10,7 @@ import re
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def connected(
     num_workers: int = 1,
     cluster: Cluster = EMBEDDED,
     workspace: Workspace | None = None,
-    data: Path | None = None,
+    paths: Sequence[Path] = (),
 ) -> Iterator[None]:
     """Hold a connection to Ray; stop the embedded one at the end.
 
@@ -67,14 +67,14 @@ def connected(
         num_workers: Training processes that will run at once.
         cluster: What to connect to.
         workspace: Folder that every node has to see, or has in a store.
-        data: Of the user's, that every node has to see.
+        paths: Of the user's, beside it, that every node has to see, or has in a store.
 
     Raises:
         ResourceError: If the cluster cannot be reached, or does not see the workspace.
         SejeError: What a task raised for the user, without Ray's wrapping.
     """
     if ray.is_initialized():
-        with _in_use(cluster, workspace, data):
+        with _in_use(cluster, workspace, paths):
             yield
         return
     with ExitStack() as stack:
@@ -86,18 +86,18 @@ def connected(
         stack.callback(_stop, cluster)
         stack.enter_context(sigterm_as_interrupt())  # again: Ray has taken SIGTERM for itself
         stack.enter_context(watched(end_command))
-        stack.enter_context(_in_use(cluster, workspace, data))
+        stack.enter_context(_in_use(cluster, workspace, paths))
         yield
 
 
 @contextmanager
-def _in_use(cluster: Cluster, workspace: Workspace | None, data: Path | None) -> Iterator[None]:
+def _in_use(cluster: Cluster, workspace: Workspace | None, paths: Sequence[Path]) -> Iterator[None]:
     """Work with the Ray that runs; raises as ``connected`` does."""
     _configure_data()
     try:
         if workspace is not None and cluster.address is not None:
             can_grow = has_autoscaler()
-            require_shared_path(workspace, cluster, current_nodes(), data, can_grow=can_grow)
+            require_shared_path(workspace, cluster, current_nodes(), paths, can_grow=can_grow)
         if cluster.gpus:
             reserve_room(cluster.gpus, Bundle(0.0, 1.0), "--gpus")
         yield

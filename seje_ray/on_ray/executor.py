@@ -42,12 +42,12 @@ class RayExecutor:
 
     workspace: Workspace
     cluster: Cluster = EMBEDDED
-    data: Path | None = None  # of the user's, that tasks read
+    paths: tuple[Path, ...] = ()  # of the user's, beside it, that tasks read or write
 
     @contextmanager
     def session(self, num_workers: int) -> Iterator["RaySession"]:
         """Hold a connection to Ray; raises as ``connected`` does."""
-        with connected(num_workers, self.cluster, self.workspace, self.data):
+        with connected(num_workers, self.cluster, self.workspace, self.paths):
             yield RaySession()
 
 

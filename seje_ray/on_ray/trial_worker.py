@@ -27,19 +27,22 @@ from seje_ray.pipeline.trial_training import (
     require_metric,
     train_trial,
 )
+from seje_ray.store.mirror import remove
 from seje_ray.training.checkpoints import newest_checkpoint, set_aside_damaged
 from seje_ray.training.history import read_history
 from seje_ray.training.loop import Trainer
 from seje_ray.tuning.space import Point
 from seje_ray.tuning.trial_plan import TrialPlan
-from seje_ray.tuning.trials import write_measured
+from seje_ray.tuning.trials import clear_mirror, write_measured
 from seje_ray.workspace import Workspace
+
+HANDED = ".handed"  # folder in that of a trial: the checkpoint of another one, to go on from
 
 
 @contextmanager
 def recorded_failure(folder: Path) -> Iterator[None]:
     """Leave the reason in the trial's folder where what is within fails."""
-    (folder / "failure.txt").unlink(missing_ok=True)
+    remove(folder / "failure.txt")
     try:
         yield
     except Exception as error:
@@ -70,6 +73,7 @@ def train_in_trial(
         hands_over: Whether other trials may continue from this one's checkpoints.
     """
     torch.set_num_threads(num_threads)
+    clear_mirror(folder.parent)
     plan = TrialPlan.read(folder, workspace)
     if values != plan.values:
         plan = replace(plan, run=with_settings(plan.run, values), values=values)
@@ -148,4 +152,7 @@ class TuneWorker(TrialWorker):
     def resume_dir(self) -> Path | None:
         """Return what the scheduler handed over, or this trial's own last checkpoint."""
         handed = tune.get_checkpoint()
-        return newest_checkpoint(self.folder) if handed is None else Path(handed.path)
+        if handed is None:
+            return newest_checkpoint(self.folder)
+        shutil.rmtree(self.folder / HANDED, ignore_errors=True)
+        return Path(handed.to_directory(self.folder / HANDED))  # from wherever Tune keeps it

@@ -6,7 +6,6 @@ nor what a searcher would suggest: each session is a fresh Tuner that is told of
 ended, and given those to finish first.
 """
 
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +20,9 @@ from ray.tune.search import ConcurrencyLimiter, Searcher
 from seje_ray.errors import SejeError
 from seje_ray.on_ray.trial_schedulers import scheduler_of
 from seje_ray.on_ray.trial_worker import recorded_failure, train_as_driver, train_in_trial
+from seje_ray.store.location import place_of
+from seje_ray.store.mirror import remove
+from seje_ray.store.objects import objects_of
 from seje_ray.training.history import read_history
 from seje_ray.tuning.scheduling import Allotment, Scheduling
 from seje_ray.tuning.trial_book import NextPlan, TrialBook
@@ -43,7 +45,7 @@ def run_trials(
     scheduler = scheduler_of(scheduling)
     feed = _Feed(book, next_plan)
     session = book.folder / ".ray"
-    shutil.rmtree(session, ignore_errors=True)
+    remove(session)
     with TrialTable(title, total, book.mode, before=len(ended)) as table:
         given = _given_at_once(book, next_plan) if _is_pbt(scheduler) else None
         tuner = tune.Tuner(
@@ -60,16 +62,25 @@ def run_trials(
             ),
             run_config=tune.RunConfig(
                 name="session",
-                storage_path=str(session),
+                **_storage(session, is_read_by_trials=hands_over),
                 verbose=0,
                 callbacks=[_Keeper(book, table, hands_over=hands_over)],
                 failure_config=tune.FailureConfig(max_failures=0),
             ),
         )
         tuner.fit()
-    shutil.rmtree(session, ignore_errors=True)
+    remove(session)
     if feed.error is not None:
         raise feed.error
+
+
+def _storage(session: Path, *, is_read_by_trials: bool) -> dict[str, Any]:
+    """Where Tune keeps a session: a folder of the driver, or the store where trials read there."""
+    place = place_of(session)
+    if place is None or not is_read_by_trials:
+        return {"storage_path": str(session)}
+    files, path = objects_of(place.uri).at(place.key)
+    return {"storage_path": path, "storage_filesystem": files}
 
 
 def _trainable(book: TrialBook, allotted: Allotment, *, hands_over: bool) -> Any:

@@ -36,6 +36,7 @@ from seje_ray.pipeline.stage import (
     leased,
     missing_shards,
 )
+from seje_ray.pipeline.stored_data import load_photo
 from seje_ray.pipeline.vectors_file import (
     NewVectors,
     begun_file,
@@ -43,10 +44,11 @@ from seje_ray.pipeline.vectors_file import (
     finished_file,
     nothing_in,
 )
-from seje_ray.recipe1m.photo_names import load_like
 from seje_ray.recipe1m.records import ImageFile, Reject
 from seje_ray.recipe1m.source import DataSource
 from seje_ray.schema import vectors
+from seje_ray.store.location import shown
+from seje_ray.store.mirror import fetch
 from seje_ray.workspace import Workspace
 
 NOTED = ("other_name", "entities_mismatch")  # reasons that cost nothing of what is embedded
@@ -148,7 +150,7 @@ def _stage(
 
 
 def _read_inputs(item: Item) -> pa.Table:
-    return pq.read_table(item["source"])
+    return pq.read_table(fetch(Path(item["source"])))
 
 
 class EmbedNew:
@@ -169,7 +171,7 @@ class EmbedNew:
     def _photos(self, rows: list[dict[str, Any]]) -> pa.Table:
         side = self._encoder.shorter_side
         loaded = [
-            load_like(ImageFile(row["id"], row["location"]), shorter_side=side) for row in rows
+            load_photo(ImageFile(row["id"], row["location"]), shorter_side=side) for row in rows
         ]
         jpegs = [photo for photo, _ in loaded if isinstance(photo, bytes)]
         found = iter(self._encoder.embed_jpegs(jpegs))
@@ -203,7 +205,7 @@ def _commit(item: Item, table: pa.Table) -> dict[str, Any]:
     """Write the vectors of a shard, and what was rejected of it."""
     target = Path(item["target"])
     said = [
-        Reject(row["id"], row["reason"], row["detail"])
+        Reject(row["id"], row["reason"], shown(row["detail"] or ""))
         for row in table.select(["id", "reason", "detail"]).to_pylist()
         if row["reason"]
     ]

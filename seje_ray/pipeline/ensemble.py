@@ -21,6 +21,7 @@ from seje_ray.pipeline.embed import embed_partition
 from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.runs import TrainedRun, ensemble_of, open_run
 from seje_ray.retrieval.embeddings import load_embeddings
+from seje_ray.store.mirror import sizes_of
 from seje_ray.training.checkpoints import (
     begin_checkpoint,
     checkpoint_fault,
@@ -127,8 +128,10 @@ def _require_same(first: TrainedRun, other: TrainedRun) -> None:
 def _require_free(folder: Path, hashes: Mapping[str, str]) -> None:
     """Refuse the name of a training, and that of an ensemble of others."""
     found = ensemble_of(folder)
+    stored = sizes_of(folder)
     # What a kill left of a checkpoint begins with a dot, and is no one's.
-    if found is None and any(folder.glob("[!.]*")):
+    is_taken = any(folder.glob("[!.]*")) if stored is None else bool(stored)
+    if found is None and is_taken:
         raise ArtifactError(f"{folder}: something of that name is there; choose another --run")
     if found is not None and found != hashes:
         raise ArtifactError(

@@ -36,8 +36,8 @@ from seje_ray.manifest import (
 )
 from seje_ray.pipeline.executor import Session
 from seje_ray.pipeline.stage import Item, ShardStage, lease_of, leased, missing_shards
-from seje_ray.pipeline.stored_data import bring_photo
-from seje_ray.recipe1m.photo_names import load_like, where_missing_are
+from seje_ray.pipeline.stored_data import load_photo
+from seje_ray.recipe1m.photo_names import where_missing_are
 from seje_ray.recipe1m.protocol_filter import needed, protocol_rejection
 from seje_ray.recipe1m.records import DataError, ImageFile, Recipe, Reject
 from seje_ray.recipe1m.source import DataSource
@@ -255,12 +255,6 @@ def read_texts(item: Item) -> pa.Table:
     return pq.read_table(fetch(Path(item["folder"]) / "texts" / item["shard"]))
 
 
-def _load(file: ImageFile, *, shorter_side: int) -> tuple[bytes | Reject, Reject | None]:
-    """``load_like``, of a photo that is first brought from where it is stored."""
-    bring_photo(file.location)
-    return load_like(file, shorter_side=shorter_side)
-
-
 def commit_with_photos(item: Item, texts: pa.Table) -> dict[str, Any]:
     """Add photos to the texts of a shard; commit it, and what was rejected of it.
 
@@ -269,7 +263,7 @@ def commit_with_photos(item: Item, texts: pa.Table) -> dict[str, Any]:
     partial, shard = Path(item["folder"]), item["shard"]
     rows = texts.to_pylist()
     rejected: list[Reject] = []
-    load = functools.partial(_load, shorter_side=item["shorter_side"])
+    load = functools.partial(load_photo, shorter_side=item["shorter_side"])
     with ThreadPoolExecutor(NUM_READERS) as readers:
         for row in rows:
             files = [ImageFile(**image) for image in row["images"]][: item["max_images"]]

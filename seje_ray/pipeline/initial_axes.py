@@ -29,6 +29,7 @@ from seje_ray.features.transfer import (
 from seje_ray.manifest import (
     manifest_in,
 )
+from seje_ray.store.location import parent_of
 from seje_ray.workspace import Workspace
 
 MEANINGS = (  # of all that an axis may stand for
@@ -48,7 +49,7 @@ def stretches(
     own_facts, facts = calibrated.manifest.facts, given.origin.facts
     if given.origin.calibrated_hash == calibrated.content_hash:
         return dict.fromkeys(MEANINGS, Same())
-    here, there = Workspace.of(calibrated), Workspace(checkpoint.parent.parent.parent)
+    here, there = Workspace.of(calibrated), Workspace(parent_of(parent_of(parent_of(checkpoint))))
     fitted = (
         fitted_for(here, calibrated.content_hash),
         fitted_for(there, given.origin.calibrated_hash),

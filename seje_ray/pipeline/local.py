@@ -118,31 +118,35 @@ class LocalSession:
                 f"{scheduling.run.tune.scheduler}, whose trials run side by side; tune on Ray"
             )
         for name in book.unfinished():
-            _run_trial(book, name)
+            self._run_trial(book, name)
         while sum(trial.state in ENDED for trial in book.trials.values()) < total:
             plan = next_plan(book)
             if plan is None:
                 return
             book.begin(plan)
-            _run_trial(book, plan.name)
+            self._run_trial(book, plan.name)
 
-
-def _run_trial(book: TrialBook, name: str) -> None:
-    """Train a trial to its end and commit how it went."""
-    folder, plan, began = book.folder / name, book.plan(name), time.monotonic()
-    workspace, worker = book.workspace, TrialWorker(folder, book.metric, book.workspace.lease)
-    before, state, reason = book.elapsed_s, "done", ""
-    try:
+    def train_trial(self, book: TrialBook, name: str) -> None:
+        """Train a trial to its end."""
+        plan, workspace = book.plan(name), book.workspace
+        worker = TrialWorker(book.folder / name, book.metric, workspace.lease)
         train_trial(plan, plan.open_calibrated(workspace), workspace, worker)
-    except SejeError as error:
-        state, reason = "failed", str(error)
-    seconds = time.monotonic() - began
-    book.end(
-        name,
-        state=state,
-        reason=reason,
-        scores=tuple(entry[book.metric] for entry in read_history(folder)),
-        measured=read_measured(folder) or {},
-        seconds=book.trials[name].seconds + seconds,
-        ended_s=before + seconds,
-    )
+
+    def _run_trial(self, book: TrialBook, name: str) -> None:
+        """Train a trial, and commit how it went."""
+        folder, began = book.folder / name, time.monotonic()
+        before, state, reason = book.elapsed_s, "done", ""
+        try:
+            self.train_trial(book, name)
+        except SejeError as error:
+            state, reason = "failed", str(error)
+        seconds = time.monotonic() - began
+        book.end(
+            name,
+            state=state,
+            reason=reason,
+            scores=tuple(entry[book.metric] for entry in read_history(folder)),
+            measured=read_measured(folder) or {},
+            seconds=book.trials[name].seconds + seconds,
+            ended_s=before + seconds,
+        )

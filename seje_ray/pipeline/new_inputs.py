@@ -12,6 +12,7 @@ import pyarrow as pa
 from seje_ray.artifact import write_json, write_table
 from seje_ray.config import load_run
 from seje_ray.config.data import DataConfig, OwnField
+from seje_ray.pipeline.stored_data import bring_data
 from seje_ray.pipeline.vectors_file import NothingToEmbedError
 from seje_ray.recipe1m.fields import without_blanks
 from seje_ray.recipe1m.images import PHOTO_SUFFIXES
@@ -29,6 +30,7 @@ def new_source(
 ) -> DataSource:
     """The recipes, read with the workspace's columns and separator if they are own ones."""
     data: DataConfig = load_run(workspace.calibrated_run).data
+    path = bring_data(path)
     if is_recipe1m(path):
         return open_source(path, removed="none", columns=columns or None)
     return open_source(
@@ -40,8 +42,8 @@ def new_source(
 
 
 def photo_files(path: Path) -> Iterator[Path]:
-    """A photo, or the photos below a folder, in the order of their names."""
-    if not path.exists():
+    """A photo, or the photos below a folder, in the order of their names; brought."""
+    if not bring_data(path).exists():
         raise NothingToEmbedError(f"{path}: no such photo or folder of photos")
     if path.is_file():
         yield path

@@ -1,9 +1,7 @@
 """Trainings of a workspace: ``runs/NAME``, resumable until finished."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from seje_ray.features.checkpoint import read_origin
 from seje_ray.features.inputs import Reads
 from seje_ray.features.model import photos_of
 from seje_ray.integrity import Verify
-from seje_ray.store.mirror import fetch, pull, remove, sizes_of
+from seje_ray.store.mirror import fetch, matching, pull, remove
 from seje_ray.training.checkpoints import (
     checkpoint_fault,
     checkpoint_name,
@@ -90,11 +88,7 @@ def open_run(workspace: Workspace, name: str | None) -> TrainedRun:
 
 def _finished_runs(workspace: Workspace) -> list[Path]:
     """Folders of all finished trainings, the newest last."""
-    stored = sizes_of(workspace.runs)
-    known: Iterable[Path] = workspace.runs.glob(f"*/{FILE}")
-    if stored is not None:
-        names = (name for name in stored if fnmatch(name, f"*/{FILE}") and name.count("/") == 1)
-        known = (fetch(workspace.runs / name) for name in names)
+    known = map(fetch, matching(workspace.runs, f"*/{FILE}"))
     return [path.parent for path in sorted(known, key=lambda path: path.stat().st_mtime)]
 
 

@@ -4,9 +4,10 @@ import functools
 from collections import defaultdict
 from pathlib import Path
 
-from seje_ray.recipe1m.photo_names import like_key
+from seje_ray.recipe1m.photo_names import like_key, load_like
+from seje_ray.recipe1m.records import ImageFile, Reject
 from seje_ray.recipe1m.stored_photos import file_of
-from seje_ray.store.mirror import fetch, fetch_once, is_mirrored, is_object, names_in, pull
+from seje_ray.store.mirror import fetch, fetch_once, is_mirrored, is_object, objects_in, pull
 
 
 def bring_data(path: Path) -> Path:
@@ -22,9 +23,15 @@ def bring_photo(location: str) -> None:
             fetch_once(path.with_name(name))
 
 
+def load_photo(file: ImageFile, *, shorter_side: int) -> tuple[bytes | Reject, Reject | None]:
+    """``load_like``, of a photo that is first brought from where it is stored."""
+    bring_photo(file.location)
+    return load_like(file, shorter_side=shorter_side)
+
+
 @functools.cache
 def _names_by_key(folder: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
-    for name in names_in(folder):
+    for name in objects_in(folder):
         found[like_key(name)].append(name)
     return found

@@ -17,6 +17,7 @@ from seje_ray.models.joint_embedding import JointEmbedding
 from seje_ray.pipeline.initial import prepare_initial
 from seje_ray.pipeline.runs import require_same_photos
 from seje_ray.recipe1m.pixels import PixelSpec
+from seje_ray.store.mirror import pull
 from seje_ray.training.checkpoints import (
     checkpoint_name,
     commit_checkpoint,
@@ -112,7 +113,7 @@ def measure_trial(plan: TrialPlan, calibrated: Artifact, folder: Path, process: 
     last = newest_checkpoint(folder)
     assert last is not None
     progress = json.loads((last / "progress.json").read_text(encoding="utf-8"))
-    best = folder / checkpoint_name(progress["best_epoch"])
+    best = pull(folder / checkpoint_name(progress["best_epoch"]))
     trained = load_model(best, process.device)  # which sees photos as in the training
     _measure(plan, calibrated, trained.single, trained.pixels, best, process)
 
@@ -137,7 +138,7 @@ def _measure(
     process: Process,
 ) -> None:
     """Record that the training has ended by itself, with the result of its best checkpoint."""
-    folder, run = checkpoint.parent, plan.run
+    folder, run = pull(checkpoint).parent, plan.run
     measured: dict[str, float] = {}
     bank = None
     if run.evaluate.hubness.weight > 0:

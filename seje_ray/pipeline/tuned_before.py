@@ -8,6 +8,7 @@ from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.config.changes import decisive_settings, require_same_settings
 from seje_ray.durable import read_json
 from seje_ray.errors import ArtifactError
+from seje_ray.store.mirror import fetch, matching, remove
 from seje_ray.tuning.trial_plan import FILE as PLAN
 
 FILE = "tuning.json"
@@ -30,8 +31,8 @@ def require_same_tuning(
     Raises:
         ArtifactError: Naming what changed.
     """
-    path = next((p for p in (folder / FILE, folder / OLD_FILE) if p.is_file()), None)
-    if path is None or not any((folder / "trials").glob(f"*/{PLAN}")):
+    path = next((p for p in (folder / FILE, folder / OLD_FILE) if fetch(p).is_file()), None)
+    if path is None or not matching(folder / "trials", f"*/{PLAN}"):
         return  # nothing to resume, so nothing to mix
     known = read_json(path)
     if known is None:
@@ -65,11 +66,11 @@ def begin_tuning(
     folder: Path, run: RunConfig, calibrated: Artifact, initial_hash: str | None = None
 ) -> None:
     """Note what decides the trials of a tuning."""
-    if initial_hash is None and (folder / FILE).is_file():  # gone since, perhaps
+    if initial_hash is None and fetch(folder / FILE).is_file():  # gone since, perhaps
         initial_hash = (read_json(folder / FILE) or {}).get("initial")
     stored = run_to_dict(run)
     decisive = {part: stored[part] for part in DECISIVE}
     start = {} if initial_hash is None else {"initial": initial_hash}
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / FILE, {"calibrated": calibrated.content_hash, **start, **decisive})
-    (folder / OLD_FILE).unlink(missing_ok=True)
+    remove(folder / OLD_FILE)

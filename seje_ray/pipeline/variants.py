@@ -1,7 +1,9 @@
 """Calibrated data of other calibration settings, beside the workspace's own.
 
 A variant is a workspace of its own, ``variants/KEY``: links to the recipes and to the components
-of the calibrator that its settings share, and what they do not share.
+of the calibrator that its settings share, and what they do not share. A store has no links: there
+it has no recipes of its own (``Workspace.recipes``), and copies of these components, which the
+store makes.
 """
 
 import hashlib
@@ -16,10 +18,12 @@ from seje_ray.artifact import Artifact, write_text
 from seje_ray.config import RunConfig, load_run, run_to_dict
 from seje_ray.errors import ArtifactError
 from seje_ray.features.model import stored_backbone
+from seje_ray.manifest import manifest_in
 from seje_ray.pipeline.components import generations
 from seje_ray.pipeline.executor import Session
 from seje_ray.pipeline.fit import fit
 from seje_ray.pipeline.transform import transform
+from seje_ray.store.mirror import copy_within, sizes_of
 from seje_ray.workspace import Workspace
 
 
@@ -46,9 +50,10 @@ def _calibrated(
 ) -> Artifact:
     """Calibrate in the variant what it cannot link to; resumes, or returns at once."""
     variant.calibrator.mkdir(parents=True, exist_ok=True)
-    _link(variant.recipes, workspace.recipes)
+    if not variant.is_stored:
+        _link(variant.recipes, workspace.recipes)
     recipes = variant.open_recipes()
-    _link_components(run, recipes, variant, workspace)
+    _take_components(run, recipes, variant, workspace)
     calibrator = fit(run, recipes, variant, session, 1)
     calibrated = transform(run, recipes, calibrator, variant, session)
     stored = yaml.safe_dump(run_to_dict(run), sort_keys=False)
@@ -65,21 +70,23 @@ def _decisive(run: RunConfig) -> dict[str, object]:
     }
 
 
-def _link_components(
+def _take_components(
     run: RunConfig, recipes: Artifact, variant: Workspace, workspace: Workspace
 ) -> None:
-    """Link the components that would be fitted as they already are."""
+    """Link the components that would be fitted as they already are; in a store, copy them."""
     for generation in generations(run):
         for component in generation:
             target = variant.component(component.name)
             source = workspace.component(component.name)
-            if target.exists():
+            if manifest_in(target) is not None if variant.is_stored else target.exists():
                 continue
             try:
                 known = component.finished(run, recipes, variant, source)
             except ArtifactError:
                 continue  # what it needs is to be fitted first, so it is another one
-            if known is not None:
+            if known is not None and variant.is_stored:
+                copy_within(source, target, sizes_of(source) or ())
+            elif known is not None:
                 _link(target, source)
 
 

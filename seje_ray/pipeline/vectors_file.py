@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from seje_ray.durable import read_json, sync
 from seje_ray.errors import SejeError
 from seje_ray.recipe1m.notes import reading_lines
 from seje_ray.schema import VECTOR_FACTS
+from seje_ray.store.mirror import fetch, pull, put, remove
 
 
 class NothingToEmbedError(SejeError):
@@ -45,7 +45,7 @@ class NewVectors:
 
 def finished_file(out: Path, plan: dict[str, Any]) -> NewVectors | None:
     """The file ``out``, if it was made of the same as ``plan`` says."""
-    if not out.is_file():
+    if not fetch(out).is_file():
         return None
     try:
         facts = json.loads((pq.read_schema(out).metadata or {}).get(VECTOR_FACTS, b"{}"))
@@ -66,10 +66,10 @@ def finished_file(out: Path, plan: dict[str, Any]) -> NewVectors | None:
 
 def begun_file(out: Path, plan: dict[str, Any]) -> Path:
     """The folder in which the file ``out`` is built; what was made of the same ``plan`` stays."""
-    building = out.with_name(f"{out.name}.partial")
+    building = pull(out.with_name(f"{out.name}.partial"))
     marker = building / "plan.json"
     if building.exists() and read_json(marker) != plan:
-        shutil.rmtree(building)
+        remove(building)
     for name in ("inputs", "rejects"):
         (building / name).mkdir(parents=True, exist_ok=True)
     write_json(marker, plan)
@@ -81,9 +81,9 @@ def nothing_in(out: Path, building: Path, expected: str) -> NothingToEmbedError:
     rejected = write_rejects(building, (building / "rejects").glob("*.parquet"))
     where = ""
     if rejected:
-        os.replace(building / "rejects.parquet", _rejects_of(out))
+        _place(building / "rejects.parquet", _rejects_of(out))
         where = f" (see {_rejects_of(out)})"
-    shutil.rmtree(building)
+    remove(building)
     counts = ", ".join(f"{n:,} {reason}" for reason, n in rejected.items()) or "nothing"
     return NothingToEmbedError(f"{out}: expected {expected}, found none; rejected: {counts}{where}")
 
@@ -100,6 +100,7 @@ def close_file(out: Path, building: Path, plan: dict[str, Any], names: list[str]
     Raises:
         NothingToEmbedError: If the shards have no row.
     """
+    pull(building, keeps_own=True)
     rejected = write_rejects(building, (building / "rejects").glob("*.parquet"))
     shards = [building / name for name in names]
     counts: Counter[str] = Counter()
@@ -122,16 +123,22 @@ def close_file(out: Path, building: Path, plan: dict[str, Any], names: list[str]
         for shard in shards:
             writer.write_table(pq.read_table(shard).replace_schema_metadata(schema.metadata))
     if rejected:
-        os.replace(building / "rejects.parquet", _rejects_of(out))
+        _place(building / "rejects.parquet", _rejects_of(out))
     else:
-        _rejects_of(out).unlink(missing_ok=True)
-    sync(whole)
-    os.replace(whole, out)
-    sync(out.parent)
-    shutil.rmtree(building)
+        remove(_rejects_of(out))
+    _place(whole, out)
+    remove(building)
     known = finished_file(out, plan)
     assert known is not None
     return known
+
+
+def _place(made: Path, path: Path) -> None:
+    """Give a file that is written its place."""
+    sync(made)
+    os.replace(made, path)
+    sync(path.parent)
+    put(path)
 
 
 def _rejects_of(out: Path) -> Path:

@@ -1,6 +1,5 @@
 """The page of a tuning, its table for a terminal, and its TensorBoard HParams."""
 
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from seje_ray.report.tuning_plots import (
     learning_curves,
     parallel_coordinates,
 )
+from seje_ray.store.mirror import push, remove
 from seje_ray.tuning.comparison import Row, header, table
 from seje_ray.tuning.comparison import as_text as comparison_text
 from seje_ray.tuning.importance import Importance, importance_of
@@ -184,7 +184,7 @@ def _trial_row(trial: Trial, space: Space, mode: str) -> dict[str, Any]:
 
 def write_hparams(folder: Path, trials: Sequence[Trial], metric: str, mode: str) -> None:
     """One TensorBoard run per trial: its settings, its score, and the score by epoch."""
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder)
     for trial in trials:
         best = trial.best(mode)
         if best is None:
@@ -194,3 +194,4 @@ def write_hparams(folder: Path, trials: Sequence[Trial], metric: str, mode: str)
             for epoch, score in enumerate(trial.scores, 1):
                 writer.add_scalar(metric, score, epoch)
             writer.add_hparams(settings, {f"best/{metric}": best}, run_name=".")
+    push(folder)

@@ -102,6 +102,15 @@ def mirrored_path(uri: str) -> Path:
     return mirror_folder(f"{above}{mark}{options}") / name
 
 
+def parent_of(path: Path) -> Path:
+    """The folder that holds what a path stands for, also where its mirror begins with that."""
+    place = place_of(path)
+    if place is None or place.key:
+        return path.parent
+    plain, mark, options = place.uri.partition("?")
+    return path.with_name(_name(f"{plain.rpartition('/')[0]}{mark}{options}"))
+
+
 def shown(text: str) -> str:
     """A text for people: paths of mirrors in it are the URIs that they stand for."""
     return _MIRROR_IN_TEXT.sub(lambda found: without_options(unquote(found[1])), text)

@@ -10,7 +10,9 @@ import json
 import os
 import shutil
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +88,13 @@ def is_object(path: Path) -> bool:
     return place is not None and objects_of(place.uri).seen(place.key) is not None
 
 
-def names_in(folder: Path) -> list[str]:
-    """Names of the objects right in a mirrored folder."""
+def objects_in(folder: Path) -> dict[str, StoredObject]:
+    """The objects right in a mirrored folder, by their names."""
     place = place_of(folder)
     if place is None:
-        return []
+        return {}
     listed = objects_of(place.uri).listed(place.key, is_deep=False)
-    return [key.rpartition("/")[2] for key in listed]
+    return {key.rpartition("/")[2]: seen for key, seen in listed.items()}
 
 
 def put(path: Path) -> None:
@@ -169,6 +171,16 @@ def publish(building: Path, folder: Path, *, without: str) -> None:
     drop(building)
 
 
+def copy_within(folder: Path, target: Path, names: Iterable[str]) -> None:
+    """Copy objects from one mirrored folder to another, by the store alone, the manifest last."""
+    source, goal = place_of(folder), place_of(target)
+    if source is None or goal is None:
+        return
+    objects, names = objects_of(source.uri), set(names)
+    objects.copy(names - {MANIFEST}, source.key, goal.key)
+    objects.copy(names & {MANIFEST}, source.key, goal.key)
+
+
 def adopt(folder: Path) -> None:
     """Note that the files of a folder, which this process has just published, are the store's."""
     place = place_of(folder)
@@ -188,6 +200,16 @@ def sizes_of(folder: Path) -> dict[str, int] | None:
     start = len(place.key) + 1 if place.key else 0
     listed = objects_of(place.uri).listed(place.key)
     return {key[start:]: seen.size for key, seen in listed.items()}
+
+
+def matching(folder: Path, pattern: str) -> list[Path]:
+    """Paths below a folder by a pattern as of ``glob``; of a mirrored one what its store has."""
+    stored = sizes_of(folder)
+    if stored is None:
+        return sorted(folder.glob(pattern))
+    depth = pattern.count("/")
+    names = (name for name in stored if name.count("/") == depth and fnmatch(name, pattern))
+    return sorted(folder / name for name in names)
 
 
 def _bring(objects: Objects, key: str, path: Path, seen: StoredObject) -> None:

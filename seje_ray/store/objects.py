@@ -7,12 +7,12 @@ lists or reads after that sees it: S3, Google's and Azure's stores promise both.
 import functools
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from seje_ray.store.location import without_options
@@ -23,6 +23,8 @@ PIECE = 8 * 2**20  # bytes
 CONNECT_S = 10.0  # to wait for a connection
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")  # environment variables, the first counts
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,10 @@ class Objects:
 
         in_threads(drop, keys)
 
+    def at(self, key: str) -> tuple[Any, str]:
+        """The file system, and the path of a key in it, for libraries that take both."""
+        return self._files, self._path(key)
+
     def _path(self, key: str) -> str:
         return f"{self._base}/{key}" if key else str(self._base)
 
@@ -132,14 +138,13 @@ class Objects:
         return f"{without_options(self.uri)}/{key}".rstrip("/")
 
 
-def in_threads(function: Any, items: Iterable[Any]) -> None:
-    """Call a function for each item, several at once; raises what the first of them raised."""
+def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """What a function gives for each item, several at once; raises what the first raised."""
     items = list(items)
-    if len(items) == 1:
-        function(items[0])
-    elif items:
-        with ThreadPoolExecutor(min(NUM_THREADS, len(items))) as threads:
-            list(threads.map(function, items))
+    if len(items) < 2:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(min(NUM_THREADS, len(items))) as threads:
+        return list(threads.map(function, items))
 
 
 def objects_of(uri: str) -> Objects:

@@ -1,13 +1,15 @@
 """All trials of one tuning or comparison, as its folder has them."""
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from seje_ray.store.mirror import matching, remove
+from seje_ray.store.objects import in_threads
+from seje_ray.training.checkpoints import prune_checkpoints
 from seje_ray.tuning.trial_plan import FILE, TrialPlan, kept
-from seje_ray.tuning.trials import ENDED, Trial, drop_checkpoints, read_trial
+from seje_ray.tuning.trials import ENDED, Trial, read_trial
 from seje_ray.workspace import Workspace
 
 
@@ -25,8 +27,9 @@ class TrialBook:
     def open(cls, workspace: Workspace, folder: Path, metric: str, mode: str) -> "TrialBook":
         """Read every trial that was begun."""
         folder.mkdir(parents=True, exist_ok=True)
-        begun = sorted(path.parent for path in folder.glob(f"*/{FILE}"))
-        trials = {path.name: read_trial(path, metric) for path in begun}
+        begun = [path.parent for path in matching(folder, f"*/{FILE}")]
+        read = in_threads(lambda path: read_trial(path, metric), begun)
+        trials = {path.name: trial for path, trial in zip(begun, read, strict=True)}
         return cls(workspace, folder, metric, mode, trials)
 
     def plan(self, name: str) -> TrialPlan:
@@ -42,7 +45,7 @@ class TrialBook:
         """Commit how a trial ended."""
         self.trials[name] = replace(self.trials[name], **known)
         self.trials[name].write(self.folder / name)
-        drop_checkpoints(self.folder / name)
+        prune_checkpoints(self.folder / name, set())  # its plan trains it again
 
     def keep(self, wanted: Sequence[TrialPlan]) -> None:
         """Forget all trials but those of these very plans.
@@ -53,7 +56,7 @@ class TrialBook:
         begun = {plan.name: self.plan(plan.name) for plan in wanted if plan.name in self.trials}
         stay = kept(begun, wanted)
         for name in begun.keys() - stay:
-            shutil.rmtree(self.folder / name)
+            remove(self.folder / name)
         self.trials = {name: trial for name, trial in self.trials.items() if name in stay}
 
     def unfinished(self) -> list[str]:

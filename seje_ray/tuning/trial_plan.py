@@ -11,6 +11,7 @@ from seje_ray.config import RunConfig, run_from_json, run_to_dict
 from seje_ray.config.renamed import present_name
 from seje_ray.durable import read_json
 from seje_ray.errors import ArtifactError
+from seje_ray.store.mirror import fetch
 from seje_ray.tuning.space import Point
 from seje_ray.workspace import Workspace
 
@@ -95,13 +96,13 @@ class TrialPlan:
 
 def read_values(folder: Path) -> Point:
     """Values of the trial in ``folder``; none where it was never begun."""
-    if not (folder / FILE).is_file():
+    if not fetch(folder / FILE).is_file():
         return {}
     return under_present_names(_stored(folder)["values"])
 
 
 def _stored(folder: Path) -> dict[str, Any]:
-    raw: dict[str, Any] | None = read_json(folder / FILE)
+    raw: dict[str, Any] | None = read_json(fetch(folder / FILE))
     if raw is None:
         raise ArtifactError(
             f"{folder / FILE}: cannot be read, so this trial cannot be resumed; choose another "

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from seje_ray.artifact import write_json, write_table
 from seje_ray.durable import read_json
+from seje_ray.store.mirror import fetch, is_mirrored, matching
 from seje_ray.training.history import read_history
 from seje_ray.tuning.space import Point
 from seje_ray.tuning.trial_plan import read_values, under_present_names
@@ -48,7 +49,7 @@ class Trial:
 
 def read_trial(folder: Path, metric: str) -> Trial:
     """The trial in ``folder``, as far as it was committed."""
-    raw = read_json(folder / "trial.json")
+    raw = read_json(fetch(folder / "trial.json"))
     if raw is not None:
         values = under_present_names(raw["values"])
         trial = Trial(**raw | {"scores": tuple(raw["scores"]), "values": values})
@@ -61,7 +62,7 @@ def read_trial(folder: Path, metric: str) -> Trial:
 
 def read_measured(folder: Path) -> dict[str, float] | None:
     """Measurements at the training's own end; None if it has not ended by itself."""
-    known: dict[str, float] | None = read_json(folder / "measured.json")
+    known: dict[str, float] | None = read_json(fetch(folder / "measured.json"))
     return known
 
 
@@ -72,15 +73,16 @@ def write_measured(folder: Path, measured: Mapping[str, float]) -> None:
 
 def read_failure(folder: Path) -> str | None:
     """Message of the trial's process when it failed; None if it left none."""
-    path = folder / "failure.txt"
+    path = fetch(folder / "failure.txt")
     return path.read_text(encoding="utf-8").strip() if path.is_file() else None
 
 
-def drop_checkpoints(folder: Path) -> None:
-    """Free the space of a trial that ended; its plan trains it again."""
-    for pattern in ("checkpoint-*", ".checkpoint-*.partial"):  # also what a kill left of one
-        for path in folder.glob(pattern):
-            shutil.rmtree(path, ignore_errors=True)
+def clear_mirror(trials: Path) -> None:
+    """Remove from this machine the checkpoints of trials in a store that have ended since."""
+    if is_mirrored(trials):
+        for ended in matching(trials, "*/trial.json"):
+            for path in ended.parent.glob("checkpoint-*"):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def best_trial(trials: Sequence[Trial], mode: str) -> Trial | None:

@@ -57,6 +57,7 @@ from seje_ray.retrieval.index.side import (
     What,
     deleted_rows,
 )
+from seje_ray.store.mirror import adopt, copy_within, pull, remove
 from seje_ray.workspace import Workspace
 
 NUM_SHOWN = 5  # ids that an error names
@@ -189,6 +190,7 @@ def _added(
             executor, side.what, building, names, read_texts_of, _steps(trained, workspace, side),
             held.lease,
         )  # fmt: skip
+        pull(building, keeps_own=True)
         num_rows = sum(pq.read_metadata(building / name).num_rows for name in names)
         facts = _carried(side, building, list(names), bank, held.lease)
         facts["added"] = old.manifest.facts.get("added", 0) + num_rows
@@ -198,8 +200,7 @@ def _added(
             before=folder / VECTORS, gone=deleted_rows(folder), lease=held.lease,
         )  # fmt: skip
     for name in SPOOLED:
-        shutil.rmtree(folder / name, ignore_errors=True)
-        (folder / name).unlink(missing_ok=True)
+        remove(folder / name)
     return made
 
 
@@ -233,7 +234,7 @@ def _require_new(side: IndexSide, paths: Sequence[Path]) -> None:
     repeated = [id_ for id_, number in Counter(new.to_pylist()).items() if number > 1]
     if there or repeated:
         shown = ", ".join([*there, *repeated][:NUM_SHOWN])
-        shutil.rmtree(partial_folder(side.artifact.folder))
+        remove(partial_folder(side.artifact.folder))
         raise ArtifactError(
             f"{side.artifact.folder}: expected new ids, found {len(there):,} that are there "
             f"already and {len(repeated):,} that repeat ({shown}); nothing was added; delete the "
@@ -266,6 +267,8 @@ def _carried(
     folder, known = side.artifact.folder, side.artifact.manifest.facts
     for path in side.artifact.shards():
         _link(path, building / path.name)
+    copy_within(folder, building, side.artifact.names())
+    adopt(building)
     if (folder / DELETED).is_file():
         shutil.copy(folder / DELETED, building / DELETED)
     parts = [rows for name in names if len(rows := np.load(part_of(building / name)))]

@@ -22,7 +22,7 @@ from seje_ray.features.encoder import Encoder
 from seje_ray.lock import Lease
 from seje_ray.pipeline.columns import matrix, vectors_array, with_columns
 from seje_ray.pipeline.stage import Item, lease_of
-from seje_ray.recipe1m.photo_names import load_like
+from seje_ray.pipeline.stored_data import load_photo
 from seje_ray.recipe1m.records import ImageFile
 from seje_ray.retrieval.index.entries import GROUP
 from seje_ray.schema import INDEX_PHOTOS, INDEX_RECIPES, RECIPES
@@ -44,7 +44,7 @@ def read_recipes(item: Item) -> pa.Table:
 
 def read_texts_of(item: Item) -> pa.Table:
     """A shard of new recipes, their photos not yet read."""
-    return pq.read_table(item["source"])
+    return pq.read_table(fetch(Path(item["source"])))
 
 
 class LoadPhotos:
@@ -65,7 +65,7 @@ class LoadPhotos:
     def _loaded(self, images: list[dict[str, str]]) -> Iterator[dict[str, Any]]:
         for image in images:
             file = ImageFile(image["id"], image["location"])
-            photo, _ = load_like(file, shorter_side=self._side)
+            photo, _ = load_photo(file, shorter_side=self._side)
             if isinstance(photo, bytes):
                 yield {"id": image["id"], "jpeg": photo}
 

@@ -21,6 +21,7 @@ from seje_ray.errors import ArtifactError
 from seje_ray.retrieval.index.entries import Entries
 from seje_ray.retrieval.index.graph import Graph
 from seje_ray.retrieval.search import nearest
+from seje_ray.store.mirror import fetch
 
 What = Literal["recipes", "photos"]
 WHATS: tuple[What, ...] = ("recipes", "photos")
@@ -143,7 +144,7 @@ class IndexSide:
 
 def deleted_rows(folder: Path) -> list[int]:
     """Numbers of the rows of an index that are no longer found."""
-    path = folder / DELETED
+    path = fetch(folder / DELETED)
     rows: list[int] = json.loads(path.read_text())["rows"] if path.is_file() else []
     return rows
 

@@ -105,4 +105,4 @@ def test_a_store_is_reached_from_every_machine():
     cluster, apart = Cluster("head:6379"), [Node(4.0, host="10.0.0.1"), Node(4.0, host="10.0.0.2")]
     require_shared_path(workspace, cluster, apart, can_grow=True)
     with pytest.raises(ResourceError, match=r"/data: a local path, and the cluster has 2 machines"):
-        require_shared_path(workspace, cluster, apart, Path("/data"), can_grow=False)
+        require_shared_path(workspace, cluster, apart, [Path("/data")], can_grow=False)

@@ -16,6 +16,7 @@ from seje_ray.config import RunConfig
 from seje_ray.lock import Lease
 from seje_ray.pipeline.local import LocalExecutor, LocalSession
 from seje_ray.pipeline.stage import Fit, ShardStage
+from seje_ray.tuning.trial_book import TrialBook
 
 
 class Machines:
@@ -108,3 +109,8 @@ class ElsewhereSession(LocalSession):
         """On a machine that has nothing yet."""
         with self._machines.on_a_new_one():
             return super().train(run, calibrated, folder, num_workers, lease)
+
+    def train_trial(self, book: TrialBook, name: str) -> None:
+        """Likewise."""
+        with self._machines.on_a_new_one():
+            super().train_trial(book, name)

@@ -38,7 +38,6 @@ def test_a_command_that_cannot_take_a_store_says_so(name, tmp_path, monkeypatch)
         ("doctor", "--data"),
         ("data", "check"),
         ("data", "synth", "--out"),
-        ("embed", "--out"),
         ("evaluate", "--embeddings"),
     ],
 )

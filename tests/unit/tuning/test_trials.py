@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pyarrow.parquet as pq
 
+from seje_ray.training.checkpoints import prune_checkpoints
 from seje_ray.tuning.trials import (
     Trial,
     best_trial,
-    drop_checkpoints,
     read_trial,
     write_trials_table,
 )
@@ -42,7 +42,7 @@ def test_a_trial_that_ended_is_known_by_what_was_committed(tmp_path):
     (tmp_path / "0003" / "history.jsonl").write_text(json.dumps({METRIC: 0.9}))
     (tmp_path / "0003" / "checkpoint-00002").mkdir()
     (tmp_path / "0003" / ".checkpoint-00003.partial").mkdir()
-    drop_checkpoints(tmp_path / "0003")
+    prune_checkpoints(tmp_path / "0003", set())
 
     assert read_trial(tmp_path / "0003", METRIC) == ended
     assert not list((tmp_path / "0003").glob("*checkpoint-*"))
