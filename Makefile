@@ -25,14 +25,15 @@ demo: install ## Run the whole pipeline on the embedded cookbook (minutes on 2 c
 	$(BIN)/seje-ray search --workspace $(WORKSPACE) --run demo
 	@echo "to try it on a page: $(BIN)/seje-ray serve --workspace $(WORKSPACE)"
 
-test: install ## Run the tests of what a user relies on (10 minutes on 2 cores)
-	$(BIN)/python -m pytest -m "not slow"
+test: test-quick ## Run the tests of what a user relies on (10 minutes on 2 cores)
+	$(BIN)/python -m pytest -m "not slow and ray"
 
-test-all: install ## Run all tests, kills, several nodes and big networks too (40 minutes)
-	$(BIN)/python -m pytest
+test-all: install ## Run all tests, kills, several nodes and big networks too (35 minutes)
+	$(BIN)/python -m pytest -m "not ray" --numprocesses 2 --dist worksteal
+	$(BIN)/python -m pytest -m ray
 
 test-quick: install ## Run the tests of `make test` that start no Ray
-	$(BIN)/python -m pytest -m "not slow and not ray"
+	$(BIN)/python -m pytest -m "not slow and not ray" --numprocesses 2 --dist worksteal
 
 docs: install ## Write the pages made from the code, and build the site in site/
 	$(BIN)/python -m docs.generate

@@ -18,7 +18,7 @@ from tests.unit.fuzz.readers import READERS, Reader
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # of what a photo's tags lack
 
 CORPUS = Path(__file__).parent / "corpus"
-SHORT, LONG = 12, 1500  # examples per reader
+SHORT, LONG = 12, 500  # examples per reader
 
 PLACE = st.floats(0, 1)
 MARKS = (
