@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seje_ray.durable import committing
-from seje_ray.errors import ArtifactError
+from seje_ray.errors import ArtifactError, StoreError
 from seje_ray.integrity import Verify, first_fault
 from seje_ray.lock import Lease
 from seje_ray.manifest import Manifest, Plan, command_of, manifest_in, stage_of, to_json
 from seje_ray.schema import REJECTS, VERSIONS, upgraded
-from seje_ray.store.mirror import fetch, is_mirrored
+from seje_ray.store.mirror import fetch, fetch_noted, is_mirrored
 from seje_ray.store.objects import in_threads
 
 
@@ -32,14 +32,40 @@ class Artifact:
     content_hash: str  # of the manifest as it is stored
 
     def shards(self, partition: str | None = None) -> list[Path]:
-        """Shard files in order, brought from where they are stored.
+        """Shard files in order, all brought from where they are stored.
 
         Those of one partition carry its name in front.
         """
-        paths = [self.folder / name for name in self.names(partition)]
+        paths = self.paths(partition)
         if is_mirrored(self.folder):
-            in_threads(fetch, paths)
+            in_threads(self.bring, paths)
         return paths
+
+    def paths(self, partition: str | None = None) -> list[Path]:
+        """As ``shards``; ``bring`` or ``read_shard`` brings those that are read."""
+        return [self.folder / name for name in self.names(partition)]
+
+    def bring(self, path: Path) -> Path:
+        """One of ``paths``, brought from where it is stored.
+
+        Raises:
+            StoreError: If it is missing there, damaged, or of an artifact that was made since.
+        """
+        fetch_noted(path)
+        known = self.manifest.sizes.get(path.name)
+        if known is not None and is_mirrored(path) and (found := path.stat().st_size) != known:
+            raise StoreError(
+                f"{path} has {found:,} bytes, and had {known:,} when the command began: it was "
+                "made again since; repeat the command"
+            )
+        return path
+
+    def counts(self, partition: str | None = None) -> list[int]:
+        """Rows of each of ``paths``; where an older version did not note them, by its file."""
+        noted, names = self.manifest.shard_rows, self.names(partition)
+        if all(name in noted for name in names):
+            return [noted[name] for name in names]
+        return [pq.read_metadata(path).num_rows for path in self.shards(partition)]
 
     def names(self, partition: str | None = None) -> list[str]:
         """Names of the shard files in order."""
@@ -210,8 +236,13 @@ def write_table(
 
 
 def read_shard(path: Path, columns: Sequence[str]) -> pa.Table:
-    """Read columns of a shard; ``images.list.element.id`` reads one field of a nested column."""
-    with pq.ParquetFile(fetch(path)) as file:
+    """Bring a shard and read columns; ``images.list.element.id`` is one field of a nested one."""
+    return read_columns(fetch_noted(path), columns)
+
+
+def read_columns(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Read columns of a shard that is here; as ``read_shard``."""
+    with pq.ParquetFile(path) as file:
         return file.read(columns=list(columns))
 
 

@@ -105,8 +105,9 @@ def build_manifest(
     rows: Counter[str] = Counter()
     pull(folder, keeps_own=True)
     hashes = known_hashes(sorted(folder.glob("*-*.parquet")))
-    for path in hashes:
-        rows[path.name.rsplit("-", 1)[0]] += pq.read_metadata(path).num_rows
+    counts = {path.name: pq.read_metadata(path).num_rows for path in hashes}
+    for name, count in counts.items():
+        rows[name.rsplit("-", 1)[0]] += count
     return Manifest(
         plan=plan,
         seje_ray_version=__version__,
@@ -114,6 +115,7 @@ def build_manifest(
         rejected=dict(sorted((rejected or {}).items())),
         shards={path.name: found for path, found in hashes.items()},
         sizes={path.name: path.stat().st_size for path in hashes},
+        shard_rows=counts,
         facts=dict(facts or {}),
     )
 

@@ -18,6 +18,7 @@ MADE_BY = {  # kind -> the stage that makes it, and the command that runs that s
     "embeddings": ("embed", "seje-ray evaluate"),
     "index": ("index", "seje-ray index"),
 }
+DERIVED = ("sizes", "shard_rows")  # what a manifest says of shards that their hashes decide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +50,16 @@ class Manifest:
     rejected: Mapping[str, int] = field(default_factory=dict)  # by reason
     shards: Mapping[str, str] = field(default_factory=dict)  # file name -> sha256
     sizes: Mapping[str, int] = field(default_factory=dict)  # file name -> bytes; older: none
+    shard_rows: Mapping[str, int] = field(default_factory=dict)  # file name -> rows; older: none
     facts: Mapping[str, Any] = field(default_factory=dict)  # what the kind adds, e.g. a hash
 
     @property
     def content_hash(self) -> str:
         """sha256 of the manifest, and through the shards' hashes of the content.
 
-        Sizes follow from these, and are left out: versions before noted none.
+        What follows from these is left out: versions before did not note it.
         """
-        noted = {name: value for name, value in asdict(self).items() if name != "sizes"}
+        noted = {name: value for name, value in asdict(self).items() if name not in DERIVED}
         return hashlib.sha256(to_json(noted).encode()).hexdigest()
 
 

@@ -26,7 +26,7 @@ def examples_of(encoder: Encoder, calibrated: Artifact) -> Examples:
     """The first pairs of a partition, embedded from their files and texts."""
     partition = next(one for one in PARTITIONS if calibrated.num_rows(one))
     columns = ["id", "partition", "title", "ingredients", "instructions", "entities", "images"]
-    table = read_shard(calibrated.shards(partition)[0], columns)
+    table = read_shard(calibrated.paths(partition)[0], columns)
     rows = table.slice(0, NUM_PAIRS).to_pylist()
     photos = [row["images"][0]["jpeg"] for row in rows]
     recipes = [recipe_text(row) for row in rows]

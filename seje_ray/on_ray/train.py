@@ -102,7 +102,7 @@ def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
             trainer = Trainer(run, origin_of(run, calibrated), loaders, worker)
             worker.start(trainer)
             progress = trainer.fit()
-        except BackboneError:  # may strike one worker alone, so Ray has to end the others
+        except (BackboneError, StoreError):  # may strike one worker alone: Ray ends the others
             raise
         except SejeError as error:  # repeats itself: no restart of the worker group would mend it
             event("refused", error=error)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from seje_ray.artifact import Artifact, read_shard
+from seje_ray.artifact import Artifact, read_columns
 from seje_ray.baselines.text_space import weighted_text
 from seje_ray.config import RunConfig
 from seje_ray.console.progress import Bars
@@ -18,6 +17,7 @@ from seje_ray.distributed.process import default_device
 from seje_ray.features.photos import BATCH_SIZE, CPU_BATCH_SIZE
 from seje_ray.features.pooled_photos import PooledPhotos
 from seje_ray.store.mirror import pull
+from seje_ray.training.subset import rows_by_shard
 from seje_ray.workspace import Workspace
 
 
@@ -110,13 +110,10 @@ def _tables(
     calibrated: Artifact, partition: str, rows: np.ndarray, columns: list[str]
 ) -> Iterator[pa.Table]:
     """The rows of each shard that has some, shard after shard."""
-    start = 0
-    for path in calibrated.shards(partition):
-        end = start + pq.read_metadata(path).num_rows
-        own = rows[(rows >= start) & (rows < end)] - start
+    within = rows_by_shard(rows, calibrated.counts(partition))
+    for path, own in zip(calibrated.shards(partition), within, strict=True):
         if len(own):
-            yield read_shard(path, columns).take(pa.array(own))
-        start = end
+            yield read_columns(path, columns).take(pa.array(own))
 
 
 def _first_vectors(column: pa.ChunkedArray) -> np.ndarray:

@@ -9,7 +9,6 @@ from typing import Any
 import click
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from seje_ray.artifact import (
@@ -37,7 +36,7 @@ from seje_ray.pipeline.executor import Executor
 from seje_ray.pipeline.runs import TrainedRun
 from seje_ray.pipeline.stage import Item, ShardStage, Step, lease_of, shard_items
 from seje_ray.schema import embeddings
-from seje_ray.store.mirror import fetch
+from seje_ray.store.mirror import fetch_noted
 from seje_ray.training.forward import embed
 from seje_ray.training.pairs import PairLoader
 from seje_ray.training.subset import bank_rows, rows_by_shard
@@ -154,12 +153,10 @@ def _items(
     lease: Lease | None,
 ) -> tuple[list[Item], int]:
     """Shards that are still to be embedded, with the rows of each where not all; how many are."""
-    paths = calibrated.shards(partition)
-    names = [path.name for path in paths]
+    names = calibrated.names(partition)
     within: dict[str, list[int]] = {}  # rows of each shard, where not all
     if rows is not None:
-        counts = [pq.read_metadata(path).num_rows for path in paths]
-        parts = zip(names, rows_by_shard(rows, counts), strict=True)
+        parts = zip(names, rows_by_shard(rows, calibrated.counts(partition)), strict=True)
         within = {name: part.tolist() for name, part in parts if len(part)}
         names = list(within)
     items: list[Item] = [
@@ -238,7 +235,7 @@ def embed_shard(
     """
     run = trained.run
     loader = PairLoader(
-        [fetch(path)],
+        [fetch_noted(path)],
         trained.pixels,
         global_batch_size=BATCH_SIZE,
         rank=0,

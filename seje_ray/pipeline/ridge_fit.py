@@ -19,7 +19,7 @@ from seje_ray.features.inputs import Reads
 from seje_ray.models.ridge import RidgeMap, bag_rows
 from seje_ray.training.loaders import lexicon_for, require_pairs
 from seje_ray.training.shard import Shard
-from seje_ray.training.subset import nested_rows, rows_of_shards
+from seje_ray.training.subset import nested_rows, rows_by_shard
 from seje_ray.training.validation import ValEmbeddings, retrieval_metrics
 
 BAGS = Reads(sentences=False, key_terms=False, lexical=True)
@@ -122,7 +122,8 @@ def _pairs(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Features (n, F) and bags (n, L) of the rows of each shard that has some, both float32."""
     shards = calibrated.shards(partition)
-    for path, own in zip(shards, rows_of_shards(shards, rows), strict=True):
+    within = rows_by_shard(rows, calibrated.counts(partition))
+    for path, own in zip(shards, within, strict=True):
         if not len(own):
             continue
         shard = Shard(path, use_features=True, reads=BAGS)

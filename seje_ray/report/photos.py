@@ -13,15 +13,14 @@ class PairBook:
     """Looks a pair up in the calibrated shards; embeddings have the same rows in the same order."""
 
     def __init__(self, calibrated: Artifact, partition: str) -> None:
-        self._paths = calibrated.shards(partition)
-        counts = [pq.read_metadata(path).num_rows for path in self._paths]
-        self._ends = list(accumulate(counts))
+        self._calibrated, self._paths = calibrated, calibrated.paths(partition)
+        self._ends = list(accumulate(calibrated.counts(partition)))
 
     def pair(self, row: int) -> dict[str, Any]:
         """Id, title, ingredient lines, instructions and first photo (``jpeg``) of one pair."""
         number = bisect_right(self._ends, row)
         start = self._ends[number - 1] if number else 0
-        with pq.ParquetFile(self._paths[number]) as file:
+        with pq.ParquetFile(self._calibrated.bring(self._paths[number])) as file:
             offset = row - start
             for group in range(file.num_row_groups):
                 rows = file.metadata.row_group(group).num_rows

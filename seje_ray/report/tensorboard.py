@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from seje_ray.artifact import Artifact
+from seje_ray.artifact import Artifact, read_shard
 from seje_ray.plain_text import as_cell
 from seje_ray.report.hardest_pairs import hardest_pairs, picture
 from seje_ray.report.photos import PairBook
@@ -69,8 +68,8 @@ def _titles_and_categories(calibrated: Artifact, num: int) -> list[list[str]]:
     """Of the first ``num`` val pairs, as cells of a table of tabs."""
     names = calibrated.manifest.facts["category_names"]
     found: list[list[str]] = []
-    for path in calibrated.shards("val"):
-        table = pq.read_table(path, columns=["title", "category_id"])
+    for path in calibrated.paths("val"):
+        table = read_shard(path, ["title", "category_id"])
         found += [
             [as_cell(row["title"]), as_cell(names[row["category_id"]])] for row in table.to_pylist()
         ]

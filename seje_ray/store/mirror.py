@@ -6,23 +6,19 @@ store's; where a manifest notes its sha256, that is compared whenever it is brou
 """
 
 import hashlib
-import json
 import os
 import shutil
-import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 from seje_ray.errors import StoreError
 from seje_ray.store.location import place_of
+from seje_ray.store.notes import LAST, MANIFEST, noted_hash
 from seje_ray.store.objects import Objects, StoredObject, in_threads, objects_of
+from seje_ray.store.one_writer import one_writer
 
-MANIFEST = "manifest.json"
-NOTED = "files.json"  # of a checkpoint
-LAST = (MANIFEST, NOTED)  # objects without which a folder is unfinished
 LOG = ".jsonl"  # files that grow while they are here
 ALWAYS_BROUGHT = 64 * 1024  # bytes of JSON: a change within a second may keep its size
 
@@ -43,6 +39,27 @@ def fetch(path: Path) -> Path:
         path.unlink(missing_ok=True)
     else:
         _bring(objects, place.key, path, seen)
+    return path
+
+
+def fetch_noted(path: Path) -> Path:
+    """A file that the manifest beside it notes, brought after that one and compared with it.
+
+    Raises:
+        StoreError: If the store has none, or it is not what the manifest notes.
+    """
+    if place_of(path) is None:
+        return path
+    manifest = path.with_name(MANIFEST)
+    if not manifest.is_file():
+        fetch(manifest)
+    try:
+        fetch(path)
+        is_there = path.is_file()
+    except FileNotFoundError:  # gone since it was seen
+        is_there = False
+    if not is_there:
+        raise StoreError(f"{path} is missing; run the command again that makes it")
     return path
 
 
@@ -213,23 +230,26 @@ def matching(folder: Path, pattern: str) -> list[Path]:
 
 
 def _bring(objects: Objects, key: str, path: Path, seen: StoredObject) -> None:
-    """Read an object into its file, which appears as a whole; nothing where it is current."""
-    if _is_current(path, seen) and not (path.suffix == ".json" and seen.size <= ALWAYS_BROUGHT):
+    """Read an object into its file, which appears as a whole; nothing where it is current.
+
+    Processes of this machine that want the same file wait for the first of them.
+    """
+    brings_always = path.suffix == ".json" and seen.size <= ALWAYS_BROUGHT
+    if _is_current(path, seen) and not brings_always:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    try:
+    with one_writer(path) as temporary:
+        if _is_current(path, seen) and not brings_always:  # brought meanwhile
+            return
         objects.read_into(key, temporary, seen.size)
         _require_noted(path, temporary)
         _take_time(temporary, seen)
         os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _require_noted(path: Path, brought: Path) -> None:
     """Refuse bytes that are not those which the folder's manifest, where it is here, notes."""
-    noted = _noted(path)
+    noted = noted_hash(path)
     if noted is None:
         return
     with brought.open("rb") as file:
@@ -237,31 +257,12 @@ def _require_noted(path: Path, brought: Path) -> None:
     if found != noted:  # by a manifest of before, perhaps
         for name in LAST:
             fetch(path.with_name(name))
-        noted = _noted(path)
+        noted = noted_hash(path)
     if noted not in (None, found):
         raise StoreError(
             f"{path} has changed since it was made: expected sha256 {noted[:12]}, found "
             f"{found[:12]}; run the command again that makes it"
         )
-
-
-def _noted(path: Path) -> str | None:
-    """The sha256 that the manifest of an artifact or of a checkpoint notes of a file."""
-    if path.name in LAST:
-        return None
-    entry = _json(path.with_name(NOTED)).get(path.name)
-    if isinstance(entry, list) and len(entry) == 2:
-        return str(entry[1])
-    shards = _json(path.with_name(MANIFEST)).get("shards")
-    return shards.get(path.name) if isinstance(shards, dict) else None
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _is_current(path: Path, seen: StoredObject | None) -> bool:

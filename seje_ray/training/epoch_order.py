@@ -18,6 +18,9 @@ class EpochOrder(Protocol):
     def step(self, step: int, positions: range) -> Rows:
         """The pairs of some positions, side by side, of a step's global batch."""
 
+    def shards(self, step: int, positions: range) -> list[int]:
+        """Numbers of the shards that these pairs are of, each once."""
+
 
 def order_kind(num_shards: int, window: int) -> OrderKind:
     """The order of a training: a plain shuffle of all pairs where one window holds the shards."""
@@ -78,6 +81,13 @@ class WindowOrder:
 
     def step(self, step: int, positions: range) -> Rows:
         """The pairs of some positions, side by side, of a step's global batch."""
+        return [(shard, row) for shard, row in self._own(step, positions).tolist()]
+
+    def shards(self, step: int, positions: range) -> list[int]:
+        """Numbers of the shards that these pairs are of, each once."""
+        numbers: list[int] = np.unique(self._own(step, positions)[:, 0]).tolist()
+        return numbers
+
+    def _own(self, step: int, positions: range) -> np.ndarray:
         first = step * self._batch_size
-        own = self._pairs[first + positions.start : first + positions.stop]
-        return [(shard, row) for shard, row in own.tolist()]
+        return self._pairs[first + positions.start : first + positions.stop]

@@ -59,11 +59,18 @@ class LaneOrder:
             step: In [0, S).
             positions: In [0, B), a part without gaps.
         """
+        shards, offsets = self._located(step, positions)
+        return [(n, int(self._drawn(n)[k])) for n, k in zip(shards.tolist(), offsets, strict=True)]
+
+    def shards(self, step: int, positions: range) -> list[int]:
+        """Numbers of the shards that these pairs are of, each once; arguments as for ``step``."""
+        numbers: list[int] = np.unique(self._located(step, positions)[0]).tolist()
+        return numbers
+
+    def _located(self, step: int, positions: range) -> tuple[np.ndarray, np.ndarray]:
         own = slice(positions.start, positions.stop)
-        places = self._first[own] + step * self._stride[own]
-        numbers, offsets = located(self._ends, places)
-        shards = self._shards[numbers].tolist()
-        return [(n, int(self._drawn(n)[k])) for n, k in zip(shards, offsets, strict=True)]
+        numbers, offsets = located(self._ends, self._first[own] + step * self._stride[own])
+        return self._shards[numbers], offsets
 
     def _drawn(self, shard: int) -> np.ndarray:
         if shard not in self._rows:

@@ -93,7 +93,7 @@ def loader_of(
         draw = bank_rows if is_bank else nested_rows
         rows = draw(calibrated.num_rows("train"), run.train.max_pairs, run.seed)
     return PairLoader(
-        calibrated.shards(partition),
+        calibrated.paths(partition),
         pixels,
         global_batch_size=run.train.global_batch_size,
         rank=process.rank,
@@ -106,4 +106,6 @@ def loader_of(
         text_shape=text_shape_of(run.model, calibrated.manifest.facts),
         rows=rows,
         partial_texts=run.train.partial_texts if partition == "train" and not is_bank else 0.0,
+        counts=calibrated.counts(partition),
+        bring=calibrated.bring,
     )

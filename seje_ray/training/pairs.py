@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
@@ -30,12 +31,14 @@ from seje_ray.features.inputs import (
 from seje_ray.features.tokens import TextShape, token_batch
 from seje_ray.random_streams import Stream
 from seje_ray.recipe1m.pixels import PixelSpec, channels_first
+from seje_ray.store.mirror import fetch_noted
 from seje_ray.training.epoch_order import OrderKind, epoch_order, order_kind
 from seje_ray.training.lanes import Rows, located, own_part
 from seje_ray.training.open_shards import OpenShards
 from seje_ray.training.prefetch import prefetched
 from seje_ray.training.shard import Shard
-from seje_ray.training.subset import rows_of_shards
+from seje_ray.training.shards_ahead import ShardsAhead
+from seje_ray.training.subset import rows_by_shard
 
 TASKS_PER_THREAD = 4  # of a batch's photos: a task costs some, and the last ones end apart
 
@@ -92,6 +95,8 @@ class PairLoader:
         text_shape: TextShape | None = None,
         rows: np.ndarray | None = None,
         partial_texts: float = 0.0,
+        counts: Sequence[int] | None = None,
+        bring: Callable[[Path], object] = fetch_noted,
     ) -> None:
         """Look at the shards.
 
@@ -110,13 +115,17 @@ class PairLoader:
             rows: Numbers of the rows that are used, rising, at least one; None for all.
             partial_texts: Chance, in [0, 1), of a recipe of ``epoch`` to come as its title, its
                 ingredients or its steps alone.
+            counts: Rows of each shard; None to look that up in the files, which are here then.
+            bring: Brings a shard of a store, a while before it is read.
         """
-        self._shards = list(shards)
+        self._shards, self._bring = list(shards), bring
         self._pixels, self._reads, self._text_shape = pixels, reads, text_shape
         self._augmentation, self._partial_texts = augmentation, partial_texts
         self._rank, self._world_size, self._seed = rank, world_size, seed
         self._window, self._num_threads = shuffle_window, num_threads
-        self._rows = rows_of_shards(self._shards, rows)
+        if counts is None:
+            counts = [pq.read_metadata(path).num_rows for path in shards]
+        self._rows = rows_by_shard(rows, counts)
         self.num_rows = sum(len(rows) for rows in self._rows)
         self.global_batch_size = min(global_batch_size, max(1, self.num_rows))
         self.order_kind: OrderKind = order_kind(len(self._shards), shuffle_window)
@@ -144,13 +153,16 @@ class PairLoader:
             kind, counts, batch_size=size, window=self._window, seed=self._seed, epoch=epoch
         )
         parts = [own_part(size, rank, self._world_size) for rank in range(self._world_size)]
-        sizes = tuple(len(part) for part in parts)
+        sizes, own = tuple(len(part) for part in parts), parts[self._rank]
+        steps = range(first_step, self.num_steps)
 
         def begin(step: int, decoders: ThreadPoolExecutor) -> Callable[[], PairBatch]:
-            rows = order.step(step, parts[self._rank])
-            return self._begun(self._pairs(rows, kind, epoch), sizes, decoders)
+            ahead.wait_for_next()
+            return self._begun(self._pairs(order.step(step, own), kind, epoch), sizes, decoders)
 
-        yield from prefetched(range(first_step, self.num_steps), begin, self._num_threads)
+        needs = (order.shards(step, own) for step in steps)
+        with ShardsAhead(self._shards, self._bring, needs) as ahead:
+            yield from prefetched(steps, begin, self._num_threads)
 
     def in_order(self, max_pairs: int | None = None) -> Iterator[PairBatch]:
         """Batches for validation: file order, first photo, centre crop.
@@ -162,13 +174,19 @@ class PairLoader:
         num_pairs = self.num_rows if max_pairs is None else min(max_pairs, self.num_rows)
         own = own_part(-(-num_pairs // size), self._rank, self._world_size)
 
-        def begin(number: int, decoders: ThreadPoolExecutor) -> Callable[[], PairBatch]:
+        def rows_of(number: int) -> Rows:
             places = np.arange(number * size, min((number + 1) * size, num_pairs))
             numbers, offsets = located(ends, places)
-            rows = list(zip(numbers.tolist(), offsets.tolist(), strict=True))
+            return list(zip(numbers.tolist(), offsets.tolist(), strict=True))
+
+        def begin(number: int, decoders: ThreadPoolExecutor) -> Callable[[], PairBatch]:
+            ahead.wait_for_next()
+            rows = rows_of(number)
             return self._begun(self._pairs(rows, self.order_kind), (len(rows),), decoders)
 
-        yield from prefetched(own, begin, self._num_threads)
+        needs = ({shard for shard, _ in rows_of(number)} for number in own)
+        with ShardsAhead(self._shards, self._bring, needs) as ahead:
+            yield from prefetched(own, begin, self._num_threads)
 
     def _pairs(self, rows: Rows, kind: OrderKind, epoch: int | None = None) -> list[_Pair]:
         """Pairs of these rows, read where they are not yet; of an epoch of a training or none."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from seje_ray.artifact import read_shard
+from seje_ray.artifact import read_columns
 from seje_ray.calibration.corpus import PARTS
 from seje_ray.calibration.recipe_parts import COLUMNS as TEXT_COLUMNS
 from seje_ray.calibration.text_tokens import COLUMNS as TOKEN_COLUMNS
@@ -37,7 +37,7 @@ class Shard:
         tokens = TOKEN_COLUMNS if reads.tokens else ()
         parts = [IS_THERE, *([PARTIAL_KEY_TERMS] if reads.key_terms else [])] if partial else []
         partial_bags = [f"partial_{name}" for name in bags] if partial else []
-        table = read_shard(
+        table = read_columns(
             path, [*columns, *lists, *vectors, *bags, *tokens, *parts, *partial_bags]
         )
         self.num_rows = table.num_rows

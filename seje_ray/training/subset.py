@@ -1,10 +1,8 @@
 """Parts of the train pairs: for a training or a baseline with fewer, and for a bank of them."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from seje_ray import random_streams
 from seje_ray.random_streams import Stream
@@ -36,16 +34,11 @@ def bank_rows(num_rows: int, max_pairs: int | None, seed: int) -> np.ndarray:
     return used[np.linspace(0, len(used) - 1, number).round().astype(np.int64)]
 
 
-def rows_by_shard(rows: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:
-    """Row numbers of a partition as row numbers within each of its shards of ``counts`` rows."""
+def rows_by_shard(rows: np.ndarray | None, counts: Sequence[int]) -> list[np.ndarray]:
+    """Row numbers of a partition, None for all, within each of its shards of ``counts`` rows."""
+    rows = np.arange(sum(counts)) if rows is None else rows
     starts = np.cumsum([0, *counts])
     return [
         rows[(rows >= start) & (rows < start + count)] - start
         for start, count in zip(starts, counts, strict=False)
     ]
-
-
-def rows_of_shards(shards: Sequence[Path], rows: np.ndarray | None) -> list[np.ndarray]:
-    """Row numbers of a partition, None for all, as row numbers within each of its shards."""
-    counts = [pq.read_metadata(path).num_rows for path in shards]
-    return rows_by_shard(np.arange(sum(counts)) if rows is None else rows, counts)

@@ -147,7 +147,7 @@ def test_what_is_damaged_is_not_finished_and_is_made_again(tmp_path):
     )
 
 
-def test_sizes_change_no_hash_and_older_manifests_have_none(tmp_path):
+def test_sizes_and_rows_change_no_hash_and_older_manifests_have_none(tmp_path):
     """What was made of an artifact by a version before stays valid."""
     made = make(tmp_path / "calibrated")
     path = made.folder / "manifest.json"
@@ -155,14 +155,16 @@ def test_sizes_change_no_hash_and_older_manifests_have_none(tmp_path):
     assert raw.pop("sizes") == {
         p.name: p.stat().st_size for p in sorted(made.folder.glob("*.parquet"))
     }
+    assert raw.pop("shard_rows") == {"train-000000.parquet": 3, "val-000000.parquet": 3}
     path.write_text(json.dumps(raw))
 
     older = open_artifact(made.folder, "calibrated")
     assert older.content_hash == made.content_hash
     assert older.require_whole("full").manifest.sizes == {}
+    assert older.counts() == made.counts() == [3, 3]
     # As versions before computed it: every field that they knew.
     text = json.dumps(raw, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     assert made.content_hash == hashlib.sha256(text.encode()).hexdigest()
     known = manifest_in(made.folder)
     assert isinstance(known, Manifest)
-    assert asdict(replace(made.manifest, sizes={})) == asdict(known)
+    assert asdict(replace(made.manifest, sizes={}, shard_rows={})) == asdict(known)

@@ -103,8 +103,8 @@ def _side(
             _require_no_changes(folder)
         building = begin(folder, plan, lease=held.lease)
         (building / PARTS).mkdir(exist_ok=True)
-        names = [shard_name(what, number) for number in range(len(recipes.shards()))]
-        sources = dict(zip(names, recipes.shards(), strict=True))
+        names = [shard_name(what, number) for number in range(len(recipes.names()))]
+        sources = dict(zip(names, recipes.paths(), strict=True))
         step = IndexRecipes if what == "recipes" else IndexPhotos
         embed_shards(
             executor,

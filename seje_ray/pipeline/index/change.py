@@ -222,7 +222,7 @@ def _spooled(
     paths = [building / "inputs" / name for name in inputs]
     if side.what == "recipes":
         _require_new(side, paths)
-    first = len(side.artifact.shards())
+    first = len(side.artifact.names())
     return {shard_name(side.what, first + n): path for n, path in enumerate(paths)}
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from seje_ray.artifact import write_table
+from seje_ray.artifact import read_shard, write_table
 from seje_ray.calibration.corpus import recipe_text
 from seje_ray.durable import committing, written
 from seje_ray.errors import ArtifactError
@@ -39,7 +39,7 @@ TEXTS = ("id", "partition", "title", "ingredients", "instructions", "entities", 
 
 def read_recipes(item: Item) -> pa.Table:
     """A shard of ``recipes/`` with its photos."""
-    return pq.read_table(fetch(Path(item["source"])), columns=list(TEXTS))
+    return read_shard(Path(item["source"]), TEXTS)
 
 
 def read_texts_of(item: Item) -> pa.Table:

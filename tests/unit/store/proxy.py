@@ -12,10 +12,11 @@ HOP = ("connection", "transfer-encoding", "keep-alive", "content-length")
 
 
 class Request:
-    """One request, as a fault sees it."""
+    """One request, as a fault sees it, and what it was answered."""
 
     def __init__(self, number: int, method: str, path: str) -> None:
         self.number, self.method, self.path = number, method, path
+        self.num_bytes = 0  # of the answer, without its headers
 
 
 class FaultyProxy:
@@ -46,23 +47,24 @@ class FaultyProxy:
         self._server.server_close()
         self._thread.join()
 
-    def judged(self, method: str, path: str) -> int | None:
-        """What becomes of the next request."""
+    def judged(self, method: str, path: str) -> tuple[Request, int | None]:
+        """The next request, and what becomes of it."""
         with self._lock:
             request = Request(len(self.requests) + 1, method, path)
             self.requests.append(request)
             status = self.fault(request)
             self.num_failed += status is not None
-        return status
+        return request, status
 
 
 def _handler(proxy: FaultyProxy, host: str, port: int) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # a body that follows its head does not wait 40 ms
 
         def handle_one(self) -> None:
             body = self._body()
-            status = proxy.judged(self.command, self.path)
+            request, status = proxy.judged(self.command, self.path)
             if status is not None and status != CUT:
                 self._answer(status, [], b"")
                 return
@@ -72,6 +74,7 @@ def _handler(proxy: FaultyProxy, host: str, port: int) -> type[BaseHTTPRequestHa
             found = server.getresponse()
             data = found.read()
             server.close()
+            request.num_bytes = 0 if self.command == "HEAD" else len(data)
             self._answer(found.status, found.getheaders(), data, is_cut=status == CUT)
 
         do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_one  # noqa: N815  # http.server's

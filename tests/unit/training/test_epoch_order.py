@@ -47,6 +47,9 @@ def test_windows_are_drawn_as_ever(counts, batch_size, window, epoch):
 
     found = steps_of(order, num_steps, size)
     assert [pair for step in found for pair in step] == pairs[: num_steps * size]
+    assert [set(order.shards(step, range(size))) for step in range(num_steps)] == [
+        {shard for shard, _ in step} for step in found
+    ]
     if num_steps > 1 and size > 2:
         assert order.step(1, range(1, size - 1)) == found[1][1:-1]
 

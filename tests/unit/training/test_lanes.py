@@ -52,7 +52,11 @@ def test_workers_together_walk_the_plain_order(counts, batch_size, num_lanes, wo
 
     for step in reversed(range(len(expected))):  # from the last: nothing is walked through
         order = order_of(counts, size, num_lanes, epoch)
-        assert [pair for part in parts for pair in order.step(step, part)] == expected[step]
+        found = [order.step(step, part) for part in parts]
+        assert [pair for own in found for pair in own] == expected[step]
+        assert [order.shards(step, part) for part in parts] == [
+            sorted({shard for shard, _ in own}) for own in found
+        ]
 
 
 @given(**CASES)
@@ -63,7 +67,8 @@ def test_a_worker_reads_a_shard_once(counts, batch_size, num_lanes, world_size, 
     for rank in range(world_size):
         steps = {}
         for step in range(sum(counts) // size):
-            for shard in {n for n, _ in order.step(step, own_part(size, rank, world_size))}:
+            part = own_part(size, rank, world_size)
+            for shard in order.shards(step, part):
                 steps.setdefault(shard, []).append(step)
         assert all(b == a + 1 for found in steps.values() for a, b in pairwise(found))
 
