@@ -19,6 +19,7 @@ from seje_ray.integrity import Verify, first_fault
 from seje_ray.lock import Lease
 from seje_ray.manifest import Manifest, Plan, command_of, manifest_in, stage_of, to_json
 from seje_ray.schema import REJECTS, VERSIONS, upgraded
+from seje_ray.store.location import shown
 from seje_ray.store.mirror import fetch, fetch_noted, is_mirrored
 from seje_ray.store.objects import in_threads
 
@@ -158,16 +159,16 @@ def outdated(folder: Path, kind: str, verify: Verify = "size") -> str | None:
     stored = manifest_in(folder)
     again = f"stage {stage_of(kind)} runs again, since"
     if stored is None:
-        return f"{again} {path} cannot be read"
+        return shown(f"{again} {path} cannot be read")
     if stored.plan.kind != kind:
         return None
     version = stored.plan.schema_version
     if upgraded(kind, version, stored.facts) is None:
-        return (
+        return shown(
             f"{again} {folder} has schema {version} and this program makes schema {VERSIONS[kind]}"
         )
     fault = Artifact(folder, stored, "").fault(verify)
-    return None if fault is None else f"{again} {fault}"
+    return None if fault is None else shown(f"{again} {fault}")
 
 
 def require_equal_hash(what: str, folder: Path, found: str, expected: str, command: str) -> None:

@@ -18,7 +18,6 @@ from seje_ray.schema import COMPONENT
 from seje_ray.store.location import (
     as_uri,
     mirror_folder,
-    only_local,
     parent_of,
     place_of,
     uri_of,
@@ -38,23 +37,18 @@ class Workspace:
     verify: Verify = field(default="full", compare=False)  # how what is read is looked at before
 
     @classmethod
-    def at(
-        cls, location: str | Path, verify: Verify = "full", *, takes_stores: bool = False
-    ) -> "Workspace":
+    def at(cls, location: str | Path, verify: Verify = "full") -> "Workspace":
         """The workspace at a location that a person typed.
 
         Args:
             location: A folder, or the URI of a place in an object store.
             verify: How what a command reads of it is compared with what was written.
-            takes_stores: Whether the command knows how to work in an object store.
 
         Raises:
             WorkspaceError: If it is neither.
         """
         text = str(location)
         uri = as_uri(text)
-        if uri is not None and not takes_stores:
-            raise WorkspaceError(only_local(uri, "folder"))
         if uri is not None:
             return cls(mirror_folder(uri), verify=verify)
         if re.match(r"\w[\w+.-]+:/", text):

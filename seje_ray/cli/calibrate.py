@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seje_ray.cli.local_path import DataPath, LocalPath
+from seje_ray.cli.local_path import DataPath, workspace_at
 from seje_ray.cli.options import (
     as_settings,
     cluster_options,
@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 @click.option(
     "--calibrator-from",
     "source",
-    type=LocalPath(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, path_type=Path),
+    callback=lambda ctx, param, value: value and workspace_at(ctx, param, value),
     metavar="WORKSPACE",
     help="Take the fitted calibrator of another workspace, and its run file where --config names "
     "none: features mean the same in both.",
@@ -59,7 +60,7 @@ def command(
     data: Path | None,
     stage: str | None,
     workers: int | None,
-    source: Path | None,
+    source: "Workspace | None",
     workspace: "Workspace",
     config: str | None,
     overrides: tuple[str, ...],

@@ -203,8 +203,9 @@ def export_vectors(out: Path, workspace: "Workspace") -> None:
     """
     from seje_ray.calibration.word2vec_file import write_word2vec
     from seje_ray.calibration.word_vectors import WordVectors
+    from seje_ray.store.mirror import pull
 
     workspace.open_calibrator()
-    vectors = WordVectors.load(workspace.component("word_vectors"))
+    vectors = WordVectors.load(pull(workspace.component("word_vectors")))
     write_word2vec(vectors, out)
     click.echo(f"{out}: {len(vectors):,} words of {vectors.dim} dimensions")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seje_ray.cli.local_path import LocalPath
+from seje_ray.cli.local_path import DataPath
 from seje_ray.cli.options import cluster_options, workspace_option
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command("doctor", epilog="Example: seje-ray doctor --address http://head:8265 --json")
 @click.option(
     "--data",
-    type=LocalPath(path_type=Path),
+    type=DataPath(path_type=Path),
     help="A data set that you mean to use.",
 )
 @workspace_option
@@ -36,11 +36,12 @@ def command(
 
     from seje_ray.console.tables import show
     from seje_ray.on_ray.doctor import as_data, diagnose
+    from seje_ray.store.location import shown
 
     found = diagnose(workspace, data.absolute() if data else None, cluster)
     if as_json:
-        click.echo(json.dumps(as_data(found), indent=1))
+        click.echo(shown(json.dumps(as_data(found), indent=1)))
     else:
-        show(found.as_text)
+        show(lambda width: shown(found.as_text(width)))
     if not found.is_healthy:
         ctx.exit(1)

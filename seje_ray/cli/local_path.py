@@ -1,18 +1,12 @@
 """Paths that a command takes: on this machine alone, or also in a store."""
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-TAKE_STORES = (  # docs/storage.md
-    "doctor", "calibrate", "train", "evaluate", "index", "search", "baseline", "report", "export",
-    "embed", "ensemble", "add", "delete", "tune", "ablate",
-)  # fmt: skip
-
-
-def takes_stores(command: str | None) -> bool:
-    """Whether a command works in an object store."""
-    return command in TAKE_STORES
+if TYPE_CHECKING:
+    from seje_ray.workspace import Workspace
 
 
 class _AnyPath(click.Path):
@@ -49,5 +43,16 @@ class LocalPath(_AnyPath):
 
         uri = self._uri(value, param, ctx)
         if uri is not None:
-            self.fail(only_local(uri, "path"), param, ctx)
+            self.fail(only_local(uri), param, ctx)
         return super().convert(value, param, ctx)
+
+
+def workspace_at(ctx: click.Context, param: click.Parameter, value: Path) -> "Workspace":
+    """The workspace at a location, or one line about one that is neither a folder nor a URI."""
+    from seje_ray.errors import WorkspaceError
+    from seje_ray.workspace import Workspace  # not at the top: --help stays fast
+
+    try:
+        return Workspace.at(value)
+    except WorkspaceError as error:
+        raise click.BadParameter(str(error), ctx, param) from error

@@ -6,12 +6,13 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from seje_ray.cli.local_path import takes_stores
+from seje_ray.cli.local_path import workspace_at
 
 if TYPE_CHECKING:
     from seje_ray.workspace import Workspace
@@ -39,7 +40,7 @@ def workspace_option(function: Function) -> Function:
         default=Path("workspace"),
         show_default=True,
         callback=_workspace,
-        help="Folder of all artifacts; or s3://BUCKET/PATH, where the command takes a store.",
+        help="Folder of all artifacts, or s3://BUCKET/PATH (docs/storage.md).",
     )(function)
 
 
@@ -289,12 +290,6 @@ def _verify(ctx: click.Context, param: click.Parameter, value: str) -> None:
 
 
 def _workspace(ctx: click.Context, param: click.Parameter, value: Path) -> "Workspace":
-    from seje_ray.errors import WorkspaceError
-    from seje_ray.workspace import Workspace  # not at the top: --help stays fast
-
-    try:
-        workspace = Workspace.at(value, ctx.meta[VERIFY], takes_stores=takes_stores(ctx.info_name))
-    except WorkspaceError as error:
-        raise click.BadParameter(str(error)) from error
+    workspace = replace(workspace_at(ctx, param, value), verify=ctx.meta[VERIFY])
     ctx.meta[WORKSPACE] = str(workspace)  # for errors that name no file
     return workspace

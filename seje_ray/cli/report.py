@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seje_ray.cli.local_path import LocalPath
+from seje_ray.cli.local_path import DataPath
 from seje_ray.cli.options import partition_option, run_name_option, workspace_option
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command("report", epilog="Example: seje-ray report --run demo --out demo.html")
 @click.option(
     "--out",
-    type=LocalPath(dir_okay=False, path_type=Path),
+    type=DataPath(dir_okay=False, path_type=Path),
     help="Where to write it.  [default: reports/NAME.html in the workspace]",
 )
 @click.option("--open", "open_page", is_flag=True, help="Open the page.")

@@ -36,7 +36,7 @@ def read_run(
 
 
 def read_run_from(
-    source: Path, config: str | None, overrides: tuple[str, ...], workspace: "Workspace"
+    source: "Workspace", config: str | None, overrides: tuple[str, ...], workspace: "Workspace"
 ) -> "RunConfig":
     """Load the run of a calibration that takes the calibrator of the workspace ``source``.
 
@@ -46,10 +46,8 @@ def read_run_from(
         ConfigError: If there is no such run file, or it is not valid.
     """
     from seje_ray.config import load_run
-    from seje_ray.workspace import Workspace
 
-    other = Workspace.at(source)
-    taken = (*overrides, f"calibrate.calibrator_from={json.dumps(str(other))}")
-    if config is None and other.calibrated_run.is_file():
-        return load_run(other.calibrated_run, taken)
+    taken = (*overrides, f"calibrate.calibrator_from={json.dumps(str(source))}")
+    if config is None and source.calibrated_run.is_file():
+        return load_run(source.calibrated_run, taken)
     return read_run(config, taken, workspace)

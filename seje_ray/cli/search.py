@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seje_ray.cli.local_path import LocalPath
+from seje_ray.cli.local_path import DataPath
 from seje_ray.cli.options import evaluate_set_option, run_name_option, workspace_option
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option(
     "--image",
     "images",
-    type=LocalPath(dir_okay=False, path_type=Path),
+    type=DataPath(dir_okay=False, path_type=Path),
     multiple=True,
     help="A photo; several count as their mean.",
 )

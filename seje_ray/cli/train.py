@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     "--init-from",
     metavar="RUN",
     help="Start from a finished training, also of another workspace: WORKSPACE/runs/NAME, the "
-    "folder of a checkpoint, or a name of this workspace; prints what fits. Model and loss are its "
-    "own where --config names no run file.",
+    "folder of a checkpoint, both also at s3://BUCKET/PATH, or a name of this workspace; prints "
+    "what fits. Model and loss are its own where --config names no run file.",
 )
 @workspace_option
 @run_options
@@ -52,16 +52,18 @@ def command(
     The number of workers changes the speed and no number: the global batch is shared among
     them. The same run name resumes from its last checkpoint.
     """
+    from seje_ray.store.location import as_uri, shown
+
     if init_from is not None:
         path = Path(init_from)
-        init_from = str(path.absolute()) if path.exists() else init_from
+        local = str(path.absolute()) if path.exists() else init_from
+        init_from = as_uri(init_from) or local
         overrides += (f"train.init_from={json.dumps(init_from)}",)
     run = _run(config, overrides, workspace, init_from, name)
     from seje_ray.console.tables import show
     from seje_ray.on_ray.executor import RayExecutor
     from seje_ray.pipeline.train import train
     from seje_ray.report.training import as_text
-    from seje_ray.store.location import shown
 
     executor = RayExecutor(workspace, cluster)
     trained = train(run, workspace, executor, name=name or run.name, num_workers=workers)

@@ -1,7 +1,7 @@
 """Checks of this machine, or of every node of a cluster, with advice on each fault."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,11 +10,12 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from seje_ray.console.tables import text_table
-from seje_ray.errors import SejeError, StoreError
+from seje_ray.errors import SejeError
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.node_facts import (
     GIB,
     NODE_TIMEOUT_S,
+    STORE_TIMEOUT_S,
     NodeFacts,
     busy_ports,
     look_at_node,
@@ -22,7 +23,7 @@ from seje_ray.on_ray.node_facts import (
 )
 from seje_ray.pipeline.checkup import check_workspace
 from seje_ray.recipe1m.source import open_source
-from seje_ray.store.probe import probe
+from seje_ray.store.mirror import is_object, sizes_of
 from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.workspace import Workspace
 
@@ -78,7 +79,8 @@ def diagnose(workspace: Workspace, data: Path | None, cluster: Cluster = EMBEDDE
         data: A data set, or None for the embedded cookbook.
         cluster: What to look at; this machine where it is embedded.
     """
-    folder = workspace.folder if workspace.folder.is_dir() else None
+    is_here = workspace.folder.is_dir() and not workspace.is_stored
+    folder = workspace.folder if is_here else None
     marker = folder / f".doctor-{uuid.uuid4().hex}" if folder else None
     try:
         if marker is not None:
@@ -95,21 +97,13 @@ def diagnose(workspace: Workspace, data: Path | None, cluster: Cluster = EMBEDDE
         if marker is not None:
             marker.unlink(missing_ok=True)
     findings = judge_nodes(nodes, workspace, expects_marker=marker is not None)
-    findings.append(judge_store(workspace) if workspace.is_stored else judge_artifacts(workspace))
+    if not workspace.is_stored:
+        findings.append(judge_artifacts(workspace))
     findings.append(judge_data(data))
     if cluster.address is None:
         findings.append(judge_ports(busy_ports(PORTS)))
         findings.append(judge_orphans(orphans()))
     return Diagnosis(tuple(findings), tuple(nodes))
-
-
-def judge_store(workspace: Workspace) -> Finding:
-    """Finding on a store: whether this machine reaches it and may do what commands do there."""
-    try:
-        probe(workspace.folder)
-    except StoreError as error:
-        return Finding("store", "failed", str(error))
-    return Finding("store", "ok", f"{workspace}: writes, lists, reads, copies and deletes there")
 
 
 def _all_nodes(workspace: Workspace, marker: Path | None) -> list[NodeFacts]:
@@ -125,7 +119,8 @@ def _all_nodes(workspace: Workspace, marker: Path | None) -> list[NodeFacts]:
         for node in ray.nodes()
         if node["Alive"]
     ]
-    found: list[NodeFacts] = ray.get(asked, timeout=NODE_TIMEOUT_S)
+    timeout_s = STORE_TIMEOUT_S if workspace.is_stored else NODE_TIMEOUT_S
+    found: list[NodeFacts] = ray.get(asked, timeout=timeout_s)
     return found
 
 
@@ -144,7 +139,8 @@ def judge_nodes(
                      {n.host: n.store_gib for n in nodes if n.store_gib is not None},
                      "start Ray with a larger --object-store-memory; in a container, a larger "
                      "/dev/shm"),
-        _judge_workspace(nodes, workspace, expects_marker),
+        _judge_store(nodes, workspace) if workspace.is_stored
+        else _judge_workspace(nodes, workspace, expects_marker),
     ]  # fmt: skip
 
 
@@ -186,6 +182,20 @@ def _judge_least(check: str, least: float, values: dict[str, float], advice: str
     if value >= least:
         return Finding(check, "ok", text)
     return Finding(check, "warning", f"{text}, below {least:g} GiB", advice)
+
+
+def _judge_store(nodes: Sequence[NodeFacts], workspace: Workspace) -> Finding:
+    """Whether every node reaches a store, and may do there what commands do; a line per fault."""
+    wrong = [f"{n.host}: {n.workspace_error}" for n in nodes if n.workspace_error]
+    if wrong:
+        text = f"{workspace} fails on {len(wrong)} of {len(nodes)} nodes"
+        return Finding(
+            "store", "failed", "\n".join([text, *wrong] if len(nodes) > 1 else wrong),
+            "each node has the provider's own chain of credentials; see docs/storage.md",
+        )  # fmt: skip
+    number = f" on each of {len(nodes)} nodes" if len(nodes) > 1 else ""
+    text = f"{workspace}: writes, lists, reads, copies and deletes there{number}"
+    return Finding("store", "ok", text)
 
 
 def _judge_workspace(
@@ -232,11 +242,21 @@ def judge_data(data: Path | None) -> Finding:
     """Whether the data set can be opened."""
     if data is None:
         return Finding("data", "ok", "no --data: the embedded cookbook")
+    if (stored := sizes_of(data)) is not None:
+        return _judge_stored_data(data, stored)
     try:
         source = open_source(data, removed="none")
     except SejeError as error:
         return Finding("data", "failed", str(error), "see docs/data.md for what a data set holds")
     return Finding("data", "ok", source.describe())
+
+
+def _judge_stored_data(data: Path, stored: Mapping[str, int]) -> Finding:
+    """Whether a store has anything there; it is not brought for this."""
+    if not stored and not is_object(data):
+        return Finding("data", "failed", f"{data}: nothing is there", "mend the path")
+    size = f", {len(stored):,} objects of {sum(stored.values()) / 1e9:,.1f} GB" if stored else ""
+    return Finding("data", "ok", f"{data} is there{size}; calibrate says how it is read")
 
 
 def judge_ports(busy: Iterable[int]) -> Finding:

@@ -14,9 +14,12 @@ from pathlib import Path
 import ray
 
 from seje_ray import __version__
+from seje_ray.errors import StoreError
+from seje_ray.store.probe import probe
 
 GIB = 2**30
 NODE_TIMEOUT_S = 60.0
+STORE_TIMEOUT_S = 300.0  # of a node that tries again and again to reach a store
 RAY_PROCESSES = ("raylet", "gcs_server", "ray::")
 
 
@@ -35,7 +38,7 @@ class NodeFacts:
     disk_gib: float  # free where the workspace is, or would be
     memory_gib: float  # available
     store_gib: float | None  # object store; None before one is there
-    workspace_error: str  # empty if it can be written
+    workspace_error: str  # empty if it can be written, and what is in a store used
     sees_marker: bool  # the driver's file in the workspace
 
 
@@ -58,7 +61,7 @@ def look_at_node(workspace: str, marker: str, store_gib: float | None = None) ->
         disk_gib=round(shutil.disk_usage(_existing(folder)).free / GIB, 1),
         memory_gib=round(psutil.virtual_memory().available / GIB, 1),
         store_gib=None if store_gib is None else round(store_gib, 2),
-        workspace_error=_write_error(folder),
+        workspace_error=_write_error(folder) or _store_error(folder),
         sees_marker=bool(marker) and Path(marker).is_file(),
     )
 
@@ -89,6 +92,15 @@ def _write_error(folder: Path) -> str:
         probe.unlink()
     except OSError as error:
         return error.strerror or str(error)
+    return ""
+
+
+def _store_error(folder: Path) -> str:
+    """What a store refuses this machine of what commands do there; empty if nothing."""
+    try:
+        probe(folder)
+    except StoreError as error:
+        return str(error)
     return ""
 
 

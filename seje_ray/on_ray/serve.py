@@ -51,7 +51,7 @@ QUIET = LoggingConfig(enable_access_log=False, log_level="WARNING")  # no path o
 class Serving:
     """What is served, and with what."""
 
-    workspace: str  # folder, the same on every node
+    workspace: str  # folder, the same on every node; or the URI of one in a store
     run: str  # name of the training
     replicas: int = 1  # of the model, and of the API
     gpus_per_replica: float = 0.0  # of the model's

@@ -8,11 +8,13 @@ from seje_ray.config.evaluate import EvaluateConfig
 from seje_ray.integrity import file_hash
 from seje_ray.pipeline.gallery_choice import GalleryChoice
 from seje_ray.pipeline.ranked import ranked
+from seje_ray.pipeline.stored_data import bring_data
 from seje_ray.report.embeddings_report import write_embeddings_report
 from seje_ray.report.evaluation import GalleryLines
 from seje_ray.report.protocol import Measured
 from seje_ray.retrieval.arrays import EmbeddingsError
 from seje_ray.retrieval.given import GivenPairs, read_pairs
+from seje_ray.store.location import uri_of
 
 SEED = 0  # of galleries, where none is asked for: the default of a run
 
@@ -50,6 +52,8 @@ def evaluate_given(
     Raises:
         EmbeddingsError: If a file is not what is expected, or there is no folder for the report.
     """
+    for path in filter(None, (*files, ids, categories)):
+        bring_data(path)
     pairs = read_pairs(files, ids=ids, categories=categories, names=names)
     plan = choice.plan(len(pairs.ids), EvaluateConfig(), SEED)
     name = files[0].stem
@@ -62,7 +66,7 @@ def evaluate_given(
         ) from error
     galleries = ranked(pairs, plan)
     measured = Measured(plan, len(pairs.ids), pairs.left_out)
-    hashes = {str(path): _hash(path) for path in files}
+    hashes = {uri_of(path) or str(path): _hash(path) for path in files}
     write_embeddings_report(folder, name, hashes, pairs, measured, galleries)
     return EvaluatedFiles(name, pairs, galleries, measured, folder)
 

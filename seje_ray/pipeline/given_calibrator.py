@@ -10,6 +10,7 @@ from seje_ray.config.changes import changed_settings, decisive_settings
 from seje_ray.errors import ArtifactError
 from seje_ray.integrity import file_hash
 from seje_ray.schema import COMPONENT
+from seje_ray.store.mirror import fetch
 from seje_ray.workspace import Workspace
 
 FREE = ("calibrate.calibrator_from", "calibrate.text_model")  # may differ from the other's
@@ -30,7 +31,7 @@ class GivenComponent:
         for name, expected in self.fitted.manifest.shards.items():
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.fitted.folder / name, target)
+            shutil.copyfile(fetch(self.fitted.folder / name), target)
             if (found := file_hash(target)) != expected:
                 raise ArtifactError(
                     f"{self.fitted.folder / name}: expected {expected[:12]}, found {found[:12]}: "

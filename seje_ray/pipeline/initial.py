@@ -21,7 +21,8 @@ from seje_ray.integrity import file_hash
 from seje_ray.pipeline.initial_axes import axes_of, stretches
 from seje_ray.pipeline.ridge_fit import fit_ridge
 from seje_ray.pipeline.runs import begun_from
-from seje_ray.store.mirror import pull
+from seje_ray.store.location import as_uri, mirrored_path
+from seje_ray.store.mirror import fetch, pull
 from seje_ray.training.checkpoints import checkpoint_name, newest_checkpoint
 from seje_ray.training.initial_weights import write_initial_weights, write_ridge
 from seje_ray.training.loaders import lexicon_for
@@ -120,9 +121,11 @@ def prepare_initial(
 
 
 def _checkpoint(location: str, workspace: Workspace) -> Path:
-    for folder in (Path(location), workspace.run(location)):
-        if (folder / "model.safetensors").is_file() and (folder / "run.json").is_file():
-            return folder
+    uri = as_uri(location)
+    folders = (Path(location), workspace.run(location)) if uri is None else (mirrored_path(uri),)
+    for folder in folders:
+        if all(fetch(folder / name).is_file() for name in ("run.json", "model.safetensors")):
+            return pull(folder)
         if is_finished(folder):
             return pull(folder / RunManifest.read(folder).best_checkpoint)
     raise ArtifactError(

@@ -15,6 +15,7 @@ from seje_ray.pipeline.runs import (
     require_same_photos,
     require_same_run,
 )
+from seje_ray.store.location import shown
 from seje_ray.training.checkpoints import set_aside_damaged
 from seje_ray.workspace import Workspace
 
@@ -61,6 +62,6 @@ def train(
             workers = session.num_training_workers(num_workers)
             begin_run(folder, run, calibrated, initial_hash)
             for line in prepare_initial(run, calibrated, folder, workspace):
-                click.echo(line, err=True)
+                click.echo(shown(line), err=True)
             num_epochs = session.train(run, calibrated, folder, workers, held.lease)
         return close_run(folder, num_epochs)

@@ -124,11 +124,11 @@ def without_options(uri: str) -> str:
     return uri.partition("?")[0]
 
 
-def only_local(uri: str, kind: str) -> str:
-    """Why a URI is refused where a ``kind`` (path or folder) of this machine is expected."""
+def only_local(uri: str) -> str:
+    """Why a URI is refused where a path of this machine is expected."""
     return (
-        f"{uri}: only a local {kind} works here yet, no object storage; copy it to one first, e.g. "
-        "with `aws s3 sync`, as docs/storage.md says"
+        f"{uri}: expected a path of this machine, where this is read or written and nowhere else; "
+        "copy from or to object storage with e.g. `aws s3 sync` (docs/storage.md)"
     )
 
 

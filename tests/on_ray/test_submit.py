@@ -139,7 +139,7 @@ def test_jobs_in_a_store_share_nothing_else_with_their_client(cluster, cache, st
     The nodes are told which store, and no secret. Calibrating in a store: test_hosts.
     """
     options = ["--workspace", stored, "--address", cluster]
-    workspace = Workspace.at(stored, takes_stores=True)
+    workspace = Workspace.at(stored)
     local = calibrated.calibrated.folder.parent
     for part in ("recipes", "calibrator", "calibrated"):
         shutil.copytree(local / part, workspace.folder / part)

@@ -32,10 +32,28 @@ def test_every_part_lies_below_the_folder():
 
 
 @pytest.mark.parametrize("location", ["s3://bucket/w", "gs://bucket", "s3:/bucket/w"])
-def test_object_storage_is_refused(location):
+def test_a_place_in_a_store_is_one(location):
+    """Also as pathlib leaves its URI."""
+    workspace = Workspace.at(location)
+    assert workspace.is_stored
+    assert str(workspace) == location.replace(":/b", "://b")
+
+
+def test_another_scheme_is_refused():
     """With what works instead."""
-    with pytest.raises(WorkspaceError, match="only a local folder works here yet"):
-        Workspace.at(location)
+    with pytest.raises(WorkspaceError, match="a URI that begins with s3://, gs:// or abfs://"):
+        Workspace.at("hdfs://host/w")
+
+
+def test_a_variant_in_a_store_reads_the_recipes_of_its_source():
+    """By its own URI, too; a folder that only lies in one called variants has its own."""
+    source = Workspace.at("s3://bucket/w?region=eu")
+    variant = source.variant("0123456789ab")
+    own = Workspace.at("s3://bucket/w/variants/0123456789ab?region=eu")
+    assert variant.recipes == own.recipes == source.recipes
+    plain = Workspace(Path("/w/variants/0123456789ab"))
+    for other in (plain, Workspace.at("s3://bucket/variants/mine")):
+        assert other.recipes == other.folder / "recipes"
 
 
 def test_a_stored_path_is_true_after_a_move(tmp_path):

@@ -13,6 +13,7 @@ from seje_ray.recipe1m.own_data import OwnData
 from seje_ray.recipe1m.records import ImageFile, Recipe, Reject
 from seje_ray.retrieval.index.arithmetic import direction
 from seje_ray.retrieval.index.collection import Query
+from seje_ray.store.mirror import fetch
 
 NUM_NAMED = 3  # ingredients that name a recipe without a title
 
@@ -151,7 +152,7 @@ def prepared_photo(encoder: Encoder, photo: Path | bytes) -> bytes:
             return made
         reason, detail = made
         raise QueryError(f"the photo: {reason} ({detail}); give a photo, e.g. a JPEG or PNG file")
-    loaded = load_image(ImageFile(photo.stem, str(photo)), shorter_side=side)
+    loaded = load_image(ImageFile(photo.stem, str(fetch(photo))), shorter_side=side)
     if isinstance(loaded, bytes):
         return loaded
     raise QueryError(f"{photo}: {loaded.reason}; give a photo, e.g. a JPEG or PNG file")

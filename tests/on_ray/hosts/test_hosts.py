@@ -25,7 +25,7 @@ NUM_CPUS = max(1, (os.cpu_count() or 1) // 2)
 HASH = """
 import sys
 from seje_ray.workspace import Workspace
-print(Workspace.at(sys.argv[1], takes_stores=True).open_calibrated().content_hash)
+print(Workspace.at(sys.argv[1]).open_calibrated().content_hash)
 """
 
 

@@ -101,7 +101,7 @@ def test_a_local_path_needs_a_word_on_several_machines():
 
 def test_a_store_is_reached_from_every_machine():
     """A workspace in one needs no word, but data on a disk do."""
-    workspace = Workspace.at("s3://bucket/w", takes_stores=True)
+    workspace = Workspace.at("s3://bucket/w")
     cluster, apart = Cluster("head:6379"), [Node(4.0, host="10.0.0.1"), Node(4.0, host="10.0.0.2")]
     require_shared_path(workspace, cluster, apart, can_grow=True)
     with pytest.raises(ResourceError, match=r"/data: a local path, and the cluster has 2 machines"):

@@ -64,6 +64,6 @@ def on_machine(
 
     def moved(number: int) -> Workspace:
         monkeypatch.setenv(CACHE, str(tmp_path / f"machine-{number}"))
-        return Workspace.at(uri, takes_stores=True)
+        return Workspace.at(uri)
 
     return moved

@@ -114,9 +114,9 @@ def test_people_read_uris_where_mirrors_are_meant(tmp_path, monkeypatch):
 def test_a_workspace_in_a_store_travels_as_its_uri(tmp_path, monkeypatch):
     """Its text opens it again elsewhere; pickled, it is the same."""
     monkeypatch.setenv(CACHE, str(tmp_path))
-    workspace = Workspace.at("s3://bucket/a?region=eu", takes_stores=True)
+    workspace = Workspace.at("s3://bucket/a?region=eu")
     assert str(workspace) == "s3://bucket/a?region=eu"
-    again = Workspace.at(str(workspace), takes_stores=True)
+    again = Workspace.at(str(workspace))
     assert again == workspace == pickle.loads(pickle.dumps(workspace))  # noqa: S301
     assert workspace.is_stored
     assert not Workspace.at(tmp_path).is_stored

@@ -123,7 +123,7 @@ def test_a_variant_in_a_store_is_that_of_a_disk(
     there = on_machine(2)
     with Idle().session(1) as session:
         assert calibrated_variant(run, there, session).content_hash == made[0].content_hash
-    own = Workspace.at(f"{uri}/variants/{made[1].folder.parent.name}", takes_stores=True)
+    own = Workspace.at(f"{uri}/variants/{made[1].folder.parent.name}")
     assert own.open_recipes().content_hash == calibrated.recipes.content_hash
     assert load_run(own.calibrated_run).calibrate.key_term_vector == "sum"
     assert not [name for name in sizes_of(there.variants) if "/recipes/" in name]
