@@ -242,9 +242,9 @@ def judge_data(data: Path | None) -> Finding:
     """Whether the data set can be opened."""
     if data is None:
         return Finding("data", "ok", "no --data: the embedded cookbook")
-    if (stored := sizes_of(data)) is not None:
-        return _judge_stored_data(data, stored)
     try:
+        if (stored := sizes_of(data)) is not None:
+            return _judge_stored_data(data, stored)
         source = open_source(data, removed="none")
     except SejeError as error:
         return Finding("data", "failed", str(error), "see docs/data.md for what a data set holds")

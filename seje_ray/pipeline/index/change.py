@@ -147,6 +147,7 @@ def delete_rows(trained: TrainedRun, workspace: Workspace, ids: Sequence[str]) -
     for side in sides:
         folder = side.artifact.folder
         with workspace.writing(folder, waits=True) as held:
+            side.require_unchanged()
             gone = sorted({*deleted_rows(folder), *map(int, found[side.what])})
             write_json(folder / DELETED, {"rows": gone}, held.lease)
     return {what: len(rows) for what, rows in found.items()}
@@ -184,6 +185,7 @@ def _added(
     section = {**old.manifest.plan.section, "added": key, "to": old.content_hash}
     plan = Plan(kind="index", section=section, inputs=old.manifest.plan.inputs, seed=0)
     with workspace.writing(folder) as held:
+        side.require_unchanged()
         building = begin(folder, plan, lease=held.lease)
         names = _spooled(building, source, workspace, side)
         embed_shards(

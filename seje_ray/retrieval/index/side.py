@@ -86,6 +86,16 @@ class IndexSide:
     def __len__(self) -> int:
         return int(self.is_there.sum())
 
+    def require_unchanged(self) -> None:
+        """Refuse to go on where another command has added rows, or made the index anew, since.
+
+        Raises:
+            ArtifactError: If one has.
+        """
+        folder = self.artifact.folder
+        if open_artifact(folder, "index").content_hash != self.artifact.content_hash:
+            raise ArtifactError(f"{folder}: another command has just changed it; repeat this one")
+
     @cached_property
     def words(self) -> pa.Array:
         """Title and ingredient lines of each recipe as one text, (N,); a line each."""

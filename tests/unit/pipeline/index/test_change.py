@@ -10,6 +10,7 @@ from PIL import Image
 
 from seje_ray.cli.main import cli
 from seje_ray.errors import ArtifactError
+from seje_ray.pipeline.index import change
 from seje_ray.pipeline.index.build import build_index
 from seje_ray.pipeline.index.change import add_recipes, delete_rows
 from seje_ray.pipeline.index.searcher import Searcher
@@ -88,6 +89,26 @@ def test_the_recall_of_a_graph_is_that_of_the_build_until_it_is_measured_again(o
     assert "before 2 were added" in str(grown)
     assert again.facts["recall_rows"] == again.rows == before.rows + 2
     assert "were added" not in str(again)
+
+
+def test_rows_that_another_command_has_just_added_are_not_lost(own, monkeypatch):
+    """Between the look at the index and its lock: the command says so, and works again."""
+    workspace, trained, path = own
+    other = path.with_name("other.jsonl")
+    other.write_text(json.dumps(SOUP | {"id": "new3"}))
+    new_source = change.new_source
+
+    def late(*given):
+        monkeypatch.setattr(change, "new_source", new_source)
+        add_recipes(trained, workspace, EXECUTOR, other)
+        return new_source(*given)
+
+    monkeypatch.setattr(change, "new_source", late)
+    with pytest.raises(ArtifactError, match="another command has just changed it; repeat"):
+        add_recipes(trained, workspace, EXECUTOR, path)
+    add_recipes(trained, workspace, EXECUTOR, path)
+    search = Searcher.open(workspace, trained.folder.name)
+    assert all(search.index.entry("recipes", id_) for id_ in ("new1", "new2", "new3"))
 
 
 def test_ids_that_are_there_are_refused_until_they_are_deleted(own):
