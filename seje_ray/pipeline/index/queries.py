@@ -13,6 +13,7 @@ from seje_ray.recipe1m.own_data import OwnData
 from seje_ray.recipe1m.records import ImageFile, Recipe, Reject
 from seje_ray.retrieval.index.arithmetic import direction
 from seje_ray.retrieval.index.collection import Query
+from seje_ray.store.location import shown
 from seje_ray.store.mirror import fetch
 
 NUM_NAMED = 3  # ingredients that name a recipe without a title
@@ -29,7 +30,7 @@ def photo_query(encoder: Encoder, photos: Sequence[Path | bytes]) -> Query:
         QueryError: If one is no usable photo.
     """
     jpegs = [prepared_photo(encoder, photo) for photo in photos]
-    names = [str(photo) if isinstance(photo, Path) else "a photo" for photo in photos]
+    names = [shown(str(photo)) if isinstance(photo, Path) else "a photo" for photo in photos]
     return mean_query(seen_queries(encoder, jpegs, names))
 
 

@@ -125,6 +125,11 @@ def test_an_index_in_a_store_grows_and_shrinks_as_on_a_disk(
         )
     assert found.index.entry("recipes", gone) is None
     assert [hit.id for hit in found.text("soup")] == [hit.id for hit in known.text("soup")]
+    query = found.photo_query(mirrored_path(f"{uri}/new/soup.png"))
+    assert query.text == f"{uri}/new/soup.png"
+    np.testing.assert_array_equal(
+        query.vector, known.photo_query(tmp_path / "new" / "soup.png").vector
+    )
     stored = sizes_of(found.index.folder)
     assert not [n for n in stored if ".partial" in n or n.count("/") > 1 or "inputs" in n]
 
