@@ -135,11 +135,18 @@ def _made(folder: Path, number: int) -> Lease | None:
 
 
 def _release(lease: Lease) -> None:
-    """Remove the file, and the folders that are empty then."""
-    owner = owner_in(lease.file)
-    if owner is None or owner.token != lease.token:
+    """Remove the file, and the folders that are empty then.
+
+    In a store that does not answer it stays, and goes stale: its command has waited long enough.
+    """
+    try:
+        owner = owner_in(lease.file, tries=3)
+        if owner is None or owner.token != lease.token:
+            return
+        remove_lock_file(lease.file)
+    except StoreError:
+        event("lock", text=f"could not remove {lease.file}")
         return
-    remove_lock_file(lease.file)
     above = list(lease.file.parents)
     last = next((n for n, folder in enumerate(above) if folder.name == LOCKS), 0)
     with suppress(OSError):  # not empty: others are there

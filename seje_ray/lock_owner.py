@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seje_ray.store.lock_files import read_lock_file
+from seje_ray.store.patience import TRIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,15 @@ def token_in(file: Path) -> str | None:
     return owner["token"] if isinstance(owner, dict) and "token" in owner else None
 
 
-def owner_in(file: Path) -> Owner | None:
-    """The owner that a file names; None if there is no file, or nothing in it yet."""
+def owner_in(file: Path, tries: int = TRIES) -> Owner | None:
+    """The owner that a file names; None if there is no file, or nothing in it yet.
+
+    Args:
+        file: Of a lock.
+        tries: Of a store, in all.
+    """
     try:
-        return Owner(**json.loads(read_lock_file(file)))
+        return Owner(**json.loads(read_lock_file(file, tries)))
     except (OSError, ValueError, TypeError):
         return None
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from seje_ray.errors import StoreError
 from seje_ray.store.location import Place, place_of
 from seje_ray.store.objects import Objects, objects_of
+from seje_ray.store.patience import TRIES
 
 SUFFIX = ".lock"
 
@@ -59,8 +60,12 @@ def make_lock_file(folder: Path, number: int, token: str, text: str) -> Path | N
     return file
 
 
-def read_lock_file(file: Path) -> str:
+def read_lock_file(file: Path, tries: int = TRIES) -> str:
     """What a file of a lock holds.
+
+    Args:
+        file: Of the lock.
+        tries: Of a store, in all.
 
     Raises:
         OSError: If it is not there, or cannot be read.
@@ -68,7 +73,7 @@ def read_lock_file(file: Path) -> str:
     place = place_of(file)
     if place is None:
         return file.read_text(encoding="utf-8")
-    found = objects_of(place.uri).read(place.key)
+    found = objects_of(place.uri).read(place.key, tries)
     if found is None:
         raise FileNotFoundError(str(file))
     return found.decode()

@@ -48,7 +48,7 @@ class Objects:
 
         base = self._path(folder)
         selector = fs.FileSelector(base, allow_not_found=True, recursive=is_deep)
-        found = patient(self._where(folder), lambda: self._files.get_file_info(selector))
+        found = self._patient(folder, lambda: self._files.get_file_info(selector))
         start = len(self._base) + 1 if self._base else 0
         return {one.path[start:]: _seen(one) for one in found if one.type == fs.FileType.File}
 
@@ -57,7 +57,7 @@ class Objects:
         from pyarrow import fs
 
         path = self._path(key)
-        found = patient(self._where(key), lambda: self._files.get_file_info(path))
+        found = self._patient(key, lambda: self._files.get_file_info(path))
         return _seen(found) if found.type == fs.FileType.File else None
 
     def read(self, key: str, tries: int = TRIES) -> bytes | None:
@@ -68,7 +68,7 @@ class Objects:
                 return bytes(stream.read())
 
         try:
-            return patient(self._where(key), read, tries)
+            return self._patient(key, read, tries)
         except FileNotFoundError:
             return None
 
@@ -81,7 +81,7 @@ class Objects:
             if (found := path.stat().st_size) != size:
                 raise OSError(f"got {found:,} bytes of {size:,}")
 
-        patient(self._where(key), read)
+        self._patient(key, read)
 
     def write(self, key: str, data: bytes, tries: int = TRIES) -> None:
         """Make or replace an object."""
@@ -90,7 +90,7 @@ class Objects:
             with self._files.open_output_stream(self._path(key)) as stream:
                 stream.write(data)
 
-        patient(self._where(key), write, tries)
+        self._patient(key, write, tries)
 
     def write_from(self, key: str, path: Path) -> StoredObject:
         """Make or replace an object by a file's bytes; the object as it is then listed."""
@@ -107,14 +107,14 @@ class Objects:
                 raise OSError(f"{size:,} bytes were written, {seen and seen.size} are there")
             return seen
 
-        return patient(self._where(key), write)
+        return self._patient(key, write)
 
     def copy(self, names: Iterable[str], source: str, target: str) -> None:
         """Copy objects from below one key to below another, within the store."""
 
         def copy(name: str) -> None:
             pair = self._path(f"{source}/{name}"), self._path(f"{target}/{name}")
-            patient(self._where(f"{target}/{name}"), lambda: self._files.copy_file(*pair))
+            self._patient(f"{target}/{name}", lambda: self._files.copy_file(*pair))
 
         in_threads(copy, names)
 
@@ -123,13 +123,22 @@ class Objects:
 
         def drop(key: str) -> None:
             with suppress(FileNotFoundError):
-                patient(self._where(key), lambda: self._files.delete_file(self._path(key)))
+                self._patient(key, lambda: self._files.delete_file(self._path(key)))
 
         in_threads(drop, keys)
 
     def at(self, key: str) -> tuple[Any, str]:
         """The file system, and the path of a key in it, for libraries that take both."""
         return self._files, self._path(key)
+
+    def _patient(self, key: str, function: Callable[[], Result], tries: int = TRIES) -> Result:
+        """What ``function`` gives; a list has a reason where an object's own answer has none."""
+        from pyarrow import fs
+
+        nothing = fs.FileSelector(self._path(".nothing"), allow_not_found=True)
+        return patient(
+            self._where(key), function, tries, ask=lambda: self._files.get_file_info(nothing)
+        )
 
     def _path(self, key: str) -> str:
         return f"{self._base}/{key}" if key else str(self._base)

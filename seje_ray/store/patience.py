@@ -1,6 +1,7 @@
 """What a store refuses for good, told in one line, and what is tried again."""
 
 import random
+import re
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -39,16 +40,24 @@ FINAL = {  # words of a provider's answer -> what it is, and what to do
         "set AWS_REGION to it",
     ),
 }
+# S3 to HEAD, also where credentials have expired or a clock is wrong.
+NO_REASON = re.compile("(HTTP status 400|ACCESS_DENIED|HTTP status 403).*No response body")
 Result = TypeVar("Result")
 
 
-def patient(where: str, function: Callable[[], Result], tries: int = TRIES) -> Result:
+def patient(
+    where: str,
+    function: Callable[[], Result],
+    tries: int = TRIES,
+    ask: Callable[[], object] | None = None,
+) -> Result:
     """What ``function`` gives, tried again with growing, random pauses while that may help.
 
     Args:
         where: The URI, for errors.
         function: May be called several times.
         tries: In all.
+        ask: Is answered with a reason where ``function`` is refused without one.
 
     Raises:
         FileNotFoundError: If there is no such object.
@@ -62,6 +71,8 @@ def patient(where: str, function: Callable[[], Result], tries: int = TRIES) -> R
             raise
         except OSError as error:
             text = str(error)
+            if ask is not None and NO_REASON.search(text):
+                text = _reason(ask) or text
             known = next((line for words, line in FINAL.items() if _has(text, words)), None)
             if known is not None:
                 what, advice = known
@@ -75,6 +86,15 @@ def patient(where: str, function: Callable[[], Result], tries: int = TRIES) -> R
         time.sleep(random.uniform(0, pause))  # all of them: many workers do not knock as one
         pause = min(LONGEST_PAUSE_S, 2 * pause)
     raise AssertionError
+
+
+def _reason(ask: Callable[[], object]) -> str | None:
+    """What a store says to a question that it answers in words; None where it grants that."""
+    try:
+        ask()
+    except OSError as error:
+        return str(error)
+    return None
 
 
 def _has(text: str, words: tuple[str, ...]) -> bool:

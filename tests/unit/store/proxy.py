@@ -6,7 +6,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
-Fault = Callable[["Request"], "int | None"]  # the status to answer with, CUT, or None to pass it on
+Fault = Callable[["Request"], "int | str | None"]
+"""The status to answer with, alone or with a code of S3 as its reason; CUT; None to pass it on."""
 CUT = -1  # half of the answer, then a closed connection
 HOP = ("connection", "transfer-encoding", "keep-alive", "content-length")
 
@@ -47,7 +48,7 @@ class FaultyProxy:
         self._server.server_close()
         self._thread.join()
 
-    def judged(self, method: str, path: str) -> tuple[Request, int | None]:
+    def judged(self, method: str, path: str) -> tuple[Request, int | str | None]:
         """The next request, and what becomes of it."""
         with self._lock:
             request = Request(len(self.requests) + 1, method, path)
@@ -66,7 +67,9 @@ def _handler(proxy: FaultyProxy, host: str, port: int) -> type[BaseHTTPRequestHa
             body = self._body()
             request, status = proxy.judged(self.command, self.path)
             if status is not None and status != CUT:
-                self._answer(status, [], b"")
+                number, _, code = str(status).partition(" ")
+                reason = f"<Error><Code>{code}</Code></Error>" if code else ""
+                self._answer(int(number), [], reason.encode())  # to HEAD there is never a body
                 return
             server = http.client.HTTPConnection(host, port)
             headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP}

@@ -10,6 +10,7 @@ from seje_ray.lock import locked
 from seje_ray.lock_owner import Owner
 from seje_ray.store import lock_files
 from seje_ray.store.lock_files import make_lock_file, read_lock_file, remove_lock_file
+from seje_ray.store.patience import TRIES
 
 
 def _of_the_dead(folder, number):
@@ -72,3 +73,20 @@ def test_of_two_at_one_moment_the_one_who_sees_the_other_withdraws(on_machine, m
         # The rival came first, so that this one withdrew, found it dead, and took a later number.
         assert lock_files.number_of(lease.file) == lock_files.number_of(rivals[0]) + 1
         assert lock_files.lock_files(folder) == [lease.file]
+
+
+def test_a_store_that_is_gone_at_the_end_hides_no_error(on_machine, proxy):
+    """What went wrong is told, and not once more that the store does not answer."""
+    folder = on_machine(1).folder / ".locks" / "a"
+    before: list[int] = []
+
+    def work():
+        before.append(len(proxy.requests))
+        proxy.fault = lambda request: 503
+        raise KeyError("first")
+
+    with pytest.raises(KeyError, match="first"), locked(folder, "a"):
+        work()
+    assert len(proxy.requests) - before[0] < TRIES
+    proxy.fault = lambda request: None
+    assert len(lock_files.lock_files(folder)) == 1  # it goes stale

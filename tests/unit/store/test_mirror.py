@@ -7,6 +7,7 @@ import pytest
 
 from seje_ray.artifact import write_json, write_text
 from seje_ray.errors import StoreError
+from seje_ray.store import patience
 from seje_ray.store.mirror import drop, fetch, fetch_once, pull, push, put, remove, sizes_of
 from tests.unit.store.proxy import CUT
 
@@ -159,3 +160,32 @@ def test_what_a_store_refuses_for_good_is_one_line(on_machine, proxy, status, wo
     assert said.startswith("s3://bucket-")
     assert "\n" not in said
     assert "nobody" not in said
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("400 ExpiredToken", "the credentials have expired; renew them"),
+        ("403 InvalidAccessKeyId", "the credentials are refused"),
+        ("403 RequestTimeTooSkewed", "the clock of this machine is wrong; set it"),
+        ("403 AccessDenied", "no permission"),
+    ],
+)
+def test_a_reason_that_is_not_given_is_asked_for(on_machine, proxy, answer, words):
+    """To HEAD a store answers without one: expired credentials are a bare 400, as is much else."""
+    path = on_machine(1).folder / "a.txt"
+    write_text(path, "text")
+    before = len(proxy.requests)
+    proxy.fault = lambda request: answer
+    for refused in (fetch, drop, lambda path: write_text(path, "other")):
+        with pytest.raises(StoreError, match=words):
+            refused(path)
+    assert len(proxy.requests) - before < patience.TRIES  # told at once
+
+
+def test_a_reason_that_nothing_gives_stays_the_first_answer(on_machine, proxy):
+    """What may be listed and not read is a right that is missing."""
+    path = on_machine(1).folder / "a.txt"
+    proxy.fault = lambda request: 403 if request.method == "HEAD" else None
+    with pytest.raises(StoreError, match="no permission"):
+        fetch(path)
