@@ -17,9 +17,16 @@ from typing import Any
 import click
 
 from seje_ray import __version__
-from seje_ray.errors import SejeError
-from seje_ray.on_ray.connect import auth_advice, runtime_env
-from seje_ray.on_ray.ray_internals import NOT_READY, quieten_submission
+from seje_ray.on_ray.connect import runtime_env
+from seje_ray.on_ray.job_client import (
+    JobError,
+    NoServerError,
+    UnknownJobError,
+    asked,
+    client_of,
+    is_shown_to_its_end,
+)
+from seje_ray.on_ray.ray_internals import NOT_READY
 from seje_ray.submission.job import (
     Job,
     entrypoint,
@@ -36,10 +43,7 @@ from seje_ray.submission.stdout_mark import MARKED
 POLL_S = 1.0
 START_TIMEOUT_S = 120.0  # until a cluster takes jobs
 END_TIMEOUT_S = 60.0  # from the end of the log to the status that says so
-
-
-class JobError(SejeError):
-    """A job server or a job is not there, or not as it was asked for."""
+BACK_S = 60.0  # for a server to answer again
 
 
 class JobServer:
@@ -52,7 +56,7 @@ class JobServer:
             JobError: If the server does not answer, or not to us.
         """
         self.address = address
-        self._client = _asked(address, lambda: _client(address))
+        self._client = asked(address, lambda: client_of(address))
 
     def submit(self, request: Request) -> str:
         """Submit a command, or find it where it runs already; return the job's id.
@@ -130,14 +134,14 @@ class JobServer:
         """One job, by its id or the beginning of it; the newest of those that fit.
 
         Raises:
-            JobError: If there is none.
+            UnknownJobError: If there is none.
         """
         jobs = self.jobs()
         exact = [one for one in jobs if one.id == job]
         fitting = exact or [one for one in jobs if one.id.startswith(job)]
         if not fitting:
             known = ", ".join(one.id for one in jobs[-8:]) or "no job"
-            raise JobError(f"{job}: no such job at {self.address}; it knows {known}")
+            raise UnknownJobError(f"{job}: no such job at {self.address}; it knows {known}")
         return fitting[-1]
 
     def stop(self, job: str) -> None:
@@ -160,26 +164,44 @@ class JobServer:
         """
         view = LogView()
         try:
-            while not asyncio.run(self._is_shown_to_its_end(job, view)):
-                if not self.job(job).is_active:
-                    break
+            while not self._is_shown_to_its_end(job, view):
                 click.echo(f"{self.address}: connection lost, trying again", file=sys.stderr)
+                if not self._found_again(job).is_active:
+                    break
                 time.sleep(POLL_S)
             view.close()
             return self._outcome(job)
         except KeyboardInterrupt as error:
             raise Detached(job, self.address, ended_by) from error
 
-    async def _is_shown_to_its_end(self, job: str, view: "LogView") -> bool:
-        from aiohttp import ClientError
-
+    def _is_shown_to_its_end(self, job: str, view: LogView) -> bool:
         view.begin()
-        try:
-            async for text in self._client.tail_job_logs(job):
-                view.show(text)
-        except (ClientError, OSError, RuntimeError):  # the connection, not the job
-            return False
-        return True
+        return asyncio.run(is_shown_to_its_end(self._client, job, view.show))
+
+    def _found_again(self, job: str) -> Job:
+        """A job whose server was lost, once that answers again.
+
+        Raises:
+            JobError: If it does not, or is another one.
+        """
+        deadline = time.monotonic() + BACK_S
+        while True:
+            try:
+                return self.job(job)
+            except UnknownJobError:
+                raise JobError(
+                    f"{job}: the head at {self.address} was started anew and knows of no such job; "
+                    "what is finished is kept: repeat the command to resume"
+                ) from None
+            except NoServerError:
+                if time.monotonic() > deadline:
+                    raise JobError(
+                        f"{job}: the head at {self.address} does not answer any more; what is "
+                        "finished is kept. Once it can be reached again: "
+                        f"seje-ray job logs -f {job} --address {self.address}; where it had to be "
+                        "started anew, repeat the command to resume"
+                    ) from None
+            time.sleep(POLL_S)
 
     def _ended(self, name: str) -> Job:
         """A job that is about to end, once it has."""
@@ -195,6 +217,11 @@ class JobServer:
         job = self._ended(name)
         if job.status == "SUCCEEDED":
             return 0
+        if job.exit_code is not None and job.exit_code < 0 and job.status != "STOPPED":
+            raise JobError(
+                f"{job.id}: its process on the head node was killed (signal {-job.exit_code}); "
+                "what is finished is kept: repeat the command to resume"
+            )
         if job.exit_code is None or job.status == "STOPPED":
             click.echo(f"{job.id}: {job.status.lower()}. {job.message}", file=sys.stderr)
         return job.exit_code or 1
@@ -220,7 +247,7 @@ class JobServer:
             time.sleep(POLL_S)
 
     def _ask(self, question: Callable[[], Any]) -> Any:
-        return _asked(self.address, question)
+        return asked(self.address, question)
 
 
 class Detached(KeyboardInterrupt):
@@ -238,31 +265,3 @@ class Detached(KeyboardInterrupt):
             f"{state}. Follow it: seje-ray job logs -f {job} --address {address}; "
             f"end it{' and what it starts' if ended_by else ''}: {end} --address {address}"
         )
-
-
-def _client(address: str) -> Any:
-    from ray.job_submission import JobSubmissionClient
-
-    quieten_submission()
-    return JobSubmissionClient(address)
-
-
-def _asked(address: str, question: Callable[[], Any]) -> Any:
-    """Ask the server; say what a person can do if it does not answer.
-
-    Raises:
-        JobError: If it does not.
-    """
-    from ray.exceptions import AuthenticationError
-
-    try:
-        return question()
-    except AuthenticationError as error:
-        raise JobError(auth_advice(address)) from error
-    except ConnectionError as error:
-        raise JobError(
-            f"{address}: no job server answers; expected the dashboard of a head node, "
-            "e.g. http://HEAD:8265 after `ray start --head` with ray[default] installed there"
-        ) from error
-    except RuntimeError as error:
-        raise JobError(f"{address}: {error}") from error
