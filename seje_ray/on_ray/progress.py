@@ -8,6 +8,7 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from seje_ray.console.progress import Bars
 from seje_ray.console.report import Report
@@ -42,8 +43,9 @@ class ProgressBoard:
 
 
 def new_board() -> Any:
-    """Start a ``ProgressBoard``."""
-    return ProgressBoard.remote()  # type: ignore[attr-defined]
+    """Start a ``ProgressBoard`` beside this driver, which no other node takes with it."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return ProgressBoard.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
 
 
 def reporter(board: Any, name: str) -> Report:
@@ -84,7 +86,7 @@ def _draw(board: Any, bars: Bars, reports: dict[str, Report], unit: str) -> None
     """Show the board's latest reports."""
     try:
         latest, warnings = ray.get([board.latest.remote(), board.new_warnings.remote()])
-    except RayError:  # the board's node is lost, or Ray is stopping; the work continues
+    except RayError:  # Ray is stopping
         return
     for line in warnings:
         bars.say(f"warning: {line}")

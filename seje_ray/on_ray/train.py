@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seje_ray.artifact import Artifact
 from seje_ray.config import RunConfig
-from seje_ray.errors import SejeError, StoreError
+from seje_ray.errors import SejeError, StoreError, WorkspaceError
 from seje_ray.lock import Lease
 from seje_ray.log import event, logged
 from seje_ray.models.libraries import BackboneError
@@ -102,7 +102,7 @@ def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
             trainer = Trainer(run, origin_of(run, calibrated), loaders, worker)
             worker.start(trainer)
             progress = trainer.fit()
-        except (BackboneError, StoreError):  # may strike one worker alone: Ray ends the others
+        except (BackboneError, WorkspaceError):  # may strike one worker alone: Ray ends the others
             raise
         except SejeError as error:  # repeats itself: no restart of the worker group would mend it
             event("refused", error=error)
