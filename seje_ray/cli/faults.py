@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seje_ray.errors import first_line
+from seje_ray.store.location import CACHE, cache_of
 
 REPORT = (
     "This is a bug of seje-ray, not of your data. Please report it with the lines above and the "
@@ -68,6 +69,8 @@ def line_of(error: BaseException, where: str) -> str | None:
             what, advice = ADVICE[number]
             named = one.filename if isinstance(one, OSError) else None
             place = named or (number in OF_A_DISK and _place(one)) or where
+            if number in OF_A_DISK and (cache := cache_of(place)) is not None:
+                what = f"{what}, on {_machine(error)} under {cache} ({CACHE})"  # and not the store
             return f"{place}: {what}; {advice}, and {AGAIN}"
         if isinstance(one, MemoryError):
             what, advice = ADVICE[errno.ENOMEM]
@@ -79,6 +82,11 @@ def line_of(error: BaseException, where: str) -> str | None:
                 "the command that made it"
             )
     return None
+
+
+def _machine(error: BaseException) -> str:
+    """Address of the node where an error was met, as far as Ray says so."""
+    return next((str(ip) for one in causes(error) if (ip := getattr(one, "ip", None))), "a machine")
 
 
 def lost_output(error: BaseException) -> str | None:

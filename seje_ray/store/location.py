@@ -84,6 +84,15 @@ def place_of(path: Path) -> Place | None:
     return Place(unquote(found[1]), text[found.end() :].strip("/"))
 
 
+def cache_of(text: str) -> Path | None:
+    """The folder of all mirrors that a path or a URI is mirrored in; None for a plain path."""
+    uri = as_uri(text)
+    path = Path(text) if uri is None else mirror_folder(uri) / "any"
+    if place_of(path) is None:
+        return None
+    return next(folder.parent for folder in path.parents if folder.name == MIRRORS)
+
+
 def uri_of(path: Path) -> str | None:
     """The URI that a path stands for, options included; None for a plain path."""
     place = place_of(path)

@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from seje_ray.cli.faults import ADVICE, REPORT, line_of
 from seje_ray.cli.main import COMMANDS, cli
 from seje_ray.on_ray import guard_token, home
+from seje_ray.store.location import CACHE, mirror_folder
 
 
 def commands():
@@ -252,3 +253,16 @@ def test_a_full_disk_is_told_where_safetensors_puts_it_into_words(disk_of):
     with pytest.raises(SafetensorError) as caught:
         save_file({"a": torch.zeros(100_000)}, path)
     assert line_of(caught.value, "w").startswith("w: the disk is full; make room")
+
+
+def test_a_full_disk_under_a_mirror_is_no_full_store(tmp_path, monkeypatch):
+    """The URI is told as what was written; full is a folder of the node that Ray names."""
+    monkeypatch.setenv(CACHE, str(tmp_path))
+    uri = "s3://bucket/w"
+    named = OSError(errno.ENOSPC, "No space left on device", str(mirror_folder(uri) / "a.parquet"))
+    where = f"on a machine under {tmp_path} (SEJE_RAY_CACHE)"
+    assert f"a.parquet: the disk is full, {where}; make room" in line_of(named, uri)
+    nameless = OSError(errno.ENOSPC, "No space left on device")
+    assert line_of(nameless, uri).startswith(f"{uri}: the disk is full, {where}; make room")
+    on_worker = RayTaskError("task", "a trace", named, ip="10.0.0.3")
+    assert f"on 10.0.0.3 under {tmp_path}" in line_of(on_worker, uri)
