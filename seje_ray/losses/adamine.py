@@ -21,6 +21,7 @@ from seje_ray.losses.distances import cosine_distances, pairwise_distances
 from seje_ray.losses.mining import same_category
 from seje_ray.losses.pairs import BACKGROUND, GlobalPairs
 from seje_ray.losses.pools import MiningPools
+from seje_ray.losses.row_parts import of_each_part, row_parts
 
 
 def adamine(
@@ -48,20 +49,27 @@ def adamine(
     Raises:
         ValueError: If ``mining_pool`` is less than 3.
     """
-    pools = pairs.pools(mining_pool)
-    is_positive, is_negative = _semantic_roles(pairs, pools)
-    sums, counts = [], []
-    for anchors, candidates in pairs.directions:
-        distances = cosine_distances(pools.compare(pairwise_distances, anchors, candidates))
-        terms = (
-            _instance_triplets(distances, pools, margin),
-            _semantic_triplets(distances, is_positive, is_negative, margin),
-        )
-        sums.append(torch.stack([total for total, _ in terms]))
-        counts.append(torch.stack([number for _, number in terms]))
-    num_active = sum_counts(torch.stack(counts).sum(dim=0))  # (2,)
-    means = torch.stack(sums).sum(dim=0) / num_active.clamp(min=1)
-    return (means[0] + semantic_weight * means[1]) * (pools.num_candidates / len(pairs.images))
+
+    def of_rows(part: GlobalPairs) -> tuple[Tensor, Tensor]:
+        """Sum and number of the triplets of both terms that are not 0, (2,) each."""
+        pools = part.pools(mining_pool)
+        is_positive, is_negative = _semantic_roles(part, pools)
+        sums, counts = [], []
+        for anchors, candidates in part.directions:
+            distances = cosine_distances(pools.compare(pairwise_distances, anchors, candidates))
+            terms = (
+                _instance_triplets(distances, pools, margin),
+                _semantic_triplets(distances, is_positive, is_negative, margin),
+            )
+            sums.append(torch.stack([total for total, _ in terms]))
+            counts.append(torch.stack([number for _, number in terms]))
+        return torch.stack(sums).sum(dim=0), torch.stack(counts).sum(dim=0)
+
+    found = of_each_part(of_rows, row_parts(pairs, mining_pool), twice=True)
+    sums, counts = (torch.stack(one).sum(dim=0) for one in zip(*found, strict=True))
+    means = sums / sum_counts(counts).clamp(min=1)  # counts of the global batch
+    num_candidates = len(pairs.image_candidates)
+    return (means[0] + semantic_weight * means[1]) * (num_candidates / len(pairs.images))
 
 
 def _semantic_roles(pairs: GlobalPairs, pools: MiningPools) -> tuple[Tensor, Tensor]:

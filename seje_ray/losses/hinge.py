@@ -32,6 +32,7 @@ from seje_ray.losses.mining import (
 )
 from seje_ray.losses.pairs import GlobalPairs
 from seje_ray.losses.pools import MiningPools
+from seje_ray.losses.row_parts import mean_over_rows
 
 Mining = Literal["average", "hardest", "semi_hard"]
 
@@ -63,14 +64,18 @@ def hinge_triplet(
     """
     if mining not in get_args(Mining):
         raise ValueError(f"mining must be average, hardest or semi_hard, got {mining!r}")
-    pools = pairs.pools(mining_pool)
-    sets = excluded_candidates(pools.excluded, same_category(pairs, pools), negatives)
     weights = pairs.images.new_tensor(set_weights(negatives, category_share))[:, None]
-    losses = [
-        (_hinges(mining, anchors, candidates, pools, sets, margin) * weights).mean()
-        for anchors, candidates in pairs.directions
-    ]
-    return torch.stack(losses).mean()
+
+    def of_rows(part: GlobalPairs) -> Tensor:
+        pools = part.pools(mining_pool)
+        sets = excluded_candidates(pools.excluded, same_category(part, pools), negatives)
+        losses = [
+            (_hinges(mining, anchors, candidates, pools, sets, margin) * weights).mean()
+            for anchors, candidates in part.directions
+        ]
+        return torch.stack(losses).mean()
+
+    return mean_over_rows(of_rows, pairs, mining_pool, twice=mining == "average")
 
 
 def _hinges(

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from seje_ray.losses.distances import pairwise_cosines
 from seje_ray.losses.pairs import GlobalPairs
+from seje_ray.losses.row_parts import mean_over_rows
 
 
 def info_nce(
@@ -31,10 +32,14 @@ def info_nce(
 
     Source: Radford et al. 2021 (CLIP, arXiv:2103.00020), section 2.3 and figure 3.
     """
-    pools = pairs.pools(mining_pool)
-    losses = []
-    for anchors, candidates in pairs.directions:
-        logits = logit_scale * pools.compare(pairwise_cosines, anchors, candidates)  # (B, L)
-        logits = logits.masked_fill(pools.is_padding, -torch.inf)
-        losses.append(F.cross_entropy(logits, pools.own_columns))
-    return torch.stack(losses).mean()
+
+    def of_rows(part: GlobalPairs) -> Tensor:
+        pools = part.pools(mining_pool)
+        losses = []
+        for anchors, candidates in part.directions:
+            logits = logit_scale * pools.compare(pairwise_cosines, anchors, candidates)  # (B, L)
+            logits = logits.masked_fill(pools.is_padding, -torch.inf)
+            losses.append(F.cross_entropy(logits, pools.own_columns))
+        return torch.stack(losses).mean()
+
+    return mean_over_rows(of_rows, pairs, mining_pool, twice=True)

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from seje_ray.losses.distances import pairwise_cosines
 from seje_ray.losses.pairs import GlobalPairs
+from seje_ray.losses.row_parts import mean_over_rows
 
 
 def pairwise_sigmoid(
@@ -40,12 +41,15 @@ def pairwise_sigmoid(
 
     Source: Zhai et al. 2023 (SigLIP, arXiv:2303.15343), section 3.2.
     """
-    pools = pairs.pools(mining_pool)
-    losses = []
-    for anchors, candidates in pairs.directions:
-        logits = (
-            logit_scale * pools.compare(pairwise_cosines, anchors, candidates) + logit_bias
-        )  # (B, L)
-        costs = F.softplus(torch.where(pools.is_own, -logits, logits))
-        losses.append(costs.masked_fill(pools.is_padding, 0.0).sum(dim=1))
-    return torch.stack(losses).mean()
+
+    def of_rows(part: GlobalPairs) -> Tensor:
+        pools = part.pools(mining_pool)
+        losses = []
+        for anchors, candidates in part.directions:
+            cosines = pools.compare(pairwise_cosines, anchors, candidates)  # (B, L)
+            logits = logit_scale * cosines + logit_bias
+            costs = F.softplus(torch.where(pools.is_own, -logits, logits))
+            losses.append(costs.masked_fill(pools.is_padding, 0.0).sum(dim=1))
+        return torch.stack(losses).mean()
+
+    return mean_over_rows(of_rows, pairs, mining_pool, twice=True)

@@ -43,7 +43,6 @@ def pool_bounds(num_candidates: int, mining_pool: int | None) -> list[int]:
 class MiningPools:
     """This worker's anchors and the candidates of each; column j is the j-th of its pool."""
 
-    num_candidates: int  # M
     own_slice: slice  # this worker's rows among the candidates
     is_own: Tensor  # (B, L), bool: the anchor's own pair
     is_padding: Tensor  # (B, L), bool: no candidate, the pool is smaller than the largest
@@ -132,7 +131,6 @@ def _lay_out(bounds: list[int], own: range, device: torch.device) -> MiningPools
     own_columns = row - starts[pool]
     anchors = lows[:, None] - first + torch.arange(fullest, device=device)
     return MiningPools(
-        num_candidates=bounds[-1],
         own_slice=slice(first, end),
         is_own=column == own_columns[:, None],
         is_padding=column >= edges.diff()[pool][:, None],

@@ -14,6 +14,7 @@ from seje_ray.losses.mining import (
     set_weights,
 )
 from seje_ray.losses.pairs import GlobalPairs
+from seje_ray.losses.row_parts import mean_over_rows
 
 
 def soft_margin_triplet(
@@ -69,17 +70,21 @@ def double_negative_triplet(
 
     Source: docs/method.md, rules 5.2 and 5.3.
     """
-    pools = pairs.pools(mining_pool)
-    sets = excluded_candidates(pools.excluded, same_category(pairs, pools), negatives)
-    losses = []
-    for anchors, candidates in pairs.directions:
-        positives, negatives_of_sets = mined_distances(anchors, candidates, pools, sets)
-        losses += [
-            soft_margin_triplet(positives, of_set, scale=scale, margin=margin)
-            for of_set in negatives_of_sets
-        ]
-    costs = torch.stack(losses)  # of both directions, by set in each
-    return (costs * costs.new_tensor(2 * set_weights(negatives, category_share))).mean()
+
+    def of_rows(part: GlobalPairs) -> Tensor:
+        pools = part.pools(mining_pool)
+        sets = excluded_candidates(pools.excluded, same_category(part, pools), negatives)
+        losses = []
+        for anchors, candidates in part.directions:
+            positives, negatives_of_sets = mined_distances(anchors, candidates, pools, sets)
+            losses += [
+                soft_margin_triplet(positives, of_set, scale=scale, margin=margin)
+                for of_set in negatives_of_sets
+            ]
+        costs = torch.stack(losses)  # of both directions, by set in each
+        return (costs * costs.new_tensor(2 * set_weights(negatives, category_share))).mean()
+
+    return mean_over_rows(of_rows, pairs, mining_pool)
 
 
 @torch.no_grad()
@@ -105,12 +110,16 @@ def active_triplet_share(
     Returns:
         Scalar tensor in [0, 1], without gradient; NaN if a distance is.
     """
-    pools = pairs.pools(mining_pool)
-    gaps = []
-    for anchors, candidates in pairs.directions:
-        positives, (negatives,) = mined_distances(anchors, candidates, pools, [pools.excluded])
-        if measure is not None:
-            positives, negatives = measure(positives), measure(negatives)
-        gaps.append(positives - negatives + margin)
-    gap = torch.cat(gaps)  # (2B,)
-    return torch.where(gap.isnan(), gap, (gap >= 0).to(gap)).mean()
+
+    def of_rows(part: GlobalPairs) -> Tensor:
+        pools = part.pools(mining_pool)
+        gaps = []
+        for anchors, candidates in part.directions:
+            positives, (negatives,) = mined_distances(anchors, candidates, pools, [pools.excluded])
+            if measure is not None:
+                positives, negatives = measure(positives), measure(negatives)
+            gaps.append(positives - negatives + margin)
+        gap = torch.cat(gaps)  # (2B,)
+        return torch.where(gap.isnan(), gap, (gap >= 0).to(gap)).mean()
+
+    return mean_over_rows(of_rows, pairs, mining_pool)

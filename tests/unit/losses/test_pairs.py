@@ -41,7 +41,6 @@ def test_pools_are_those_of_the_own_rows():
 
     assert pools.rows(pools.own_columns).tolist() == [4, 5, 6, 7]
     assert pools.first_candidates.tolist() == [3, 3, 6, 6]
-    assert pools.num_candidates == 10
     assert pairs_of(rows, rows).pools().is_own.shape == (10, 10)
 
 

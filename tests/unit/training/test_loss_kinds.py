@@ -18,6 +18,7 @@ from seje_ray.config.loss import (
     SoftMarginConfig,
 )
 from seje_ray.features.model import build_logit_scale
+from seje_ray.losses import row_parts
 from seje_ray.losses.kinds import retrieval_loss
 from seje_ray.models.heads import CategoryHead, Discriminator
 from seje_ray.models.joint_embedding import JointEmbedding, JointOutput
@@ -159,6 +160,7 @@ def test_nan_embedding_never_gives_a_finite_total(side, kind, pool):
 
 
 def on_worker(member):
+    row_parts.MOST_NUMBERS = 5  # a row or two at a time
     return {
         f"{kind} {pool}": train(member.rank, SIZES[member.world_size], CONFIGS[kind, pool])
         for kind, pool in configs_of(member.world_size)
