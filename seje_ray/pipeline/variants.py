@@ -23,7 +23,7 @@ from seje_ray.pipeline.components import generations
 from seje_ray.pipeline.executor import Session
 from seje_ray.pipeline.fit import fit
 from seje_ray.pipeline.transform import transform
-from seje_ray.store.mirror import copy_within, sizes_of
+from seje_ray.store.mirror import copy_within, remove, sizes_of
 from seje_ray.workspace import Workspace
 
 
@@ -85,6 +85,7 @@ def _take_components(
             except ArtifactError:
                 continue  # what it needs is to be fitted first, so it is another one
             if known is not None and variant.is_stored:
+                remove(target)  # of which the manifest may be gone alone
                 copy_within(source, target, sizes_of(source) or ())
             elif known is not None:
                 _link(target, source)

@@ -32,6 +32,7 @@ def executor_at(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_tuning_that_is_killed_goes_on_from_another_machine(
     on_machine, executor_at, tmp_path, monkeypatch
 ):
@@ -75,6 +76,7 @@ def test_a_tuning_that_is_killed_goes_on_from_another_machine(
         tune(tiny_run(tune__space=RATES), on_machine(4), Idle(), name="rates")
 
 
+@pytest.mark.slow
 def test_a_comparison_is_that_of_a_disk_and_trains_only_what_changes(
     on_machine, executor_at, tmp_path, monkeypatch
 ):
