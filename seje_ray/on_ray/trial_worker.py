@@ -145,6 +145,7 @@ class TuneWorker(TrialWorker):
     ) -> None:
         """Commit the checkpoint and the history; tell Tune, which may end the trial here."""
         super().report(metrics, timings, checkpoint_dir, name)
+        shutil.rmtree(self.folder / HANDED, ignore_errors=True)  # it has gone on from there
         kept = self.folder / name
         handed = tune.Checkpoint.from_directory(kept) if self._hands_over else None
         tune.report(dict(metrics), checkpoint=handed)
