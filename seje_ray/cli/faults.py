@@ -49,6 +49,7 @@ DAMAGE = {  # module -> names of what its readers raise on a file that is not wh
     "pickle": ("UnpicklingError",),
 }
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
+_RAY_PLACE = re.compile(r"\(pid=\d+, ip=([^,)]+)")  # in the text of what it raises for a task
 PLACES = ("path", "folder", "checkpoint", "out")  # what functions call where they read and write
 AGAIN = "repeat the command: what is finished is kept"
 
@@ -86,7 +87,8 @@ def line_of(error: BaseException, where: str) -> str | None:
 
 def _machine(error: BaseException) -> str:
     """Address of the node where an error was met, as far as Ray says so."""
-    return next((str(ip) for one in causes(error) if (ip := getattr(one, "ip", None))), "a machine")
+    told = (_RAY_PLACE.search(str(one)) for one in causes(error))
+    return next((found[1] for found in told if found), "a machine")
 
 
 def lost_output(error: BaseException) -> str | None:

@@ -43,7 +43,7 @@ from seje_ray.submission.stdout_mark import MARKED
 POLL_S = 1.0
 START_TIMEOUT_S = 120.0  # until a cluster takes jobs
 END_TIMEOUT_S = 60.0  # from the end of the log to the status that says so
-BACK_S = 60.0  # for a server to answer again
+BACK_S = 30.0  # for a server to answer again
 
 
 class JobServer:

@@ -264,5 +264,6 @@ def test_a_full_disk_under_a_mirror_is_no_full_store(tmp_path, monkeypatch):
     assert f"a.parquet: the disk is full, {where}; make room" in line_of(named, uri)
     nameless = OSError(errno.ENOSPC, "No space left on device")
     assert line_of(nameless, uri).startswith(f"{uri}: the disk is full, {where}; make room")
-    on_worker = RayTaskError("task", "a trace", named, ip="10.0.0.3")
-    assert f"on 10.0.0.3 under {tmp_path}" in line_of(on_worker, uri)
+    trace = "Traceback (most recent call last):\nOSError"
+    on_worker = RayTaskError("task", trace, named, proctitle="ray::task", pid=1, ip="10.0.0.3")
+    assert f"on 10.0.0.3 under {tmp_path}" in line_of(on_worker.as_instanceof_cause(), uri)

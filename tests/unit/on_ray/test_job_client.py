@@ -36,7 +36,7 @@ class Log:
 def port(monkeypatch):
     """Where a server takes connections; looks at it are quick."""
     monkeypatch.setattr(job_client, "LOOK_S", 0.02)
-    monkeypatch.setattr(job_client, "LOST_S", 0.1)
+    monkeypatch.setattr(job_client, "LOST_S", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
@@ -73,7 +73,7 @@ def test_a_job_that_says_nothing_for_long_is_followed_on(port):
 
     async def follow() -> None:
         await asyncio.wait_for(
-            is_shown_to_its_end(Log(port, is_silent=True), "a", lambda text: None), 0.5
+            is_shown_to_its_end(Log(port, is_silent=True), "a", lambda text: None), 2.5
         )
 
     with pytest.raises(TimeoutError):
