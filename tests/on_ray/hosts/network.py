@@ -1,8 +1,9 @@
 """Hosts of a network that lies within this machine: network namespaces, joined by a bridge.
 
-Each host has an address of its own and a ``/tmp/ray`` of its own, where Ray's sessions lie and
-where the tests let mirrors lie, so that what one reaches of another has crossed the network. It
-needs root and Debian's iproute2.
+Each host has an address of its own and a ``/tmp/ray`` of its own, where Ray's sessions lie, so
+that what one reaches of another has crossed the network; mirrors lie in ``/tmp/ray/mirrors``, a
+small disk of its own. Cables can be cut and slowed, disks filled. It needs root and Debian's
+iproute2.
 """
 
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 
 SUBNET = "10.77.0"
 PATIENCE_S = 120.0
+DISK = "256m"
 
 
 def why_not() -> str | None:
@@ -38,6 +40,7 @@ class Host:
 
     number: int
     namespace: str
+    wire: str  # namespace of the bridge
     folder: Path
 
     @property
@@ -47,10 +50,53 @@ class Host:
 
     def words(self, *command: str) -> list[str]:
         """A command as it is run on this host: its network, its ``/tmp/ray``."""
-        mounted = 'mount --bind "$0" /tmp/ray && exec "$@"'
+        mounted = 'mount --rbind "$0" /tmp/ray && exec "$@"'
         ray = self.folder / "ray"
         within = ["unshare", "--mount", "sh", "-c", mounted, str(ray), *command]
         return ["ip", "netns", "exec", self.namespace, *within]
+
+    @property
+    def plug(self) -> str:
+        """The bridge's end of its cable."""
+        return f"p{self.number}"
+
+    @property
+    def disk(self) -> Path:
+        """Its small disk, as this machine sees it."""
+        return self.folder / "ray" / "mirrors"
+
+    @contextmanager
+    def full(self, room: int) -> Iterator[None]:
+        """Leave no more than so many bytes on its disk."""
+        filling = self.disk / ".filling"
+        free = shutil.disk_usage(self.disk).free
+        with filling.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, free - room)
+        try:
+            yield
+        finally:
+            filling.unlink()
+
+    def cut(self) -> None:
+        """Pull its cable: what is sent to it or by it is lost, and nobody is told."""
+        _ip("-n", self.wire, "link", "set", self.plug, "down")
+
+    def mend(self) -> None:
+        """Plug its cable in again."""
+        _ip("-n", self.wire, "link", "set", self.plug, "up")
+
+    @contextmanager
+    def slowed(self, kbit: int) -> Iterator[None]:
+        """Let no more than so many kbit a second through its cable, in each direction."""
+        shape = ["root", "tbf", "rate", f"{kbit}kbit", "burst", "16kb", "latency", "400ms"]
+        ends = [(self.namespace, "eth0"), (self.wire, self.plug)]
+        for namespace, device in ends:
+            _run("tc", "-n", namespace, "qdisc", "replace", "dev", device, *shape)
+        try:
+            yield
+        finally:
+            for namespace, device in ends:
+                _run("tc", "-n", namespace, "qdisc", "delete", "dev", device, "root")
 
     def pids(self) -> list[int]:
         """Processes that run on it."""
@@ -81,7 +127,7 @@ def network(num_hosts: int, folder: Path) -> Iterator[list[Host]]:
     Path("/tmp/ray").mkdir(exist_ok=True)  # a place to mount to
     wire = f"{os.getpid()}-wire"
     hosts = [
-        Host(number, f"{os.getpid()}-host-{number}", folder / f"host-{number}")
+        Host(number, f"{os.getpid()}-host-{number}", wire, folder / f"host-{number}")
         for number in range(1, num_hosts + 1)
     ]
     made: list[str] = []
@@ -90,14 +136,17 @@ def network(num_hosts: int, folder: Path) -> Iterator[list[Host]]:
         _ip("-n", wire, "link", "add", "bridge", "type", "bridge")
         _ip("-n", wire, "link", "set", "bridge", "up")
         for host in hosts:
-            (host.folder / "ray").mkdir(parents=True)
+            host.disk.mkdir(parents=True)
+            _run("mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(host.disk))
             _add(host.namespace, made)
-            _plug(host, wire)
+            _plug(host)
         yield hosts
     finally:
         for host in hosts:
             if host.namespace in made:
                 host.power_off()
+            if host.disk.is_mount():
+                _run("umount", "-l", str(host.disk))
         for namespace in reversed(made):
             _ip("netns", "delete", namespace)
 
@@ -108,17 +157,21 @@ def _add(namespace: str, made: list[str]) -> None:
     _ip("-n", namespace, "link", "set", "lo", "up")
 
 
-def _plug(host: Host, wire: str) -> None:
+def _plug(host: Host) -> None:
     """A cable from a host to the bridge."""
-    ours, theirs = ["eth0", "netns", host.namespace], [f"p{host.number}", "netns", wire]
+    ours, theirs = ["eth0", "netns", host.namespace], [host.plug, "netns", host.wire]
     _ip("link", "add", *ours, "type", "veth", "peer", "name", *theirs)
-    _ip("-n", wire, "link", "set", f"p{host.number}", "master", "bridge", "up")
+    _ip("-n", host.wire, "link", "set", host.plug, "master", "bridge", "up")
     _ip("-n", host.namespace, "address", "add", f"{host.address}/24", "dev", "eth0")
     _ip("-n", host.namespace, "link", "set", "eth0", "up")
 
 
 def _ip(*words: str) -> str:
-    done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
+    return _run("ip", *words)
+
+
+def _run(*words: str) -> str:
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise OSError(f"ip {' '.join(words)}: {done.stderr.strip()}")
+        raise OSError(f"{' '.join(words)}: {done.stderr.strip()}")
     return done.stdout
