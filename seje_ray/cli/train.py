@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     help="Training processes.  [default: one per GPU; without GPUs one with all cores]",
 )
 @click.option(
+    "--min-workers",
+    type=click.IntRange(min=1),
+    help="Begin and go on with as few where machines are missing or get lost, and with more again "
+    "when there is room.  [default: all of --workers]",
+)
+@click.option(
     "--run",
     "name",
     metavar="NAME",
@@ -40,6 +46,7 @@ if TYPE_CHECKING:
 @cluster_options
 def command(
     workers: int | None,
+    min_workers: int | None,
     name: str | None,
     init_from: str | None,
     workspace: "Workspace",
@@ -66,7 +73,14 @@ def command(
     from seje_ray.report.training import as_text
 
     executor = RayExecutor(workspace, cluster)
-    trained = train(run, workspace, executor, name=name or run.name, num_workers=workers)
+    trained = train(
+        run,
+        workspace,
+        executor,
+        name=name or run.name,
+        num_workers=workers,
+        min_workers=min_workers,
+    )
     show(lambda width: as_text(trained.folder, width))
     click.echo(shown(f"checkpoint: {trained.best_checkpoint}"))
 

@@ -54,10 +54,10 @@ class RayExecutor:
 class RaySession:
     """A ``Session`` within a connection to Ray."""
 
-    def num_training_workers(self, asked: int | None) -> int:
+    def num_training_workers(self, asked: int | None, fewest: int | None = None) -> int:
         """As many as are asked for, or one per GPU; refuse what the cluster can never hold."""
         workers = asked or default_num_workers()
-        require_resources(workers)
+        require_resources(workers, fewest)
         return workers
 
     def run_shards(self, stage: ShardStage) -> list[dict[str, Any]]:
@@ -75,9 +75,10 @@ class RaySession:
         folder: Path,
         num_workers: int,
         lease: Lease | None = None,
+        min_workers: int | None = None,
     ) -> int:
         """Train in a group of Ray Train processes."""
-        return train_in_group(run, calibrated, folder, num_workers, lease)
+        return train_in_group(run, calibrated, folder, num_workers, lease, min_workers)
 
     def allot(self, num_workers: int, max_concurrent: int | None) -> Allotment:
         """Share the cluster."""

@@ -24,6 +24,7 @@ from seje_ray.on_ray.interfaces import NamedInterfaces
 from seje_ray.on_ray.ray_internals import forget_broken_list, has_autoscaler, is_embedded
 
 MAX_RESTARTS = 3  # of the group, after a worker or its node died
+RESIZE_EVERY_S = 60.0  # how often an elastic group looks whether there is room for more
 COLLECTIVE_TIMEOUT_S = 1800.0  # after which a worker gives up on the others
 KEEP = "best_epoch_so_far"  # what Ray ranks checkpoints by
 
@@ -74,6 +75,7 @@ def run_group(
     folder: Path,
     num_workers: int,
     *,
+    min_workers: int | None = None,
     timeout_s: float = COLLECTIVE_TIMEOUT_S,
     callbacks: Sequence[ray.train.UserCallback] = (),
 ) -> Any:
@@ -81,19 +83,30 @@ def run_group(
 
     A group that loses a process is started again, and its checkpoints in ``folder`` are found.
 
+    Args:
+        function: Of each process; it is given ``config``.
+        config: Travels to the processes.
+        folder: Of checkpoints.
+        num_workers: Processes.
+        min_workers: The group begins and goes on with any number from this one up, and grows
+            when there is room; None for ``num_workers`` alone.
+        timeout_s: Of a collective.
+        callbacks: Of Ray Train.
+
     Raises:
         SejeError: What a worker raised for the user.
-        ResourceError: If the cluster can never hold ``num_workers``.
+        ResourceError: If the cluster can never hold as many as must be.
     """
-    bundle = require_resources(num_workers)
-    reserve_room(num_workers, bundle)
+    bundle = require_resources(num_workers, min_workers)
+    reserve_room(min_workers or num_workers, bundle)
     forget_broken_list(folder)
     trainer = ray.train.torch.TorchTrainer(
         function,
         train_loop_config=config,
         torch_config=NamedInterfaces(backend=_backend(bundle), timeout_s=timeout_s),
         scaling_config=ray.train.ScalingConfig(
-            num_workers=num_workers,
+            num_workers=(min_workers, num_workers) if min_workers else num_workers,
+            elastic_resize_monitor_interval_s=RESIZE_EVERY_S,
             use_gpu=bundle.gpus > 0,
             resources_per_worker=bundle.resources(),
         ),
@@ -146,7 +159,7 @@ def _sees_cuda() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def require_resources(num_workers: int) -> Bundle:
+def require_resources(num_workers: int, min_workers: int | None = None) -> Bundle:
     """Bundle of each worker; refuse what the cluster can never give.
 
     Raises:
@@ -154,8 +167,16 @@ def require_resources(num_workers: int) -> Bundle:
     """
     if num_workers < 1:
         raise ResourceError(f"--workers must be at least 1, got {num_workers}")
+    if min_workers is not None and not 1 <= min_workers <= num_workers:
+        raise ResourceError(
+            f"--min-workers: expected 1 to {num_workers}, the number of --workers, got "
+            f"{min_workers}"
+        )
+    fewest, asked = (
+        (num_workers, "--workers") if min_workers is None else (min_workers, "--min-workers")
+    )
     nodes = current_nodes()
-    bundle = worker_bundle(num_workers, nodes, shares_gpus=is_embedded())
-    if num_fitting(bundle, nodes) < num_workers and not has_autoscaler():
-        raise refusal(num_workers, bundle, nodes, "--workers")
+    bundle = worker_bundle(fewest, nodes, shares_gpus=is_embedded())
+    if num_fitting(bundle, nodes) < fewest and not has_autoscaler():
+        raise refusal(fewest, bundle, nodes, asked)
     return bundle

@@ -46,7 +46,13 @@ class GroupTraining:
     board: Any  # handle of the driver's ``ProgressBoard``
     lease: Lease | None = None  # of the command
 
-    def in_group(self, num_workers: int, callbacks: Sequence[ray.train.UserCallback] = ()) -> int:
+    def in_group(
+        self,
+        num_workers: int,
+        callbacks: Sequence[ray.train.UserCallback] = (),
+        *,
+        min_workers: int | None = None,
+    ) -> int:
         """Train in a group of processes; return the number of epochs that are done.
 
         Raises:
@@ -56,9 +62,10 @@ class GroupTraining:
         timeout_s = max(COLLECTIVE_TIMEOUT_S, 2 * 60 * (self.run.train.hang_minutes or 0))
         outcome: dict[str, Any] = run_group(
             train_on_worker,
-            {"training": self},
+            {"training": self, "most_workers": num_workers if min_workers else None},
             self.folder,
             num_workers,
+            min_workers=min_workers,
             timeout_s=timeout_s,
             callbacks=callbacks,
         )
@@ -73,6 +80,7 @@ def train_in_group(
     folder: Path,
     num_workers: int,
     lease: Lease | None = None,
+    min_workers: int | None = None,
 ) -> int:
     """Train, with a bar; return the number of epochs that are done.
 
@@ -85,11 +93,16 @@ def train_in_group(
         event("warning", text=text)
         board.warn.remote(f"{text} (no --workers)")
     with drawn(board, "steps"):
-        return GroupTraining(run, calibrated, folder, board, lease).in_group(num_workers)
+        training = GroupTraining(run, calibrated, folder, board, lease)
+        return training.in_group(num_workers, min_workers=min_workers)
 
 
 def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Run the loop in one Ray Train process; ``config`` holds a ``GroupTraining``."""
+    """Run the loop in one Ray Train process.
+
+    Args:
+        config: A ``GroupTraining``, and of a group that may shrink the most workers it may have.
+    """
     told: GroupTraining = config["training"]
     run, calibrated, folder = told.run, told.calibrated, told.folder
     context = ray.train.get_context()
@@ -97,6 +110,8 @@ def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
     log = folder / "logs" / f"worker-{context.get_world_rank()}.jsonl"
     with logged(log), RayWorker(told) as worker:
         event("joined", rank=worker.rank, world_size=worker.world_size, device=worker.device)
+        if worker.rank == 0 and (most := config["most_workers"]) is not None:
+            worker.warn(f"training with {worker.world_size} of at most {most} workers")
         try:
             loaders = loaders_of(run, calibrated, worker)
             trainer = Trainer(run, origin_of(run, calibrated), loaders, worker)

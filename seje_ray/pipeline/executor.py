@@ -16,11 +16,12 @@ from seje_ray.tuning.trial_book import NextPlan, TrialBook
 class Session(Protocol):
     """A connection to the machines that compute."""
 
-    def num_training_workers(self, asked: int | None) -> int:
+    def num_training_workers(self, asked: int | None, fewest: int | None = None) -> int:
         """Training processes: as many as are asked for, or as suit the machines.
 
         Raises:
-            ResourceError: If there can never be so many; nothing has begun then.
+            ResourceError: If there can never be so many, or the ``fewest`` that would do; nothing
+                has begun then.
         """
         ...
 
@@ -47,10 +48,12 @@ class Session(Protocol):
         folder: Path,
         num_workers: int,
         lease: Lease | None = None,
+        min_workers: int | None = None,
     ) -> int:
         """Train to the end, from the last checkpoint in ``folder``; return the number of epochs.
 
-        No checkpoint is committed once the ``lease`` is lost.
+        No checkpoint is committed once the ``lease`` is lost. With ``min_workers`` it goes on with
+        any number of processes from there to ``num_workers``.
 
         Raises:
             SejeError: What a worker raised for the user.

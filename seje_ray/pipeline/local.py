@@ -50,9 +50,9 @@ class LocalExecutor:
 class LocalSession:
     """A ``Session`` in one process."""
 
-    def num_training_workers(self, asked: int | None) -> int:
+    def num_training_workers(self, asked: int | None, fewest: int | None = None) -> int:
         """One."""
-        if asked not in (None, 1):
+        if asked not in (None, 1) and fewest != 1:
             raise ResourceError(f"--workers: expected 1, all that one process holds, got {asked}")
         return 1
 
@@ -87,6 +87,7 @@ class LocalSession:
         folder: Path,
         num_workers: int,
         lease: Lease | None = None,
+        min_workers: int | None = None,
     ) -> int:
         """Train in this process."""
         worker = LocalWorker(folder, default_device(), lease)

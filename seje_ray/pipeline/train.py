@@ -27,6 +27,7 @@ def train(
     *,
     name: str,
     num_workers: int | None = None,
+    min_workers: int | None = None,
 ) -> TrainedRun:
     """Train ``run`` on the workspace's calibrated data, as the workspace's run ``name``.
 
@@ -38,6 +39,8 @@ def train(
         executor: Where to compute.
         name: Of the training.
         num_workers: Training processes; None for what suits the machines.
+        min_workers: Fewest to begin and to go on with, where machines are missing or get lost;
+            None for ``num_workers``.
 
     Raises:
         ArtifactError: If the data is not calibrated, the name belongs to another run, or there is
@@ -59,9 +62,9 @@ def train(
             click.echo(f"note: {line}", err=True)
         require_same_photos(folder, run)
         with executor.session(num_workers or 1) as session:
-            workers = session.num_training_workers(num_workers)
+            workers = session.num_training_workers(num_workers, min_workers)
             begin_run(folder, run, calibrated, initial_hash)
             for line in prepare_initial(run, calibrated, folder, workspace):
                 click.echo(shown(line), err=True)
-            num_epochs = session.train(run, calibrated, folder, workers, held.lease)
+            num_epochs = session.train(run, calibrated, folder, workers, held.lease, min_workers)
         return close_run(folder, num_epochs)

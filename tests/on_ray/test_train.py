@@ -89,6 +89,8 @@ def test_more_workers_than_pairs_or_cpus_is_an_error_and_no_hang(workspace, cali
     run = tiny_run("train.global_batch_size=2")
     with pytest.raises(Exception, match="cannot be shared by 3 workers"):
         train(run, workspace, name="crowded", num_workers=3)
+    with pytest.raises(ResourceError, match=r"--min-workers: expected 1 to 2, .* got 3"):
+        train(run, workspace, name="none", num_workers=2, min_workers=3)
 
 
 def test_every_pair_of_a_partition_is_embedded_in_actors(workspace, trained, calibrated):

@@ -105,10 +105,11 @@ class ElsewhereSession(LocalSession):
         folder: Path,
         num_workers: int,
         lease: Lease | None = None,
+        min_workers: int | None = None,
     ) -> int:
         """On a machine that has nothing yet."""
         with self._machines.on_a_new_one():
-            return super().train(run, calibrated, folder, num_workers, lease)
+            return super().train(run, calibrated, folder, num_workers, lease, min_workers)
 
     def train_trial(self, book: TrialBook, name: str) -> None:
         """Likewise."""
