@@ -1,4 +1,7 @@
-"""Three hosts and an object store, joined by a network that fails: the pipeline over it."""
+"""Three hosts and an object store, joined by a network that fails: the pipeline over it.
+
+The tests are one story, in this order: each goes on with what the one before has made.
+"""
 
 import sys
 import time
@@ -6,7 +9,7 @@ import time
 import pytest
 
 from seje_ray.pipeline.calibrate import Calibrated
-from tests.on_ray.hosts.cluster import HostCluster
+from tests.on_ray.hosts.cluster import AtWork, HostCluster
 from tests.on_ray.hosts.network import Host
 from tests.tiny import TINY
 
@@ -17,6 +20,13 @@ HASH = """
 import sys
 from seje_ray.workspace import Workspace
 print(Workspace.at(sys.argv[1]).open_calibrated().content_hash)
+"""
+HISTORY = """
+import sys
+from seje_ray.store.mirror import fetch
+from seje_ray.workspace import Workspace
+run = Workspace.at(sys.argv[1]).run(sys.argv[2])
+print(fetch(run / "history.jsonl").read_text())
 """
 
 
@@ -38,6 +48,15 @@ def succeed(cluster: HostCluster, *words: str) -> str:
     done = cluster.seje_ray(*words)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def error_line(running: AtWork) -> str:
+    """The one line of a command that ends with an error."""
+    code, said = running.ended()
+    assert code == 1, said
+    assert "Traceback" not in said
+    (line,) = [line for line in said.splitlines() if line.startswith("Error:")]
+    return line
 
 
 def test_three_hosts_calibrate_and_train_over_a_store(
@@ -68,3 +87,30 @@ def test_three_hosts_calibrate_and_train_over_a_store(
     assert all(any(host.disk.iterdir()) for host in cluster.nodes[1:])
     assert calibrated.calibrated is not None
     assert told(cluster, slow, HASH, uri) == calibrated.calibrated.content_hash
+
+
+def test_a_training_whose_driver_and_node_are_lost_has_the_same_history(
+    cluster: HostCluster, uri: str
+) -> None:
+    """The driver's end is one line; the node's is a note, and the training waits for another."""
+    words = cluster.words("train", "--workers", "4", "--run", "stormy", "--workspace", uri)
+
+    def num(event: str) -> int:
+        """How often workers have said so, on all hosts."""
+        logs = [log for host in cluster.nodes for log in host.disk.rglob("stormy/logs/w*.jsonl")]
+        return sum(log.read_text().count(f'"event": "{event}"') for log in logs)
+
+    with cluster.at_work(cluster.head, words) as running:
+        running.wait_until(lambda: num("joined") >= 4)
+        cluster.kill(cluster.head, "-m seje_ray train --address auto")
+        assert "its process on the head node was killed (signal 9)" in error_line(running)
+
+    lost = cluster.nodes[1]
+    before = num("joined")
+    with cluster.at_work(cluster.head, words) as running:
+        running.wait_until(lambda: num("joined") >= before + 4)
+        lost.power_off()
+        cluster.start_node(lost)
+        code, said = running.ended()
+    assert code == 0, said
+    assert told(cluster, lost, HISTORY, uri, "stormy") == told(cluster, lost, HISTORY, uri, "demo")
