@@ -114,3 +114,21 @@ def test_a_training_whose_driver_and_node_are_lost_has_the_same_history(
         code, said = running.ended()
     assert code == 0, said
     assert told(cluster, lost, HISTORY, uri, "stormy") == told(cluster, lost, HISTORY, uri, "demo")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (400, "ExpiredToken", "the credentials have expired; renew them"),
+        (403, "RequestTimeTooSkewed", "the clock of this machine is wrong; set it"),
+    ],
+)
+def test_what_the_store_refuses_is_one_line(
+    cluster: HostCluster, uri: str, status: int, code: str, words: str
+) -> None:
+    """Of a job that has begun."""
+    command = cluster.words("evaluate", "--workspace", uri, "--run", "demo")
+    with cluster.at_work(cluster.head, command) as running:
+        running.wait_until(lambda: "submitted" in running.errors.read_text())
+        with cluster.refusing(status, code):
+            assert words in error_line(running)
