@@ -81,7 +81,12 @@ class Objects:
             if (found := path.stat().st_size) != size:
                 raise OSError(f"got {found:,} bytes of {size:,}")
 
-        self._patient(key, read)
+        try:
+            self._patient(key, read)
+        except OSError as error:
+            if error.errno is not None:  # of this machine's disk
+                error.filename = str(path)
+            raise
 
     def write(self, key: str, data: bytes, tries: int = TRIES) -> None:
         """Make or replace an object."""

@@ -1,5 +1,6 @@
 """What a store refuses for good, told in one line, and what is tried again."""
 
+import errno
 import random
 import re
 import time
@@ -40,6 +41,7 @@ FINAL = {  # words of a provider's answer -> what it is, and what to do
         "set AWS_REGION to it",
     ),
 }
+OF_THIS_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
 # S3 to HEAD, also where credentials have expired or a clock is wrong.
 NO_REASON = re.compile("(HTTP status 400|ACCESS_DENIED|HTTP status 403).*No response body")
 Result = TypeVar("Result")
@@ -61,6 +63,7 @@ def patient(
 
     Raises:
         FileNotFoundError: If there is no such object.
+        OSError: If a disk of this machine has no room for it, or takes nothing.
         StoreError: If the store refuses it, or does not answer.
     """
     pause = FIRST_PAUSE_S
@@ -70,6 +73,8 @@ def patient(
         except FileNotFoundError:
             raise
         except OSError as error:
+            if error.errno in OF_THIS_DISK:
+                raise
             text = str(error)
             if ask is not None and NO_REASON.search(text):
                 text = _reason(ask) or text

@@ -1,5 +1,6 @@
 """Files between a machine and a store: what is read is what the store has, at any time."""
 
+import errno
 import hashlib
 import os
 
@@ -8,6 +9,7 @@ import pytest
 from seje_ray.artifact import write_json, write_text
 from seje_ray.errors import StoreError
 from seje_ray.store import patience
+from seje_ray.store.location import CACHE, mirror_folder
 from seje_ray.store.mirror import drop, fetch, fetch_once, pull, push, put, remove, sizes_of
 from tests.unit.store.proxy import CUT
 
@@ -189,3 +191,17 @@ def test_a_reason_that_nothing_gives_stays_the_first_answer(on_machine, proxy):
     proxy.fault = lambda request: 403 if request.method == "HEAD" else None
     with pytest.raises(StoreError, match="no permission"):
         fetch(path)
+
+
+def test_a_disk_without_room_is_no_store_that_does_not_answer(
+    on_machine, uri, proxy, disk_of, monkeypatch
+):
+    """Told at once, with the file that has none."""
+    write_text(on_machine(1).folder / "a.txt", "text" * 50_000)
+    monkeypatch.setenv(CACHE, str(disk_of("64k")))
+    before = len(proxy.requests)
+    with pytest.raises(OSError, match="No space left") as refused:
+        fetch(mirror_folder(uri) / "a.txt")
+    assert refused.value.errno == errno.ENOSPC
+    assert "a.txt" in refused.value.filename
+    assert len(proxy.requests) - before < patience.TRIES
