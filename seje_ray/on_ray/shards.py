@@ -1,5 +1,6 @@
 """A stage's shards on Ray Data: a row per shard, an operator per step, one file per result."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -97,11 +98,17 @@ class TakeStep:
     """Ray Data stage: a step on the table that each row carries."""
 
     def __init__(self, step: Step) -> None:
-        self._change = built(step)
+        self._step = step
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         """Replace the tables, keep the items."""
-        return with_tables(rows, [self._change(item, table) for item, table in with_items(rows)])
+        change = self._change
+        return with_tables(rows, [change(item, table) for item, table in with_items(rows)])
+
+    @functools.cached_property
+    def _change(self) -> ChangeTable:
+        """Built at the first shard: of what an actor's beginning raises Ray keeps a text alone."""
+        return built(self._step)
 
 
 def commit_shards(rows: pa.Table, commit: Callable[[Item, pa.Table], dict[str, Any]]) -> pa.Table:
@@ -113,7 +120,12 @@ class MakeShards:
     """Ray Data stage: read each item's table, take the stage's steps, and commit."""
 
     def __init__(self, stage: ShardStage) -> None:
-        self._stage, self._changes = stage, [built(step) for step in stage.steps]
+        self._stage = stage
+
+    @functools.cached_property
+    def _changes(self) -> list[ChangeTable]:
+        """Built at the first shard, as of ``TakeStep``."""
+        return [built(step) for step in self._stage.steps]
 
     def __call__(self, items: pa.Table) -> pa.Table:
         """Give a row about each shard that was made."""

@@ -11,6 +11,7 @@ import pytest
 import ray
 from safetensors.torch import load_file
 
+from seje_ray.errors import StoreError
 from seje_ray.on_ray.connect import connected, num_cpus
 from seje_ray.on_ray.shards import run_stage
 from seje_ray.pipeline.stage import ShardStage, Step
@@ -104,6 +105,21 @@ def number_met(item, table):
 
 
 @pytest.mark.usefixtures("shared_ray")
+class Refused:
+    """A step that cannot be built, as where its component cannot be brought."""
+
+    def __init__(self):
+        raise StoreError("s3://bucket/a: no permission")
+
+
+@pytest.mark.parametrize("num_steps", [1, 2])
+@pytest.mark.usefixtures("shared_ray")
+def test_a_step_that_cannot_be_built_tells_why(num_steps):
+    """Its own error, of which Ray leaves nothing but a text where an actor does not begin."""
+    with pytest.raises(StoreError, match="no permission"), connected():
+        run_stage(stage_of([Step(Refused)] * num_steps))
+
+
 @pytest.mark.parametrize("others", [(), (Step(partial(AddDevice, "other")),)])
 def test_texts_are_worked_on_by_an_actor_per_core(tmp_path, others):
     """The first shards wait for each other: one actor alone would wait in vain."""
