@@ -104,7 +104,6 @@ def number_met(item, table):
     return {"met": table["met"][0].as_py()}
 
 
-@pytest.mark.usefixtures("shared_ray")
 class Refused:
     """A step that cannot be built, as where its component cannot be brought."""
 
@@ -120,6 +119,7 @@ def test_a_step_that_cannot_be_built_tells_why(num_steps):
         run_stage(stage_of([Step(Refused)] * num_steps))
 
 
+@pytest.mark.usefixtures("shared_ray")
 @pytest.mark.parametrize("others", [(), (Step(partial(AddDevice, "other")),)])
 def test_texts_are_worked_on_by_an_actor_per_core(tmp_path, others):
     """The first shards wait for each other: one actor alone would wait in vain."""
