@@ -116,11 +116,25 @@ def _stop(cluster: Cluster) -> None:
     ray.shutdown()
 
 
+class ShardError(Exception):
+    """Carries what a shard's task raised for the user.
+
+    Ray Data appends to an error what it knows of retries (ray 2.60): five more lines of a text, and
+    another file name of a system's error.
+    """
+
+    def __init__(self, cause: Exception, *_: object) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
 def user_error(error: BaseException) -> SejeError | None:
     """Return the ``SejeError`` somewhere in the causes of what Ray raised, or None."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, RayTaskError):
+            seen = seen.cause
+        if isinstance(seen, ShardError):
             seen = seen.cause
         if isinstance(seen, SejeError):
             return seen if type(seen).__module__ != "ray.exceptions" else SejeError(str(seen))

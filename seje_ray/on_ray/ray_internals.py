@@ -25,7 +25,10 @@ USED = {  # module, name -> what for
     ("ray._raylet", "GcsClient"): "whether the new autoscaler runs",
     ("ray.core.generated.autoscaler_pb2", "GetClusterStatusReply"): "whether the new autoscaler "
     "runs",
-    ("ray._private.log", "PlainRayHandler"): "Ray Data keeps from our screen what is no error",
+    (
+        "ray._private.log",
+        "PlainRayHandler",
+    ): "Ray Data keeps from our screen what comes as an exception, too",
     (
         "ray._private.runtime_env.packaging",
         "default_logger",
@@ -110,10 +113,10 @@ def hand_printed_lines_to(note: Callable[[dict[str, Any], bool], None]) -> None:
 
 
 def quieten_ray_data() -> None:
-    """Let Ray Data write errors alone to the screen."""
+    """Keep Ray Data from the screen; an error of its own comes as an exception, too."""
     for handler in logging.getLogger("ray.data").handlers:
         if type(handler).__name__ == "PlainRayHandler":
-            handler.setLevel(logging.ERROR)
+            handler.setLevel(logging.CRITICAL)
 
 
 def quieten_submission() -> None:

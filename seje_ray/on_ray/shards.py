@@ -1,7 +1,8 @@
 """A stage's shards on Ray Data: a row per shard, an operator per step, one file per result."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,8 @@ import ray
 import torch
 
 from seje_ray.console.progress import Bars
-from seje_ray.on_ray.connect import cores_per_network, num_cpus, num_gpus
+from seje_ray.errors import SejeError
+from seje_ray.on_ray.connect import ShardError, cores_per_network, num_cpus, num_gpus
 from seje_ray.pipeline.stage import ChangeTable, Item, ShardStage, Step
 
 TABLE = "shard_table"  # column of a row that carries its shard's table, see ``packed``
@@ -87,9 +89,19 @@ def _in_actors(
     )
 
 
+@contextmanager
+def _carried() -> Iterator[None]:
+    """Raise errors for the user as ``ShardError``."""
+    try:
+        yield
+    except (SejeError, OSError) as error:
+        raise ShardError(error) from error
+
+
 def read_shards(rows: pa.Table, read: Callable[[Item], pa.Table | None]) -> pa.Table:
     """Ray Data stage: each item with its table; no row if it has none."""
-    tables = [read(item) for item in rows.to_pylist()]
+    with _carried():
+        tables = [read(item) for item in rows.to_pylist()]
     is_there = pa.array([table is not None for table in tables])
     return with_tables(rows.filter(is_there), [table for table in tables if table is not None])
 
@@ -102,8 +114,9 @@ class TakeStep:
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         """Replace the tables, keep the items."""
-        change = self._change
-        return with_tables(rows, [change(item, table) for item, table in with_items(rows)])
+        with _carried():
+            change = self._change
+            return with_tables(rows, [change(item, table) for item, table in with_items(rows)])
 
     @functools.cached_property
     def _change(self) -> ChangeTable:
@@ -113,7 +126,8 @@ class TakeStep:
 
 def commit_shards(rows: pa.Table, commit: Callable[[Item, pa.Table], dict[str, Any]]) -> pa.Table:
     """Ray Data stage: commit each row's table; give a row about it."""
-    return pa.Table.from_pylist([commit(item, table) for item, table in with_items(rows)])
+    with _carried():
+        return pa.Table.from_pylist([commit(item, table) for item, table in with_items(rows)])
 
 
 class MakeShards:
@@ -129,7 +143,9 @@ class MakeShards:
 
     def __call__(self, items: pa.Table) -> pa.Table:
         """Give a row about each shard that was made."""
-        return make_shards(items, self._stage, self._changes)
+        with _carried():
+            changes = self._changes
+        return make_shards(items, self._stage, changes)
 
 
 def make_shards(
@@ -137,12 +153,13 @@ def make_shards(
 ) -> pa.Table:
     """Ray Data stage: make each item's shard from beginning to end; give a row about each."""
     rows = []
-    for item in items.to_pylist():
-        table = stage.read(item)
-        if table is not None:
-            for change in changes:
-                table = change(item, table)
-            rows.append(stage.commit(item, table))
+    with _carried():
+        for item in items.to_pylist():
+            table = stage.read(item)
+            if table is not None:
+                for change in changes:
+                    table = change(item, table)
+                rows.append(stage.commit(item, table))
     return pa.Table.from_pylist(rows)
 
 

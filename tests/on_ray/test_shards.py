@@ -1,5 +1,6 @@
 """Shards stay apart on their way through a pipeline, with and without GPUs."""
 
+import errno
 import json
 import os
 import time
@@ -9,8 +10,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import ray
+from ray.exceptions import RayError
 from safetensors.torch import load_file
 
+from seje_ray.cli.faults import line_of
 from seje_ray.errors import StoreError
 from seje_ray.on_ray.connect import connected, num_cpus
 from seje_ray.on_ray.shards import run_stage
@@ -107,16 +110,24 @@ def number_met(item, table):
 class Refused:
     """A step that cannot be built, as where its component cannot be brought."""
 
-    def __init__(self):
-        raise StoreError("s3://bucket/a: no permission")
+    def __init__(self, error):
+        raise error
 
 
 @pytest.mark.parametrize("num_steps", [1, 2])
 @pytest.mark.usefixtures("shared_ray")
-def test_a_step_that_cannot_be_built_tells_why(num_steps):
-    """Its own error, of which Ray leaves nothing but a text where an actor does not begin."""
-    with pytest.raises(StoreError, match="no permission"), connected():
-        run_stage(stage_of([Step(Refused)] * num_steps))
+def test_what_a_step_raises_is_told_as_it_is(num_steps, capfd):
+    """Ray adds five lines, hides the name of a file, and shows traces; an actor keeps a text."""
+    refused = StoreError("s3://bucket/a: no permission")
+    with pytest.raises(StoreError) as told, connected():
+        run_stage(stage_of([Step(partial(Refused, refused))] * num_steps))
+    assert str(told.value) == str(refused)
+
+    full = OSError(errno.ENOSPC, "No space left on device", "/w/a.parquet")
+    with pytest.raises(RayError) as caught, connected():
+        run_stage(stage_of([Step(partial(Refused, full))] * num_steps))
+    assert line_of(caught.value, "w").startswith("/w/a.parquet: the disk is full; make room")
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.usefixtures("shared_ray")
