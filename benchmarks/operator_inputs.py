@@ -23,7 +23,8 @@ from seje_ray.calibration.sentence_encoder.skip_instructions import fit_skip_ins
 from seje_ray.calibration.sentence_encoder.transformer import TransformerEncoder
 from seje_ray.calibration.term_tagger import DetIngrsTagger
 from seje_ray.calibration.text_model import TextModel
-from seje_ray.calibration.word_vectors import WordVectors, fit_word_vectors
+from seje_ray.calibration.word2vec import fit_word_vectors
+from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import RunConfig
 from seje_ray.cookbook import write_cookbook
 from seje_ray.features.model import backbone_of

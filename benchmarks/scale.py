@@ -28,7 +28,7 @@ from seje_ray.calibration.calibrator import fit_text
 from seje_ray.calibration.corpus import TextCorpus
 from seje_ray.calibration.key_terms import RecipeWords
 from seje_ray.calibration.term_tagger import DetIngrsTagger
-from seje_ray.calibration.word_vectors import fit_word_vectors
+from seje_ray.calibration.word2vec import fit_word_vectors
 from seje_ray.config import RunConfig, load_run, named_run_file
 from seje_ray.cookbook import write_cookbook
 from seje_ray.on_ray.executor import RayExecutor

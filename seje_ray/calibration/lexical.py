@@ -8,14 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
-from scipy.sparse import csr_matrix
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.preprocessing import normalize
-from sklearn.utils.extmath import randomized_svd
 
 from seje_ray import random_streams
 from seje_ray.artifact import write_json
@@ -23,6 +19,10 @@ from seje_ray.calibration.corpus import Recipes, RecipeText
 from seje_ray.console.report import Report
 from seje_ray.errors import SejeError
 from seje_ray.random_streams import Stream
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+    from sklearn.feature_extraction.text import CountVectorizer
 
 StopWords = Literal["english", "none"]  # of ``calibrate.lexical.stop_words``
 REPORT_EVERY = 500  # recipes
@@ -48,8 +48,10 @@ class TermReader:
     title_weight: int = 3  # times that the title counts
     stop_words: StopWords = "english"
 
-    def counter(self, **settings: object) -> CountVectorizer:
+    def counter(self, **settings: object) -> "CountVectorizer":
         """Counts the terms of texts; words have two letters or digits, or more."""
+        from sklearn.feature_extraction.text import CountVectorizer
+
         stop_words = None if self.stop_words == "none" else self.stop_words
         return CountVectorizer(
             ngram_range=(1, self.max_words), stop_words=stop_words, dtype=np.float64, **settings
@@ -142,6 +144,9 @@ def fit_lexicon(
 
     Source: docs/method.md, rule 1.8.
     """
+    from sklearn.preprocessing import normalize
+    from sklearn.utils.extmath import randomized_svd
+
     num_read = min(len(train), max_recipes)
     counter = reading.counter(min_df=min(min_count, num_read), max_features=max_terms)
     texts = _counted(_sampled(train, max_recipes, seed), num_read, progress)
@@ -165,7 +170,7 @@ def fit_lexicon(
     return Lexicon(reading, terms, idf, vectors, mean.astype(np.float32), std)
 
 
-def weighted(counts: csr_matrix, idf: np.ndarray) -> csr_matrix:
+def weighted(counts: "csr_matrix", idf: np.ndarray) -> "csr_matrix":
     """``(1 + ln count) * idf``, of unit length in each row that is not empty.
 
     Args:
@@ -174,6 +179,8 @@ def weighted(counts: csr_matrix, idf: np.ndarray) -> csr_matrix:
 
     Source: as scikit-learn's ``TfidfVectorizer(sublinear_tf=True)``.
     """
+    from sklearn.preprocessing import normalize
+
     bags = counts.copy()
     bags.data = (1 + np.log(bags.data)) * idf[bags.indices]
     unit: csr_matrix = normalize(bags, copy=False)

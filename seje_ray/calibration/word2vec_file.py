@@ -8,8 +8,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from gensim.models import KeyedVectors
-from gensim.models.fasttext import load_facebook_vectors
 
 from seje_ray import limits
 from seje_ray.calibration.word_vectors import WordVectors
@@ -83,6 +81,8 @@ def _read(path: Path) -> tuple[Sequence[str], np.ndarray]:
     """Words (V,) and vectors (V, E) float32 of whichever format it is."""
     head = _head(path)
     if head.startswith(FASTTEXT):
+        from gensim.models.fasttext import load_facebook_vectors
+
         found = load_facebook_vectors(str(path))
         return found.index_to_key, np.asarray(found.vectors, np.float32)
     for start, what in OTHERS.items():
@@ -92,6 +92,8 @@ def _read(path: Path) -> tuple[Sequence[str], np.ndarray]:
                 f"{what}"
             )
     if _is_binary(head):
+        from gensim.models import KeyedVectors
+
         _require_room(path, head)
         found = KeyedVectors.load_word2vec_format(str(path), binary=True, unicode_errors="replace")
         return found.index_to_key, found.vectors
@@ -189,6 +191,8 @@ def _rows(path: Path, lines: Iterable[str]) -> tuple[list[str], np.ndarray]:
 
 def write_word2vec(vectors: WordVectors, path: Path) -> None:
     """Write a word2vec file, text by its suffix (``.txt``, ``.vec``) or binary."""
+    from gensim.models import KeyedVectors
+
     keyed = KeyedVectors(vectors.dim)
     keyed.add_vectors(list(vectors.words), vectors.matrix)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -5,9 +5,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-import timm
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from seje_ray.errors import first_line
@@ -111,6 +109,8 @@ def download_weights(name: str, library: Library, model: str, image_size: int) -
     try:
         with _give_up_after(CONNECT_S):
             if library == "torchvision":
+                import torchvision
+
                 chosen = torchvision.models.get_model_weights(model).DEFAULT
                 state: dict[str, Tensor] = chosen.get_state_dict(
                     progress=False, check_hash=True, weights_only=True
@@ -138,6 +138,8 @@ def _give_up_after(seconds: float) -> Iterator[None]:
 
 def _require_published(model: str) -> None:
     """Raise an error if timm's weights are not there; timm itself would try for a minute."""
+    import timm
+
     config = timm.get_pretrained_cfg(model)
     if config is None or not config.has_weights:
         raise ValueError("timm has no weights for it")

@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-from timm.models import group_parameters
 from torch import nn
 
 from seje_ray.models.image_tower import ImageTower
@@ -21,6 +20,8 @@ def parameter_blocks(network: nn.Module) -> list[list[str]]:
     names = [name for name, _ in network.named_parameters()]
     matcher: Any = getattr(network, "group_matcher", None)
     if matcher is not None:
+        from timm.models import group_parameters
+
         known = group_parameters(network, matcher(coarse=False))
         return [list(known[number]) for number in sorted(known)]
     if isinstance(network, ImageTower):

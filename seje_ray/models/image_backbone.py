@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import Any, NamedTuple, assert_never
 
 import torch
-import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -215,6 +214,8 @@ def construction(
     library, model = resolve(name)
     match library:
         case "torchvision":
+            import torchvision
+
             options = _torchvision_options(model, image_size)
             with torch.device("meta"):
                 built = torchvision.models.get_model(model, weights=None, **options)
@@ -237,6 +238,8 @@ class _Built(NamedTuple):
 
 
 def _build_torchvision(model: str, image_size: int, drop_path: float) -> _Built:
+    import torchvision
+
     options = _torchvision_options(model, image_size)
     if drop_path > 0:
         options["stochastic_depth_prob"] = drop_path

@@ -3,9 +3,6 @@
 import difflib
 from typing import Any, Literal, NamedTuple, assert_never
 
-import timm
-import torchvision
-
 from seje_ray.errors import SejeError
 from seje_ray.models.hugging_face import read_config, read_preprocessing
 from seje_ray.recipe1m.images import Interpolation
@@ -44,6 +41,8 @@ def published(name: str) -> Published:
     if library == "transformers":
         return _preprocessing(name, model)
     if library == "torchvision":
+        import torchvision
+
         transforms = torchvision.models.get_model_weights(model).DEFAULT.transforms()
         mean, std = transforms.mean, transforms.std
         interpolation = transforms.interpolation.value
@@ -98,6 +97,9 @@ def resolve(name: str) -> tuple[Library, str]:
     """
     if name.startswith(TRANSFORMERS):
         return "transformers", name.removeprefix(TRANSFORMERS)
+    import timm
+    import torchvision
+
     library, _, model = name.rpartition("/")
     known: dict[Library, list[str]] = {
         "torchvision": torchvision.models.list_models(module=torchvision.models),
@@ -119,6 +121,8 @@ def resolve(name: str) -> tuple[Library, str]:
 
 def timm_network(model: str, image_size: int, *, pretrained: bool, drop_path: float = 0.0) -> Any:
     """A network of timm without classifier, for images of ``image_size`` pixels."""
+    import timm
+
     options = timm_options(model, image_size)
     if drop_path > 0:
         options["drop_path_rate"] = drop_path
@@ -150,6 +154,8 @@ def takes_only_squares(name: str) -> bool:
 
 
 def _timm_config(model: str) -> Any:
+    import timm
+
     try:
         return timm.get_pretrained_cfg(model, allow_unregistered=False)
     except RuntimeError as error:

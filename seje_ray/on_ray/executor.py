@@ -28,7 +28,6 @@ from seje_ray.on_ray.progress import drawn, new_board, reporter
 from seje_ray.on_ray.shards import run_stage
 from seje_ray.on_ray.train import train_in_group
 from seje_ray.on_ray.trial_resources import allot
-from seje_ray.on_ray.tune import run_trials
 from seje_ray.pipeline.stage import Fit, ShardStage
 from seje_ray.submission.cluster import EMBEDDED, Cluster
 from seje_ray.tuning.scheduling import Allotment, Scheduling
@@ -95,6 +94,8 @@ class RaySession:
         scheduling: Scheduling | None = None,
     ) -> None:
         """Run trials with Ray Tune."""
+        from seje_ray.on_ray.tune import run_trials
+
         run_trials(
             book, next_plan, total=total, allotted=allotted, title=title, scheduling=scheduling
         )

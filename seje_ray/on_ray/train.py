@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 import ray.train
@@ -22,8 +22,6 @@ from seje_ray.on_ray.connect import num_cpus, num_gpus
 from seje_ray.on_ray.group import COLLECTIVE_TIMEOUT_S, KEEP, GroupMember, run_group
 from seje_ray.on_ray.progress import drawn, new_board, reporter
 from seje_ray.on_ray.ray_internals import has_autoscaler
-from seje_ray.report.tensorboard import FOLDER as TENSORBOARD
-from seje_ray.report.tensorboard import TrainingCurves
 from seje_ray.store.mirror import is_mirrored, push
 from seje_ray.training.checkpoints import (
     commit_checkpoint,
@@ -34,6 +32,9 @@ from seje_ray.training.history import write_history
 from seje_ray.training.loaders import loaders_of, origin_of
 from seje_ray.training.loop import Trainer
 from seje_ray.training.timing import note_timings
+
+if TYPE_CHECKING:
+    from seje_ray.report.tensorboard import TrainingCurves
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +144,14 @@ class RayWorker(GroupMember):
         if self._curves is not None:
             self._curves.close()
             with suppress(StoreError):  # pictures cost nothing of the work
-                push(self.folder / TENSORBOARD)
+                push(self._curves.folder)
 
     def start(self, trainer: Trainer) -> None:
         """Open TensorBoard on rank 0, after the epochs that are done."""
         self._trainer = trainer
         if self.rank == 0:
+            from seje_ray.report.tensorboard import TrainingCurves
+
             done = trainer.state.progress.num_epochs
             self._curves = TrainingCurves(self.folder, self._calibrated, num_epochs=done)
 

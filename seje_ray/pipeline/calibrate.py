@@ -27,7 +27,6 @@ from seje_ray.pipeline.transform import finished_calibrated, transform
 from seje_ray.recipe1m.notes import reading_lines
 from seje_ray.recipe1m.records import DataError
 from seje_ray.recipe1m.source import DataSource, open_source
-from seje_ray.report.calibration import CalibrationArtifacts, write_calibration_report
 from seje_ray.report.sentence_report import given_sentence_facts
 from seje_ray.store.mirror import pull, push
 from seje_ray.workspace import Workspace
@@ -187,6 +186,8 @@ def _later(run: RunConfig, recipes: Artifact) -> list[str]:
 
 def _reported(run: RunConfig, workspace: Workspace, made: Calibrated) -> Calibrated:
     """Keep the run beside the result, and write the report."""
+    from seje_ray.report.calibration import CalibrationArtifacts, write_calibration_report
+
     assert made.calibrator is not None
     assert made.calibrated is not None
     pull(workspace.calibrator, keeps_own=True)

@@ -35,7 +35,7 @@ from seje_ray.calibration.term_tagger import (
 )
 from seje_ray.calibration.text_model import TextModel
 from seje_ray.calibration.word2vec_file import read_word2vec
-from seje_ray.calibration.word_vectors import WordVectors, fit_word_vectors
+from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.config import RunConfig
 from seje_ray.console.report import Report
 from seje_ray.distributed.process import Process
@@ -170,6 +170,8 @@ def word_vectors_fit(inputs: FitInputs) -> tuple[Fitted, Facts]:
         looked_at = islice(words, MAX_LOOKED_AT)
         known = known_words(looked_at, frozenset(vectors.words), config.file)
         return vectors, _vocabulary(vectors) | {"known_words": known}
+    from seje_ray.calibration.word2vec import fit_word_vectors
+
     vectors = fit_word_vectors(
         TokenFile(inputs.state / "texts.txt", words),
         dim=config.dim,

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.sparse import csr_matrix
-from sklearn.preprocessing import normalize
 
 from seje_ray.artifact import Artifact
 from seje_ray.baselines.ridge import PENALTIES, Spectrum
@@ -121,6 +119,9 @@ def _pairs(
     calibrated: Artifact, partition: str, rows: np.ndarray, lexicon: Lexicon
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Features (n, F) and bags (n, L) of the rows of each shard that has some, both float32."""
+    from scipy.sparse import csr_matrix
+    from sklearn.preprocessing import normalize
+
     shards = calibrated.shards(partition)
     within = rows_by_shard(rows, calibrated.counts(partition))
     for path, own in zip(shards, within, strict=True):

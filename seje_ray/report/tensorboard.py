@@ -22,7 +22,8 @@ class TrainingCurves:
 
     def __init__(self, folder: Path, calibrated: Artifact, *, num_epochs: int) -> None:
         """``num_epochs``: those that are done; what was written of later ones is dropped."""
-        self._writer = SummaryWriter(str(folder / FOLDER), purge_step=num_epochs + 1)
+        self.folder = folder / FOLDER
+        self._writer = SummaryWriter(str(self.folder), purge_step=num_epochs + 1)
         self._calibrated = calibrated
 
     def close(self) -> None:

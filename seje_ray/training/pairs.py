@@ -16,7 +16,6 @@ from torch import Tensor
 
 from seje_ray import random_streams
 from seje_ray.config.train import Augmentation
-from seje_ray.features.augmentation import augmented
 from seje_ray.features.inputs import (
     READS_OF_LSTM,
     Reads,
@@ -279,6 +278,8 @@ class PairLoader:
         photos = list(zip(own, chosen, draws, strict=True))
         if spec is None:
             return lambda: stacked([p.shard.image_features(p.row, i) for p, i, _ in photos])
+        from seje_ray.features.augmentation import augmented  # torchvision: not for features
+
         crops = spec.room(len(own))
 
         def decode(rows: range) -> None:

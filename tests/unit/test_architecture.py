@@ -7,7 +7,10 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
 PACKAGE = Path(__file__).parents[2] / "seje_ray"
+LATE = ("gensim", "matplotlib", "scipy.stats", "sklearn", "tensorboard", "timm", "torchvision")
 
 
 def modules_of_imports(path):
@@ -41,6 +44,17 @@ def test_a_stage_and_a_training_need_no_ray():
         "seje_ray.pipeline.index.ready, seje_ray.pipeline.ablate, seje_ray.pipeline.local"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["on_ray.executor", "on_ray.shards", "on_ray.train", "on_ray.serve", "pipeline.calibrate"],
+)
+def test_a_process_of_ray_imports_what_it_needs(module):
+    """A second each in every process, of which Ray starts many: imported where they are used."""
+    code = f"import sys, seje_ray.{module}; print(*({set(LATE)} & set(sys.modules)))"
+    words = [sys.executable, "-W", "ignore", "-c", code]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "\n"
 
 
 def test_rooms_import_each_other_without_a_circle():

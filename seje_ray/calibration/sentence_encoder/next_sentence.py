@@ -6,7 +6,6 @@ Letters: P pairs of consecutive sentences, H dimensions.
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.linear_model import Ridge
 
 from seje_ray.random_streams import Stream, generator
 
@@ -32,6 +31,8 @@ def next_sentence_accuracy(
     Returns:
         The share, or NaN if there are not enough pairs.
     """
+    from sklearn.linear_model import Ridge
+
     before, after = _pairs(train)
     queries, answers = _pairs(held_out)
     if len(before) < 2 or len(answers) < NUM_CANDIDATES:

@@ -9,7 +9,7 @@ from seje_ray.calibration.corpus import RecipeText
 from seje_ray.calibration.entities import EntityLexicon, Reexaminer, tag_lines
 from seje_ray.calibration.key_terms import RecipeWords
 from seje_ray.calibration.term_tagger import DetIngrsTagger
-from seje_ray.calibration.word_vectors import fit_word_vectors
+from seje_ray.calibration.word2vec import fit_word_vectors
 from seje_ray.recipe1m.records import Entity
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from gensim.models import Word2Vec
 
-from seje_ray.calibration.word_vectors import WordVectors, fit_word_vectors
+from seje_ray.calibration.word2vec import fit_word_vectors
+from seje_ray.calibration.word_vectors import WordVectors
 from seje_ray.errors import ArtifactError
 
 SETTINGS = {"dim": 8, "window": 3, "epochs": 2, "min_count": 2, "seed": 1}
