@@ -111,8 +111,9 @@ def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
     log = folder / "logs" / f"worker-{context.get_world_rank()}.jsonl"
     with logged(log), RayWorker(told) as worker:
         event("joined", rank=worker.rank, world_size=worker.world_size, device=worker.device)
-        if worker.rank == 0 and (most := config["most_workers"]) is not None:
-            worker.warn(f"training with {worker.world_size} of at most {most} workers")
+        if worker.rank == 0 and worker.world_size < (most := config["most_workers"] or 0):
+            few = f"training with {worker.world_size} of at most {most} workers"
+            worker.warn(f"{few}; with more as soon as there is room")
         try:
             loaders = loaders_of(run, calibrated, worker)
             trainer = Trainer(run, origin_of(run, calibrated), loaders, worker)
