@@ -5,7 +5,7 @@ WORKSPACE ?= workspace
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs test test-all test-quick check format bench gpu-check clean
+.PHONY: help install demo docs test test-all test-all-plain test-all-ray test-quick check format bench gpu-check clean
 
 help: ## List what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +28,12 @@ demo: install ## Run the whole pipeline on the embedded cookbook (minutes on 2 c
 test: test-quick ## Run the tests of what a user relies on (10 minutes on 2 cores)
 	$(BIN)/python -m pytest -m "not slow and ray"
 
-test-all: install ## Run all tests, kills, several nodes and big networks too (35 minutes)
+test-all: test-all-plain test-all-ray ## Run all tests, kills, several nodes and big networks too (an hour)
+
+test-all-plain: install
 	$(BIN)/python -m pytest -m "not ray" --numprocesses 2 --dist worksteal
+
+test-all-ray: install
 	$(BIN)/python -m pytest -m ray
 
 test-quick: install ## Run the tests of `make test` that start no Ray
