@@ -14,6 +14,7 @@ from benchmarks.gpu_data import TINY, make, run_of, trainer_of
 from benchmarks.gpu_setting import Row
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.group import GroupMember, require_resources, run_group
+from seje_ray.on_ray.progress import new_board
 from seje_ray.training.freezing import begin_epoch
 from seje_ray.training.worker import LocalWorker
 
@@ -50,7 +51,7 @@ def two_beside_one(folder: Path) -> Iterator[Row]:
             share = require_resources(number).gpus
             own = folder / f"of-{number}"
             own.mkdir()
-            found[number] = run_group(_train, {"data": data}, own, number)
+            found[number] = run_group(_train, {"data": data}, own, number, new_board())
             metrics, _, where = found[number]
             what = "two workers" if number == 2 else "one worker"
             yield {"what": what, "gpu_each": share, **where, "loss": metrics[-1]["loss"]}

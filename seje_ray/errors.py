@@ -29,6 +29,10 @@ class StoreError(WorkspaceError):
     """An object store refuses something, or does not answer."""
 
 
+class OutageError(StoreError):
+    """An object store does not answer; it may, later."""
+
+
 class LockLostError(WorkspaceError):
     """Another command has taken over what this one was writing."""
 

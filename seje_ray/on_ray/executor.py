@@ -138,7 +138,7 @@ def _fit_in_group(fit: Fit, board: Any, num_workers: int) -> None:
     scratch = fit.folder.with_name(f"{fit.folder.name}.ray")
     shutil.rmtree(scratch, ignore_errors=True)  # Ray would take its name for a run to resume
     try:
-        run_group(fit_on_worker, {"fit": fit, "board": board}, scratch, num_workers)
+        run_group(fit_on_worker, {"fit": fit, "board": board}, scratch, num_workers, board)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -1,6 +1,7 @@
 """A group of Ray Train processes that compute one thing together."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import ray.train.torch
 import torch
 from torch import nn
 
-from seje_ray.errors import ResourceError
+from seje_ray.errors import OutageError, ResourceError, SejeError, WorkspaceError
+from seje_ray.models.libraries import BackboneError
 from seje_ray.on_ray.capacity import (
     Bundle,
     current_nodes,
@@ -74,6 +76,7 @@ def run_group(
     config: dict[str, Any],
     folder: Path,
     num_workers: int,
+    board: Any,
     *,
     min_workers: int | None = None,
     timeout_s: float = COLLECTIVE_TIMEOUT_S,
@@ -81,13 +84,15 @@ def run_group(
 ) -> Any:
     """Run ``function`` in a group of Ray Train processes; return what rank 0 gives.
 
-    A group that loses a process is started again, and its checkpoints in ``folder`` are found.
+    A group that loses a process is started again, and its checkpoints in ``folder`` are found. One
+    that meets what no start would mend ends with that.
 
     Args:
         function: Of each process; it is given ``config``.
         config: Travels to the processes.
         folder: Of checkpoints.
         num_workers: Processes.
+        board: Handle of the driver's ``ProgressBoard``.
         min_workers: The group begins and goes on with any number from this one up, and grows
             when there is room; None for ``num_workers`` alone.
         timeout_s: Of a collective.
@@ -101,7 +106,7 @@ def run_group(
     reserve_room(min_workers or num_workers, bundle)
     forget_broken_list(folder)
     trainer = ray.train.torch.TorchTrainer(
-        function,
+        _Guarded(function, board),
         train_loop_config=config,
         torch_config=NamedInterfaces(backend=_backend(bundle), timeout_s=timeout_s),
         scaling_config=ray.train.ScalingConfig(
@@ -113,11 +118,43 @@ def run_group(
         run_config=_run_config(folder, callbacks),
     )
     try:
-        return trainer.fit().return_value
+        outcome = trainer.fit().return_value
     except ray.train.TrainingFailedError as error:
         raise _first_cause(error) from error
     except SystemExit as stop:  # Ray's answer to Ctrl-C, once the workers have ended
         raise KeyboardInterrupt from stop
+    if isinstance(outcome, _Refused):
+        raise outcome.error
+    return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """Outcome of a group that cannot do its work."""
+
+    error: SejeError
+
+
+@dataclass(frozen=True, slots=True)
+class _Guarded:
+    """What each process of a group runs: no start is repeated for what repeats itself."""
+
+    function: Callable[[Mapping[str, Any]], Any]
+    board: Any
+
+    def __call__(self, config: dict[str, Any]) -> Any:
+        if (known := ray.get(self.board.refusal.remote())) is not None:
+            return _Refused(known)
+        try:
+            return self.function(config)
+        except OutageError:
+            raise
+        except (BackboneError, WorkspaceError) as error:
+            # It may strike one process alone: Ray ends the others, and starts them once more.
+            ray.get(self.board.refuse.remote(error))
+            raise
+        except SejeError as error:  # strikes all alike
+            return _Refused(error)
 
 
 def _run_config(folder: Path, callbacks: Sequence[ray.train.UserCallback]) -> ray.train.RunConfig:

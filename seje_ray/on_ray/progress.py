@@ -12,6 +12,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from seje_ray.console.progress import Bars
 from seje_ray.console.report import Report
+from seje_ray.errors import SejeError
 
 POLL_S = 0.3
 
@@ -23,6 +24,7 @@ class ProgressBoard:
     def __init__(self) -> None:
         self._latest: dict[str, tuple[int, int | None, str]] = {}
         self._warnings: list[str] = []
+        self._refusal: SejeError | None = None
 
     def tell(self, name: str, done: int, total: int | None, text: str) -> None:
         """Note the progress of ``name``."""
@@ -35,6 +37,14 @@ class ProgressBoard:
     def warn(self, text: str) -> None:
         """Note a line for the driver to write."""
         self._warnings.append(text)
+
+    def refuse(self, error: SejeError) -> None:
+        """Note why a group cannot do its work, however often it is started again."""
+        self._refusal = self._refusal or error
+
+    def refusal(self) -> SejeError | None:
+        """What was noted first, or None."""
+        return self._refusal
 
     def new_warnings(self) -> list[str]:
         """Lines that were not asked for yet."""

@@ -14,10 +14,9 @@ from torch import Tensor
 
 from seje_ray.artifact import Artifact
 from seje_ray.config import RunConfig
-from seje_ray.errors import SejeError, StoreError, WorkspaceError
+from seje_ray.errors import StoreError
 from seje_ray.lock import Lease
 from seje_ray.log import event, logged
-from seje_ray.models.libraries import BackboneError
 from seje_ray.on_ray.connect import num_cpus, num_gpus
 from seje_ray.on_ray.group import COLLECTIVE_TIMEOUT_S, KEEP, GroupMember, run_group
 from seje_ray.on_ray.progress import drawn, new_board, reporter
@@ -61,18 +60,17 @@ class GroupTraining:
         """
         # After the watchdog has reported it.
         timeout_s = max(COLLECTIVE_TIMEOUT_S, 2 * 60 * (self.run.train.hang_minutes or 0))
-        outcome: dict[str, Any] = run_group(
+        num_epochs: int = run_group(
             train_on_worker,
             {"training": self, "most_workers": num_workers if min_workers else None},
             self.folder,
             num_workers,
+            self.board,
             min_workers=min_workers,
             timeout_s=timeout_s,
             callbacks=callbacks,
         )
-        if "error" in outcome:
-            raise SejeError(outcome["error"])
-        return int(outcome["num_epochs"])
+        return num_epochs
 
 
 def train_in_group(
@@ -98,8 +96,8 @@ def train_in_group(
         return training.in_group(num_workers, min_workers=min_workers)
 
 
-def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Run the loop in one Ray Train process.
+def train_on_worker(config: Mapping[str, Any]) -> int:
+    """Run the loop in one Ray Train process; return the number of epochs that are done.
 
     Args:
         config: A ``GroupTraining``, and of a group that may shrink the most workers it may have.
@@ -114,17 +112,10 @@ def train_on_worker(config: Mapping[str, Any]) -> dict[str, Any]:
         if worker.rank == 0 and worker.world_size < (most := config["most_workers"] or 0):
             few = f"training with {worker.world_size} of at most {most} workers"
             worker.warn(f"{few}; with more as soon as there is room")
-        try:
-            loaders = loaders_of(run, calibrated, worker)
-            trainer = Trainer(run, origin_of(run, calibrated), loaders, worker)
-            worker.start(trainer)
-            progress = trainer.fit()
-        except (BackboneError, WorkspaceError):  # may strike one worker alone: Ray ends the others
-            raise
-        except SejeError as error:  # repeats itself: no restart of the worker group would mend it
-            event("refused", error=error)
-            return {"error": str(error)}
-    return {"num_epochs": progress.num_epochs}
+        loaders = loaders_of(run, calibrated, worker)
+        trainer = Trainer(run, origin_of(run, calibrated), loaders, worker)
+        worker.start(trainer)
+        return trainer.fit().num_epochs
 
 
 class RayWorker(GroupMember):

@@ -96,7 +96,8 @@ def train_as_driver(folder: Path, workspace: Workspace, metric: str, num_workers
     prepare_initial(plan.run, calibrated, folder, workspace)
     for entry in read_history(folder):
         tune.report(entry)
-    training = GroupTraining(plan.run, calibrated, folder, new_board(), workspace.lease)
+    board = new_board()
+    training = GroupTraining(plan.run, calibrated, folder, board, workspace.lease)
     try:
         training.in_group(num_workers, [TuneReportCallback()])
     finally:
@@ -108,7 +109,7 @@ def train_as_driver(folder: Path, workspace: Workspace, metric: str, num_workers
     scratch = folder / "measuring"
     shutil.rmtree(scratch, ignore_errors=True)  # Ray would take its name for a run to resume
     told = {"plan": plan, "folder": folder, "workspace": workspace}
-    run_group(measure_on_worker, told, scratch, num_workers)
+    run_group(measure_on_worker, told, scratch, num_workers, board)
     shutil.rmtree(scratch, ignore_errors=True)
 
 

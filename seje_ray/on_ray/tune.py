@@ -13,11 +13,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from ray import tune
+from ray import cloudpickle, tune
 from ray.tune.schedulers import ASHAScheduler, PopulationBasedTraining, TrialScheduler
 from ray.tune.search import ConcurrencyLimiter, Searcher
 
-from seje_ray.errors import SejeError
+from seje_ray.errors import SejeError, WorkspaceError
+from seje_ray.on_ray.connect import user_error
 from seje_ray.on_ray.trial_schedulers import scheduler_of
 from seje_ray.on_ray.trial_worker import recorded_failure, train_as_driver, train_in_trial
 from seje_ray.store.location import place_of
@@ -64,7 +65,7 @@ def run_trials(
                 name="session",
                 **_storage(session, is_read_by_trials=hands_over),
                 verbose=0,
-                callbacks=[_Keeper(book, table, hands_over=hands_over)],
+                callbacks=[_Keeper(book, table, feed, hands_over=hands_over)],
                 failure_config=tune.FailureConfig(max_failures=0),
             ),
         )
@@ -137,22 +138,24 @@ def _config(book: TrialBook, name: str) -> dict[str, Any]:
 
 
 class _Feed(Searcher):  # type: ignore[misc]  # Ray is untyped here
-    """Tune's searcher: trials to finish first, then what ``next_plan`` gives."""
+    """Tune's searcher: trials to finish first, then what ``next_plan`` gives, until an error."""
 
     def __init__(self, book: TrialBook, next_plan: NextPlan) -> None:
         super().__init__(metric=book.metric, mode=book.mode)
         self._book, self._next_plan = book, next_plan
         self._pending = book.unfinished()
-        self.error: SejeError | None = None
+        self.error: SejeError | None = None  # for after Tune
 
     def suggest(self, trial_id: str) -> Any:
         """Begin the next trial, or say that there is none."""
+        if self.error is not None:
+            return Searcher.FINISHED
         if self._pending:
             name = self._pending.pop(0)
         else:
             try:
                 plan = self._next_plan(self._book)
-            except SejeError as error:  # raised again outside of Tune
+            except SejeError as error:
                 self.error = error
                 plan = None
             if plan is None:
@@ -176,8 +179,10 @@ class _Feed(Searcher):  # type: ignore[misc]  # Ray is untyped here
 class _Keeper(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
     """Writes what Tune tells of each trial into the book, and shows it."""
 
-    def __init__(self, book: TrialBook, table: TrialTable, *, hands_over: bool) -> None:
-        self._book, self._table, self._hands_over = book, table, hands_over
+    def __init__(
+        self, book: TrialBook, table: TrialTable, feed: _Feed, *, hands_over: bool
+    ) -> None:
+        self._book, self._table, self._feed, self._hands_over = book, table, feed, hands_over
         self._began = time.monotonic() - book.elapsed_s
         self._started: dict[str, float] = {}
 
@@ -211,7 +216,11 @@ class _Keeper(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
         self._end(name, state=state, measured=measured or {})
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Commit the reason."""
+        """Commit the reason, where it lies in the trial; another time the place may serve."""
+        error = _error_of(trial)
+        if isinstance(error, WorkspaceError):
+            self._feed.error = self._feed.error or error
+            return
         self._end(_name(trial), state="failed", reason=_reason(self._book, trial))
 
     def _change(self, name: str, **known: Any) -> None:
@@ -229,6 +238,12 @@ class _Keeper(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
 def _name(trial: Any) -> str:
     """Of its folder, as it was given one: PBT copies configurations from trial to trial."""
     return Path(trial.local_path).name
+
+
+def _error_of(trial: Any) -> SejeError | None:
+    """What its process raised for a person, if it came to that."""
+    path = Path(trial.pickled_error_file or "")  # where Tune has put it, in this very process
+    return user_error(cloudpickle.loads(path.read_bytes())) if path.is_file() else None
 
 
 def _reason(book: TrialBook, trial: Any) -> str:

@@ -13,7 +13,7 @@ from seje_ray.artifact import Artifact
 from seje_ray.config import RunConfig
 from seje_ray.console.progress import Bars
 from seje_ray.distributed.process import LocalProcess, default_device
-from seje_ray.errors import ResourceError, SejeError
+from seje_ray.errors import ResourceError, SejeError, WorkspaceError
 from seje_ray.freed_memory import keep_freed_memory
 from seje_ray.lock import Lease
 from seje_ray.pipeline.stage import Fit, ShardStage
@@ -139,6 +139,8 @@ class LocalSession:
         before, state, reason = book.elapsed_s, "done", ""
         try:
             self.train_trial(book, name)
+        except WorkspaceError:  # says nothing of the trial: repeated, it goes on
+            raise
         except SejeError as error:
             state, reason = "failed", str(error)
         seconds = time.monotonic() - began

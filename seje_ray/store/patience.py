@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from seje_ray.errors import StoreError
+from seje_ray.errors import OutageError, StoreError
 
 TRIES = 8
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 20.0
@@ -64,7 +64,8 @@ def patient(
     Raises:
         FileNotFoundError: If there is no such object.
         OSError: If a disk of this machine has no room for it, or takes nothing.
-        StoreError: If the store refuses it, or does not answer.
+        OutageError: If the store does not answer.
+        StoreError: If it refuses.
     """
     pause = FIRST_PAUSE_S
     for tries_left in reversed(range(tries)):
@@ -83,7 +84,7 @@ def patient(
                 what, advice = known
                 raise StoreError(f"{where}: {what}; {advice}, and repeat the command") from None
             if tries_left == 0:
-                raise StoreError(
+                raise OutageError(
                     f"{where}: the store does not answer as it should, {tries} times in turn "
                     f"({_kind(text)}); look whether it can be reached, and repeat the command: "
                     "what is finished is kept"

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from seje_ray.config import load_run, with_settings
-from seje_ray.errors import ResourceError
+from seje_ray.errors import OutageError, ResourceError
 from seje_ray.on_ray.executor import RayExecutor
 from seje_ray.pipeline.trials import run_plans
 from seje_ray.report.tuning import as_text
@@ -48,6 +48,26 @@ def test_a_trial_that_diverges_is_recorded_and_stops_no_other(workspace, calibra
 
     again = tune(run, workspace, name="rates", max_concurrent=1)
     assert outcome(again.page.trials) == outcome(trials)
+
+
+def without_its_store(*_, **__):
+    """Stands for a training whose store has gone."""
+    raise OutageError("s3://bucket/w: the store does not answer")
+
+
+def test_a_store_that_does_not_answer_is_no_failure_of_a_trial(workspace, calibrated, monkeypatch):
+    """The command ends with it, begins no other trial, and goes on when it is repeated."""
+    run = tiny_run("tune.num_trials=2", "tune.num_seeds=1", "tune.scheduler=none")
+    with monkeypatch.context() as changed:
+        changed.setattr("seje_ray.on_ray.tune.train_in_trial", without_its_store)
+        with pytest.raises(OutageError, match="the store does not answer"):
+            tune(run, workspace, name="outage", max_concurrent=1)
+    trials = workspace.folder / "tunes" / "outage" / "trials"
+    assert [path.name for path in trials.iterdir()] == ["0000"]
+    assert committed_at(trials) == {}
+
+    tuned = tune(run, workspace, name="outage", max_concurrent=1)
+    assert [trial.state for trial in tuned.page.trials] == ["done"] * 2
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seje_ray.config import load_run
-from seje_ray.errors import ArtifactError, ConfigError, ResourceError, SejeError
+from seje_ray.errors import ArtifactError, ConfigError, OutageError, ResourceError, SejeError
 from seje_ray.pipeline.local import LocalExecutor, LocalSession
 from seje_ray.pipeline.train import train
 from seje_ray.pipeline.tune import tune
@@ -216,3 +216,25 @@ def test_settings_that_do_not_go_together_are_a_failed_trial(workspace, local):
 
     assert [trial.state for trial in trials] == ["done", "failed"]
     assert "max_logit_scale must be >= logit_scale (50.0), got 40.0" in trials[1].reason
+
+
+class WithoutItsStore(LocalExecutor):
+    """Its trainings meet a store that has gone."""
+
+    @contextmanager
+    def session(self, num_workers):
+        """Give a session in which none comes far."""
+        yield LostSession()
+
+
+class LostSession(LocalSession):
+    def train_trial(self, book, name):
+        raise OutageError("s3://bucket/w: the store does not answer")
+
+
+def test_a_store_that_does_not_answer_is_no_failure_of_a_trial(workspace, local):
+    """The command ends with it, and goes on when it is repeated."""
+    with pytest.raises(OutageError):
+        tune(grid_run(), workspace, WithoutItsStore(), name="outage")
+    trials = tune(grid_run(), workspace, local, name="outage").page.trials
+    assert [trial.state for trial in trials] == ["done", "done", "failed", "done"][: len(trials)]
