@@ -25,10 +25,7 @@ def own(workspace, calibrated, tmp_path) -> Workspace:
     return Workspace(tmp_path / "w")
 
 
-@pytest.mark.parametrize("part", ["raylet", "gcs_server"])
-def test_a_transform_whose_ray_dies_says_so_and_goes_on_when_repeated(
-    own, calibrated, tmp_path, part
-):
+def test_a_transform_whose_raylet_dies_says_so_and_goes_on_when_repeated(own, calibrated, tmp_path):
     """P03a: an actor that is stopped keeps the stage from its end until Ray is killed."""
     shutil.rmtree(own.calibrated)
     settings = [word for one in TINY for word in ("--set", one)]
@@ -45,13 +42,13 @@ def test_a_transform_whose_ray_dies_says_so_and_goes_on_when_repeated(
         command.wait_until((own.folder / "calibrated.partial" / "plan.json").is_file)
         command.wait_until(stopped)
         started = command.started()
-        command.called(part)[0].kill()
+        command.called("raylet")[0].kill()
         assert command.ended() == 1
         _, left = psutil.wait_procs(started, timeout=PATIENCE_S)
         assert left == []
     said = errors.read_text()
     (line,) = [one for one in said.splitlines() if one.startswith("Error:")]
-    assert f"Ray ended in the middle of the work: its {part} (pid" in line
+    assert "Ray ended in the middle of the work: its raylet (pid" in line
     assert "repeat the command to resume" in line
     assert str(own.folder) in line
     assert "Traceback" not in said

@@ -1,6 +1,5 @@
 """Commands as jobs on a cluster that is started as a user would start it."""
 
-import http.client
 import json
 import os
 import re
@@ -11,16 +10,7 @@ import sys
 import time
 
 import pytest
-from moto.server import ThreadedMotoServer
 
-from seje_ray.pipeline.runs import open_run
-from seje_ray.store import objects
-from seje_ray.store.location import CACHE
-from seje_ray.store.mirror import pull, push
-from seje_ray.store.objects import ENDPOINTS, REGIONS
-from seje_ray.training.checkpoints import checkpoint_fault
-from seje_ray.training.history import read_history
-from seje_ray.workspace import Workspace
 from tests.on_ray.heads import ray_head
 from tests.tiny import TINY
 
@@ -28,28 +18,14 @@ pytest.importorskip("aiohttp", reason="needs the extra jobs")
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("own_ray")]
 
 TINY_OPTIONS = [word for override in TINY for word in ("--set", override)]
-SECRET = "a-secret-of-nobody"
 TOKEN = "a-token-of-the-tests-with-more-than-32-characters"
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    """Where the cluster mirrors stores."""
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory, cache):
-    """Two CPUs and token authentication; the environment of a client that has the token.
-
-    The nodes have the credentials of a store, and know neither which one nor where.
-    """
+def cluster(tmp_path_factory):
+    """Two CPUs and token authentication; the environment of a client that has the token."""
     kept = dict(os.environ)
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
-    os.environ |= {"AWS_ACCESS_KEY_ID": "an-id-of-nobody", "AWS_SECRET_ACCESS_KEY": SECRET}
-    os.environ |= {"AWS_EC2_METADATA_DISABLED": "true", CACHE: str(cache)}
-    for name in (*ENDPOINTS, *REGIONS):
-        os.environ.pop(name, None)
     os.environ.pop("RAY_ADDRESS", None)
     try:
         with ray_head(2, tmp_path_factory.mktemp("head") / "log") as address:
@@ -57,24 +33,6 @@ def cluster(tmp_path_factory, cache):
     finally:
         os.environ.clear()
         os.environ |= kept
-
-
-@pytest.fixture
-def stored(cluster, tmp_path, monkeypatch):
-    """A place in a store that the client names, with a mirror of its own."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    connection = http.client.HTTPConnection(host, port)
-    connection.request("PUT", "/bucket")
-    assert connection.getresponse().status == 200
-    connection.close()
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    monkeypatch.setenv(CACHE, str(tmp_path / "of the client"))
-    yield "s3://bucket/some/path"
-    objects._connection.cache_clear()
-    server.stop()
 
 
 def seje_ray(*words, **settings):
@@ -131,30 +89,6 @@ def test_the_pipeline_runs_as_jobs_and_gives_what_a_local_run_gives(
     doctor = json.loads(succeed("doctor", *options, "--json"))
     assert doctor["is_healthy"]
     assert doctor["nodes"][0]["sees_marker"]
-
-
-def test_jobs_in_a_store_share_nothing_else_with_their_client(cluster, cache, stored, calibrated):
-    """Train on two workers, and go on after the cluster has lost its mirror.
-
-    The nodes are told which store, and no secret. Calibrating in a store: test_hosts.
-    """
-    options = ["--workspace", stored, "--address", cluster]
-    workspace = Workspace.at(stored)
-    local = calibrated.calibrated.folder.parent
-    for part in ("recipes", "calibrator", "calibrated"):
-        shutil.copytree(local / part, workspace.folder / part)
-    push(workspace.folder)
-
-    train = ["train", "--run", "two", "--workers", "2", *options]
-    assert f"checkpoint: {stored}/runs/two/checkpoint-" in succeed(*train)
-    shutil.rmtree(cache, ignore_errors=True)
-    succeed(*train, "--set", "train.num_epochs=3")
-    trained = open_run(workspace, "two")
-    assert [entry["epoch"] for entry in read_history(trained.folder)] == [1.0, 2.0, 3.0]
-    assert checkpoint_fault(trained.best_checkpoint) is None
-    pull(workspace.folder)
-    for path in (*workspace.folder.rglob("*"), *cache.rglob("*")):
-        assert path.is_dir() or SECRET.encode() not in path.read_bytes()
 
 
 def test_a_job_outlives_its_client_and_is_found_again(cluster, workspace, calibrated, tmp_path):

@@ -8,15 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from seje_ray.errors import ResourceError
-from seje_ray.on_ray.ray_internals import CHECKPOINT_LIST
 from seje_ray.pipeline.embed_new import embed_new as embed_locally
 from seje_ray.pipeline.local import LocalExecutor
 from seje_ray.report.training import as_text as training_as_text
 from seje_ray.training.timing import read_timings
 from seje_ray.workspace import Workspace
-from tests.on_ray.killing import run_until
 from tests.on_ray.verbs import embed_new, embed_partition, train
-from tests.tiny import TINY, tiny_run
+from tests.tiny import tiny_run
 from tests.trainings import assert_equal_weights, history_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("shared_ray")]
@@ -59,27 +57,6 @@ def test_a_training_that_is_moved_and_resumed_equals_one_in_one_go(workspace, tr
     assert history_of(continued) == history_of(trained)
     assert_equal_weights(continued, trained)
     assert continued.folder == moved.run("stopped")
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("own_ray")
-def test_a_killed_training_goes_on_inside_the_epoch(workspace, trained):
-    """SIGKILL after two of four steps of the second epoch; best and last checkpoint are kept."""
-    every_step = "train.checkpoint_steps=1"
-    options = [word for override in [*TINY, every_step] for word in ("--set", override)]
-    folder = workspace.folder / "runs" / "killed"
-    run_until(
-        ["train", "--workspace", str(workspace), "--run", "killed", "--workers", "1", *options],
-        lambda: (folder / "checkpoint-00001-00000002").is_dir(),
-    )
-    (folder / CHECKPOINT_LIST).write_text("{")  # as a kill in the midst of writing leaves it
-
-    continued = train(tiny_run(every_step), workspace, name="killed", num_workers=1)
-
-    assert history_of(continued) == history_of(trained)
-    assert_equal_weights(continued, trained)
-    best, last = continued.best_checkpoint.name, "checkpoint-00002"
-    assert {path.name for path in folder.glob("*checkpoint-*")} == {best, last}
 
 
 def test_more_workers_than_pairs_or_cpus_is_an_error_and_no_hang(workspace, calibrated):

@@ -17,6 +17,7 @@ from tests.on_ray.hosts.store import REFUSAL
 BIN = Path(sys.executable).parent
 GCS, DASHBOARD, STORE = 6379, 8265, 5000  # ports
 TOKEN = "a-token-of-the-tests-with-more-than-32-characters"
+SECRET = "a-secret-of-nobody"  # that the store wants
 RAY = ("--disable-usage-stats", "--object-store-memory=150000000")
 SOONER = {  # than Ray by itself, which takes a node that does not answer for lost after a minute
     "RAY_health_check_initial_delay_ms": "1000",
@@ -66,7 +67,7 @@ class HostCluster:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": TOKEN,
             "AWS_ACCESS_KEY_ID": "an-id-of-nobody",
-            "AWS_SECRET_ACCESS_KEY": "a-secret-of-nobody",
+            "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": f"http://{self.store.address}:{STORE}",
