@@ -10,7 +10,9 @@ from seje_ray.on_ray.executor import RayExecutor
 from seje_ray.pipeline.calibrate import Calibrated
 from seje_ray.pipeline.index.ready import ready_searcher
 from seje_ray.pipeline.index.searcher import Searcher
+from seje_ray.pipeline.local import LocalExecutor
 from seje_ray.pipeline.runs import TrainedRun
+from seje_ray.pipeline.train import train as train_locally
 from seje_ray.workspace import Workspace
 from tests.on_ray.verbs import calibrate, train
 from tests.tiny import tiny_run
@@ -84,15 +86,16 @@ def trained(shared_ray, workspace, calibrated) -> TrainedRun:
 
 @pytest.fixture(scope="session")
 def other(workspace, trained) -> TrainedRun:
-    """Another training of the workspace, with other weights."""
+    """Another training of the workspace, with other weights; in this process, which is faster."""
     run = tiny_run("train.num_epochs=1", "seed=1")
-    return train(run, workspace, name="other", num_workers=1)
+    return train_locally(run, workspace, LocalExecutor(num_threads=1), name="other")
 
 
 @pytest.fixture(scope="session")
 def searchers(workspace, trained, other) -> dict[str, Searcher]:
     """The searches in Python, by the training's name; servers find their indexes."""
+    made = ((trained, RayExecutor(workspace)), (other, LocalExecutor(num_threads=1)))
     return {
-        run.folder.name: ready_searcher(run, workspace, lambda: RayExecutor(workspace))
-        for run in (trained, other)
+        run.folder.name: ready_searcher(run, workspace, lambda executor=executor: executor)
+        for run, executor in made
     }

@@ -1,6 +1,8 @@
 """A proxy before a server that fails as networks and stores do."""
 
 import http.client
+import select
+import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +19,7 @@ class Request:
 
     def __init__(self, number: int, method: str, path: str) -> None:
         self.number, self.method, self.path = number, method, path
-        self.num_bytes = 0  # of the answer, without its headers
+        self.num_bytes = 0  # of the answer, without its headers; of one that nobody takes, none
 
 
 class FaultyProxy:
@@ -77,8 +79,16 @@ def _handler(proxy: FaultyProxy, host: str, port: int) -> type[BaseHTTPRequestHa
             found = server.getresponse()
             data = found.read()
             server.close()
+            if self._is_left():
+                return
             request.num_bytes = 0 if self.command == "HEAD" else len(data)
             self._answer(found.status, found.getheaders(), data, is_cut=status == CUT)
+
+        def _is_left(self) -> bool:
+            """Whether the client waits no longer, as after many seconds on a busy machine."""
+            can_read = select.select([self.connection], [], [], 0)[0]
+            self.close_connection = bool(can_read) and not self.connection.recv(1, socket.MSG_PEEK)
+            return self.close_connection
 
         do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_one  # noqa: N815  # http.server's
 
