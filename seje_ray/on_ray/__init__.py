@@ -23,6 +23,8 @@ EMBEDDED_SETTINGS = {  # of a Ray that we start; a cluster's are for those who r
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # ends a training 4 s sooner
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "120",  # a busy machine takes more than 5 s to import
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
+    # At Ray's 15 the threads of a training wait for the one that another program has displaced.
+    "RAY_worker_niceness": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # its C++ core prints harmless ERROR lines to the terminal
 }
 TOKEN_VARIABLES = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
