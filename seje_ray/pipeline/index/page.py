@@ -44,7 +44,11 @@ def write_page(path: Path, searcher: Searcher, searches: Sequence[Answer]) -> No
 def _heading(found: Answer) -> str:
     """What was looked for."""
     what = "Recipes" if found.what == "recipes" else "Photos"
-    return f"{what} for {'a photo' if found.query.is_photo else 'a recipe'}"
+    if found.query.is_photo:
+        return f"{what} for a photo"
+    return (
+        f"{what} for a recipe" if found.ingredients or found.query.recipe else f"{what} for words"
+    )
 
 
 def _example(searcher: Searcher, found: Answer) -> Example:

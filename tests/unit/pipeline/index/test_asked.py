@@ -115,6 +115,7 @@ def test_the_page_holds_pictures_and_reasons(search, photo, tmp_path):
     page = (tmp_path / "search.html").read_text()
     assert page.count("data:image/jpeg") >= 4
     assert "Recipes for a photo" in page
+    assert "Recipes for words" in page
     assert "<b></b>" not in page
 
 
