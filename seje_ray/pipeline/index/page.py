@@ -45,10 +45,10 @@ def _heading(found: Answer) -> str:
     """What was looked for."""
     what = "Recipes" if found.what == "recipes" else "Photos"
     if found.query.is_photo:
-        return f"{what} for a photo"
-    return (
-        f"{what} for a recipe" if found.ingredients or found.query.recipe else f"{what} for words"
-    )
+        asked = "a photo"
+    else:
+        asked = "a recipe" if found.ingredients or found.query.recipe else "words"
+    return f"{what} for {asked}"
 
 
 def _example(searcher: Searcher, found: Answer) -> Example:
