@@ -11,8 +11,7 @@ import ray.train.torch
 import torch
 from torch import nn
 
-from seje_ray.errors import OutageError, ResourceError, SejeError, WorkspaceError
-from seje_ray.models.libraries import BackboneError
+from seje_ray.errors import OutageError, ResourceError, SejeError
 from seje_ray.on_ray.capacity import (
     Bundle,
     current_nodes,
@@ -149,12 +148,10 @@ class _Guarded:
             return self.function(config)
         except OutageError:
             raise
-        except (BackboneError, WorkspaceError) as error:
+        except SejeError as error:
             # It may strike one process alone: Ray ends the others, and starts them once more.
             ray.get(self.board.refuse.remote(error))
             raise
-        except SejeError as error:  # strikes all alike
-            return _Refused(error)
 
 
 def _run_config(folder: Path, callbacks: Sequence[ray.train.UserCallback]) -> ray.train.RunConfig:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch.distributed as dist
 
-from seje_ray.errors import OutageError, StoreError
+from seje_ray.errors import ArtifactError, OutageError, StoreError
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.group import GroupMember, run_group
 from seje_ray.on_ray.progress import new_board
@@ -38,10 +38,11 @@ def run(tmp_path):
     return run
 
 
-def test_what_one_worker_is_refused_ends_all(run, tmp_path):
+@pytest.mark.parametrize("kind", [StoreError, ArtifactError])
+def test_what_one_worker_is_refused_ends_all(run, tmp_path, kind):
     """It is told as it is, and its work is not begun again: no start would mend it."""
-    with pytest.raises(StoreError, match="no permission"):
-        run(StoreError("no permission"))
+    with pytest.raises(kind, match="no permission"):
+        run(kind("no permission"))
     assert len(list((tmp_path / "starts").glob("1-*"))) == 1
 
 
