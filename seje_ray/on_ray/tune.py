@@ -6,6 +6,7 @@ nor what a searcher would suggest: each session is a fresh Tuner that is told of
 ended, and given those to finish first.
 """
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,10 +15,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from ray import cloudpickle, tune
+from ray.exceptions import RayActorError
 from ray.tune.schedulers import ASHAScheduler, PopulationBasedTraining, TrialScheduler
 from ray.tune.search import ConcurrencyLimiter, Searcher
 
 from seje_ray.errors import SejeError, WorkspaceError
+from seje_ray.log import event
 from seje_ray.on_ray.connect import user_error
 from seje_ray.on_ray.trial_schedulers import scheduler_of
 from seje_ray.on_ray.trial_worker import recorded_failure, train_as_driver, train_in_trial
@@ -30,6 +33,8 @@ from seje_ray.tuning.trial_book import NextPlan, TrialBook
 from seje_ray.tuning.trial_table import TrialTable
 from seje_ray.tuning.trials import ENDED, Trial, read_failure, read_measured
 
+MAX_STARTS = 3  # of a trial whose process dies, as its node does, in one command
+
 
 def run_trials(
     book: TrialBook,
@@ -40,39 +45,62 @@ def run_trials(
     title: str,
     scheduling: Scheduling | None = None,
 ) -> None:
-    """Run trials as ``Session`` says."""
+    """Run trials as ``Session`` says; one whose process dies goes on when the others have ended."""
+    # Tune prints tracebacks of trials; what a person wants of them stands in the table.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    num_ended = len(book.trials) - len(book.unfinished())
+    with TrialTable(title, total, book.mode, before=num_ended) as table:
+        for starts_left in reversed(range(MAX_STARTS)):
+            if not _lost_of_session(
+                book, next_plan, table, total, allotted, scheduling, starts_left=starts_left
+            ):
+                return
+
+
+def _lost_of_session(
+    book: TrialBook,
+    next_plan: NextPlan,
+    table: TrialTable,
+    total: int,
+    allotted: Allotment,
+    scheduling: Scheduling | None,
+    *,
+    starts_left: int,
+) -> list[str]:
+    """Run all trials that have not ended; return those whose process died, to be run again."""
     ended = [trial for trial in book.trials.values() if trial.state in ENDED]
     hands_over = scheduling is not None and scheduling.hands_over
     scheduler = scheduler_of(scheduling)
     feed = _Feed(book, next_plan)
+    keeper = _Keeper(book, table, feed, hands_over=hands_over, starts_left=starts_left)
     session = book.folder / ".ray"
     remove(session)
-    with TrialTable(title, total, book.mode, before=len(ended)) as table:
-        given = _given_at_once(book, next_plan) if _is_pbt(scheduler) else None
-        tuner = tune.Tuner(
-            _trainable(book, allotted, hands_over=hands_over),
-            param_space=given,
-            tune_config=tune.TuneConfig(
-                search_alg=None if given else ConcurrencyLimiter(feed, allotted.concurrent),
-                max_concurrent_trials=allotted.concurrent if given else None,
-                scheduler=_told(scheduler, ended, book),
-                num_samples=1 if given else total - len(ended),
-                # A process that has loaded torch trains one trial after another.
-                reuse_actors=allotted.num_workers == 1,
-                trial_dirname_creator=lambda trial: trial.config["trial"]["name"],
-            ),
-            run_config=tune.RunConfig(
-                name="session",
-                **_storage(session, is_read_by_trials=hands_over),
-                verbose=0,
-                callbacks=[_Keeper(book, table, feed, hands_over=hands_over)],
-                failure_config=tune.FailureConfig(max_failures=0),
-            ),
-        )
-        tuner.fit()
+    given = _given_at_once(book, next_plan) if _is_pbt(scheduler) else None
+    tuner = tune.Tuner(
+        _trainable(book, allotted, hands_over=hands_over),
+        param_space=given,
+        tune_config=tune.TuneConfig(
+            search_alg=None if given else ConcurrencyLimiter(feed, allotted.concurrent),
+            max_concurrent_trials=allotted.concurrent if given else None,
+            scheduler=_told(scheduler, ended, book),
+            num_samples=1 if given else total - len(ended),
+            # A process that has loaded torch trains one trial after another.
+            reuse_actors=allotted.num_workers == 1,
+            trial_dirname_creator=lambda trial: trial.config["trial"]["name"],
+        ),
+        run_config=tune.RunConfig(
+            name="session",
+            **_storage(session, is_read_by_trials=hands_over),
+            verbose=0,
+            callbacks=[keeper],
+            failure_config=tune.FailureConfig(max_failures=0),
+        ),
+    )
+    tuner.fit()
     remove(session)
     if feed.error is not None:
         raise feed.error
+    return keeper.lost
 
 
 def _storage(session: Path, *, is_read_by_trials: bool) -> dict[str, Any]:
@@ -180,9 +208,17 @@ class _Keeper(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
     """Writes what Tune tells of each trial into the book, and shows it."""
 
     def __init__(
-        self, book: TrialBook, table: TrialTable, feed: _Feed, *, hands_over: bool
+        self,
+        book: TrialBook,
+        table: TrialTable,
+        feed: _Feed,
+        *,
+        hands_over: bool,
+        starts_left: int,
     ) -> None:
         self._book, self._table, self._feed, self._hands_over = book, table, feed, hands_over
+        self._starts_left = starts_left
+        self.lost: list[str] = []  # trials whose process died, and that have starts left
         self._began = time.monotonic() - book.elapsed_s
         self._started: dict[str, float] = {}
 
@@ -217,11 +253,17 @@ class _Keeper(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Commit the reason, where it lies in the trial; another time the place may serve."""
-        error = _error_of(trial)
-        if isinstance(error, WorkspaceError):
-            self._feed.error = self._feed.error or error
-            return
-        self._end(_name(trial), state="failed", reason=_reason(self._book, trial))
+        name, error = _name(trial), _error_of(trial)
+        event("trial failed", trial=name, error=error)
+        told = user_error(error) if error is not None else None
+        if isinstance(told, WorkspaceError):
+            self._feed.error = self._feed.error or told
+        elif isinstance(error, RayActorError) and self._starts_left:
+            self.lost.append(name)
+            self._change(name, state="waiting")
+            self._table.note(f"{name}: its process died; it goes on when the others have ended")
+        else:
+            self._end(name, state="failed", reason=_reason(self._book, trial))
 
     def _change(self, name: str, **known: Any) -> None:
         self._book.trials[name] = replace(self._book.trials[name], **known)
@@ -240,10 +282,10 @@ def _name(trial: Any) -> str:
     return Path(trial.local_path).name
 
 
-def _error_of(trial: Any) -> SejeError | None:
-    """What its process raised for a person, if it came to that."""
+def _error_of(trial: Any) -> Any:
+    """What ended it, as Ray has it; None where it has nothing."""
     path = Path(trial.pickled_error_file or "")  # where Tune has put it, in this very process
-    return user_error(cloudpickle.loads(path.read_bytes())) if path.is_file() else None
+    return cloudpickle.loads(path.read_bytes()) if path.is_file() else None
 
 
 def _reason(book: TrialBook, trial: Any) -> str:

@@ -65,6 +65,10 @@ class TrialTable:
             self._console.print(line, soft_wrap=True)
         self._known_ended = len(ended)
 
+    def note(self, text: str) -> None:
+        """Write a line that stays, above what is drawn."""
+        self._console.print(f"note: {text}", soft_wrap=True)
+
     def _drawing(self) -> RenderableType:
         """The state of all, and a row for each of some."""
         best = best_trial(self._trials, self._mode)

@@ -1,13 +1,16 @@
 """Tuning and comparison on Ray Tune: every trial once, whatever is killed."""
 
 import json
+import os
 import shutil
+import signal
 
 import pytest
 
 from seje_ray.config import load_run, with_settings
 from seje_ray.errors import OutageError, ResourceError
 from seje_ray.on_ray.executor import RayExecutor
+from seje_ray.on_ray.trial_worker import train_in_trial
 from seje_ray.pipeline.trials import run_plans
 from seje_ray.report.tuning import as_text
 from seje_ray.training.history import read_history
@@ -68,6 +71,29 @@ def test_a_store_that_does_not_answer_is_no_failure_of_a_trial(workspace, calibr
 
     tuned = tune(run, workspace, name="outage", max_concurrent=1)
     assert [trial.state for trial in tuned.page.trials] == ["done"] * 2
+
+
+def dies(folder, *told, **named):
+    """Stands for a training whose node is lost: the first trial's once, the second's always."""
+    has_died = folder / "has-died"
+    if folder.name == "0001" or not has_died.exists():
+        has_died.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    train_in_trial(folder, *told, **named)
+
+
+def test_a_trial_whose_process_dies_goes_on(workspace, calibrated, monkeypatch, capsys):
+    """After the others, as often as it takes within limits; each has one folder and ends once."""
+    run = tiny_run("tune.num_trials=3", "tune.num_seeds=1", "tune.scheduler=none")
+    with monkeypatch.context() as changed:
+        changed.setattr("seje_ray.on_ray.tune.train_in_trial", dies)
+        tuned = tune(run, workspace, name="dying", max_concurrent=1)
+    trials = tuned.page.trials
+    assert [trial.state for trial in trials] == ["done", "failed", "done"]
+    assert trials[1].reason.startswith("its process died: ")
+    said = capsys.readouterr().err
+    assert said.count("its process died; it goes on") == 5  # 0, 2 and the other seed once, 1 twice
+    assert "Traceback" not in said
 
 
 @pytest.mark.slow
