@@ -17,6 +17,7 @@ SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints boxes in any case
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C ends the command, not one part of it
     "TUNE_WARN_THRESHOLD_S": "60",  # a suggestion of TPE may take a second
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # its C++ core prints harmless ERROR lines to the terminal
     "RAY_DATA_USE_DATASOURCE_V2": "0",  # V2 packs small inputs into one block: one busy actor
 }
 EMBEDDED_SETTINGS = {  # of a Ray that we start; a cluster's are for those who run it
@@ -25,7 +26,6 @@ EMBEDDED_SETTINGS = {  # of a Ray that we start; a cluster's are for those who r
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
     # At Ray's 15 the threads of a training wait for the one that another program has displaced.
     "RAY_worker_niceness": "0",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",  # its C++ core prints harmless ERROR lines to the terminal
 }
 TOKEN_VARIABLES = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 

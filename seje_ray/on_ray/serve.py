@@ -55,6 +55,7 @@ class Serving:
     run: str  # name of the training
     replicas: int = 1  # of the model, and of the API
     gpus_per_replica: float = 0.0  # of the model's
+    cpus_per_process: float = 1.0  # that each model and each API takes of the cluster
     token_hash: str | None = None  # SHA-256 of a token in hex
     client_rate: float = Limits().client_rate  # searches per second of a client; 0: any number
     max_batch: int = MAX_BATCH  # photos or recipes embedded at once; 1 to compare with
@@ -209,7 +210,7 @@ def model_name(weights: str) -> str:
 
 def embed_application(serving: Serving) -> serve.Application:
     """The model alone, for ``serve.run`` without a route."""
-    options = {"num_cpus": 1, "num_gpus": serving.gpus_per_replica}
+    options = {"num_cpus": serving.cpus_per_process, "num_gpus": serving.gpus_per_replica}
     deployed = serve.deployment(
         _Embed,
         name=EMBED_DEPLOYMENT,
@@ -231,7 +232,7 @@ def api_application(serving: Serving, *, holds_model: bool = False) -> serve.App
         _Api,
         name=API_DEPLOYMENT,
         num_replicas=serving.replicas,
-        ray_actor_options={"num_cpus": 1, "num_gpus": gpus},
+        ray_actor_options={"num_cpus": serving.cpus_per_process, "num_gpus": gpus},
         max_ongoing_requests=4 * Limits().requests,  # its guard refuses earlier, and says why
         max_queued_requests=4 * Limits().requests,
         backpressure_config=BackpressureConfig(status_code=503, retry_after_s=1),

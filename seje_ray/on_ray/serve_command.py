@@ -6,16 +6,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 
 import click
 from ray import serve
 from ray.serve.schema import ProxyStatus
 
 from seje_ray.errors import ResourceError, SejeError
-from seje_ray.on_ray.capacity import Bundle, reserve_room
+from seje_ray.on_ray.capacity import Bundle, Node, current_nodes, reserve_room, worker_bundle
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.executor import RayExecutor
-from seje_ray.on_ray.ray_internals import listens_at
+from seje_ray.on_ray.ray_internals import has_autoscaler, listens_at
 from seje_ray.on_ray.serve import Serving
 from seje_ray.on_ray.serve_deploy import (
     ServeError,
@@ -62,14 +63,14 @@ def serve_here(
     open_run(workspace, name)  # what is not there is said before anything starts
 
     def serve_newest() -> None:
-        serving = settings(_ready(workspace, name))
+        serving = replace(room, run=_ready(workspace, name))
         deploy(serving)
         wait_until_ready(host, port, serving.run, READY_S)
         tell(serving.run)
 
     renewed = threading.Event()
     with connected(PROCESSES * settings("").replicas):
-        _reserve_room(settings(""))
+        room = _with_room(settings(""))
         signal.signal(signal.SIGHUP, lambda number, frame: renewed.set())
         try:
             start(host, port)
@@ -113,8 +114,8 @@ def serve_on(
         KeyboardInterrupt: Of a user, with what goes on, and what ends it.
     """
     with connected(1, cluster, workspace):
-        _reserve_room(settings(""))
-        serving = settings(_ready(workspace, name, cluster))
+        room = _with_room(settings(""))
+        serving = replace(room, run=_ready(workspace, name, cluster))
         with _told_what_stays(cluster):
             start(host, port)
             deploy(serving)
@@ -152,14 +153,20 @@ def stop_on(cluster: Cluster) -> bool:
         return end_all()
 
 
-def _reserve_room(serving: Serving) -> None:
-    """Refuse models that fit nowhere, for which Serve would wait for ever.
+def _with_room(serving: Serving) -> Serving:
+    """Its share of the cluster's CPUs; refuse models that fit nowhere: Serve would wait for ever.
+
+    Where CPUs are too few, all processes share them, those of a model that replaces it, too.
 
     Raises:
         ResourceError: With the figures.
     """
-    model = Bundle(1.0, serving.gpus_per_replica)
-    reserve_room(serving.replicas, model, "--replicas")
+    cpus = 1.0
+    if not has_autoscaler():
+        nodes = [Node(node.cpus) for node in current_nodes()]
+        cpus = worker_bundle(PROCESSES * serving.replicas, nodes, shares_gpus=False).cpus
+    reserve_room(serving.replicas, Bundle(cpus, serving.gpus_per_replica), "--replicas")
+    return replace(serving, cpus_per_process=cpus)
 
 
 def _wait_for_a_proxy() -> None:

@@ -2,9 +2,12 @@
 
 import logging
 import re
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
+import click
 from ray import serve
 from ray.serve.exceptions import RayServeException
 
@@ -27,6 +30,8 @@ from seje_ray.serving.readiness import PAUSE_S
 
 KEEP_ALIVE_S = 30
 FAULTY = ("DEPLOY_FAILED", "UNHEALTHY")  # states of a deployment
+UNPLACED = "to be scheduled"  # in what Serve says of a deployment, after half a minute
+TELL_EVERY_S = 30.0
 SHUTDOWN_TRIES = 4  # each waits for half a minute, or not at all if Serve has ended
 
 
@@ -64,8 +69,9 @@ def deploy(serving: Serving) -> None:
     before = serve.status().applications
     _require_no_namesake(name, API)
     try:
-        _run(embed_application(serving), name, None)
-        _run(api_application(serving), API, "/")
+        with _waiting_told(name, API):
+            _run(embed_application(serving), name, None)
+            _run(api_application(serving), API, "/")
     except ServeError:
         for begun in {name, API} & set(serve.status().applications) - set(before):
             _end(begun)
@@ -75,6 +81,38 @@ def deploy(serving: Serving) -> None:
         if other not in (API, name):
             _end(other)
     event("serving", run=serving.run, model=name, replicas=serving.replicas)
+
+
+@contextmanager
+def _waiting_told(*names: str) -> Iterator[None]:
+    """Say now and then which processes of applications the cluster has no room for yet."""
+    is_over = threading.Event()
+
+    def tell() -> None:
+        while not is_over.wait(TELL_EVERY_S):
+            for line in _waiting(*names):
+                click.echo(f"note: {line}", err=True)
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        teller.join()
+
+
+def _waiting(*names: str) -> list[str]:
+    """A line for each deployment of applications that waits for room on the cluster."""
+    found = serve.status().applications
+    return [
+        f"{own}: {one.replica_states.get('RUNNING', 0)} run, others wait for free CPUs or GPUs of "
+        "the cluster (`ray status`)"
+        for name in names
+        if name in found
+        for own, one in found[name].deployments.items()
+        if UNPLACED in one.message
+    ]
 
 
 def end_all() -> bool:

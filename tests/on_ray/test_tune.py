@@ -76,7 +76,7 @@ def test_a_store_that_does_not_answer_is_no_failure_of_a_trial(workspace, calibr
 def dies(folder, *told, **named):
     """Stands for a training whose node is lost: the first trial's once, the second's always."""
     has_died = folder / "has-died"
-    if folder.name == "0001" or not has_died.exists():
+    if folder.name == "0001" or (folder.name == "0000" and not has_died.exists()):
         has_died.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     train_in_trial(folder, *told, **named)
@@ -84,15 +84,15 @@ def dies(folder, *told, **named):
 
 def test_a_trial_whose_process_dies_goes_on(workspace, calibrated, monkeypatch, capsys):
     """After the others, as often as it takes within limits; each has one folder and ends once."""
-    run = tiny_run("tune.num_trials=3", "tune.num_seeds=1", "tune.scheduler=none")
+    run = tiny_run("tune.num_trials=2", "tune.num_seeds=1", "tune.scheduler=none")
     with monkeypatch.context() as changed:
         changed.setattr("seje_ray.on_ray.tune.train_in_trial", dies)
         tuned = tune(run, workspace, name="dying", max_concurrent=1)
     trials = tuned.page.trials
-    assert [trial.state for trial in trials] == ["done", "failed", "done"]
+    assert [trial.state for trial in trials] == ["done", "failed"]
     assert trials[1].reason.startswith("its process died: ")
     said = capsys.readouterr().err
-    assert said.count("its process died; it goes on") == 5  # 0, 2 and the other seed once, 1 twice
+    assert said.count("its process died; it goes on") == 3  # 0 once, 1 twice
     assert "Traceback" not in said
 
 

@@ -3,6 +3,7 @@
 The tests are one story, in this order: each goes on with what the one before has made.
 """
 
+import json
 import sys
 import time
 
@@ -27,6 +28,22 @@ from seje_ray.store.mirror import fetch
 from seje_ray.workspace import Workspace
 run = Workspace.at(sys.argv[1]).run(sys.argv[2])
 print(fetch(run / "history.jsonl").read_text())
+"""
+
+STATES = """
+import json, sys
+from seje_ray.store.mirror import fetch
+from seje_ray.workspace import Workspace
+trials = Workspace.at(sys.argv[1]).folder / "tunes" / sys.argv[2] / "trials"
+found = [json.loads(fetch(trials / name / "trial.json").read_text()) for name in ("0000", "0001")]
+print(json.dumps([[trial["state"], trial["scores"]] for trial in found]))
+"""
+ASKED = """
+import http.client, json, sys
+for address in sys.argv[1:]:
+    server = http.client.HTTPConnection(address, 8000, timeout=60)
+    server.request("POST", "/v1/search/text", json.dumps({"text": "lemon pasta"}))
+    print(server.getresponse().status)
 """
 
 
@@ -114,6 +131,49 @@ def test_a_training_whose_driver_and_node_are_lost_has_the_same_history(
         code, said = running.ended()
     assert code == 0, said
     assert told(cluster, lost, HISTORY, uri, "stormy") == told(cluster, lost, HISTORY, uri, "demo")
+
+
+def test_a_trial_whose_node_is_lost_ends_with_the_scores_of_its_equal(
+    cluster: HostCluster, uri: str
+) -> None:
+    """Two trials of the same settings and seed; one node loses its power."""
+    space = "tune.space={train.learning_rate: {choice: [0.002]}}"
+    settings = ["tune.searcher=grid", "tune.scheduler=none", "tune.num_seeds=1", space]
+    options = [word for setting in settings for word in ("--set", setting)]
+    lost = cluster.nodes[1]
+
+    def is_under_way() -> bool:
+        found = list(lost.disk.rglob("tunes/equal/trials/*/history.jsonl"))
+        return any(len(path.read_text().splitlines()) >= 2 for path in found)
+
+    words = ["tune", "--name", "equal", "--trials", "2", "--workspace", uri, *options]
+    words += ["--set", "train.num_epochs=20"]
+    with cluster.at_work(cluster.head, cluster.words(*words)) as running:
+        running.wait_until(is_under_way)
+        lost.power_off()
+        cluster.start_node(lost)
+        code, said = running.ended()
+    assert code == 0, said
+    assert "its process died; it goes on when the others have ended" in said
+    (state, scores), other = json.loads(told(cluster, lost, STATES, uri, "equal"))
+    assert (state, len(scores)) == ("done", 20)
+    assert [state, scores] == other
+
+
+def test_a_server_outlives_a_node(cluster: HostCluster, uri: str) -> None:
+    """Two hosts of one CPU hold two models and two APIs; without one, the others answer."""
+    lost, stays = cluster.nodes[1:]
+    served = ["serve", "--workspace", uri, "--run", "demo"]
+    succeed(cluster, *served, "--replicas", "2", "--host", "0.0.0.0", "--client-rate", "0")
+    try:
+        nodes = [host.address for host in cluster.nodes]
+        assert told(cluster, stays, ASKED, *nodes).split() == ["200"] * 3
+        lost.power_off()
+        asked = [cluster.head.address, stays.address] * 5
+        assert told(cluster, stays, ASKED, *asked).split() == ["200"] * 10
+        cluster.start_node(lost)
+    finally:
+        assert succeed(cluster, "serve", "--stop") == "ended\n"
 
 
 def test_credentials_that_expire_are_one_line(cluster: HostCluster, uri: str) -> None:
