@@ -10,6 +10,7 @@ OF_BACKBONE = (
     "train.frozen_blocks",
     "train.drop_path",
     "train.augmentation",
+    "train.decode",
 )
 OF_TEXT = ("train.text_learning_rate", "train.text_layer_decay", "model.text.")
 OF_LORA = ("model.text.lora_rank", "model.text.lora_alpha")

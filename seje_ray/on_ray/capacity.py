@@ -81,6 +81,18 @@ def worker_bundle(num_workers: int, nodes: Iterable[Node], *, shares_gpus: bool)
     return bundle
 
 
+def leaves_a_cpu(num: int, bundle: Bundle, nodes: Iterable[Node]) -> bool:
+    """Whether some node has a whole CPU left, wherever ``num`` bundles come to lie."""
+    needed = 0  # to leave less on every node
+    for node in nodes:
+        if node.cpus >= 1:
+            filling = math.floor((node.cpus - 1) / bundle.cpus + 1e-9) + 1
+            if filling > num_fitting(bundle, [node]):
+                return True
+            needed += filling
+    return needed > num
+
+
 def refusal(num: int, bundle: Bundle, nodes: Iterable[Node], asked: str) -> ResourceError:
     """The error that says in figures why ``nodes`` do not hold what was asked for."""
     nodes = list(nodes)

@@ -18,7 +18,14 @@ from seje_ray.errors import StoreError
 from seje_ray.lock import Lease
 from seje_ray.log import event, logged
 from seje_ray.on_ray.connect import num_cpus, num_gpus
-from seje_ray.on_ray.group import COLLECTIVE_TIMEOUT_S, KEEP, GroupMember, run_group
+from seje_ray.on_ray.decoding import RayTasks, require_decoders, wait_for_a_cpu
+from seje_ray.on_ray.group import (
+    COLLECTIVE_TIMEOUT_S,
+    KEEP,
+    GroupMember,
+    require_resources,
+    run_group,
+)
 from seje_ray.on_ray.progress import drawn, new_board, reporter
 from seje_ray.on_ray.ray_internals import has_autoscaler
 from seje_ray.store.mirror import is_mirrored, push
@@ -45,6 +52,7 @@ class GroupTraining:
     folder: Path
     board: Any  # handle of the driver's ``ProgressBoard``
     lease: Lease | None = None  # of the command
+    decodes_elsewhere: bool = False  # by tasks of the cluster, not by threads of the workers
 
     def in_group(
         self,
@@ -87,12 +95,19 @@ def train_in_group(
         SejeError: What a worker raised for the user.
     """
     board = new_board()
-    if not num_gpus() and num_workers > (cores := num_cpus()) and not has_autoscaler():
-        text = f"{num_workers} workers share {cores} CPUs, and are slower than one that has all"
+
+    def warn(text: str) -> None:
         event("warning", text=text)
-        board.warn.remote(f"{text} (no --workers)")
+        board.warn.remote(text)
+
+    if not num_gpus() and num_workers > (cores := num_cpus()) and not has_autoscaler():
+        few = f"{num_workers} workers share {cores} CPUs"
+        warn(f"{few}, and are slower than one that has all (no --workers)")
+    decodes_elsewhere = run.train.decode == "cluster" and not run.model.freeze_backbone
+    if decodes_elsewhere:
+        require_decoders(num_workers, require_resources(num_workers, min_workers), warn)
     with drawn(board, "steps"):
-        training = GroupTraining(run, calibrated, folder, board, lease)
+        training = GroupTraining(run, calibrated, folder, board, lease, decodes_elsewhere)
         return training.in_group(num_workers, min_workers=min_workers)
 
 
@@ -112,7 +127,10 @@ def train_on_worker(config: Mapping[str, Any]) -> int:
         if worker.rank == 0 and worker.world_size < (most := config["most_workers"] or 0):
             few = f"training with {worker.world_size} of at most {most} workers"
             worker.warn(f"{few}; with more as soon as there is room")
-        loaders = loaders_of(run, calibrated, worker)
+        if told.decodes_elsewhere:
+            wait_for_a_cpu(worker.warn)
+        elsewhere = RayTasks if told.decodes_elsewhere else None
+        loaders = loaders_of(run, calibrated, worker, elsewhere)
         trainer = Trainer(run, origin_of(run, calibrated), loaders, worker)
         worker.start(trainer)
         return trainer.fit().num_epochs

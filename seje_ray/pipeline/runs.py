@@ -33,6 +33,7 @@ FREE_TO_CHANGE = (  # of a run that is resumed
     "train.init_from",  # the hash of what lies there may not
     "train.num_epochs",
     "train.checkpoint_steps",
+    "train.decode",
     "train.hang_minutes",
     "train.picture_epochs",
 )

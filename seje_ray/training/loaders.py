@@ -1,5 +1,7 @@
 """Pairs of a calibrated artifact, as one process of a training reads them."""
 
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import torch
@@ -40,15 +42,29 @@ def origin_of(run: RunConfig, calibrated: Artifact) -> Origin:
     return Origin(calibrated.content_hash, facts["vocabulary_hash"], facts, photos, network)
 
 
-def loaders_of(run: RunConfig, calibrated: Artifact, process: Process) -> Loaders:
+def loaders_of(
+    run: RunConfig,
+    calibrated: Artifact,
+    process: Process,
+    elsewhere: Callable[[], Executor] | None = None,
+) -> Loaders:
     """Train and val pairs of a calibrated artifact, and what a new model of them begins with.
+
+    Args:
+        run: The run.
+        calibrated: Its data.
+        process: That reads them.
+        elsewhere: Begins what decodes photos in other processes; None for threads of this one.
 
     Raises:
         ArtifactError: If a partition holds fewer than two pairs.
     """
     require_pairs(calibrated)
     pixels = pixel_spec(run)
-    train, val = (loader_of(run, calibrated, p, pixels, process) for p in ("train", "val"))
+    train, val = (
+        loader_of(run, calibrated, partition, pixels, process, elsewhere=elsewhere)
+        for partition in ("train", "val")
+    )
     return Loaders(train, val, lexicon_for(run, calibrated))
 
 
@@ -86,6 +102,7 @@ def loader_of(
     process: Process,
     *,
     is_bank: bool = False,
+    elsewhere: Callable[[], Executor] | None = None,
 ) -> PairLoader:
     """Pairs of one partition; of train, as many as the run wants, or the bank's of these."""
     rows = None
@@ -108,4 +125,5 @@ def loader_of(
         partial_texts=run.train.partial_texts if partition == "train" and not is_bank else 0.0,
         counts=calibrated.counts(partition),
         bring=calibrated.bring,
+        elsewhere=elsewhere,
     )

@@ -5,7 +5,7 @@ dimensions, H text-vector dimensions.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from seje_ray.features.tokens import TextShape, token_batch
 from seje_ray.random_streams import Stream
 from seje_ray.recipe1m.pixels import PixelSpec, channels_first
 from seje_ray.store.mirror import fetch_noted
+from seje_ray.training.decoding import Decoders
 from seje_ray.training.epoch_order import OrderKind, epoch_order, order_kind
 from seje_ray.training.lanes import Rows, located, own_part
 from seje_ray.training.open_shards import OpenShards
@@ -38,8 +39,6 @@ from seje_ray.training.prefetch import prefetched
 from seje_ray.training.shard import Shard
 from seje_ray.training.shards_ahead import ShardsAhead
 from seje_ray.training.subset import rows_by_shard
-
-TASKS_PER_THREAD = 4  # of a batch's photos: a task costs some, and the last ones end apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +95,7 @@ class PairLoader:
         partial_texts: float = 0.0,
         counts: Sequence[int] | None = None,
         bring: Callable[[Path], object] = fetch_noted,
+        elsewhere: Callable[[], Executor] | None = None,
     ) -> None:
         """Look at the shards.
 
@@ -116,12 +116,16 @@ class PairLoader:
                 ingredients or its steps alone.
             counts: Rows of each shard; None to look that up in the files, which are here then.
             bring: Brings a shard of a store, a while before it is read.
+            elsewhere: Begins what decodes photos in other processes; None for threads of this one.
         """
         self._shards, self._bring = list(shards), bring
-        self._pixels, self._reads, self._text_shape = pixels, reads, text_shape
-        self._augmentation, self._partial_texts = augmentation, partial_texts
+        self._reads, self._text_shape = reads, text_shape
+        self._partial_texts = partial_texts
         self._rank, self._world_size, self._seed = rank, world_size, seed
-        self._window, self._num_threads = shuffle_window, num_threads
+        self._window = shuffle_window
+        self._decoders = None
+        if pixels is not None:
+            self._decoders = Decoders(pixels, augmentation, num_threads, elsewhere)
         if counts is None:
             counts = [pq.read_metadata(path).num_rows for path in shards]
         self._rows = rows_by_shard(rows, counts)
@@ -155,13 +159,13 @@ class PairLoader:
         sizes, own = tuple(len(part) for part in parts), parts[self._rank]
         steps = range(first_step, self.num_steps)
 
-        def begin(step: int, decoders: ThreadPoolExecutor) -> Callable[[], PairBatch]:
+        def begin(step: int, pool: Executor) -> Callable[[], PairBatch]:
             ahead.wait_for_next()
-            return self._begun(self._pairs(order.step(step, own), kind, epoch), sizes, decoders)
+            return self._begun(self._pairs(order.step(step, own), kind, epoch), sizes, pool)
 
         needs = (order.shards(step, own) for step in steps)
         with ShardsAhead(self._shards, self._bring, needs) as ahead:
-            yield from prefetched(steps, begin, self._num_threads)
+            yield from prefetched(steps, begin, self._pool)
 
     def in_order(self, max_pairs: int | None = None) -> Iterator[PairBatch]:
         """Batches for validation: file order, first photo, centre crop.
@@ -178,14 +182,17 @@ class PairLoader:
             numbers, offsets = located(ends, places)
             return list(zip(numbers.tolist(), offsets.tolist(), strict=True))
 
-        def begin(number: int, decoders: ThreadPoolExecutor) -> Callable[[], PairBatch]:
+        def begin(number: int, pool: Executor) -> Callable[[], PairBatch]:
             ahead.wait_for_next()
             rows = rows_of(number)
-            return self._begun(self._pairs(rows, self.order_kind), (len(rows),), decoders)
+            return self._begun(self._pairs(rows, self.order_kind), (len(rows),), pool)
 
         needs = ({shard for shard, _ in rows_of(number)} for number in own)
         with ShardsAhead(self._shards, self._bring, needs) as ahead:
-            yield from prefetched(own, begin, self._num_threads)
+            yield from prefetched(own, begin, self._pool)
+
+    def _pool(self) -> Executor:
+        return ThreadPoolExecutor(1) if self._decoders is None else self._decoders.pool()
 
     def _pairs(self, rows: Rows, kind: OrderKind, epoch: int | None = None) -> list[_Pair]:
         """Pairs of these rows, read where they are not yet; of an epoch of a training or none."""
@@ -201,7 +208,7 @@ class PairLoader:
         path = self._shards[number]
         return Shard(
             path,
-            use_features=self._pixels is None,
+            use_features=self._decoders is None,
             reads=self._reads,
             partial=self._partial_texts > 0,
         )
@@ -212,7 +219,7 @@ class PairLoader:
         return random_streams.generator(Stream.PHOTO_OF_PAIR, self._seed, *pair.draw)
 
     def _begun(
-        self, own: list[_Pair], sizes: tuple[int, ...], decoders: ThreadPoolExecutor
+        self, own: list[_Pair], sizes: tuple[int, ...], pool: Executor
     ) -> Callable[[], PairBatch]:
         """Let photos be decoded; what is returned waits for them and makes the batch."""
         draws = [self._draw(pair) for pair in own]
@@ -220,7 +227,7 @@ class PairLoader:
             0 if draw is None else int(draw.integers(pair.shard.num_images(pair.row)))
             for pair, draw in zip(own, draws, strict=True)
         ]
-        images = self._images(own, chosen, draws, decoders)
+        images = self._images(own, chosen, draws, pool)
 
         def finished() -> PairBatch:
             categories = [int(p.shard.category_ids[p.row]) for p in own]
@@ -272,34 +279,14 @@ class PairLoader:
         own: list[_Pair],
         chosen: list[int],
         draws: list[np.random.Generator | None],
-        decoders: ThreadPoolExecutor,
+        pool: Executor,
     ) -> Callable[[], Tensor]:
-        spec = self._pixels
-        photos = list(zip(own, chosen, draws, strict=True))
-        if spec is None:
+        photos = zip(own, chosen, draws, strict=True)
+        if self._decoders is None:
             return lambda: stacked([p.shard.image_features(p.row, i) for p, i, _ in photos])
-        from seje_ray.features.augmentation import augmented  # torchvision: not for features
-
-        crops = spec.room(len(own))
-
-        def decode(rows: range) -> None:
-            for row in rows:
-                pair, image, draw = photos[row]
-                photo = spec.crop_of(pair.shard.jpeg(pair.row, image), draw)
-                if draw is not None:
-                    photo = augmented(photo, self._augmentation, draw)
-                crops[row] = photo
-
-        size = max(1, len(own) // (TASKS_PER_THREAD * self._num_threads))
-        starts = range(0, len(own), size)
-        tasks = [decoders.submit(decode, range(len(own))[start : start + size]) for start in starts]
-
-        def decoded() -> Tensor:
-            for task in tasks:
-                task.result()
-            return torch.from_numpy(channels_first(crops))
-
-        return decoded
+        jpegs = [(pair.shard.jpeg(pair.row, image), draw) for pair, image, draw in photos]
+        crops = self._decoders.begin(jpegs, pool)
+        return lambda: torch.from_numpy(channels_first(crops()))
 
 
 def _text_batch(rows: Sequence[Sequence[np.ndarray]]) -> TextBatch:

@@ -1,16 +1,18 @@
-"""Batches made in threads while the caller computes."""
+"""Batches made beside the caller while it computes."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Batch = TypeVar("Batch")
-Begin = Callable[[int, ThreadPoolExecutor], Callable[[], Batch]]
+Begin = Callable[[int, Executor], Callable[[], Batch]]
 
 
-def prefetched(numbers: range, begin: Begin[Batch], num_threads: int) -> Iterator[Batch]:
-    """Batches in order; each is begun before the one before is finished, so no thread is idle.
+def prefetched(
+    numbers: range, begin: Begin[Batch], new_pool: Callable[[], Executor]
+) -> Iterator[Batch]:
+    """Batches in order; each is begun before the one before is finished, so the pool is not idle.
 
     While the caller has one, the next is finished, and the pool is at the one after.
 
@@ -18,9 +20,9 @@ def prefetched(numbers: range, begin: Begin[Batch], num_threads: int) -> Iterato
         numbers: Of the batches.
         begin: Called in order by one thread: gives a batch's work to a pool, and returns what
             waits for it and makes the batch, which the same thread calls.
-        num_threads: Of the pool.
+        new_pool: Begins the pool, which is shut down at the end.
     """
-    pool, ahead = ThreadPoolExecutor(num_threads), ThreadPoolExecutor(1)
+    pool, ahead = new_pool(), ThreadPoolExecutor(1)
     begun: deque[Future[Callable[[], Batch]]] = deque()
     finished: deque[Future[Batch]] = deque()
 

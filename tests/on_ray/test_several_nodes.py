@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ray.cluster_utils import Cluster as Nodes
 
+from seje_ray.errors import ResourceError
 from seje_ray.on_ray import group
 from seje_ray.pipeline.local import LocalExecutor
 from seje_ray.pipeline.train import train as train_locally
@@ -18,7 +19,7 @@ from seje_ray.training.history import read_history
 from seje_ray.workspace import Workspace
 from tests.on_ray.verbs import calibrate, train
 from tests.tiny import tiny_run
-from tests.trainings import history_of
+from tests.trainings import assert_equal_weights, history_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -114,6 +115,22 @@ def _events(log: Path):
 def _parent(pid):
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.split("PPid:")[1].split()[0])
+
+
+def test_photos_are_decoded_on_a_node_without_a_worker(nodes, workspace, trained):
+    """The same numbers, bit by bit; where the workers hold every CPU, one line and no hang."""
+    cluster, run = Cluster(nodes.address, shared_path=True), tiny_run("train.decode=cluster")
+    holds_all = 2 * max(1, CORES // 2)
+    match = (
+        rf"decode cluster: expected a CPU beside the 1 CPU of each of {holds_all} workers, found"
+    )
+    with pytest.raises(ResourceError, match=match):
+        train(run, workspace, name="crowded", num_workers=holds_all, cluster=cluster)
+
+    found = train(run, workspace, name="elsewhere", num_workers=1, cluster=cluster)
+
+    assert history_of(found) == history_of(trained)
+    assert_equal_weights(found, trained)
 
 
 def test_a_node_lost_while_a_part_is_fitted_changes_no_byte(nodes, calibrated, tmp_path):

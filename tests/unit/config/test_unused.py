@@ -22,6 +22,7 @@ TEXT = (
         ([FROZEN, "train.frozen_blocks=2"], "model.freeze_backbone is true"),
         ([FROZEN, "train.drop_path=0.1"], "model.freeze_backbone is true"),
         ([FROZEN, "train.augmentation=trivial"], "model.freeze_backbone is true"),
+        ([FROZEN, "train.decode=cluster"], "model.freeze_backbone is true"),
         (["train.backbone_learning_rate=1e-5", FROZEN], "model.freeze_backbone is true"),
         (["model.term_dropout=0.2"], "model.lexical is none"),
         (["train.text_learning_rate=1e-5"], "model.recipe_encoder is lstm"),

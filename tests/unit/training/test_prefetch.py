@@ -1,10 +1,14 @@
 """Batches that threads make ahead of their caller."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from seje_ray.training.prefetch import prefetched
+
+TWO_THREADS = partial(ThreadPoolExecutor, 2)
 
 
 class Kitchen:
@@ -36,14 +40,15 @@ def test_all_come_in_order(count, num_threads):
     kitchen = Kitchen()
     numbers = range(4, 4 + count)
 
-    assert list(prefetched(numbers, kitchen.begin, num_threads)) == [n * n for n in numbers]
+    made = prefetched(numbers, kitchen.begin, partial(ThreadPoolExecutor, num_threads))
+    assert list(made) == [n * n for n in numbers]
     assert kitchen.begun == kitchen.finished == list(numbers)
 
 
 def test_at_most_two_are_made_ahead():
     """While the caller has number k, nothing after k + 2 is begun: memory has a bound."""
     kitchen = Kitchen()
-    for k, _ in enumerate(prefetched(range(8), kitchen.begin, 2)):
+    for k, _ in enumerate(prefetched(range(8), kitchen.begin, TWO_THREADS)):
         assert max(kitchen.begun) <= k + 2
         assert max(kitchen.finished) <= k + 1
 
@@ -51,7 +56,7 @@ def test_at_most_two_are_made_ahead():
 def test_what_goes_wrong_comes_at_its_own_number():
     """Those before it are given; no thread is left."""
     before = set(threading.enumerate())
-    batches = prefetched(range(6), Kitchen(spoiled=3).begin, 2)
+    batches = prefetched(range(6), Kitchen(spoiled=3).begin, TWO_THREADS)
 
     assert [next(batches) for _ in range(3)] == [0, 1, 4]
     with pytest.raises(ValueError, match="number 3"):
@@ -62,7 +67,7 @@ def test_what_goes_wrong_comes_at_its_own_number():
 def test_a_caller_that_stops_early_leaves_no_thread():
     before = set(threading.enumerate())
     kitchen = Kitchen()
-    batches = prefetched(range(100), kitchen.begin, 2)
+    batches = prefetched(range(100), kitchen.begin, TWO_THREADS)
     next(batches)
     batches.close()
 

@@ -1,0 +1,84 @@
+"""Photos of a batch, decoded beside the caller: by threads, or in processes of any machine."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seje_ray.config.train import Augmentation
+from seje_ray.recipe1m.pixels import PixelSpec
+
+TASKS_PER_THREAD = 4  # of a batch's photos: a task costs some, and the last ones end apart
+PHOTOS_PER_TASK = 16  # elsewhere, where a task costs its caller what decoding a photo does
+Photo = tuple[bytes, np.random.Generator | None]  # a JPEG, and what draws its crop; None: no draw
+
+
+def decode_into(
+    room: np.ndarray, spec: PixelSpec, augmentation: Augmentation, photos: Sequence[Photo]
+) -> None:
+    """Put the crops of photos, augmented where they are drawn, into ``room``.
+
+    Args:
+        room: Shape (number of photos, height, width, 3), uint8.
+        spec: What of a photo is seen.
+        augmentation: Random changes of a crop that is drawn.
+        photos: To decode.
+    """
+    for row, (jpeg, generator) in enumerate(photos):
+        crop = spec.crop_of(jpeg, generator)
+        if generator is not None and augmentation != "crop_flip":
+            from seje_ray.features.augmentation import augmented  # torchvision: only where needed
+
+            crop = augmented(crop, augmentation, generator)
+        room[row] = crop
+
+
+def decoded(spec: PixelSpec, augmentation: Augmentation, *photos: Photo) -> np.ndarray:
+    """The crops that ``decode_into`` puts into a room, (number of photos, height, width, 3)."""
+    room = spec.room(len(photos))
+    decode_into(room, spec, augmentation, photos)
+    return room
+
+
+@dataclass(frozen=True, slots=True)
+class Decoders:
+    """What decodes the photos of a loader."""
+
+    spec: PixelSpec
+    augmentation: Augmentation
+    num_threads: int
+    elsewhere: Callable[[], Executor] | None = None  # in other processes; None: by threads
+
+    def pool(self) -> Executor:
+        """What ``begin`` gives its work to."""
+        return ThreadPoolExecutor(self.num_threads) if self.elsewhere is None else self.elsewhere()
+
+    def begin(self, photos: Sequence[Photo], pool: Executor) -> Callable[[], np.ndarray]:
+        """Let photos be decoded; what is returned waits for them and gives the crops in order.
+
+        Threads write into the batch. From elsewhere come crops that are copied there.
+        """
+        told, room = (self.spec, self.augmentation), self.spec.room(len(photos))
+        parts = self._parts(len(photos))
+        tasks: list[Future[Any]]
+        if self.elsewhere is None:
+            tasks = [pool.submit(decode_into, room[part], *told, photos[part]) for part in parts]
+        else:
+            tasks = [pool.submit(decoded, *told, *photos[part]) for part in parts]
+
+        def finished() -> np.ndarray:
+            for part, task in zip(parts, tasks, strict=True):
+                crops = task.result()
+                if crops is not None:
+                    room[part] = crops
+            return room
+
+        return finished
+
+    def _parts(self, count: int) -> list[slice]:
+        size = PHOTOS_PER_TASK
+        if self.elsewhere is None:
+            size = max(1, count // (TASKS_PER_THREAD * self.num_threads))
+        return [slice(start, start + size) for start in range(0, count, size)]
