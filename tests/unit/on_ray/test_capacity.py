@@ -11,6 +11,7 @@ from seje_ray.on_ray.capacity import (
     Bundle,
     Node,
     described,
+    leaves_a_cpu,
     num_fitting,
     refusal,
     require_shared_path,
@@ -46,6 +47,27 @@ def test_gpus_are_shared_only_on_an_embedded_ray():
     assert worker_bundle(8, nodes, shares_gpus=True) == Bundle(1.0, 0.5)
     assert worker_bundle(8, nodes, shares_gpus=False) == Bundle(1.0, 1.0)
     assert worker_bundle(4, [Node(2.0, 4.0)], shares_gpus=False) == Bundle(0.5, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("num", "bundle", "nodes", "expected"),
+    [
+        (1, Bundle(1.0), [Node(1.0)], False),
+        (1, Bundle(1.0), [Node(0.0), Node(1.0), Node(1.0)], True),
+        (2, Bundle(1.0), [Node(1.0), Node(1.0)], False),
+        (3, Bundle(0.5), [Node(2.0)], False),  # half a CPU is left
+        (2, Bundle(0.5), [Node(2.0)], True),
+        (2, Bundle(0.5), [Node(1.0), Node(1.0)], False),  # one on each is possible
+        (8, Bundle(1.0, 1.0), [Node(8.0, 8.0)], False),
+        (8, Bundle(0.125, 1.0), [Node(1.0, 8.0), Node(4.0)], True),  # no GPU, so no worker there
+        (8, Bundle(1.0, 1.0), [Node(9.0, 8.0)], True),
+        (1, Bundle(0.25), [Node(0.5)], False),
+        (1, Bundle(1.0), [], False),
+    ],
+)
+def test_a_cpu_is_left_wherever_workers_lie(num, bundle, nodes, expected):
+    """By hand: the workers may lie in the way that leaves least."""
+    assert leaves_a_cpu(num, bundle, nodes) == expected
 
 
 def test_a_refusal_shows_the_figures():

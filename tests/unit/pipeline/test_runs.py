@@ -41,3 +41,14 @@ def test_a_training_on_other_text_weights_is_another_training(workspace, tmp_pat
     begin_run(folder, tiny_run(), calibrated)
     assert "text_weights" not in (folder / "run.json").read_text()
     require_same_run(folder, tiny_run(), calibrated)
+
+
+def test_a_training_goes_on_with_what_changes_no_number(workspace):
+    """Who decodes photos, and how long it is; the seed decides."""
+    folder, calibrated = workspace.run("a"), workspace.open_calibrated()
+    (folder / "checkpoint-00001").mkdir(parents=True)
+    begin_run(folder, tiny_run(train__decode="cluster"), calibrated)
+
+    require_same_run(folder, tiny_run(train__num_epochs=9), calibrated)
+    with pytest.raises(ArtifactError, match=r"other settings \(seed: "):
+        require_same_run(folder, tiny_run(seed=5), calibrated)
