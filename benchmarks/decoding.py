@@ -1,22 +1,23 @@
 """A training worker with one core: photos decoded by its threads, and by Ray tasks on other cores.
 
 Run: ``python -m benchmarks.decoding``, on two cores or more. The first core has the loader of one
-worker, all others Ray and its tasks; both sides read the same shards to the same batches, in turns,
-and the better turn of each counts. ``CPU`` are seconds of the worker's own processor for a pair,
-which suffer less from what else the machine does: what it has left is for the training step.
+worker, all others Ray and its tasks; both sides read the same shards to the same batches and take
+turns, and the best of each number counts. Seconds of processors suffer less from what else the
+machine does: those of the worker, which the training step would have otherwise, and those of all
+processes of Ray.
 """
 
 import os
 import tempfile
-from collections.abc import Callable
-from concurrent.futures import Executor
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import click
+import psutil
 
-from benchmarks.loader import SPEC, WINDOW, made_up_shards, timed, walked
-from seje_ray.config.train import Augmentation
+from benchmarks.loader import SPEC, WINDOW, made_up_shards, walked
 from seje_ray.freed_memory import environment, keep_freed_memory
 from seje_ray.on_ray import EMBEDDED_SETTINGS
 from seje_ray.on_ray.decoding import RayTasks, wait_for_a_cpu
@@ -27,20 +28,39 @@ NUM_THREADS = 2  # of a worker on one core
 
 
 @click.command()
-@click.option("--recipes", default=2048, show_default=True, help="Made-up ones.")
+@click.option("--recipes", default=1024, show_default=True, help="Made-up ones.")
 @click.option("--batch", default=100, show_default=True, help="Pairs of the worker in a batch.")
 @click.option("--photos", "sizes", multiple=True, type=int, help="Of a task; the product's.")
-@click.option("--augmentation", default="crop_flip", show_default=True)
 @click.option("--turns", default=3, show_default=True)
-def main(
-    recipes: int, batch: int, sizes: tuple[int, ...], augmentation: Augmentation, turns: int
-) -> None:
-    """Print pairs per second of both sides, and what a pair costs the worker."""
+def main(recipes: int, batch: int, sizes: tuple[int, ...], turns: int) -> None:
+    """Print pairs per second of both sides, and the processor time of a pair."""
+    num_cores = begin_ray()
+    wait_for_a_cpu(print)
+    with tempfile.TemporaryDirectory() as folder:
+        shards = made_up_shards(Path(folder), recipes)
+        here, there = (
+            PairLoader(
+                shards, SPEC, global_batch_size=batch, rank=0, world_size=1, seed=0,
+                shuffle_window=WINDOW, num_threads=NUM_THREADS, elsewhere=elsewhere,
+            )
+            for elsewhere in (None, RayTasks)
+        )  # fmt: skip
+        pairs = here.num_steps * batch
+        for size in sizes or (decoding.PHOTOS_PER_TASK,):
+            decoding.PHOTOS_PER_TASK = size
+            walked(there)  # its processes start
+            own, other = zip(*((timed(here), timed(there)) for _ in range(turns)), strict=True)
+            report("worker", own, pairs)
+            report(f"cluster: {num_cores} cores, {size} photos a task", other, pairs)
+
+
+def begin_ray() -> int:
+    """Start Ray on all cores but the first, and stay on that; return their number."""
+    import ray  # not before seje_ray.on_ray, which prepares the environment for it
+
     first, *others = sorted(os.sched_getaffinity(0))
     if not others:
         raise click.ClickException("expected two cores or more, found one")
-    import ray  # not before seje_ray.on_ray, which prepares the environment for it
-
     os.environ.update(EMBEDDED_SETTINGS | environment())
     keep_freed_memory()
     os.sched_setaffinity(0, set(others))  # of all that Ray starts
@@ -51,38 +71,30 @@ def main(
     for thread in os.listdir("/proc/self/task"):
         with suppress(ProcessLookupError):  # it has ended
             os.sched_setaffinity(int(thread), {first})
-    wait_for_a_cpu(print)
-
-    def loader(shards: list[Path], elsewhere: Callable[[], Executor] | None) -> PairLoader:
-        return PairLoader(
-            shards, SPEC, global_batch_size=batch, rank=0, world_size=1, seed=0,
-            shuffle_window=WINDOW, num_threads=NUM_THREADS, augmentation=augmentation,
-            elsewhere=elsewhere,
-        )  # fmt: skip
-
-    with tempfile.TemporaryDirectory() as folder:
-        shards = made_up_shards(Path(folder), recipes)
-        here, there = loader(shards, None), loader(shards, RayTasks)
-        for size in sizes or (decoding.PHOTOS_PER_TASK,):
-            decoding.PHOTOS_PER_TASK = size
-            walked(there)  # its processes start
-            own = [timed(lambda: walked(here)) for _ in range(turns)]
-            other = [timed(lambda: walked(there)) for _ in range(turns)]
-            report(size, here.num_steps * batch, own, other, len(others))
-    ray.shutdown()
+    return len(others)
 
 
-def report(
-    size: int,
-    pairs: int,
-    own: list[tuple[float, float]],
-    other: list[tuple[float, float]],
-    cores: int,
-) -> None:
-    """Print one line for each side."""
-    for name, found in (("worker", own), (f"cluster, {cores} cores, {size} photos a task", other)):
-        wall, cpu = (min(turn[n] for turn in found) for n in range(2))
-        print(f"{pairs / wall:8.0f} pairs/s  {1e6 * cpu / pairs:6.0f} us CPU a pair  {name}")
+def timed(loader: PairLoader) -> tuple[float, float, float]:
+    """Seconds of an epoch: on the wall, of this process's processor, of those of Ray's."""
+    wall, own, rays = time.perf_counter(), time.process_time(), of_children()
+    walked(loader)
+    return time.perf_counter() - wall, time.process_time() - own, of_children() - rays
+
+
+def of_children() -> float:
+    """Processor seconds of the processes that this one has started, and they."""
+    times = [child.cpu_times() for child in psutil.Process().children(recursive=True)]
+    return sum(found.user + found.system for found in times)
+
+
+def report(name: str, turns: Sequence[tuple[float, float, float]], pairs: int) -> None:
+    """Print the best of each number."""
+    wall, own, rays = (min(column) for column in zip(*turns, strict=True))
+    print(
+        f"{pairs / wall:6.0f} pairs/s, us of a processor a pair: {1e6 * own / pairs:5.0f} worker, "
+        f"{1e6 * rays / pairs:5.0f} Ray  {name}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

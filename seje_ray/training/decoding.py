@@ -11,7 +11,7 @@ from seje_ray.config.train import Augmentation
 from seje_ray.recipe1m.pixels import PixelSpec
 
 TASKS_PER_THREAD = 4  # of a batch's photos: a task costs some, and the last ones end apart
-PHOTOS_PER_TASK = 16  # elsewhere, where a task costs its caller what decoding a photo does
+PHOTOS_PER_TASK = 16  # elsewhere, where a task costs its caller as much as decoding one or two
 Photo = tuple[bytes, np.random.Generator | None]  # a JPEG, and what draws its crop; None: no draw
 
 

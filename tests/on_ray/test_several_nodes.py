@@ -117,7 +117,7 @@ def _parent(pid):
     return int(status.split("PPid:")[1].split()[0])
 
 
-def test_photos_are_decoded_on_a_node_without_a_worker(nodes, workspace, trained):
+def test_photos_are_decoded_on_a_node_without_a_worker(nodes, workspace, trained, capfd):
     """The same numbers, bit by bit; where the workers hold every CPU, one line and no hang."""
     cluster, run = Cluster(nodes.address, shared_path=True), tiny_run("train.decode=cluster")
     holds_all = 2 * max(1, CORES // 2)
@@ -129,6 +129,7 @@ def test_photos_are_decoded_on_a_node_without_a_worker(nodes, workspace, trained
 
     found = train(run, workspace, name="elsewhere", num_workers=1, cluster=cluster)
 
+    assert "decode cluster: all CPUs are of one machine" in capfd.readouterr().err
     assert history_of(found) == history_of(trained)
     assert_equal_weights(found, trained)
 
