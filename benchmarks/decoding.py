@@ -82,7 +82,7 @@ def timed(loader: PairLoader) -> tuple[float, float, float]:
 
 
 def of_children() -> float:
-    """Processor seconds of the processes that this one has started, and they."""
+    """Processor seconds of all processes below this one."""
     times = [child.cpu_times() for child in psutil.Process().children(recursive=True)]
     return sum(found.user + found.system for found in times)
 
