@@ -182,6 +182,8 @@ def _opened(uri: str) -> tuple[Any, str]:
 
     if uri.startswith("s3:"):
         return _opened_s3(uri)
+    if uri.startswith(("gs:", "gcs:")):  # which tries for a quarter of an hour where nobody answers
+        uri += f"{'&' if '?' in uri else '?'}retry_limit_seconds={CONNECT_S}"
     files, base = fs.FileSystem.from_uri(uri)
     return files, str(base).rstrip("/")
 

@@ -24,6 +24,10 @@ FINAL = {  # words of a provider's answer -> what it is, and what to do
         "the credentials are refused",
         "set those of the provider's own chain: environment, profile, or the machine's role",
     ),
+    ("Could not create a OAuth2 access token",): (  # of Google's library, where it finds none
+        "there are no credentials",
+        "set those of the provider's own chain: environment, profile, or the machine's role",
+    ),
     ("EXPIRED_TOKEN", "ExpiredToken", "TOKEN_REFRESH_REQUIRED", "TokenRefreshRequired"): (
         "the credentials have expired",
         "renew them",
