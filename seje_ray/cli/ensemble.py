@@ -32,9 +32,9 @@ def command(
 ) -> None:
     """Put finished trainings side by side, as one run that ranks better than each.
 
-    They are of the same data and the same model, with a seed of their own each; trained one after
-    the other, or at once on several machines. Similarities of the ensemble are the mean of theirs.
-    Photos and recipes take as many times longer to embed, and their vectors as many times the room.
+    They are of the same data, with a seed or a model of their own each; trained one after the
+    other, or at once on several machines. Similarities of the ensemble are the mean of theirs.
+    Photos and recipes take as long to embed as by all of them, and their vectors as much room.
     """
     from seje_ray.console.tables import show
     from seje_ray.on_ray.executor import RayExecutor

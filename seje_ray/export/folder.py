@@ -69,6 +69,11 @@ def export_run(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ExportError(f"{folder}: expected a new folder, found something there; name another")
     parts = find_parts(trained.best_checkpoint, workspace, "cpu")
+    if parts.trained.kinds:
+        raise ExportError(
+            f"{trained.folder}: an ensemble of different models, {', '.join(trained.members)}; "
+            "expected one training, or an ensemble that differs in seeds; export its members"
+        )
     require_exportable(parts.run)
     if onnx:
         require_onnx(parts.run, trained.members)

@@ -1,8 +1,8 @@
 """Contents of a checkpoint: the run that made it, its data, its model's weights."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from seje_ray.errors import ArtifactError, first_line
 from seje_ray.features.backbones import photos_as_stored
 from seje_ray.features.model import FeatureDims, build_model, pixels_of
 from seje_ray.models.joint_embedding import JointEmbedding
-from seje_ray.models.joint_ensemble import JointEnsemble
+from seje_ray.models.joint_ensemble import JointEnsemble, MixedEnsemble
 from seje_ray.recipe1m.pixels import PixelSpec
 
 
@@ -31,6 +31,8 @@ class Origin:
     photos: dict[str, Any] | None = None  # how its own backbone sees them; older ones lack it
     network: dict[str, Any] | None = None  # its configuration, of a library that reads one
     members: Mapping[str, str] = field(default_factory=dict)  # of an ensemble: name -> sha256
+    # of one of different models, for each: its "run", and of its trainings what differs in "origin"
+    kinds: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +41,26 @@ class TrainedModel:
 
     run: RunConfig
     origin: Origin
-    model: JointEmbedding | JointEnsemble  # in evaluation, on ``device``
+    model: JointEmbedding | JointEnsemble | MixedEnsemble  # in evaluation, on ``device``
     pixels: PixelSpec | None  # that its backbone sees; None if it takes stored features
     device: torch.device
+    kinds: tuple["TrainedModel", ...] = ()  # of a ``MixedEnsemble``: its models
 
     @property
     def embedding_dim(self) -> int:
         """Numbers of an embedding."""
-        return sum(one.embedding_dim for one in self._trainings)
+        match self.model:
+            case MixedEnsemble():
+                return sum(kind.embedding_dim for kind in self.kinds)
+            case JointEnsemble():
+                return sum(one.embedding_dim for one in self.model.trainings())
+        return self.model.embedding_dim
 
     @property
-    def _trainings(self) -> list[JointEmbedding]:
-        if isinstance(self.model, JointEnsemble):
-            return self.model.trainings()
-        return [self.model]
+    def of_one_kind(self) -> JointEmbedding | JointEnsemble:
+        """The model of trainings that take the same inputs; a mixed ensemble has none."""
+        assert not isinstance(self.model, MixedEnsemble)
+        return self.model
 
     @property
     def single(self) -> JointEmbedding:
@@ -101,6 +109,23 @@ def load_model(checkpoint: Path, device: torch.device | str = "cpu") -> TrainedM
         ArtifactError: If the folder is no checkpoint.
     """
     run, origin = read_origin(checkpoint)
+    device = torch.device(device)
+    if not origin.kinds:
+        built = _built(run, origin, device)
+        load_model_weights(built.model, checkpoint)
+        return built
+    kinds = tuple(
+        _built(run_from_json(json.dumps(kind["run"]), str(checkpoint)), one, device)
+        for kind in origin.kinds
+        for one in [replace(origin, kinds=(), **kind["origin"])]
+    )
+    model = MixedEnsemble([kind.of_one_kind for kind in kinds])
+    load_model_weights(model, checkpoint)
+    return TrainedModel(run, origin, model, None, device, kinds)
+
+
+def _built(run: RunConfig, origin: Origin, device: torch.device) -> TrainedModel:
+    """A model of one kind, or several of it side by side, without weights yet."""
     config, photos = run.model.backbone, None
     if not run.model.freeze_backbone:
         photos = photos_as_stored(origin.photos or {}, config.name)
@@ -109,6 +134,5 @@ def load_model(checkpoint: Path, device: torch.device | str = "cpu") -> TrainedM
         build_model, run, dims, load_weights=False, photos=photos, network=origin.network
     )
     model = JointEnsemble([build() for _ in origin.members]) if origin.members else build()
-    load_model_weights(model, checkpoint)
     pixels = None if photos is None else pixels_of(config, photos)[0]
-    return TrainedModel(run, origin, model.to(device), pixels, torch.device(device))
+    return TrainedModel(run, origin, model.to(device), pixels, device)

@@ -25,7 +25,7 @@ from seje_ray.features.inputs import image_category_input, moved, recipe_inputs
 from seje_ray.features.model import autocast
 from seje_ray.features.photos import PhotoExtractor
 from seje_ray.features.recipes import QueryError, RecipeExtractor
-from seje_ray.models.joint_ensemble import JointEnsemble
+from seje_ray.models.joint_ensemble import JointEnsemble, MixedEnsemble
 from seje_ray.recipe1m.images import to_jpeg
 from seje_ray.store.mirror import pull
 from seje_ray.workspace import Workspace, component_folder
@@ -69,7 +69,7 @@ class EncoderParts(NamedTuple):
 
 
 def members_of(parts: EncoderParts) -> list[EncoderParts]:
-    """The parts of each training that an ensemble has side by side; a single one is itself."""
+    """The parts of each training of an ensemble of one kind; a single training is itself."""
     trained = parts.trained
     if not isinstance(trained.model, JointEnsemble):
         return [parts]
@@ -101,8 +101,7 @@ def find_parts(
 class Encoder:
     """Embeds photos and recipes with one training, as its evaluation embeds a partition.
 
-    The model is read at once; what calibration needs for a photo or for a recipe when the first
-    one comes, and then kept.
+    The model is read at once; what calibration needs for a photo or a recipe when one comes.
     """
 
     def __init__(
@@ -125,7 +124,9 @@ class Encoder:
         """
         self._are_own = are_own
         self._trained, self._calibrated, self._calibrator = trained, calibrated, calibrator
-        self._run = EncoderParts(trained, calibration, calibrator, calibrated).run
+        told = calibration, calibrator, calibrated
+        self._run = EncoderParts(trained, *told).run
+        self._kinds = [Encoder(kind, *told, are_own=are_own) for kind in trained.kinds]
 
     @classmethod
     def load(
@@ -240,6 +241,9 @@ class Encoder:
     def _seen(self, jpegs: Sequence[bytes]) -> tuple[Tensor, np.ndarray]:
         """Embeddings and category scores of a batch."""
         trained, device = self._trained, self._trained.device
+        if isinstance(trained.model, MixedEnsemble):
+            found = [kind._seen(jpegs) for kind in self._kinds]
+            return trained.model.joined([rows for rows, _ in found]), found[0][1]
         features = self._photos.extract(jpegs)
         if trained.pixels is None:
             assert features.pooled is not None
@@ -250,19 +254,26 @@ class Encoder:
             self._run.model, torch.from_numpy(features.category_vectors).to(device)
         )
         with autocast(trained.run, device):
-            embedded = trained.model.embed_images(torch.from_numpy(images).to(device), category)
+            embedded = trained.of_one_kind.embed_images(
+                torch.from_numpy(images).to(device), category
+            )
         return embedded, features.probabilities
 
     def _embed_recipes(
         self, recipes: Sequence[RecipeText], known: Sequence[TextFeatures] | None
     ) -> Tensor:
         trained = self._trained
+        if isinstance(trained.model, MixedEnsemble):
+            rows = [kind._embed_recipes(recipes, known) for kind in self._kinds]
+            return trained.model.joined(rows)
         inputs = recipe_inputs(self._run.model, self._recipes.features(recipes, known))
         with autocast(trained.run, trained.device):
-            return trained.model.embed_recipes(moved(inputs, trained.device))
+            return trained.of_one_kind.embed_recipes(moved(inputs, trained.device))
 
     @cached_property
     def _photos(self) -> PhotoExtractor:
+        if self._kinds:
+            return self._kinds[0]._photos
         return PhotoExtractor(
             self._run,
             self._calibrator,
@@ -272,6 +283,8 @@ class Encoder:
 
     @cached_property
     def _recipes(self) -> RecipeExtractor:
+        if self._kinds:
+            return self._kinds[0]._recipes
         return RecipeExtractor(
             self._run,
             self._calibrator,

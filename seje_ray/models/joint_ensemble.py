@@ -53,6 +53,35 @@ class JointEnsemble(nn.Module):
         return side_by_side([embed(member) for member in self.trainings()])
 
 
+class MixedEnsemble(nn.Module):
+    """Trainings of different models, each of which takes inputs of its own.
+
+    Args:
+        kinds: Of each model a training, or several.
+
+    Source: docs/method.md, rule 4.9.
+    """
+
+    def __init__(self, kinds: Sequence[JointEmbedding | JointEnsemble]) -> None:
+        super().__init__()
+        self.kinds = nn.ModuleList(kinds)
+        self._num_trainings = [
+            len(kind.members) if isinstance(kind, JointEnsemble) else 1 for kind in kinds
+        ]
+
+    def joined(self, embeddings: Sequence[Tensor]) -> Tensor:
+        """Unit rows of each kind, (B, D) of its own, as unit rows (B, sum of D).
+
+        The scalar product of two is the mean over all trainings.
+        """
+        total = sum(self._num_trainings)
+        weighted = [
+            rows.float() * (number / total) ** 0.5
+            for rows, number in zip(embeddings, self._num_trainings, strict=True)
+        ]
+        return torch.cat(weighted, dim=1)
+
+
 def side_by_side(embeddings: Sequence[Tensor]) -> Tensor:
     """Unit rows (B, D) of M models as unit rows (B, M * D).
 

@@ -27,9 +27,8 @@ from seje_ray.features.checkpoint import TrainedModel, load_model, read_origin
 from seje_ray.features.inputs import Reads, text_shape_of
 from seje_ray.integrity import file_hash
 from seje_ray.lock import Lease
-from seje_ray.manifest import (
-    Plan,
-)
+from seje_ray.manifest import Plan
+from seje_ray.models.joint_ensemble import MixedEnsemble
 from seje_ray.pipeline.columns import vectors_array, with_columns
 from seje_ray.pipeline.corrected import correct_embeddings
 from seje_ray.pipeline.executor import Executor
@@ -233,6 +232,13 @@ def embed_shard(
         path: Of the shard.
         rows: Numbers of its rows that are wanted, rising; None for all.
     """
+    if isinstance(trained.model, MixedEnsemble):
+        found = [embed_shard(kind, path, rows) for kind in trained.kinds]
+        images, recipes = (
+            trained.model.joined([torch.from_numpy(one) for one in side]).numpy()
+            for side in zip(*found, strict=True)
+        )
+        return images, recipes
     run = trained.run
     loader = PairLoader(
         [fetch_noted(path)],
@@ -246,7 +252,7 @@ def embed_shard(
         text_shape=text_shape_of(run.model, trained.origin.facts),
         rows=None if rows is None else np.asarray(rows),
     )
-    batches = [embed(trained.model, batch, run) for batch in loader.in_order()]
+    batches = [embed(trained.of_one_kind, batch, run) for batch in loader.in_order()]
     images, recipes = (torch.cat(parts).numpy() for parts in zip(*batches, strict=True))
     return images, recipes
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -32,7 +33,7 @@ from seje_ray.training.run_manifest import RunManifest, is_finished
 from seje_ray.training.validation import ValEmbeddings, retrieval_metrics
 from seje_ray.workspace import Workspace
 
-SHAPE = ("model", "loss")  # sections that members share
+SHAPE = ("model", "loss")  # sections of a run that say what kind of model it has
 WEIGHTS = "model.safetensors"
 
 
@@ -51,14 +52,15 @@ def make_ensemble(
 
     Raises:
         ConfigError: If one of the names can be none.
-        ArtifactError: If they are not of the same data and shape, one is no finished training or
-            an ensemble itself, or the name belongs to another run.
+        ArtifactError: If they are not of the same data, one is no finished training or an ensemble
+            itself, or the name belongs to another run.
         WorkspaceError: If another command writes it.
     """
     members = _members(names, workspace)
     run, origin = read_origin(members[0].best_checkpoint)
     for other in members[1:]:
-        _require_same(members[0], other)
+        _require_same_data(members[0], other)
+    kinds = _kinds(members)
     hashes = {one.folder.name: file_hash(one.best_checkpoint / WEIGHTS) for one in members}
     folder = workspace.run(required_name(name, "--run"))
     with workspace.writing(folder) as held:
@@ -67,7 +69,9 @@ def make_ensemble(
         if is_finished(folder) and checkpoint_fault(known, workspace.verify) is None:
             return TrainedRun.read(folder)
         own = replace(origin, members=hashes)
-        checkpoint = _write(folder, members, run, own, held.lease)
+        if len(kinds) > 1:
+            own = replace(own, kinds=[_as_stored(kind, hashes) for kind in kinds])
+        checkpoint = _write(folder, kinds, run, own, held.lease)
         together = TrainedRun(folder, checkpoint, 1, {})
         metrics = _val_metrics(together, workspace, executor, run)
         RunManifest(
@@ -100,29 +104,42 @@ def _members(names: Sequence[str], workspace: Workspace) -> list[TrainedRun]:
     return members
 
 
-def _require_same(first: TrainedRun, other: TrainedRun) -> None:
-    """Refuse a training of other data, or one whose model reads or sees anything else."""
-    (run, origin), (their_run, theirs) = map(
-        read_origin, (first.best_checkpoint, other.best_checkpoint)
-    )
+def _require_same_data(first: TrainedRun, other: TrainedRun) -> None:
+    (_, origin), (_, theirs) = (read_origin(one.best_checkpoint) for one in (first, other))
     if theirs.calibrated_hash != origin.calibrated_hash:
         raise ArtifactError(
             f"{other.folder}: trained on other calibrated recipes than {first.folder.name} "
             f"({theirs.calibrated_hash[:12]}, not {origin.calibrated_hash[:12]}); an ensemble "
             "is of trainings of the same data"
         )
-    changed = changed_settings(decisive_settings(run, SHAPE), decisive_settings(their_run, SHAPE))
-    if changed:
-        shown = ", ".join(f"{key}: {one!r} and {two!r}" for key, (one, two) in changed.items())
-        raise ArtifactError(
-            f"{other.folder}: another model or loss than that of {first.folder.name} ({shown}); "
-            "an ensemble is of trainings that differ in `seed` and `train` alone"
-        )
-    if (theirs.photos, theirs.network) != (origin.photos, origin.network):
-        raise ArtifactError(
-            f"{other.folder}: its image network saw photos in another way than that of "
-            f"{first.folder.name}; train it again with the installed libraries"
-        )
+
+
+def _kinds(members: Sequence[TrainedRun]) -> list[list[TrainedRun]]:
+    """Members whose models read and see the same, together."""
+    kinds: list[list[TrainedRun]] = []
+    for member in members:
+        own = next((kind for kind in kinds if _are_of_a_kind(kind[0], member)), None)
+        if own is None:
+            kinds.append([member])
+        else:
+            own.append(member)
+    return kinds
+
+
+def _are_of_a_kind(one: TrainedRun, other: TrainedRun) -> bool:
+    """Whether two trainings differ in ``seed`` and ``train`` alone."""
+    (run, origin), (their_run, theirs) = (read_origin(x.best_checkpoint) for x in (one, other))
+    return not changed_settings(
+        decisive_settings(run, SHAPE), decisive_settings(their_run, SHAPE)
+    ) and (theirs.photos, theirs.network) == (origin.photos, origin.network)
+
+
+def _as_stored(kind: Sequence[TrainedRun], hashes: Mapping[str, str]) -> dict[str, Any]:
+    """One of several models of an ensemble, as ``Origin.kinds`` has it."""
+    run, origin = read_origin(kind[0].best_checkpoint)
+    members = {one.folder.name: hashes[one.folder.name] for one in kind} if len(kind) > 1 else {}
+    own = {"photos": origin.photos, "network": origin.network, "members": members}
+    return {"run": run_to_dict(run), "origin": own}
 
 
 def _require_free(folder: Path, hashes: Mapping[str, str]) -> None:
@@ -141,15 +158,22 @@ def _require_free(folder: Path, hashes: Mapping[str, str]) -> None:
 
 
 def _write(
-    folder: Path, members: Sequence[TrainedRun], run: RunConfig, origin: Origin, lease: Lease | None
+    folder: Path,
+    kinds: Sequence[Sequence[TrainedRun]],
+    run: RunConfig,
+    origin: Origin,
+    lease: Lease | None,
 ) -> Path:
     """Write the checkpoint of an ensemble: the weights of all members, and what they share."""
     name = checkpoint_name(1)
     building = begin_checkpoint(folder, name)
     state: dict[str, Tensor] = {}
-    for number, member in enumerate(members):
-        weights = load_file(member.best_checkpoint / WEIGHTS)
-        state |= {f"members.{number}.{key}": value for key, value in weights.items()}
+    for number, kind in enumerate(kinds):
+        prefix = f"kinds.{number}." if len(kinds) > 1 else ""
+        for place, member in enumerate(kind):
+            own = f"{prefix}members.{place}." if len(kind) > 1 else prefix
+            weights = load_file(member.best_checkpoint / WEIGHTS)
+            state |= {f"{own}{key}": value for key, value in weights.items()}
     save_file(state, building / WEIGHTS)
     write_json(building / "run.json", {"run": run_to_dict(run), "origin": asdict(origin)})
     return commit_checkpoint(building, name, lease)

@@ -92,7 +92,7 @@ def whose_settings(members: Sequence[str]) -> str:
     """Whose settings a page shows, in words; "" where they are the training's own."""
     if not members:
         return ""
-    return f"Those of its first member, {members[0]}; the others may differ in seed and train."
+    return f"Those of its first member, {members[0]}; the others have settings of their own."
 
 
 def rejected_counts(recipes: Artifact, calibrated: Artifact) -> dict[str, int]:

@@ -12,6 +12,7 @@ from seje_ray.calibration.corpus import RecipeText, recipe_text
 from seje_ray.errors import ArtifactError
 from seje_ray.features.encoder import BATCH_SIZE, Encoder, QueryError
 from seje_ray.pipeline.embed import embed_partition
+from seje_ray.pipeline.ensemble import make_ensemble
 from seje_ray.pipeline.train import train
 from seje_ray.retrieval.embeddings import load_embeddings
 from tests.tiny import tiny_run
@@ -20,11 +21,13 @@ from tests.unit.pipeline.locally import EXECUTOR, copied
 
 @pytest.fixture(scope="module")
 def trainings(cookbook, calibrated, trained, trained_heads):
-    """With an image network of its own, on whole photos too, and on stored features."""
+    """With an image network of its own, on whole photos too, on stored features; an ensemble."""
     own = ("views=[whole]", "flip=true", "scales=[1.0,1.2]")
     views = tuple(f"model.backbone.{setting}" for setting in own)
     whole = train(tiny_run("train.num_epochs=1", *views), cookbook, EXECUTOR, name="whole")
-    return {"own": trained, "whole": whole, "frozen": trained_heads}
+    names = [one.folder.name for one in (trained, trained_heads)]
+    mixed = make_ensemble(names, cookbook, EXECUTOR, name="mixed")
+    return {"own": trained, "whole": whole, "frozen": trained_heads, "mixed": mixed}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,7 @@ def files(cookbook, test_rows):
     return [found[row["images"][0]["id"].removesuffix(".jpg")].read_bytes() for row in test_rows]
 
 
-@pytest.mark.parametrize("name", ["own", "whole", "frozen"])
+@pytest.mark.parametrize("name", ["own", "whole", "frozen", "mixed"])
 def test_a_file_of_the_gallery_is_embedded_as_the_gallery_was(
     name, cookbook, trainings, encoders, test_rows, files
 ):
