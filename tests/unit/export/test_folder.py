@@ -118,9 +118,9 @@ def test_rows_come_one_by_one_and_none_for_none(exported, tmp_path):
 
 
 def test_an_ensemble_is_exported_with_what_its_members_share_once(
-    cookbook, trained_heads, exported, tmp_path
+    cookbook, trained, trained_heads, exported, tmp_path
 ):
-    """Its cosines are the mean of theirs; there is no ONNX file of it."""
+    """Its cosines are the mean of theirs; there is no ONNX file of it, and none of two models."""
     run, _ = read_origin(trained_heads.best_checkpoint)
     train(replace(run, seed=5), cookbook, EXECUTOR, name="heads-5")
     made = make_ensemble(["heads", "heads-5"], cookbook, EXECUTOR, name="heads-both")
@@ -142,6 +142,11 @@ def test_an_ensemble_is_exported_with_what_its_members_share_once(
     assert "ensemble of heads, heads-5" in (folder / "README.md").read_text()
     with pytest.raises(ExportError, match="leave --onnx out, or export one of heads, heads-5"):
         export_run(made, cookbook, tmp_path / "onnx", onnx=True)
+    mixed = make_ensemble(["heads", trained.folder.name], cookbook, EXECUTOR, name="heads-mixed")
+    with pytest.raises(
+        ExportError, match=f"an ensemble of different models, heads, {trained.folder.name};"
+    ):
+        export_run(mixed, cookbook, tmp_path / "mixed")
 
 
 def test_another_format_of_the_folder_is_refused(exported, tmp_path):
