@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 import click
 from ray import serve
+from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 
 from seje_ray.errors import SejeError
@@ -90,8 +91,9 @@ def _waiting_told(*names: str) -> Iterator[None]:
 
     def tell() -> None:
         while not is_over.wait(TELL_EVERY_S):
-            for line in _waiting(*names):
-                click.echo(f"note: {line}", err=True)
+            with suppress(RayError, RayServeException, TimeoutError):  # of a cluster that is lost
+                for line in _waiting(*names):
+                    click.echo(f"note: {line}", err=True)
 
     teller = threading.Thread(target=tell, daemon=True)
     teller.start()
