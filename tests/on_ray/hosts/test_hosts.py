@@ -39,11 +39,19 @@ found = [json.loads(fetch(trials / name / "trial.json").read_text()) for name in
 print(json.dumps([[trial["state"], trial["scores"]] for trial in found]))
 """
 ASKED = """
-import http.client, json, sys
+import http.client, json, sys, time
+end = time.monotonic() + 60
 for address in sys.argv[1:]:
-    server = http.client.HTTPConnection(address, 8000, timeout=60)
-    server.request("POST", "/v1/search/text", json.dumps({"text": "lemon pasta"}))
-    print(server.getresponse().status)
+    status = None
+    while status != 200 and time.monotonic() < end:  # a node may start to listen after another
+        try:
+            server = http.client.HTTPConnection(address, 8000, timeout=30)
+            server.request("POST", "/v1/search/text", json.dumps({"text": "lemon pasta"}))
+            status = server.getresponse().status
+        except OSError as error:
+            status = error
+            time.sleep(0.5)
+    print(status)
 """
 
 
