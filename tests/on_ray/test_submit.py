@@ -57,7 +57,8 @@ def test_commands_run_as_jobs_and_give_what_a_local_run_gives(
     would print. Calibration as a job is in the tests of several hosts.
     """
     folder = tmp_path / "w"
-    shutil.copytree(workspace.folder / "calibrated", folder / "calibrated")
+    for part in ("recipes", "calibrator", "calibrated"):
+        shutil.copytree(workspace.folder / part, folder / part)
     options = ["--workspace", folder, "--address", cluster]
     run_file = tmp_path / "mine.yaml"
     run_file.write_text((folder / "calibrated" / "run.yaml").read_text())

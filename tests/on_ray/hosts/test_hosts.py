@@ -40,13 +40,14 @@ print(json.dumps([[trial["state"], trial["scores"]] for trial in found]))
 """
 ASKED = """
 import http.client, json, sys, time
+JSON = {"Content-Type": "application/json"}
 end = time.monotonic() + 60
 for address in sys.argv[1:]:
     status = None
     while status != 200 and time.monotonic() < end:  # a node may start to listen after another
         try:
             server = http.client.HTTPConnection(address, 8000, timeout=30)
-            server.request("POST", "/v1/search/text", json.dumps({"text": "lemon pasta"}))
+            server.request("POST", "/v1/search/text", json.dumps({"text": "pasta"}), JSON)
             status = server.getresponse().status
         except OSError as error:
             status = error
