@@ -38,22 +38,6 @@ trials = Workspace.at(sys.argv[1]).folder / "tunes" / sys.argv[2] / "trials"
 found = [json.loads(fetch(trials / name / "trial.json").read_text()) for name in ("0000", "0001")]
 print(json.dumps([[trial["state"], trial["scores"]] for trial in found]))
 """
-ASKED = """
-import http.client, json, sys, time
-JSON = {"Content-Type": "application/json"}
-end = time.monotonic() + 60
-for address in sys.argv[1:]:
-    status = None
-    while status != 200 and time.monotonic() < end:  # a node may start to listen after another
-        try:
-            server = http.client.HTTPConnection(address, 8000, timeout=30)
-            server.request("POST", "/v1/search/text", json.dumps({"text": "pasta"}), JSON)
-            status = server.getresponse().status
-        except OSError as error:
-            status = error
-            time.sleep(0.5)
-    print(status)
-"""
 
 
 @pytest.fixture
@@ -167,22 +151,6 @@ def test_a_trial_whose_node_is_lost_ends_with_the_scores_of_its_equal(
     (state, scores), other = json.loads(told(cluster, lost, STATES, uri, "equal"))
     assert (state, len(scores)) == ("done", 20)
     assert [state, scores] == other
-
-
-def test_a_server_outlives_a_node(cluster: HostCluster, uri: str) -> None:
-    """Two hosts of one CPU hold two models and two APIs; without one, the others answer."""
-    lost, stays = cluster.nodes[1:]
-    served = ["serve", "--workspace", uri, "--run", "demo"]
-    succeed(cluster, *served, "--replicas", "2", "--host", "0.0.0.0", "--client-rate", "0")
-    try:
-        nodes = [host.address for host in cluster.nodes]
-        assert told(cluster, stays, ASKED, *nodes).split() == ["200"] * 3
-        lost.power_off()
-        asked = [cluster.head.address, stays.address] * 5
-        assert told(cluster, stays, ASKED, *asked).split() == ["200"] * 10
-        cluster.start_node(lost)
-    finally:
-        assert succeed(cluster, "serve", "--stop") == "ended\n"
 
 
 def test_credentials_that_expire_are_one_line(cluster: HostCluster, uri: str) -> None:
