@@ -74,18 +74,19 @@ class MixedEnsemble(nn.Module):
 
         The scalar product of two is the mean over all trainings.
         """
-        total = sum(self._num_trainings)
-        weighted = [
-            rows.float() * (number / total) ** 0.5
-            for rows, number in zip(embeddings, self._num_trainings, strict=True)
-        ]
-        return torch.cat(weighted, dim=1)
+        return side_by_side(embeddings, self._num_trainings)
 
 
-def side_by_side(embeddings: Sequence[Tensor]) -> Tensor:
-    """Unit rows (B, D) of M models as unit rows (B, M * D).
+def side_by_side(embeddings: Sequence[Tensor], counts: Sequence[int] | None = None) -> Tensor:
+    """Unit rows (B, D) of M models, each with a D of its own, as unit rows (B, sum of D).
 
     The scalar product of two is the mean of the M cosine similarities.
+
+    Args:
+        embeddings: Of each model.
+        counts: For how many each counts in the mean; None for one.
     """
-    scale: float = len(embeddings) ** 0.5
-    return torch.cat([rows.float() for rows in embeddings], dim=1) / scale
+    counts = counts or [1] * len(embeddings)
+    weighted = [rows.float() * n**0.5 for rows, n in zip(embeddings, counts, strict=True)]
+    scale: float = sum(counts) ** 0.5
+    return torch.cat(weighted, dim=1) / scale
