@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -74,22 +74,31 @@ def reporter(board: Any, name: str) -> Report:
 @contextmanager
 def drawn(board: Any, unit: str) -> Iterator[None]:
     """Draw a bar for each reporter of the board, in a thread, while the caller waits for Ray."""
-    stop = threading.Event()
     with Bars() as bars:
         reports: dict[str, Report] = {}
-
-        def draw() -> None:
-            while not stop.wait(POLL_S):
-                _draw(board, bars, reports, unit)
-
-        thread = threading.Thread(target=draw, daemon=True)
-        thread.start()
         try:
-            yield
+            with repeated(lambda: _draw(board, bars, reports, unit), POLL_S):
+                yield
         finally:
-            stop.set()
-            thread.join()
             _draw(board, bars, reports, unit)
+
+
+@contextmanager
+def repeated(function: Callable[[], object], every_s: float) -> Iterator[None]:
+    """Call a function in a thread, every so many seconds, while the caller waits for Ray."""
+    stop = threading.Event()
+
+    def repeat() -> None:
+        while not stop.wait(every_s):
+            function()
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def _draw(board: Any, bars: Bars, reports: dict[str, Report], unit: str) -> None:

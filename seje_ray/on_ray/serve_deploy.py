@@ -2,10 +2,8 @@
 
 import logging
 import re
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import click
 from ray import serve
@@ -14,6 +12,8 @@ from ray.serve.exceptions import RayServeException
 
 from seje_ray.errors import SejeError
 from seje_ray.log import event
+from seje_ray.on_ray.capacity import TELL_EVERY_S
+from seje_ray.on_ray.progress import repeated
 from seje_ray.on_ray.serve import (
     API,
     API_DEPLOYMENT,
@@ -32,7 +32,6 @@ from seje_ray.serving.readiness import PAUSE_S
 KEEP_ALIVE_S = 30
 FAULTY = ("DEPLOY_FAILED", "UNHEALTHY")  # states of a deployment
 UNPLACED = "to be scheduled"  # in what Serve says of a deployment, after half a minute
-TELL_EVERY_S = 30.0
 SHUTDOWN_TRIES = 4  # each waits for half a minute, or not at all if Serve has ended
 
 
@@ -70,7 +69,7 @@ def deploy(serving: Serving) -> None:
     before = serve.status().applications
     _require_no_namesake(name, API)
     try:
-        with _waiting_told(name, API):
+        with repeated(lambda: _tell_what_waits(name, API), TELL_EVERY_S):
             _run(embed_application(serving), name, None)
             _run(api_application(serving), API, "/")
     except ServeError:
@@ -84,24 +83,11 @@ def deploy(serving: Serving) -> None:
     event("serving", run=serving.run, model=name, replicas=serving.replicas)
 
 
-@contextmanager
-def _waiting_told(*names: str) -> Iterator[None]:
-    """Say now and then which processes of applications the cluster has no room for yet."""
-    is_over = threading.Event()
-
-    def tell() -> None:
-        while not is_over.wait(TELL_EVERY_S):
-            with suppress(RayError, RayServeException, TimeoutError):  # of a cluster that is lost
-                for line in _waiting(*names):
-                    click.echo(f"note: {line}", err=True)
-
-    teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        teller.join()
+def _tell_what_waits(*names: str) -> None:
+    """Say which processes of applications the cluster has no room for yet."""
+    with suppress(RayError, RayServeException, TimeoutError):  # of a cluster that is lost
+        for line in _waiting(*names):
+            click.echo(f"note: {line}", err=True)
 
 
 def _waiting(*names: str) -> list[str]:
