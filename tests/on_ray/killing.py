@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import psutil
 
@@ -20,7 +21,8 @@ class Command:
 
     def __init__(self, arguments: Sequence[str], errors: Path | None = None) -> None:
         """Start it; what it says on stderr goes into a file, or nowhere."""
-        with Path(errors or os.devnull).open("wb") as stderr:
+        self._errors = Path(errors or os.devnull)
+        with self._errors.open("wb") as stderr:
             self._driver = subprocess.Popen(
                 [sys.executable, "-m", "seje_ray", *arguments],
                 stdout=subprocess.DEVNULL,
@@ -38,7 +40,8 @@ class Command:
         """Wait for a condition that must come true while the command runs."""
         started = time.monotonic()
         while not is_reached():
-            assert self._driver.poll() is None, "the command ended before it could be killed"
+            is_running = self._driver.poll() is None
+            assert is_running, f"it ended before it could be killed: {self._errors.read_text()}"
             assert time.monotonic() - started < PATIENCE_S, "the command never got so far"
             time.sleep(0.02)
 
@@ -80,7 +83,7 @@ def run_until(
 
     What it started gets ``orphans_s`` seconds to find out by itself.
     """
-    with Command(arguments) as command:
+    with NamedTemporaryFile() as errors, Command(arguments, Path(errors.name)) as command:
         command.wait_until(is_reached)
         command.end(orphans_s=orphans_s)
 
