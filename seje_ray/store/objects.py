@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
+from seje_ray.store import azure
 from seje_ray.store.location import without_options
 from seje_ray.store.patience import TRIES, patient
 
@@ -40,6 +41,7 @@ class Objects:
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
+        self._is_azure = azure.is_azure(uri)
         self._files, self._base = patient(uri, lambda: _opened(uri))
 
     def listed(self, folder: str = "", *, is_deep: bool = True) -> dict[str, StoredObject]:
@@ -50,7 +52,11 @@ class Objects:
         selector = fs.FileSelector(base, allow_not_found=True, recursive=is_deep)
         found = self._patient(folder, lambda: self._files.get_file_info(selector))
         start = len(self._base) + 1 if self._base else 0
-        return {one.path[start:]: _seen(one) for one in found if one.type == fs.FileType.File}
+        listed = {one.path[start:]: _seen(one) for one in found if one.type == fs.FileType.File}
+        if self._is_azure:
+            sending = f"{azure.SENDING}/"
+            listed = {k: o for k, o in listed.items() if o.size and not k.startswith(sending)}
+        return listed
 
     def seen(self, key: str) -> StoredObject | None:
         """One object; None if there is none."""
@@ -58,7 +64,8 @@ class Objects:
 
         path = self._path(key)
         found = self._patient(key, lambda: self._files.get_file_info(path))
-        return _seen(found) if found.type == fs.FileType.File else None
+        is_there = found.type == fs.FileType.File and (found.size or not self._is_azure)
+        return _seen(found) if is_there else None
 
     def read(self, key: str, tries: int = TRIES) -> bytes | None:
         """The bytes of an object; None if there is none."""
@@ -68,9 +75,10 @@ class Objects:
                 return bytes(stream.read())
 
         try:
-            return self._patient(key, read, tries)
+            found = self._patient(key, read, tries)
         except FileNotFoundError:
             return None
+        return found if found or not self._is_azure else None
 
     def read_into(self, key: str, path: Path, size: int) -> None:
         """Copy an object of ``size`` bytes into a file."""
@@ -90,24 +98,16 @@ class Objects:
 
     def write(self, key: str, data: bytes, tries: int = TRIES) -> None:
         """Make or replace an object."""
-
-        def write() -> None:
-            with self._files.open_output_stream(self._path(key)) as stream:
-                stream.write(data)
-
-        self._patient(key, write, tries)
+        self._patient(key, lambda: self._send(key, len(data), lambda it: it.write(data)), tries)
 
     def write_from(self, key: str, path: Path) -> StoredObject:
         """Make or replace an object by a file's bytes; the object as it is then listed."""
 
         def write() -> StoredObject:
-            size = path.stat().st_size
-            with (
-                path.open("rb") as file,
-                self._files.open_output_stream(self._path(key)) as stream,
-            ):
-                shutil.copyfileobj(file, stream, PIECE)
-            seen = self.seen(key)
+            with path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                self._send(key, size, lambda stream: shutil.copyfileobj(file, stream, PIECE))
+            seen = self.seen(key) if size or not self._is_azure else StoredObject(0, 0)
             if seen is None or seen.size != size:
                 raise OSError(f"{size:,} bytes were written, {seen and seen.size} are there")
             return seen
@@ -119,7 +119,7 @@ class Objects:
 
         def copy(name: str) -> None:
             pair = self._path(f"{source}/{name}"), self._path(f"{target}/{name}")
-            self._patient(f"{target}/{name}", lambda: self._files.copy_file(*pair))
+            self._patient(f"{target}/{name}", lambda: self._copy(*pair))
 
         in_threads(copy, names)
 
@@ -135,6 +135,20 @@ class Objects:
     def at(self, key: str) -> tuple[Any, str]:
         """The file system, and the path of a key in it, for libraries that take both."""
         return self._files, self._path(key)
+
+    def _send(self, key: str, size: int, fill: Callable[[IO[bytes]], object]) -> None:
+        """Make or replace an object of ``size`` bytes, which ``fill`` writes into a stream."""
+        if self._is_azure:
+            azure.send(self._files, self._base, self._path(key), size, fill)
+            return
+        with self._files.open_output_stream(self._path(key)) as stream:
+            fill(stream)
+
+    def _copy(self, source: str, target: str) -> None:
+        if self._is_azure:
+            azure.copy(self._files, source, target)
+        else:
+            self._files.copy_file(source, target)
 
     def _patient(self, key: str, function: Callable[[], Result], tries: int = TRIES) -> Result:
         """What ``function`` gives; a list has a reason where an object's own answer has none."""
@@ -182,6 +196,8 @@ def _opened(uri: str) -> tuple[Any, str]:
 
     if uri.startswith("s3:"):
         return _opened_s3(uri)
+    if azure.is_azure(uri):
+        return azure.opened(uri)
     if uri.startswith(("gs:", "gcs:")):  # which tries for a quarter of an hour where nobody answers
         uri += f"{'&' if '?' in uri else '?'}retry_limit_seconds={CONNECT_S}"
     files, base = fs.FileSystem.from_uri(uri)

@@ -20,11 +20,19 @@ FINAL = {  # words of a provider's answer -> what it is, and what to do
         "no permission",
         "ask for the rights to list, read, write and delete there",
     ),
-    ("INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH", "INVALID_SIGNATURE", "UNAUTHENTICATED"): (
+    ("AuthorizationPermissionMismatch",): (  # of Azure
+        "no permission",
+        "ask for the role Storage Blob Data Contributor there",
+    ),
+    (
+        *("INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH", "INVALID_SIGNATURE"),
+        *("UNAUTHENTICATED", "AuthenticationFailed", "AuthorizationFailure"),
+    ): (
         "the credentials are refused",
         "set those of the provider's own chain: environment, profile, or the machine's role",
     ),
-    ("Could not create a OAuth2 access token",): (  # of Google's library, where it finds none
+    # Of Google's and of Azure's library, where they find none.
+    ("Could not create a OAuth2 access token", "Failed to get token from"): (
         "there are no credentials",
         "set those of the provider's own chain: environment, profile, or the machine's role",
     ),
@@ -77,8 +85,8 @@ def patient(
             return function()
         except FileNotFoundError:
             raise
-        except OSError as error:
-            if error.errno in OF_THIS_DISK:
+        except _refusals() as error:
+            if isinstance(error, OSError) and error.errno in OF_THIS_DISK:
                 raise
             text = str(error)
             if ask is not None and NO_REASON.search(text):
@@ -98,11 +106,18 @@ def patient(
     raise AssertionError
 
 
+def _refusals() -> tuple[type[Exception], ...]:
+    """What pyarrow raises where a store refuses or does not answer."""
+    from pyarrow import ArrowException
+
+    return OSError, ArrowException
+
+
 def _reason(ask: Callable[[], object]) -> str | None:
     """What a store says to a question that it answers in words; None where it grants that."""
     try:
         ask()
-    except OSError as error:
+    except _refusals() as error:
         return str(error)
     return None
 

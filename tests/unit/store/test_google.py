@@ -1,6 +1,5 @@
 """Workspaces at ``gs://``, on an emulator of Google's store; what S3's tests hold, in short."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,14 +15,7 @@ from seje_ray.store.patience import patient
 from seje_ray.workspace import Workspace
 from tests.tiny import tiny_run
 from tests.unit.pipeline.locally import EXECUTOR
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+from tests.unit.store.ports import free_port
 
 
 def uri_at(port: int) -> str:
