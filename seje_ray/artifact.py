@@ -6,7 +6,7 @@ a finished artifact is never touched until its replacement is complete.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from seje_ray.schema import REJECTS, VERSIONS, upgraded
 from seje_ray.store.location import shown
 from seje_ray.store.mirror import fetch, fetch_noted, is_mirrored
 from seje_ray.store.objects import in_threads
+
+PAGE = 16 * 2**20  # bytes of a column in one piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,9 +220,11 @@ def shard_name(partition: str, number: int) -> str:
 
 
 def write_table(
-    path: Path, table: pa.Table, lease: Lease | None = None, *, row_group_size: int = 64
+    path: Path, table: pa.Table, lease: Lease | None = None, *, row_group_size: int = 256
 ) -> None:
     """Write a Parquet file beside and rename it, so that a file that exists is whole.
+
+    A row group is a shard of usual size in few pages, which reading does not have to join.
 
     Raises:
         LockLostError: If another command has taken the ``lease`` over.
@@ -230,10 +234,35 @@ def write_table(
         pq.write_table(
             table,
             temporary,
-            compression="zstd",
+            compression=_codecs(table.schema),
             row_group_size=row_group_size,
+            data_page_size=PAGE,
             use_dictionary=False,
         )
+
+
+def _codecs(schema: pa.Schema) -> dict[str, str]:
+    """How each column of numbers or texts is compressed.
+
+    Photos and vectors are stored as they are: zstd makes them little smaller, and reading them half
+    as slow again (docs/results.md, Reading and decoding).
+    """
+    leaves = (leaf for field in schema for leaf in _leaves(field.name, field.type))
+    is_dense = (pa.types.is_binary, pa.types.is_floating)
+    return {
+        path: "none" if any(found(kind) for found in is_dense) else "zstd" for path, kind in leaves
+    }
+
+
+def _leaves(path: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
+    """The columns that Parquet makes of one of Arrow, by their paths there."""
+    if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
+        yield from _leaves(f"{path}.list.element", kind.value_type)
+    elif pa.types.is_struct(kind):
+        for field in kind:
+            yield from _leaves(f"{path}.{field.name}", field.type)
+    else:
+        yield path, kind
 
 
 def read_shard(path: Path, columns: Sequence[str]) -> pa.Table:

@@ -141,7 +141,7 @@ def moved(value: Any, device: torch.device) -> Any:
 
 def stacked(rows: Sequence[np.ndarray]) -> Tensor:
     """Equally long vectors as one float32 tensor (rows, length)."""
-    return torch.from_numpy(np.stack(rows).astype(np.float32))
+    return torch.from_numpy(np.stack(rows, dtype=np.float32))
 
 
 def padded(rows: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:

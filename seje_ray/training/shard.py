@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -44,7 +45,7 @@ class Shard:
         self.ids: list[str] = table.column("id").to_pylist()
         self.titles: list[str] = table.column("title").to_pylist()
         self.category_ids = table.column("category_id").to_numpy()
-        self._vectors = {name: _matrix(table.column(name).combine_chunks()) for name in vectors}
+        self._vectors = {name: _matrix(_whole(table.column(name))) for name in vectors}
         self._lists = {name: _Ragged(table.column(name)) for name in lists}
         self._bags = {name: _whole(table.column(name)) for name in bags}
         self._is_there = table.column(IS_THERE).to_pylist() if partial else None
@@ -55,23 +56,24 @@ class Shard:
         self._tokens = [_Lines(table.column(name)) for name in tokens]
         self._image_categories = _Ragged(table.column("image_category_vectors"))
         self._features = _Ragged(table.column("image_features")) if use_features else None
-        self._images = _whole(table.column("images"))
+        images = _whole(table.column("images"))
+        self._image_offsets = images.offsets.to_numpy()
+        self._images = {
+            field.name: images.values.field(field.name) for field in images.type.value_type
+        }
 
     def num_images(self, row: int) -> int:
         """Photos of a recipe, >= 1."""
-        offsets = self._images.offsets
-        return int(offsets[row + 1].as_py() - offsets[row].as_py())
+        return int(self._image_offsets[row + 1] - self._image_offsets[row])
 
     def image_id(self, row: int, image: int) -> str:
         """Id of one photo."""
-        position = self._images.offsets[row].as_py() + image
-        name: str = self._images.values.field("id")[position].as_py()
+        name: str = self._images["id"][self._image_offsets[row] + image].as_py()
         return name
 
     def jpeg(self, row: int, image: int) -> bytes:
         """Bytes of one photo."""
-        position = self._images.offsets[row].as_py() + image
-        data: bytes = self._images.values.field("jpeg")[position].as_py()
+        data: bytes = self._images["jpeg"][self._image_offsets[row] + image].as_py()
         return data
 
     def image_features(self, row: int, image: int) -> np.ndarray:
@@ -148,10 +150,9 @@ class _Ragged:
         return self._vectors[self._offsets[row] : self._offsets[row + 1]]
 
 
-def _whole(column: pa.ChunkedArray) -> pa.ListArray:
-    """One list array of a column, also where it has no chunk."""
-    array = column.combine_chunks()
-    return array if isinstance(array, pa.ListArray) else pa.concat_arrays(array.chunks)
+def _whole(column: pa.ChunkedArray) -> Any:
+    """One array of a column, also where it has no chunk; a copy only where it has several."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _matrix(array: pa.FixedSizeListArray) -> np.ndarray:

@@ -189,3 +189,28 @@ def test_rejects_of_many_pieces_become_one_file(tmp_path):
     merged = pq.read_table(tmp_path / "rejects.parquet").to_pylist()
     assert [row["id"] for row in merged] == ["a", "a", "b"]
     assert write_rejects(tmp_path, []) == {}
+
+
+def test_photos_and_vectors_are_stored_as_they_are_and_all_else_is_compressed(tmp_path):
+    """Also those within lists and structures; and a usual shard is one row group."""
+    vector = pa.list_(pa.list_(pa.float32(), 3))
+    image = pa.list_(pa.struct({"id": pa.string(), "jpeg": pa.binary()}))
+    schema = pa.schema({"id": pa.string(), "images": image, "vectors": vector, "n": pa.int32()})
+    rows = [
+        {"id": str(n), "images": [{"id": "a", "jpeg": b"1"}], "vectors": [[0, 1, n]], "n": n}
+        for n in range(256)
+    ]
+    table, path = pa.Table.from_pylist(rows, schema=schema), tmp_path / "train-000000.parquet"
+    write_table(path, table)
+
+    written = pq.ParquetFile(path).metadata
+    columns = [written.row_group(0).column(n) for n in range(written.num_columns)]
+    assert {column.path_in_schema: column.compression for column in columns} == {
+        "id": "ZSTD",
+        "images.list.element.id": "ZSTD",
+        "images.list.element.jpeg": "UNCOMPRESSED",
+        "vectors.list.element.list.element": "UNCOMPRESSED",
+        "n": "ZSTD",
+    }
+    assert written.num_row_groups == 1
+    assert pq.read_table(path).equals(table)
