@@ -25,6 +25,15 @@ class RecipeText:
     entities: tuple[Entity, ...] | None = None
 
 
+def of_words(text: str) -> RecipeText:
+    """What is known of a recipe from words alone, such as "lemon pasta with capers".
+
+    They are its title and, parted at commas, its ingredients: some trainings read one of both.
+    """
+    lines = (line.strip() for line in text.split(","))
+    return RecipeText("words", text.strip(), tuple(line for line in lines if line), ())
+
+
 def parts_alone(recipe: RecipeText) -> tuple[RecipeText, RecipeText, RecipeText]:
     """A recipe of which only the title is known, only the ingredients, only the steps."""
     return (

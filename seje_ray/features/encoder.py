@@ -49,6 +49,7 @@ class RecipesRead(NamedTuple):
 
     embeddings: np.ndarray  # (n, D) float32, unit rows
     features: list[TextFeatures]  # key terms and category of each
+    are_known: list[bool]  # whether the model knows anything of each: all others have one embedding
 
 
 class EncoderParts(NamedTuple):
@@ -195,7 +196,7 @@ class Encoder:
             ArtifactError: If the text model is not the one of the calibrated recipes.
         """
         with torch.inference_mode():
-            parts = [self._embed_recipes(batch, None) for batch in _batches(recipes)]
+            parts = [self._embed_recipes(batch, None)[0] for batch in _batches(recipes)]
         return self._together(parts)
 
     def read(self, recipes: Sequence[RecipeText]) -> RecipesRead:
@@ -203,13 +204,15 @@ class Encoder:
 
         A recipe may have parts alone: a title, or ingredient lines.
         """
-        parts, features = [], []
+        parts, features, are_known = [], [], []
         with torch.inference_mode():
             for batch in _batches(recipes):
                 found = self._recipes.text_features(batch)
-                parts.append(self._embed_recipes(batch, found))
+                embedded, known = self._embed_recipes(batch, found)
+                parts.append(embedded)
+                are_known += known.tolist()
                 features += found
-        return RecipesRead(self._together(parts), features)
+        return RecipesRead(self._together(parts), features, are_known)
 
     @property
     def photo_classes(self) -> tuple[str, ...]:
@@ -261,14 +264,17 @@ class Encoder:
 
     def _embed_recipes(
         self, recipes: Sequence[RecipeText], known: Sequence[TextFeatures] | None
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
+        """Embeddings of a batch, and of which rows the model knows anything, (n,) bool."""
         trained = self._trained
         if isinstance(trained.model, MixedEnsemble):
-            rows = [kind._embed_recipes(recipes, known) for kind in self._kinds]
-            return trained.model.joined(rows)
+            made = [kind._embed_recipes(recipes, known) for kind in self._kinds]
+            are_known = torch.stack([of_kind for _, of_kind in made]).any(0)
+            return trained.model.joined([rows for rows, _ in made]), are_known
         inputs = recipe_inputs(self._run.model, self._recipes.features(recipes, known))
         with autocast(trained.run, trained.device):
-            return trained.of_one_kind.embed_recipes(moved(inputs, trained.device))
+            embedded = trained.of_one_kind.embed_recipes(moved(inputs, trained.device))
+        return embedded, inputs.have_content()
 
     @cached_property
     def _photos(self) -> PhotoExtractor:

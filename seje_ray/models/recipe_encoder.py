@@ -35,6 +35,15 @@ class RecipeInputs(NamedTuple):
     key_term_vectors: Tensor | None = None  # f_term, (B, E)
     bags: Bags | None = None
 
+    def have_content(self) -> Tensor:
+        """Of each row, whether there is anything in it but zeros, (B,) bool."""
+        weights = [] if self.bags is None else [self.bags.weights]
+        vectors = [] if self.key_term_vectors is None else [self.key_term_vectors]
+        parts = [
+            part.flatten(1).any(1) for part in (*self.tower, *vectors, *weights) if part.ndim > 1
+        ]
+        return torch.stack(parts).any(0)
+
 
 class RecipeTower(Protocol):
     """A module that encodes the text of recipes; its output stands beside the other parts.

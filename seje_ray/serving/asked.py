@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from seje_ray.calibration.corpus import RecipeText
+from seje_ray.calibration.corpus import RecipeText, of_words
 from seje_ray.retrieval.index.filters import Filters
 from seje_ray.serving.limits import Limits
 
@@ -122,5 +122,4 @@ class Embed(Body):
 
     def all(self) -> list[RecipeText]:
         """Texts first, then recipes."""
-        texts = [RecipeText("asked", text.strip(), (), ()) for text in self.texts]
-        return [*texts, *(recipe.text() for recipe in self.recipes)]
+        return [*map(of_words, self.texts), *(recipe.text() for recipe in self.recipes)]

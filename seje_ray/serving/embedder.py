@@ -54,7 +54,7 @@ class Embedder:
         self._encoder = Encoder.load(checkpoint, workspace, device)
         self.weights = weights_of(checkpoint)
         self.photos([_grey_photo(self._encoder.shorter_side)])
-        self.recipes([RecipeText("warm", "Soup", ("1 onion",), ())])
+        self._encoder.read([RecipeText("warm", "Soup", ("1 onion",), ())])
 
     def photos(self, jpegs: Sequence[bytes]) -> list[Embedded]:
         """A query by each photo, prepared as the encoder takes it."""

@@ -13,7 +13,7 @@ import numpy as np
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
-from seje_ray.calibration.corpus import RecipeText
+from seje_ray.calibration.corpus import of_words
 from seje_ray.features.occlusion import PARTS, hidden_photos
 from seje_ray.pipeline.index.queries import mean_query
 from seje_ray.retrieval.index.collection import Query
@@ -85,8 +85,7 @@ class Service:
 
     async def search_text(self, asked: TextSearch) -> SearchAnswer:
         """Recipes, or photos, for words."""
-        words = RecipeText("asked", asked.text.strip(), (), ())
-        made = await self._embedded(self._model.recipes([words]))
+        made = await self._embedded(self._model.recipes([of_words(asked.text)]))
         return await self._found("text", made[0].query, asked.find or "recipes", asked, made)
 
     async def search_recipe(self, asked: RecipeSearch) -> SearchAnswer:

@@ -41,8 +41,8 @@ def ids(answer: httpx.Response) -> list[str]:
 def test_it_finds_what_the_search_in_python_finds_and_batches(served, searchers):
     """By words and by photos; what comes at once is embedded together."""
     search = searchers["one"]
-    text = httpx.post(f"{served}/v1/search/text", json={"text": "soup", "count": 5}, timeout=60)
-    assert ids(text) == [hit.id for hit in search.text("soup", 5)]
+    text = httpx.post(f"{served}/v1/search/text", json={"text": "tomato", "count": 5}, timeout=60)
+    assert ids(text) == [hit.id for hit in search.text("tomato", 5)]
     jpeg = search.index.side("photos").entries.row(0, ["thumbnail"])["thumbnail"]
     photo = httpx.post(
         f"{served}/v1/search/photo?count=5",
@@ -54,7 +54,7 @@ def test_it_finds_what_the_search_in_python_finds_and_batches(served, searchers)
 
     async def many() -> list[httpx.Response]:
         async with httpx.AsyncClient(timeout=60) as client:
-            body = {"text": "soup", "count": 5}
+            body = {"text": "tomato", "count": 5}
             return await asyncio.gather(
                 *(client.post(f"{served}/v1/search/text", json=body) for _ in range(24))
             )
@@ -76,7 +76,7 @@ def asking(url: str) -> Iterator["Queue[httpx.Response]"]:
     def ask() -> None:
         with httpx.Client(timeout=120) as client:
             while not ends.is_set():
-                answers.put(client.post(f"{url}/v1/search/text", json={"text": "soup"}))
+                answers.put(client.post(f"{url}/v1/search/text", json={"text": "tomato"}))
 
     threads = [threading.Thread(target=ask) for _ in range(NUM_CLIENTS)]
     for thread in threads:
@@ -103,9 +103,9 @@ def require_replaced(url: str, answers: list[httpx.Response], searchers) -> None
 
 def require_other(url: str, searchers) -> None:
     """The second one answers, as the search in Python does."""
-    answer = httpx.post(f"{url}/v1/search/text", json={"text": "soup", "count": 5}, timeout=60)
+    answer = httpx.post(f"{url}/v1/search/text", json={"text": "tomato", "count": 5}, timeout=60)
     assert answer.json()["run"] == "other"
-    assert ids(answer) == [hit.id for hit in searchers["other"].text("soup", 5)]
+    assert ids(answer) == [hit.id for hit in searchers["other"].text("tomato", 5)]
 
 
 def test_another_training_takes_its_place_and_no_request_is_lost(served, workspace, searchers):

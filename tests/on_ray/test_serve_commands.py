@@ -40,9 +40,9 @@ def require_search(port: int, run: str, searchers) -> None:
     """The server answers with a training, as the search in Python does."""
     wait_until_ready(HOST, port, run, PATIENCE_S)
     url = f"http://{HOST}:{port}/v1/search/text"
-    answer = httpx.post(url, json={"text": "soup", "count": 3}, timeout=60)
+    answer = httpx.post(url, json={"text": "tomato", "count": 3}, timeout=60)
     found = [one["id"] for one in answer.json()["results"]]
-    assert found == [hit.id for hit in searchers[run].text("soup", 3)]
+    assert found == [hit.id for hit in searchers[run].text("tomato", 3)]
 
 
 class Server:

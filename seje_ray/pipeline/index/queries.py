@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seje_ray.calibration.corpus import RecipeText
+from seje_ray.calibration.corpus import RecipeText, of_words
 from seje_ray.config.data import DataConfig
 from seje_ray.features.encoder import Encoder, QueryError
 from seje_ray.recipe1m.images import load_image, to_jpeg
@@ -54,21 +54,22 @@ def seen_queries(encoder: Encoder, jpegs: Sequence[bytes], names: Sequence[str])
 
 
 def text_query(encoder: Encoder, text: str) -> Query:
-    """A query by words, such as "lemon pasta with capers": a recipe of which the title is known.
+    """A query by words, such as "lemon pasta with capers".
 
     Raises:
-        QueryError: If there are no words.
+        QueryError: If there are no words, or the training knows none of them.
     """
     if not text.strip():
         raise QueryError("--text: expected words, e.g. lemon pasta with capers, found none")
-    return recipe_query(encoder, RecipeText("text", text.strip(), (), ()))
+    return recipe_query(encoder, of_words(text))
 
 
 def recipe_query(encoder: Encoder, recipe: RecipeText) -> Query:
     """A query by a recipe, or by a part of one: a title alone, or ingredients alone.
 
     Raises:
-        QueryError: If instructions have no vectors, since calibration was given these.
+        QueryError: If the training knows nothing in it, or instructions have no vectors, since
+            calibration was given these.
     """
     return read_queries(encoder, [recipe])[0]
 
@@ -77,9 +78,16 @@ def read_queries(encoder: Encoder, recipes: Sequence[RecipeText]) -> list[Query]
     """A query by each of several recipes, which are embedded at once; see ``recipe_query``."""
     read = encoder.read(recipes)
     queries = []
-    for recipe, vector, found in zip(recipes, read.embeddings, read.features, strict=True):
+    for recipe, vector, found, is_known in zip(
+        recipes, read.embeddings, read.features, read.are_known, strict=True
+    ):
         category = encoder.category_names[found.category_id] if found.category_id else ""
         name = recipe.title or ", ".join(recipe.ingredients[:NUM_NAMED]) or recipe.id
+        if not is_known:
+            raise QueryError(
+                f"{name}: expected words of the recipes that the training has seen, such as their "
+                "ingredients, found none"
+            )
         queries.append(Query(vector, name, key_terms=tuple(found.key_terms), category=category))
     return queries
 

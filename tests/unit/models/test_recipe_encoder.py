@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from seje_ray.models.heads import Projection
-from seje_ray.models.recipe_encoder import KeyTerms, RecipeEncoder, RecipeInputs
+from seje_ray.models.recipe_encoder import Bags, KeyTerms, RecipeEncoder, RecipeInputs
 from seje_ray.models.recipe_lstm import RecipeLstm
 
 
@@ -138,3 +138,14 @@ def test_the_lstm_keeps_its_precision_under_autocast(encoder):
     assert mixed.dtype == torch.float32
     assert not mixed.equal(plain)
     torch.testing.assert_close(mixed, plain, atol=0.05, rtol=0.05)
+
+
+def test_a_recipe_of_zeros_alone_has_no_content():
+    """Sentences, f_term or a bag are some; numbers of sentences are none."""
+    tower = (torch.zeros(5, 2, 6), torch.tensor([2, 0, 0, 0, 1]))
+    terms, bags = torch.zeros(5, 5), Bags(torch.zeros(5, 3, dtype=torch.int64), torch.zeros(5, 3))
+    tower[0][0, 1, 5], terms[2, 4], bags.weights[3, 0] = -1.0, 1e-9, 0.5
+    whole = RecipeInputs(tower, terms, bags).have_content()
+    assert whole.tolist() == [True, False, True, True, False]
+    assert RecipeInputs((), terms).have_content().tolist() == [False, False, True, False, False]
+    assert RecipeInputs(tower).have_content().tolist() == [True, False, False, False, False]

@@ -124,7 +124,7 @@ def test_an_index_in_a_store_grows_and_shrinks_as_on_a_disk(
             known.index.side(what).artifact.manifest.shards
         )
     assert found.index.entry("recipes", gone) is None
-    assert [hit.id for hit in found.text("soup")] == [hit.id for hit in known.text("soup")]
+    assert [hit.id for hit in found.text("tomato")] == [hit.id for hit in known.text("tomato")]
     query = found.photo_query(mirrored_path(f"{uri}/new/soup.png"))
     assert query.text == f"{uri}/new/soup.png"
     np.testing.assert_array_equal(

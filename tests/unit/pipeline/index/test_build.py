@@ -90,7 +90,7 @@ def test_a_file_that_is_cut_off_is_refused(own, name):
         Searcher.open(workspace, trained.folder.name)
 
     build_index(trained, workspace, EXECUTOR, "recipes")
-    assert Searcher.open(workspace, trained.folder.name).text("soup", 3)
+    assert Searcher.open(workspace, trained.folder.name).text("tomato", 3)
 
 
 def test_a_vector_that_is_not_finite_is_refused(own, tmp_path):
@@ -101,7 +101,7 @@ def test_a_vector_that_is_not_finite_is_refused(own, tmp_path):
     vectors[5, 2] = np.nan
     np.save(folder / "vectors.npy", vectors)
     with pytest.raises(ArtifactError, match=r"not finite; run `seje-ray index --replace`"):
-        Searcher.open(workspace, trained.folder.name).text("soup")
+        Searcher.open(workspace, trained.folder.name).text("tomato")
 
     shard = pq.read_table(next(folder.glob("*-*.parquet")))
     from seje_ray.pipeline.columns import vectors_array, with_columns

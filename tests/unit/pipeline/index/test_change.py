@@ -63,7 +63,7 @@ def test_new_recipes_are_found_and_the_old_ones_not_embedded_again(own, monkeypa
     assert search.index.entry("recipes", "new1")["photos"] == ["soup.png"]
     assert search.like("new1", 3)
     wanted = Filters(partitions=("added",))
-    assert {hit.id for hit in search.text("soup", wanted=wanted)} == {"new1", "new2"}
+    assert {hit.id for hit in search.text("tomato", wanted=wanted)} == {"new1", "new2"}
     assert [hit.recipe for hit in search.recipe("new2", wanted=wanted)] == ["new1"]
     assert add_recipes(trained, workspace, EXECUTOR, path).rows == added.rows
     assert [one.rows for one in build_index(trained, workspace, EXECUTOR)] == [
@@ -124,7 +124,7 @@ def test_ids_that_are_there_are_refused_until_they_are_deleted(own):
 
     search = Searcher.open(workspace, trained.folder.name)
     assert search.index.entry("recipes", "new1")["title"] == "Green soup"
-    found = search.text("soup", 500, wanted=Filters(partitions=("added",)))
+    found = search.text("tomato", 500, wanted=Filters(partitions=("added",)))
     assert sorted(hit.title for hit in found) == ["Bread", "Green soup"]
 
 
@@ -143,8 +143,8 @@ def test_what_is_deleted_is_not_found_and_an_unknown_id_deletes_nothing(own):
     assert done.exit_code == 0, done.output
     assert "1 recipes" in done.stdout
     after = Searcher.open(workspace, trained.folder.name)
-    assert recipe not in {hit.recipe for hit in after.text("soup", 500)}
-    assert recipe not in {hit.recipe for hit in after.text("soup", 500, find="photos")}
+    assert recipe not in {hit.recipe for hit in after.text("tomato", 500)}
+    assert recipe not in {hit.recipe for hit in after.text("tomato", 500, find="photos")}
     assert after.index.entry("recipes", recipe) is None
     assert len(after.index.recipes) == len(search.index.recipes) - 1
 

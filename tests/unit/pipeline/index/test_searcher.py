@@ -55,6 +55,19 @@ def test_a_recipe_of_the_index_finds_photos_and_by_its_texts_the_same(cookbook, 
     assert by_id[0].recipe
 
 
+def test_words_decide_what_is_found_and_unknown_ones_are_one_line(search):
+    """Also of a training that reads no titles, to which all words were the same."""
+    tomato, chocolate = (search.text_query(text) for text in ("tomato soup", "Chocolate, sugar"))
+    assert tomato.key_terms == ("tomato",)
+    assert chocolate.key_terms == ("chocolate", "sugar")
+    assert float(tomato.vector @ chocolate.vector) < 0.999
+    for text in ("qqqq xyzzy", "<b>"):
+        with pytest.raises(QueryError, match=f"^{text}: expected words of the recipes that the tr"):
+            search.text(text)
+    with pytest.raises(QueryError, match="expected words of the recipes"):
+        search.recipe(RecipeText("x", "Qqqq", ("2 xyzzys",), ()))
+
+
 def test_like_finds_the_same_kind_without_itself(search):
     """Recipes like a recipe, photos like a photo."""
     for what, kind in (("recipes", "recipe"), ("photos", "photo")):
@@ -78,17 +91,17 @@ def test_a_search_is_restricted_to_what_is_wanted(search):
     """By partition, category and ingredients, for recipes and for photos."""
     category = search.index.categories[0]
     wanted = Filters(partitions=("train",), categories=(category,))
-    for hit in search.text("soup", 50, wanted=wanted):
+    for hit in search.text("tomato", 50, wanted=wanted):
         assert (hit.partition, hit.category) == ("train", category)
     for find in ("recipes", "photos"):
-        with_salt = search.text("soup", 300, find=find, wanted=Filters(ingredients=("salt",)))
-        without = search.text("soup", 300, find=find, wanted=Filters(no_ingredients=("salt",)))
+        with_salt = search.text("tomato", 300, find=find, wanted=Filters(ingredients=("salt",)))
+        without = search.text("tomato", 300, find=find, wanted=Filters(no_ingredients=("salt",)))
         assert with_salt
         assert without
         assert all("salt" in " ".join(hit.ingredients).lower() for hit in with_salt)
         assert not any("salt" in " ".join(hit.ingredients).lower().split() for hit in without)
     with pytest.raises(FilterError, match="no such category"):
-        search.text("soup", wanted=Filters(categories=("nothing",)))
+        search.text("tomato", wanted=Filters(categories=("nothing",)))
 
 
 def test_the_package_offers_the_search(cookbook, trained, indexed, tmp_path):
