@@ -85,8 +85,8 @@ def read_queries(encoder: Encoder, recipes: Sequence[RecipeText]) -> list[Query]
         name = recipe.title or ", ".join(recipe.ingredients[:NUM_NAMED]) or recipe.id
         if not is_known:
             raise QueryError(
-                f"{name}: expected words of the recipes that the training has seen, such as their "
-                "ingredients, found none"
+                f"{name}: the training knows none of these words; name ingredients that its "
+                "recipes have"
             )
         queries.append(Query(vector, name, key_terms=tuple(found.key_terms), category=category))
     return queries
