@@ -62,7 +62,7 @@ def test_words_decide_what_is_found_and_unknown_ones_are_one_line(search):
     assert chocolate.key_terms == ("chocolate", "sugar")
     assert float(tomato.vector @ chocolate.vector) < 0.999
     for text in ("qqqq xyzzy", "<b>"):
-        with pytest.raises(QueryError, match=f"^{text}: the training knows none of these words; na"):
+        with pytest.raises(QueryError, match=f"^{text}: the training knows none of these words; "):
             search.text(text)
     with pytest.raises(QueryError, match="the training knows none of these words"):
         search.recipe(RecipeText("x", "Qqqq", ("2 xyzzys",), ()))
