@@ -20,7 +20,6 @@ from seje_ray.store.location import without_options
 from seje_ray.store.patience import TRIES, patient
 
 NUM_THREADS = 8  # requests at once
-PIECE = 8 * 2**20  # bytes
 CONNECT_S = 10.0  # to wait for a connection
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")  # environment variables, the first counts
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
@@ -85,7 +84,7 @@ class Objects:
 
         def read() -> None:
             with self._files.open_input_stream(self._path(key)) as stream, path.open("wb") as file:
-                shutil.copyfileobj(stream, file, PIECE)
+                shutil.copyfileobj(stream, file, azure.PIECE)
             if (found := path.stat().st_size) != size:
                 raise OSError(f"got {found:,} bytes of {size:,}")
 
@@ -106,7 +105,7 @@ class Objects:
         def write() -> StoredObject:
             with path.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
-                self._send(key, size, lambda stream: shutil.copyfileobj(file, stream, PIECE))
+                self._send(key, size, lambda stream: shutil.copyfileobj(file, stream, azure.PIECE))
             seen = self.seen(key) if size or not self._is_azure else StoredObject(0, 0)
             if seen is None or seen.size != size:
                 raise OSError(f"{size:,} bytes were written, {seen and seen.size} are there")
