@@ -21,7 +21,7 @@ from seje_ray.config import RunConfig, load_run
 from seje_ray.distributed.process import default_device
 from seje_ray.features.backbones import calibrated_photos
 from seje_ray.features.checkpoint import TrainedModel, load_model
-from seje_ray.features.inputs import image_category_input, moved, recipe_inputs
+from seje_ray.features.inputs import Reads, image_category_input, moved, recipe_inputs
 from seje_ray.features.model import autocast
 from seje_ray.features.photos import PhotoExtractor
 from seje_ray.features.recipes import QueryError, RecipeExtractor
@@ -274,6 +274,8 @@ class Encoder:
         inputs = recipe_inputs(self._run.model, self._recipes.features(recipes, known))
         with autocast(trained.run, trained.device):
             embedded = trained.of_one_kind.embed_recipes(moved(inputs, trained.device))
+        if Reads.of(self._run.model).tokens:  # pieces of words, of which it knows all
+            return embedded, torch.ones(len(recipes), dtype=torch.bool)
         return embedded, inputs.have_content()
 
     @cached_property

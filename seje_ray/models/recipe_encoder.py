@@ -36,7 +36,7 @@ class RecipeInputs(NamedTuple):
     bags: Bags | None = None
 
     def have_content(self) -> Tensor:
-        """Of each row, whether there is anything in it but zeros, (B,) bool."""
+        """Of each row, whether there is anything in it but zeros, (B,) bool; not for tokens."""
         weights = [] if self.bags is None else [self.bags.weights]
         vectors = [] if self.key_term_vectors is None else [self.key_term_vectors]
         parts = [
