@@ -33,6 +33,7 @@ EVERYWHERE = {  # what any of them changes, all of them say: none leaves another
     "loss.background_weight",
     "loss.discriminator_weight",
     "train.freeze_schedule",
+    "train.global_batch_size",
     "evaluate.hubness.weight",
 }
 OF_ITS_KIND = {  # and besides, only constants of their own kind
