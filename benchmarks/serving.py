@@ -20,7 +20,7 @@ import click
 import torch
 
 from benchmarks.serving_load import TEXTS
-from seje_ray.calibration.corpus import RecipeText
+from seje_ray.calibration.corpus import of_words
 from seje_ray.on_ray.connect import connected
 from seje_ray.on_ray.serve import MAX_BATCH, Serving
 from seje_ray.on_ray.serve_deploy import deploy, start
@@ -90,7 +90,7 @@ def _servers(workspace: Path, run: str) -> Iterator[tuple[int, int]]:
 
 
 def _words(embedder: Embedder) -> Embed:
-    recipes = [RecipeText("asked", text, (), ()) for text in TEXTS[:MAX_BATCH]]
+    recipes = [of_words(text) for text in TEXTS[:MAX_BATCH]]
     return lambda number: embedder.recipes(recipes[:number])
 
 

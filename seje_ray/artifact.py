@@ -248,9 +248,9 @@ def _codecs(schema: pa.Schema) -> dict[str, str]:
     as slow again (docs/results.md, Reading and decoding).
     """
     leaves = (leaf for field in schema for leaf in _leaves(field.name, field.type))
-    is_dense = (pa.types.is_binary, pa.types.is_floating)
     return {
-        path: "none" if any(found(kind) for found in is_dense) else "zstd" for path, kind in leaves
+        path: "none" if pa.types.is_binary(kind) or pa.types.is_floating(kind) else "zstd"
+        for path, kind in leaves
     }
 
 

@@ -53,8 +53,11 @@ class Objects:
         start = len(self._base) + 1 if self._base else 0
         listed = {one.path[start:]: _seen(one) for one in found if one.type == fs.FileType.File}
         if self._is_azure:
-            sending = f"{azure.SENDING}/"
-            listed = {k: o for k, o in listed.items() if o.size and not k.startswith(sending)}
+            listed = {
+                key: one
+                for key, one in listed.items()
+                if one.size and azure.SENDING not in key.split("/")
+            }
         return listed
 
     def seen(self, key: str) -> StoredObject | None:

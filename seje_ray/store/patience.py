@@ -25,8 +25,12 @@ FINAL = {  # words of a provider's answer -> what it is, and what to do
         "ask for the role Storage Blob Data Contributor there",
     ),
     (
-        *("INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH", "INVALID_SIGNATURE"),
-        *("UNAUTHENTICATED", "AuthenticationFailed", "AuthorizationFailure"),
+        "INVALID_ACCESS_KEY_ID",
+        "SIGNATURE_DOES_NOT_MATCH",
+        "INVALID_SIGNATURE",
+        "UNAUTHENTICATED",
+        "AuthenticationFailed",  # and the next: of Azure
+        "AuthorizationFailure",
     ): (
         "the credentials are refused",
         "set those of the provider's own chain: environment, profile, or the machine's role",

@@ -4,12 +4,11 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -19,6 +18,7 @@ import yaml
 from seje_ray.on_ray import EMBEDDED_SETTINGS
 from seje_ray.serving.readiness import ready_run, wait_until_ready
 from tests.on_ray.heads import ray_head
+from tests.ports import free_port
 
 pytest.importorskip("aiohttp", reason="needs the extra jobs")
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("own_ray")]
@@ -27,13 +27,6 @@ CONFIG = Path(__file__).parents[2] / "cluster" / "serve.yaml"
 HOST = "127.0.0.1"
 PATIENCE_S = 600.0
 TOKEN = "a-token-of-the-tests-with-more-than-32-characters"
-
-
-def free_port() -> int:
-    """A port that nothing listens at now."""
-    with closing(socket.socket()) as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def require_search(port: int, run: str, searchers) -> None:

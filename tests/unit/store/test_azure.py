@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,10 +17,11 @@ from seje_ray.store.location import CACHE, as_uri
 from seje_ray.store.objects import Objects
 from seje_ray.store.patience import patient
 from seje_ray.workspace import Workspace
+from tests.ports import free_port
 from tests.tiny import tiny_run
 from tests.unit.pipeline.locally import EXECUTOR
-from tests.unit.store.ports import free_port
 
+NUMBERS = count(1)
 EMULATOR = shutil.which("azurite-blob")
 ACCOUNT = "devstoreaccount1"  # the emulator's own, with a key that everybody knows
 PUBLIC_KEY = (
@@ -35,7 +37,7 @@ def port() -> Iterator[int]:
     """Of the emulator, which answers."""
     found = free_port()
     command = [str(EMULATOR), "--blobHost", "127.0.0.1", "--blobPort", str(found)]
-    command += ["--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"]
+    command += ["--silent", "--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         assert any("successfully listens" in line for line in running.stdout)
@@ -49,7 +51,7 @@ def uri(port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.setenv(CACHE, str(tmp_path / "machine-1"))
     monkeypatch.setenv(azure.KEY, PUBLIC_KEY)
     monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.001)
-    found = uri_at(port, f"box-{tmp_path.name[-1]}")
+    found = uri_at(port, f"box-{next(NUMBERS)}")
     store = Objects(found)
     store.at("")[0].create_dir(store.at("")[1].partition("/")[0])
     yield found

@@ -13,9 +13,9 @@ from seje_ray.store.location import CACHE
 from seje_ray.store.objects import Objects
 from seje_ray.store.patience import patient
 from seje_ray.workspace import Workspace
+from tests.ports import free_port
 from tests.tiny import tiny_run
 from tests.unit.pipeline.locally import EXECUTOR
-from tests.unit.store.ports import free_port
 
 
 def uri_at(port: int) -> str:
