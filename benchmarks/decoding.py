@@ -1,7 +1,7 @@
-"""A training worker with one core: photos decoded by its threads, and by Ray tasks on other cores.
+"""A training worker with one core: photos decoded by its threads, on its device, and by Ray tasks.
 
 Run: ``python -m benchmarks.decoding``, on two cores or more. The first core has the loader of one
-worker, all others Ray and its tasks; both sides read the same shards to the same batches and take
+worker, all others Ray and its tasks; all read the same shards to the same batches and take
 turns, and the best of each number counts. Seconds of processors suffer less from what else the
 machine does: those of the worker, which the training step would have otherwise, and those of all
 processes of Ray.
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 import psutil
+import torch
 
 from benchmarks.loader import SPEC, WINDOW, made_up_shards, walked
 from seje_ray.freed_memory import environment, keep_freed_memory
@@ -38,19 +39,22 @@ def main(recipes: int, batch: int, sizes: tuple[int, ...], turns: int) -> None:
     wait_for_a_cpu(print)
     with tempfile.TemporaryDirectory() as folder:
         shards = made_up_shards(Path(folder), recipes)
-        here, there = (
+        here, device, there = (
             PairLoader(
                 shards, SPEC, global_batch_size=batch, rank=0, world_size=1, seed=0,
-                shuffle_window=WINDOW, num_threads=NUM_THREADS, elsewhere=elsewhere,
+                shuffle_window=WINDOW, num_threads=NUM_THREADS, **who,
             )
-            for elsewhere in (None, RayTasks)
+            for who in ({}, {"device": torch.device("cpu")}, {"elsewhere": RayTasks})
         )  # fmt: skip
         pairs = here.num_steps * batch
         for size in sizes or (decoding.PHOTOS_PER_TASK,):
             decoding.PHOTOS_PER_TASK = size
             walked(there)  # its processes start
-            own, other = zip(*((timed(here), timed(there)) for _ in range(turns)), strict=True)
+            sides = (here, device, there)
+            found = [[timed(side) for side in sides] for _ in range(turns)]
+            own, on_device, other = zip(*found, strict=True)
             report("worker", own, pairs)
+            report("device, the CPU", on_device, pairs)
             report(f"cluster: {num_cores} cores, {size} photos a task", other, pairs)
 
 

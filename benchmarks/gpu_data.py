@@ -120,6 +120,7 @@ def loader_of(run: RunConfig, folder: Path, worker: Worker) -> PairLoader:
         reads=Reads.of(run.model),
         augmentation=run.train.augmentation,
         text_shape=text_shape_of(run.model, origin_of(folder).facts),
+        device=worker.device if run.train.decode == "device" else None,
     )
 
 

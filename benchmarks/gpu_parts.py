@@ -45,6 +45,7 @@ from seje_ray.training.worker import LocalWorker
 GIB = 2**30
 GPU_TESTS = (  # where tests have the mark gpu; a test of benchmarks/ keeps this true
     "tests/unit/distributed/test_batch_norm.py",
+    "tests/unit/training/test_device_decoding.py",
     "tests/unit/training/test_on_gpu.py",
     "tests/on_ray/test_on_gpu.py",
 )
@@ -157,16 +158,19 @@ def _walked(loop: BareLoop, batches: Sequence[PairBatch]) -> None:
 
 def loader(setting: Setting) -> Iterator[Row]:
     """Photos as fast as the loader alone gives them, and as fast as a network takes them."""
-    run = run_of("seje", setting.size, setting.folder)
-    own = loader_of(run, setting.folder, LocalWorker(setting.folder, setting.device))
-    num_pairs = own.num_steps * run.train.global_batch_size
+    worker, alone = LocalWorker(setting.folder, setting.device), {}
+    for who in ("worker", "device"):
+        run = run_of("seje", setting.size, setting.folder, f"train.decode={who}")
+        own = loader_of(run, setting.folder, worker)
+        num_pairs = own.num_steps * run.train.global_batch_size
+        walked(own)  # once before, for what is loaded at the first call
+        alone[who] = num_pairs / timed(lambda: walked(own))[0]  # noqa: B023 - called at once
     jpegs = photos_of(sorted(setting.folder.glob("train-*.parquet")))[:num_pairs]
-    walked(own)  # once before, for what is loaded at the first call
-    alone, _ = timed(lambda: walked(own))
     decoded, _ = timed(lambda: bare(jpegs, max(2, torch.get_num_threads())))
     yield {
         "what": f"loader alone, {torch.get_num_threads()} threads",
-        "pairs_per_s": num_pairs / alone,
+        "pairs_per_s": alone["worker"],
+        "decoding_on_the_device_pairs_per_s": alone["device"],
         "bare_decoding_per_s": len(jpegs) / decoded,
     }
     for case in WITH_PHOTOS:
@@ -176,7 +180,8 @@ def loader(setting: Setting) -> Iterator[Row]:
         yield {
             "what": f"{case}, batches that are there",
             "pairs_per_s": rate * run.train.global_batch_size,
-            "loader_over_network": num_pairs / alone / (rate * run.train.global_batch_size),
+            "loader_over_network": alone["worker"] / (rate * run.train.global_batch_size),
+            "device_over_network": alone["device"] / (rate * run.train.global_batch_size),
         }
 
 

@@ -63,9 +63,10 @@ class TrainConfig:
     # shards that a batch is drawn from: of no more than so many each worker holds all, of more its
     # part of so many; a multiple of the number of workers lets each read its share alone
     shuffle_window: int = 32
-    # who decodes photos: threads of each worker, or tasks on CPUs of the cluster that no worker
-    # holds. Trials always have threads; unused if model.freeze_backbone is true
-    decode: Literal["worker", "cluster"] = "worker"
+    # who decodes photos: threads of each worker; tasks on CPUs of the cluster that no worker holds
+    # (threads in trials); or a worker's device, a GPU by nvJPEG, which needs torchcodec and rounds
+    # otherwise. Unused if model.freeze_backbone is true
+    decode: Literal["worker", "cluster", "device"] = "worker"
     # steps between checkpoints inside an epoch, which has 2,384 on Recipe1M; null: only at its end
     checkpoint_steps: int | None = 500
     hang_minutes: float | None = 30.0  # without a step before stacks are written; null: never

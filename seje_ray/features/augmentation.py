@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import assert_never
 
 import numpy as np
-import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
@@ -23,8 +22,8 @@ SHEAR, SHIFT, TURN, ENHANCE, BITS = 0.3, 150 / 331, 30.0, 0.9, 4  # at strength 
 WIDE_SHEAR, WIDE_SHIFT, WIDE_TURN, WIDE_ENHANCE, WIDE_BITS = 0.99, 0.1, 135.0, 0.99, 6
 
 
-def augmented(image: np.ndarray, kind: Augmentation, generator: np.random.Generator) -> np.ndarray:
-    """A photo (height, width, 3) uint8 with the random changes of ``kind``.
+def augmented(pixels: Tensor, kind: Augmentation, generator: np.random.Generator) -> Tensor:
+    """A photo (3, height, width) uint8 with the random changes of ``kind``, on its own device.
 
     ``rand_augment``: two operations of one strength; ``trivial``: one of any strength.
 
@@ -32,28 +31,26 @@ def augmented(image: np.ndarray, kind: Augmentation, generator: np.random.Genera
     """
     match kind:
         case "crop_flip":
-            return image
+            return pixels
         case "rand_augment":
-            return _changed(image, NARROW, [RAND_STRENGTH] * RAND_OPERATIONS, generator)
+            return _changed(pixels, NARROW, [RAND_STRENGTH] * RAND_OPERATIONS, generator)
         case "trivial":
-            return _changed(image, WIDE, [generator.random()], generator)
+            return _changed(pixels, WIDE, [generator.random()], generator)
     assert_never(kind)
 
 
 def _changed(
-    image: np.ndarray,
+    pixels: Tensor,
     operations: Mapping[str, Operation],
     strengths: list[float],
     generator: np.random.Generator,
-) -> np.ndarray:
-    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)  # a copy: Pillow locks its own
+) -> Tensor:
     names = list(operations)
     for strength in strengths:
         name = names[int(generator.integers(len(names)))]
         sign = 1 if generator.random() < 0.5 else -1
         pixels = operations[name](pixels, sign * strength)
-    changed: np.ndarray = pixels.permute(1, 2, 0).numpy()
-    return changed
+    return pixels
 
 
 def _operations(

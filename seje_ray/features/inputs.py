@@ -128,10 +128,11 @@ def _used(values: Tensor, is_used: bool) -> Tensor:
 def moved(value: Any, device: torch.device) -> Any:
     """Copy the tensors in nested tuples to ``device``; whatever else is in them stays.
 
-    Asynchronously from pinned memory where the device is CUDA.
+    Asynchronously from pinned memory where the device is CUDA and they are not there.
     """
     if isinstance(value, Tensor):
-        pinned = value.pin_memory() if device.type == "cuda" else value
+        is_sent = device.type == "cuda" and value.device.type == "cpu"
+        pinned = value.pin_memory() if is_sent else value
         return pinned.to(device, non_blocking=True)
     if isinstance(value, tuple):
         parts = [moved(part, device) for part in value]

@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple, assert_never
 
 from seje_ray.errors import SejeError
 from seje_ray.models.hugging_face import read_config, read_preprocessing
-from seje_ray.recipe1m.images import Interpolation
+from seje_ray.recipe1m.windows import Interpolation
 
 Library = Literal["torchvision", "timm", "transformers"]
 Channels = tuple[float, float, float]  # red, green, blue

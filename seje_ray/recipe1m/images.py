@@ -1,8 +1,6 @@
 """Photos: from any file to a small JPEG, and from JPEG bytes to the crops that networks see."""
 
 import io
-import math
-from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -11,6 +9,7 @@ from seje_ray import limits
 from seje_ray.recipe1m.photo_formats import DECODER_ERRORS, is_heic, opened, reads_heic, stored
 from seje_ray.recipe1m.records import ImageFile, Reject
 from seje_ray.recipe1m.stored_photos import PhotoTooLargeError, photo_bytes
+from seje_ray.recipe1m.windows import Interpolation, Window
 
 # names of photo files end like this; what a file is, its bytes say
 PHOTO_SUFFIXES = (
@@ -19,7 +18,6 @@ PHOTO_SUFFIXES = (
 )
 JPEG_QUALITY = 90
 WHITE = (255, 255, 255)  # behind transparent parts
-Interpolation = Literal["bilinear", "bicubic"]  # between pixels, where a photo is scaled
 RESAMPLING: dict[Interpolation, Image.Resampling] = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
@@ -122,122 +120,17 @@ def decode(jpeg: bytes) -> Image.Image:
         return image.convert("RGB")
 
 
-def eval_crop(
-    jpeg: bytes, *, resize: int, crop: int, interpolation: Interpolation = "bilinear"
-) -> np.ndarray:
-    """Centre crop (crop, crop, 3) uint8 after scaling the shorter side to ``resize`` pixels.
-
-    Source: docs/method.md, rule 6.3.
-    """
-    offset = (resize - crop) / 2
-    return _crop(jpeg, resize, crop, offset, offset, interpolation)
-
-
-def train_crop(
-    jpeg: bytes,
-    *,
-    resize: int,
-    crop: int,
-    generator: np.random.Generator,
-    interpolation: Interpolation = "bilinear",
-) -> np.ndarray:
-    """Random crop (crop, crop, 3) uint8 of the central square, flipped half of the time.
-
-    The shorter side is scaled to ``resize`` pixels first.
-
-    Source: docs/method.md, rule 6.3.
-    """
-    left, top = (int(n) for n in generator.integers(0, resize - crop + 1, size=2))
-    is_flipped = bool(generator.random() < 0.5)
-    return _crop(jpeg, resize, crop, left, top, interpolation, is_flipped=is_flipped)
-
-
-def squashed(
-    jpeg: bytes, size: tuple[int, int], interpolation: Interpolation = "bilinear"
-) -> np.ndarray:
-    """The whole photo in ``size``, width and height: (height, width, 3) uint8.
-
-    Source: docs/method.md, rule 6.3.
-    """
-    return _window(jpeg, size, (0.0, 0.0, 1.0, 1.0), interpolation)
-
-
-def squashed_window(
-    jpeg: bytes,
-    size: tuple[int, int],
-    least: float,
-    generator: np.random.Generator,
-    interpolation: Interpolation = "bilinear",
-) -> np.ndarray:
-    """A random window of the photo in ``size``, flipped half of the time.
-
-    Its width and its height are each a share of the photo's, in [least, 1].
-
-    Source: docs/method.md, rule 6.3.
-    """
-    x_share, y_share = generator.uniform(least, 1, size=2)
-    x, y = generator.random(2) * (1 - x_share, 1 - y_share)
-    box = (x, y, x + x_share, y + y_share)
-    return _window(jpeg, size, box, interpolation, is_flipped=bool(generator.random() < 0.5))
-
-
-def _window(
-    jpeg: bytes,
-    size: tuple[int, int],
-    box: tuple[float, float, float, float],
-    interpolation: Interpolation,
-    *,
-    is_flipped: bool = False,
-) -> np.ndarray:
-    """A box of the photo, in shares of its sides, read in one resampling."""
+def seen_through(jpeg: bytes, window: Window, interpolation: Interpolation) -> np.ndarray:
+    """What a window shows of a stored JPEG, (height, width, 3) uint8, read in one resampling."""
     with stored(jpeg) as image:
-        x_share, y_share = box[2] - box[0], box[3] - box[1]
-        image.draft("RGB", (math.ceil(size[0] / x_share), math.ceil(size[1] / y_share)))
-        width, height = image.size
-        pixels = (
-            box[0] * width,
-            box[1] * height,
-            min(float(width), box[2] * width),
-            min(float(height), box[3] * height),
-        )
-        window = _rgb(image).resize(size, RESAMPLING[interpolation], box=pixels)
-    return _pixels(window, is_flipped)
-
-
-def _crop(
-    jpeg: bytes,
-    resize: int,
-    crop: int,
-    left: float,
-    top: float,
-    interpolation: Interpolation,
-    *,
-    is_flipped: bool = False,
-) -> np.ndarray:
-    """A window of the central ``resize`` square, read from the photo in one resampling."""
-    with stored(jpeg) as image:
-        image.draft("RGB", (resize, resize))
-        width, height = image.size
-        scale = min(width, height) / resize  # photo pixels per scaled pixel
-        x = (width - resize * scale) / 2 + left * scale
-        y = (height - resize * scale) / 2 + top * scale
-        box = (
-            max(0.0, x),
-            max(0.0, y),
-            min(width, x + crop * scale),
-            min(height, y + crop * scale),
-        )
-        window = _rgb(image).resize((crop, crop), RESAMPLING[interpolation], box=box)
-    return _pixels(window, is_flipped)
+        image.draft("RGB", window.least)
+        box = window.box(*image.size)
+        seen = _rgb(image).resize(window.size, RESAMPLING[interpolation], box=box)
+    if window.is_flipped:  # by Pillow: to copy a flipped array takes a tenth of decoding one
+        seen = seen.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return np.asarray(seen)
 
 
 def _rgb(image: Image.Image) -> Image.Image:
     """In RGB; Pillow copies what is so already."""
     return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _pixels(image: Image.Image, is_flipped: bool) -> np.ndarray:
-    """As an array; flipped by Pillow: to copy a flipped array takes a tenth of decoding one."""
-    if is_flipped:
-        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return np.asarray(image)

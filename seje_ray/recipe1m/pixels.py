@@ -6,13 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seje_ray.recipe1m.images import (
-    Interpolation,
-    eval_crop,
-    squashed,
-    squashed_window,
-    train_crop,
-)
+from seje_ray.recipe1m.images import seen_through
+from seje_ray.recipe1m.windows import Interpolation, SquareWindow, SquashedWindow, Window
 
 STRIDE = 32  # pixels; of most networks, whose last maps have no cut cells at its multiples
 
@@ -31,21 +26,32 @@ class PixelSpec:
         """Width and height of what the network sees, pixels."""
         return self.whole_size or (self.crop, self.crop)
 
-    def crop_of(self, jpeg: bytes, generator: np.random.Generator | None) -> np.ndarray:
-        """What the network sees, (height, width, 3) uint8.
+    def window(self, generator: np.random.Generator | None) -> Window:
+        """The part of a photo that the network sees.
 
-        The centre or the whole of a photo; for training, a random window of it, flipped half of
-        the time, both drawn from ``generator``.
+        The centre or the whole of it; for training, a random window: of the central square, or
+        with a width and a height that are each a share of the photo's, in [crop / resize, 1].
+        Half of them are flipped. All is drawn from ``generator``.
+
+        Source: docs/method.md, rule 6.3.
         """
         if self.whole_size is not None:
             if generator is None:
-                return squashed(jpeg, self.whole_size, self.interpolation)
-            least = self.crop / self.resize
-            return squashed_window(jpeg, self.whole_size, least, generator, self.interpolation)
-        spec = {"resize": self.resize, "crop": self.crop}
+                return SquashedWindow(self.whole_size)
+            x_share, y_share = generator.uniform(self.crop / self.resize, 1, size=2)
+            x, y = generator.random(2) * (1 - x_share, 1 - y_share)
+            shares = (x, y, x + x_share, y + y_share)
+            return SquashedWindow(self.whole_size, shares, bool(generator.random() < 0.5))
         if generator is None:
-            return eval_crop(jpeg, **spec, interpolation=self.interpolation)
-        return train_crop(jpeg, **spec, interpolation=self.interpolation, generator=generator)
+            offset = (self.resize - self.crop) / 2
+            return SquareWindow(self.resize, self.crop, offset, offset)
+        left, top = (int(n) for n in generator.integers(0, self.resize - self.crop + 1, size=2))
+        is_flipped = bool(generator.random() < 0.5)
+        return SquareWindow(self.resize, self.crop, left, top, is_flipped)
+
+    def crop_of(self, jpeg: bytes, generator: np.random.Generator | None) -> np.ndarray:
+        """What the network sees of a stored JPEG, (height, width, 3) uint8; see ``window``."""
+        return seen_through(jpeg, self.window(generator), self.interpolation)
 
     def stack(self, crops: Sequence[np.ndarray]) -> np.ndarray:
         """Crops as (B, 3, height, width) uint8, RGB.

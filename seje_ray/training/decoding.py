@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from seje_ray.config.train import Augmentation
-from seje_ray.recipe1m.pixels import PixelSpec
+from seje_ray.recipe1m.pixels import PixelSpec, channels_first
 
 TASKS_PER_THREAD = 4  # of a batch's photos: a task costs some, and the last ones end apart
 PHOTOS_PER_TASK = 16  # elsewhere, where a task costs its caller as much as decoding one or two
@@ -28,11 +30,13 @@ def decode_into(
     """
     for row, (jpeg, generator) in enumerate(photos):
         crop = spec.crop_of(jpeg, generator)
-        if generator is not None and augmentation != "crop_flip":
-            from seje_ray.features.augmentation import augmented  # torchvision: only where needed
+        if generator is None or augmentation == "crop_flip":
+            room[row] = crop
+            continue
+        from seje_ray.features.augmentation import augmented  # torchvision: only where needed
 
-            crop = augmented(crop, augmentation, generator)
-        room[row] = crop
+        pixels = torch.from_numpy(np.array(crop))  # a copy: Pillow locks its own
+        room[row] = augmented(pixels.permute(2, 0, 1), augmentation, generator).permute(1, 2, 0)
 
 
 def decoded(spec: PixelSpec, augmentation: Augmentation, *photos: Photo) -> np.ndarray:
@@ -55,10 +59,11 @@ class Decoders:
         """What ``begin`` gives its work to."""
         return ThreadPoolExecutor(self.num_threads) if self.elsewhere is None else self.elsewhere()
 
-    def begin(self, photos: Sequence[Photo], pool: Executor) -> Callable[[], np.ndarray]:
+    def begin(self, photos: Sequence[Photo], pool: Executor) -> Callable[[], Tensor]:
         """Let photos be decoded; what is returned waits for them and gives the crops in order.
 
-        Threads write into the batch. From elsewhere come crops that are copied there.
+        They are (number of photos, 3, height, width), uint8, the channels last in memory. Threads
+        write into the batch. From elsewhere come crops that are copied there.
         """
         told, room = (self.spec, self.augmentation), self.spec.room(len(photos))
         parts = self._parts(len(photos))
@@ -68,17 +73,22 @@ class Decoders:
         else:
             tasks = [pool.submit(decoded, *told, *photos[part]) for part in parts]
 
-        def finished() -> np.ndarray:
+        def finished() -> Tensor:
             for part, task in zip(parts, tasks, strict=True):
                 crops = task.result()
                 if crops is not None:
                     room[part] = crops
-            return room
+            return torch.from_numpy(channels_first(room))
 
         return finished
 
     def _parts(self, count: int) -> list[slice]:
-        size = PHOTOS_PER_TASK
-        if self.elsewhere is None:
-            size = max(1, count // (TASKS_PER_THREAD * self.num_threads))
-        return [slice(start, start + size) for start in range(0, count, size)]
+        return parts_of(count, self.num_threads if self.elsewhere is None else None)
+
+
+def parts_of(count: int, num_threads: int | None) -> list[slice]:
+    """Parts of a batch's photos that a task takes each; of tasks elsewhere where it is None."""
+    size = PHOTOS_PER_TASK
+    if num_threads is not None:
+        size = max(1, count // (TASKS_PER_THREAD * num_threads))
+    return [slice(start, start + size) for start in range(0, count, size)]

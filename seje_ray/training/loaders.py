@@ -126,4 +126,5 @@ def loader_of(
         counts=calibrated.counts(partition),
         bring=calibrated.bring,
         elsewhere=elsewhere,
+        device=process.device if run.train.decode == "device" else None,
     )

@@ -29,9 +29,10 @@ from seje_ray.features.inputs import (
 )
 from seje_ray.features.tokens import TextShape, token_batch
 from seje_ray.random_streams import Stream
-from seje_ray.recipe1m.pixels import PixelSpec, channels_first
+from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.store.mirror import fetch_noted
 from seje_ray.training.decoding import Decoders
+from seje_ray.training.device_decoding import DeviceDecoders
 from seje_ray.training.epoch_order import OrderKind, epoch_order, order_kind
 from seje_ray.training.lanes import Rows, located, own_part
 from seje_ray.training.open_shards import OpenShards
@@ -96,6 +97,7 @@ class PairLoader:
         counts: Sequence[int] | None = None,
         bring: Callable[[Path], object] = fetch_noted,
         elsewhere: Callable[[], Executor] | None = None,
+        device: torch.device | None = None,
     ) -> None:
         """Look at the shards.
 
@@ -117,14 +119,20 @@ class PairLoader:
             counts: Rows of each shard; None to look that up in the files, which are here then.
             bring: Brings a shard of a store, a while before it is read.
             elsewhere: Begins what decodes photos in other processes; None for threads of this one.
+            device: That decodes photos, and has the batches' afterwards; None for these threads.
+
+        Raises:
+            ResourceError: If there is a device, and torchcodec is not installed.
         """
         self._shards, self._bring = list(shards), bring
         self._reads, self._text_shape = reads, text_shape
         self._partial_texts = partial_texts
         self._rank, self._world_size, self._seed = rank, world_size, seed
         self._window = shuffle_window
-        self._decoders = None
-        if pixels is not None:
+        self._decoders: Decoders | DeviceDecoders | None = None
+        if pixels is not None and device is not None:
+            self._decoders = DeviceDecoders(pixels, augmentation, device, num_threads)
+        elif pixels is not None:
             self._decoders = Decoders(pixels, augmentation, num_threads, elsewhere)
         if counts is None:
             counts = [pq.read_metadata(path).num_rows for path in shards]
@@ -285,8 +293,7 @@ class PairLoader:
         if self._decoders is None:
             return lambda: stacked([p.shard.image_features(p.row, i) for p, i, _ in photos])
         jpegs = [(pair.shard.jpeg(pair.row, image), draw) for pair, image, draw in photos]
-        crops = self._decoders.begin(jpegs, pool)
-        return lambda: torch.from_numpy(channels_first(crops()))
+        return self._decoders.begin(jpegs, pool)
 
 
 def _text_batch(rows: Sequence[Sequence[np.ndarray]]) -> TextBatch:

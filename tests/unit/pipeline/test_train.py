@@ -49,6 +49,18 @@ def test_a_resumed_training_equals_one_in_one_go(workspace, local, tmp_path, is_
     assert parts.metrics == whole.metrics
 
 
+def test_photos_may_be_decoded_on_the_device(workspace, local):
+    """A training goes on by it, and begins as it would by threads, but for rounding."""
+    pytest.importorskip("torchcodec", reason="needs the extra gpu")
+    by_threads = train(tiny_run(1), workspace, local, name="threads")
+    by_device = train(tiny_run(1, train__decode="device"), workspace, local, name="device")
+
+    losses = [history_of(run)[0]["train/loss"] for run in (by_threads, by_device)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
+    two = train(tiny_run(2, train__decode="device"), workspace, local, name="threads")
+    assert [entry["epoch"] for entry in history_of(two)] == [1, 2]
+
+
 def test_a_finished_training_returns_at_once(workspace, local, tmp_path):
     """Under its name, with as many epochs or fewer, and after a move; no file is touched."""
     trained = train(tiny_run(), workspace, local, name="one")

@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seje_ray.recipe1m.images import (
-    decode,
-    eval_crop,
-    load_image,
-    squashed,
-    squashed_window,
-    to_jpeg,
-    train_crop,
-)
+from seje_ray.recipe1m.images import decode, load_image, to_jpeg
+from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.recipe1m.records import ImageFile, Reject
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
@@ -174,11 +167,11 @@ def test_a_flipped_byte_anywhere_gives_a_photo_or_a_reason(kind):
         assert isinstance(found, bytes | tuple)
 
 
-def test_eval_crop_is_the_centre():
+def test_a_crop_is_the_centre():
     """A 200 x 100 photo at 100: pixels 50 to 150, of which the crop takes the middle 80."""
     jpeg = to_jpeg(encoded(halves(200, 100)), shorter_side=100)
 
-    crop = eval_crop(jpeg, resize=100, crop=80)
+    crop = PixelSpec(100, 80).crop_of(jpeg, None)
 
     assert crop.shape == (80, 80, 3)
     assert crop.dtype == np.uint8
@@ -189,14 +182,14 @@ def test_eval_crop_is_the_centre():
     assert np.abs(crop.astype(int) - expected).mean() < 1
 
 
-def test_train_crop_is_a_window_of_the_central_square_that_the_generator_chose():
+def test_a_crop_of_a_training_is_a_window_of_the_central_square_that_the_generator_chose():
     """Against a plain twin: decode, cut the square, cut the window, flip."""
     noise = np.random.default_rng(3).integers(0, 255, (6, 9, 3), dtype=np.uint8)
     picture = Image.fromarray(noise).resize((90, 60), Image.Resampling.BICUBIC)
     jpeg = to_jpeg(encoded(picture), shorter_side=60)
     flips = []
     for seed in range(40):
-        crop = train_crop(jpeg, resize=60, crop=48, generator=np.random.default_rng(seed))
+        crop = PixelSpec(60, 48).crop_of(jpeg, np.random.default_rng(seed))
         twin = np.random.default_rng(seed)
         left, top = twin.integers(0, 13, size=2)
         square = np.asarray(decode(jpeg).crop((15, 0, 75, 60)))
@@ -212,7 +205,7 @@ def test_a_squashed_photo_shows_all_of_it():
     for size in ((200, 60), (60, 200)):
         jpeg = to_jpeg(encoded(halves(*size)), shorter_side=60)
 
-        photo = squashed(jpeg, (64, 32))
+        photo = PixelSpec(60, 48, whole_size=(64, 32)).crop_of(jpeg, None)
 
         assert (photo.shape, photo.dtype) == ((32, 64, 3), np.uint8)
         expected = decode(jpeg).resize((64, 32), Image.Resampling.BILINEAR)
@@ -228,7 +221,8 @@ def test_a_window_of_a_squashed_photo_has_the_shares_that_the_generator_chose():
     jpeg = to_jpeg(encoded(picture), shorter_side=60)
     flips = []
     for seed in range(20):
-        window = squashed_window(jpeg, (64, 32), 0.8, np.random.default_rng(seed))
+        spec = PixelSpec(60, 48, whole_size=(64, 32))  # at least 48 / 60 of each side
+        window = spec.crop_of(jpeg, np.random.default_rng(seed))
         twin = np.random.default_rng(seed)
         shares = twin.uniform(0.8, 1, size=2)
         left, top = twin.random(2) * (1 - shares) * (90, 60)
@@ -250,17 +244,14 @@ def test_a_crop_is_scaled_as_pillow_scales_the_whole_photo(interpolation):
     scaled = decode(jpeg).resize((60, 60), Image.Resampling[interpolation.upper()])
     expected = np.asarray(scaled.crop((10, 10, 50, 50))).astype(int)
 
-    crop = eval_crop(jpeg, resize=60, crop=40, interpolation=interpolation)
-    generator = np.random.default_rng(0)
-    drawn = train_crop(
-        jpeg, resize=60, crop=60, generator=generator, interpolation=interpolation
-    ).astype(int)
+    crop = PixelSpec(60, 40, interpolation).crop_of(jpeg, None)
+    drawn = PixelSpec(60, 60, interpolation).crop_of(jpeg, np.random.default_rng(0)).astype(int)
 
     assert np.abs(crop - expected).max() <= 1
     whole = np.asarray(scaled).astype(int)
     assert min(np.abs(drawn - whole).max(), np.abs(drawn[:, ::-1] - whole).max()) <= 1
     others = {"bilinear", "bicubic"} - {interpolation}
-    other = eval_crop(jpeg, resize=60, crop=40, interpolation=others.pop())
+    other = PixelSpec(60, 40, others.pop()).crop_of(jpeg, None)
     assert np.abs(other - expected).max() > 10
 
 
