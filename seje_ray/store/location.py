@@ -19,7 +19,16 @@ MAX_NAME = 200  # bytes of a mirror's name; file systems take 255
 _URI = re.compile(r"(s3|gs|gcs|abfss?):(?:/+([^/].*)|/*)")
 _MARK = "%3A%2F%2F"  # :// in a mirror's name
 _MIRROR = re.compile(rf".*?/{MIRRORS}/([a-z0-9]+{_MARK}[^/\s:;,`'\"]+)")
-_OPTIONS = ("anonymous", "endpoint_override", "region", "scheme")  # that hold no secret
+_SCHEMES, _BOOLEANS = ("http", "https"), ("true", "false")
+_Values = dict[str, tuple[str, ...] | None]  # of each option; None: any
+_ENDPOINT: _Values = {"endpoint_override": None, "scheme": _SCHEMES}
+_OPTIONS: dict[str, _Values] = {  # of a URI of each scheme; none holds a secret
+    "s3": {"anonymous": _BOOLEANS, **_ENDPOINT, "region": None},
+    "gs": _ENDPOINT,
+    "gcs": _ENDPOINT,
+    "abfs": _ENDPOINT,
+    "abfss": _ENDPOINT,
+}
 _HINT = "credentials come from the provider's own chain: environment, profile, or the machine"
 
 
@@ -48,12 +57,16 @@ def as_uri(text: str) -> str | None:
     shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
     if ":" in parts.netloc.rpartition("@")[0]:
         raise WorkspaceError(f"{shown}: expected no credentials in a URI; {_HINT}")
-    unknown = [name for name, _ in parse_qsl(parts.query) if name not in _OPTIONS]
-    if unknown:
-        raise WorkspaceError(
-            f"{shown}: expected no options but {', '.join(_OPTIONS)} in a URI, found "
-            f"{', '.join(unknown)}; {_HINT}"
-        )
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in (known := _OPTIONS[parts.scheme]):
+            raise WorkspaceError(
+                f"{shown}: expected no options but {', '.join(known)} in a URI of {parts.scheme}, "
+                f"found {name}; {_HINT}"
+            )
+        if (values := known[name]) is not None and value not in values:
+            raise WorkspaceError(
+                f"{shown}: expected {' or '.join(values)} for option {name}, found {value!r}"
+            )
     path = "/".join(name for name in parts.path.split("/") if name)
     if any(name in (".", "..") for name in path.split("/")):
         raise WorkspaceError(f"{shown}: expected no . or .. in a URI; name the place itself")

@@ -71,6 +71,11 @@ def test_a_path_of_this_machine_stands_for_nothing_else(tmp_path):
     [
         ("s3://AKIAXYZ:hush@bucket/a", "no credentials"),
         ("s3://bucket/a?secret_key=hush", "found secret_key"),
+        ("s3://bucket/a?anonymous=yes", "true or false for option anonymous, found 'yes'"),
+        ("gs://bucket/a?region=x", "endpoint_override, scheme in a URI of gs, found region"),
+        ("abfs://box@account.dfs.core.windows.net/a?anonymous=true", "of abfs, found anonymous"),
+        ("s3://bucket/a?scheme=ftp", "http or https for option scheme, found 'ftp'"),
+        ("s3://bucket/a?anonymous", "found ''"),
         ("s3://bucket/a/../b", "no . or .."),
         ("s3://bucket/" + "long/" * 60, "too long"),
     ],
