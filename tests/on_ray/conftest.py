@@ -40,6 +40,9 @@ def shared_connection() -> Iterator[ExitStack]:
 @pytest.fixture(scope="session")
 def shared_ray(shared_connection) -> None:
     """The embedded Ray, which every ``connected()`` of this process then uses."""
+    environment = shared_connection.enter_context(pytest.MonkeyPatch.context())
+    for name in ("WARNING_S", "WARNING_PERIOD_S"):  # until Serve says what waits
+        environment.setenv(f"RAY_SERVE_SLOW_STARTUP_{name}", "3")
     shared_connection.enter_context(connected(MOST_WORKERS))
 
 

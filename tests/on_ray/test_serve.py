@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from seje_ray.on_ray.serve import API, Serving
-from seje_ray.on_ray.serve_deploy import ServeError, deploy, end_all, start
+from seje_ray.on_ray.serve_deploy import ServeError, _waiting, deploy, end_all, start
 
 NUM_CLIENTS = 3
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -232,3 +232,23 @@ def test_an_application_of_somebody_else_is_neither_replaced_nor_ended(
         assert not end_all()
         assert set(serve.status().applications) == {name}
         assert httpx.get(served, timeout=60).text == "theirs"
+
+
+def test_what_the_cluster_has_no_room_for_is_told(served):
+    """By its name, and what runs is not; the line that ``deploy`` writes every half a minute."""
+    from ray import serve
+    from ray.serve import RunTarget
+
+    class Greedy:
+        """It wants more processors than there are."""
+
+    greedy = serve.deployment(Greedy, ray_actor_options={"num_cpus": 1000}).bind()
+    target = RunTarget(target=greedy, name="greedy", route_prefix="/greedy")
+    serve.run_many([target], wait_for_applications_running=False)
+    told, began = [], time.monotonic()
+    while not told and time.monotonic() < began + 60:
+        time.sleep(0.5)
+        told = _waiting(API, "greedy")
+    serve.delete("greedy", _blocking=False)
+
+    assert [line.partition(", others wait for free CPUs")[0] for line in told] == ["Greedy: 0 run"]
