@@ -40,7 +40,6 @@ class Objects:
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
-        self._is_azure = azure.is_azure(uri)
         self._files, self._base = patient(uri, lambda: _opened(uri))
 
     def listed(self, folder: str = "", *, is_deep: bool = True) -> dict[str, StoredObject]:
@@ -52,13 +51,7 @@ class Objects:
         found = self._patient(folder, lambda: self._files.get_file_info(selector))
         start = len(self._base) + 1 if self._base else 0
         listed = {one.path[start:]: _seen(one) for one in found if one.type == fs.FileType.File}
-        if self._is_azure:
-            listed = {
-                key: one
-                for key, one in listed.items()
-                if one.size and azure.SENDING not in key.split("/")
-            }
-        return listed
+        return {key: one for key, one in listed.items() if self._is_there(key, one.size)}
 
     def seen(self, key: str) -> StoredObject | None:
         """One object; None if there is none."""
@@ -66,7 +59,7 @@ class Objects:
 
         path = self._path(key)
         found = self._patient(key, lambda: self._files.get_file_info(path))
-        is_there = found.type == fs.FileType.File and (found.size or not self._is_azure)
+        is_there = found.type == fs.FileType.File and self._is_there(key, found.size)
         return _seen(found) if is_there else None
 
     def read(self, key: str, tries: int = TRIES) -> bytes | None:
@@ -80,7 +73,7 @@ class Objects:
             found = self._patient(key, read, tries)
         except FileNotFoundError:
             return None
-        return found if found or not self._is_azure else None
+        return found if self._is_there(key, len(found)) else None
 
     def read_into(self, key: str, path: Path, size: int) -> None:
         """Copy an object of ``size`` bytes into a file."""
@@ -109,7 +102,7 @@ class Objects:
             with path.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 self._send(key, size, lambda stream: shutil.copyfileobj(file, stream, azure.PIECE))
-            seen = self.seen(key) if size or not self._is_azure else StoredObject(0, 0)
+            seen = self.seen(key) if self._is_there(key, size) else StoredObject(0, 0)
             if seen is None or seen.size != size:
                 raise OSError(f"{size:,} bytes were written, {seen and seen.size} are there")
             return seen
@@ -138,19 +131,17 @@ class Objects:
         """The file system, and the path of a key in it, for libraries that take both."""
         return self._files, self._path(key)
 
+    def _is_there(self, key: str, size: int) -> bool:
+        """Whether an object of ``size`` bytes counts as one that has been written."""
+        return True
+
     def _send(self, key: str, size: int, fill: Callable[[IO[bytes]], object]) -> None:
         """Make or replace an object of ``size`` bytes, which ``fill`` writes into a stream."""
-        if self._is_azure:
-            azure.send(self._files, self._base, self._path(key), size, fill)
-            return
         with self._files.open_output_stream(self._path(key)) as stream:
             fill(stream)
 
     def _copy(self, source: str, target: str) -> None:
-        if self._is_azure:
-            azure.copy(self._files, source, target)
-        else:
-            self._files.copy_file(source, target)
+        self._files.copy_file(source, target)
 
     def _patient(self, key: str, function: Callable[[], Result], tries: int = TRIES) -> Result:
         """What ``function`` gives; a list has a reason where an object's own answer has none."""
@@ -166,6 +157,19 @@ class Objects:
 
     def _where(self, key: str) -> str:
         return f"{without_options(self.uri)}/{key}".rstrip("/")
+
+
+class AzureObjects(Objects):
+    """Objects of Azure's store, where pyarrow shows an empty one until its bytes are there."""
+
+    def _is_there(self, key: str, size: int) -> bool:
+        return size > 0 and azure.SENDING not in key.split("/")
+
+    def _send(self, key: str, size: int, fill: Callable[[IO[bytes]], object]) -> None:
+        azure.send(self._files, self._base, self._path(key), size, fill)
+
+    def _copy(self, source: str, target: str) -> None:
+        azure.copy(self._files, source, target)
 
 
 def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
@@ -184,7 +188,7 @@ def objects_of(uri: str) -> Objects:
 
 @functools.lru_cache(maxsize=16)
 def _connection(uri: str, process: int) -> Objects:
-    return Objects(uri)
+    return AzureObjects(uri) if azure.is_azure(uri) else Objects(uri)
 
 
 def environment() -> dict[str, str]:

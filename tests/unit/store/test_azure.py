@@ -14,7 +14,7 @@ from seje_ray.errors import OutageError, StoreError
 from seje_ray.pipeline.calibrate import calibrate
 from seje_ray.store import azure, objects, patience
 from seje_ray.store.location import CACHE, as_uri
-from seje_ray.store.objects import Objects
+from seje_ray.store.objects import AzureObjects
 from seje_ray.store.patience import patient
 from seje_ray.workspace import Workspace
 from tests.ports import free_port
@@ -52,7 +52,7 @@ def uri(port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.setenv(azure.KEY, PUBLIC_KEY)
     monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.001)
     found = uri_at(port, f"box-{next(NUMBERS)}")
-    store = Objects(found)
+    store = AzureObjects(found)
     store.at("")[0].create_dir(store.at("")[1].partition("/")[0])
     yield found
     store.drop(store.listed())
@@ -74,7 +74,7 @@ def test_objects_are_written_listed_copied_and_dropped(
 ) -> None:
     """Also such as the store does not copy in one step; nothing else is left there."""
     monkeypatch.setattr(azure, "MOST_COPIED", most_copied)
-    store = Objects(uri)
+    store = AzureObjects(uri)
     assert store.listed() == {}
     store.write("a/small", b"some bytes")
     large, empty = tmp_path / "large", tmp_path / "empty"
@@ -99,7 +99,7 @@ def test_objects_are_written_listed_copied_and_dropped(
 @needs_emulator
 def test_a_reader_sees_an_object_of_before_or_of_after(uri: str) -> None:
     """While it is replaced again and again; pyarrow's stream alone shows an empty one meanwhile."""
-    writer, reader = Objects(uri), Objects(uri)
+    writer, reader = AzureObjects(uri), AzureObjects(uri)
     texts = {b"before" * 100, b"after." * 100}
     writer.write("lock", b"before" * 100)
     is_over = threading.Event()
@@ -122,7 +122,7 @@ def test_a_reader_sees_an_object_of_before_or_of_after(uri: str) -> None:
 @needs_emulator
 def test_an_object_whose_bytes_are_on_their_way_is_not_there(uri: str) -> None:
     """What a killed process leaves of a large one is never taken for finished."""
-    store = Objects(uri)
+    store = AzureObjects(uri)
     files, path = store.at("shards/large")
     stream = files.open_output_stream(path)
     stream.write(b"half")
@@ -151,10 +151,10 @@ def test_a_wrong_key_and_a_container_that_is_not_there_are_one_line(
 ) -> None:
     """Without a second try."""
     with pytest.raises(StoreError, match=f"^abfs://nobody@{ACCOUNT}.* there is no such bucket; "):
-        Objects(uri_at(port, "nobody")).write("a", b"1", tries=1)
+        AzureObjects(uri_at(port, "nobody")).write("a", b"1", tries=1)
     monkeypatch.setenv(azure.KEY, "AAAA" + PUBLIC_KEY[4:])
     with pytest.raises(StoreError, match="the credentials are refused; set those"):
-        Objects(uri).seen("a")
+        AzureObjects(uri).seen("a")
 
 
 def test_missing_credentials_are_told_at_once() -> None:
@@ -174,11 +174,11 @@ def test_a_store_that_nobody_answers_for_is_an_outage(monkeypatch: pytest.Monkey
     """With a key, since without one nobody would be asked."""
     monkeypatch.setenv(azure.KEY, PUBLIC_KEY)
     with pytest.raises(OutageError, match="the store does not answer as it should"):
-        Objects(uri_at(free_port(), "box")).read("a", tries=1)
+        AzureObjects(uri_at(free_port(), "box")).read("a", tries=1)
 
 
 @pytest.mark.parametrize("text", ["abfs://box/path", "abfs://account.dfs.core.windows.net/path"])
 def test_a_uri_without_container_or_account_is_one_line(text: str) -> None:
     """With the form that is expected."""
     with pytest.raises(StoreError, match="expected a container and an account, as in abfs://CONT"):
-        Objects(text)
+        AzureObjects(text)
