@@ -104,6 +104,11 @@ class HostCluster:
         done = self.run(host, str(BIN / "ray"), "start", *own, *at)
         assert done.returncode == 0, done.stderr
 
+    def renew(self, host: Host) -> None:
+        """Start Ray anew on a host that the head has lost."""
+        host.power_off()
+        self.start_node(host)
+
     def start_store(self) -> None:
         """Start the object store, with what it has had."""
         started = subprocess.Popen(
@@ -152,8 +157,7 @@ class HostCluster:
     def kill(self, host: Host, words: str) -> None:
         """SIGKILL the processes of a host that have such words in their command line."""
         for pid in host.pids():
-            line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-            if words in line:
+            if words in command_line(pid):
                 os.kill(pid, signal.SIGKILL)
 
     @contextmanager
@@ -191,6 +195,11 @@ class AtWork:
         """Exit code and stderr, once it has ended."""
         self.process.wait(5 * PATIENCE_S)
         return self.process.returncode, self.errors.read_text()
+
+
+def command_line(pid: int) -> str:
+    """What a process was started with, or calls itself."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
 
 
 @contextmanager

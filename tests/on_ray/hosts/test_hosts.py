@@ -4,69 +4,31 @@ The tests are one story, in this order: each goes on with what the one before ha
 """
 
 import json
-import sys
 import time
 
 import pytest
 
 from seje_ray.pipeline.calibrate import Calibrated
-from tests.on_ray.hosts.cluster import SECRET, AtWork, HostCluster
-from tests.on_ray.hosts.network import Host
-from tests.tiny import TINY
+from tests.on_ray.hosts.cluster import SECRET, HostCluster
+from tests.on_ray.hosts.story import (
+    HASH,
+    HISTORY,
+    STATES,
+    TINY_OPTIONS,
+    equal_trials,
+    error_line,
+    succeed,
+    told,
+)
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("own_ray")]
-TINY_OPTIONS = [word for override in TINY for word in ("--set", override)]
 KBIT = 40_000  # a second, of a cable that is slow
-HASH = """
-import sys
-from seje_ray.workspace import Workspace
-print(Workspace.at(sys.argv[1]).open_calibrated().content_hash)
-"""
-HISTORY = """
-import sys
-from seje_ray.store.mirror import fetch
-from seje_ray.workspace import Workspace
-run = Workspace.at(sys.argv[1]).run(sys.argv[2])
-print(fetch(run / "history.jsonl").read_text())
-"""
-
-STATES = """
-import json, sys
-from seje_ray.store.mirror import fetch
-from seje_ray.workspace import Workspace
-trials = Workspace.at(sys.argv[1]).folder / "tunes" / sys.argv[2] / "trials"
-found = [json.loads(fetch(trials / name / "trial.json").read_text()) for name in ("0000", "0001")]
-print(json.dumps([[trial["state"], trial["scores"]] for trial in found]))
-"""
 
 
 @pytest.fixture
 def uri(cluster: HostCluster) -> str:
     """The workspace."""
     return f"s3://{cluster.bucket}/one"
-
-
-def told(cluster: HostCluster, host: Host, program: str, *words: str) -> str:
-    """What a program prints on a host."""
-    done = cluster.run(host, sys.executable, "-c", program, *words)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def succeed(cluster: HostCluster, *words: str) -> str:
-    """What a command of ours prints."""
-    done = cluster.seje_ray(*words)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def error_line(running: AtWork) -> str:
-    """The one line of a command that ends with an error."""
-    code, said = running.ended()
-    assert code == 1, said
-    assert "Traceback" not in said
-    (line,) = [line for line in said.splitlines() if line.startswith("Error:")]
-    return line
 
 
 def test_three_hosts_calibrate_and_train_over_a_store(
@@ -130,19 +92,8 @@ def test_a_trial_whose_node_is_lost_ends_with_the_scores_of_its_equal(
     cluster: HostCluster, uri: str
 ) -> None:
     """Two trials of the same settings and seed; one node loses its power."""
-    space = "tune.space={train.learning_rate: {choice: [0.002]}}"
-    settings = ["tune.searcher=grid", "tune.scheduler=none", "tune.num_seeds=1", space]
-    options = [word for setting in settings for word in ("--set", setting)]
     lost = cluster.nodes[1]
-
-    def is_under_way() -> bool:
-        found = list(lost.disk.rglob("tunes/equal/trials/*/history.jsonl"))
-        return any(len(path.read_text().splitlines()) >= 2 for path in found)
-
-    words = ["tune", "--name", "equal", "--trials", "2", "--workspace", uri, *options]
-    words += ["--set", "train.num_epochs=20"]
-    with cluster.at_work(cluster.head, cluster.words(*words)) as running:
-        running.wait_until(is_under_way)
+    with equal_trials(cluster, uri, lost) as running:
         lost.power_off()
         cluster.start_node(lost)
         code, said = running.ended()
