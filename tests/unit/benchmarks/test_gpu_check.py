@@ -38,7 +38,7 @@ def numbers_of(row):
     [
         ("steps", 3),
         ("parity", 3),
-        ("loader", 3),
+        ("loader", 5),
         ("memory", 8),
         pytest.param("compile", 2, marks=pytest.mark.slow),
     ],

@@ -9,6 +9,7 @@ from seje_ray.errors import ArtifactError, ResourceError
 from seje_ray.pipeline.runs import open_run
 from seje_ray.pipeline.train import train
 from seje_ray.report.training import as_text
+from seje_ray.training.device_decoding import jpeg_decoder
 from seje_ray.training.run_manifest import RunManifest
 from seje_ray.workspace import Workspace
 from tests.trainings import assert_equal_weights, history_of
@@ -51,7 +52,10 @@ def test_a_resumed_training_equals_one_in_one_go(workspace, local, tmp_path, is_
 
 def test_photos_may_be_decoded_on_the_device(workspace, local):
     """A training goes on by it, and begins as it would by threads, but for rounding."""
-    pytest.importorskip("torchcodec", reason="needs the extra gpu")
+    try:
+        jpeg_decoder()
+    except ResourceError as error:
+        pytest.skip(str(error))
     by_threads = train(tiny_run(1), workspace, local, name="threads")
     by_device = train(tiny_run(1, train__decode="device"), workspace, local, name="device")
 

@@ -13,11 +13,14 @@ from PIL import Image
 from seje_ray.errors import ResourceError
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.decoding import Decoders
-from seje_ray.training.device_decoding import DeviceDecoders
+from seje_ray.training.device_decoding import DeviceDecoders, jpeg_decoder
 from seje_ray.training.pairs import PairLoader
 from tests.unit.training.tiny_data import write_shards
 
-pytest.importorskip("torchcodec", reason="needs the extra gpu")
+try:
+    jpeg_decoder()
+except ResourceError as error:
+    pytest.skip(str(error), allow_module_level=True)
 
 CPU = torch.device("cpu")
 DEVICES = [
