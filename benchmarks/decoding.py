@@ -34,7 +34,7 @@ NUM_THREADS = 2  # of a worker on one core
 @click.option("--photos", "sizes", multiple=True, type=int, help="Of a task; the product's.")
 @click.option("--turns", default=3, show_default=True)
 def main(recipes: int, batch: int, sizes: tuple[int, ...], turns: int) -> None:
-    """Print pairs per second of both sides, and the processor time of a pair."""
+    """Print pairs per second of each side, and the processor time of a pair."""
     num_cores = begin_ray()
     wait_for_a_cpu(print)
     with tempfile.TemporaryDirectory() as folder:
@@ -47,6 +47,7 @@ def main(recipes: int, batch: int, sizes: tuple[int, ...], turns: int) -> None:
             for who in ({}, {"device": torch.device("cpu")}, {"elsewhere": RayTasks})
         )  # fmt: skip
         pairs = here.num_steps * batch
+        walked(device)  # its libraries are loaded
         for size in sizes or (decoding.PHOTOS_PER_TASK,):
             decoding.PHOTOS_PER_TASK = size
             walked(there)  # its processes start

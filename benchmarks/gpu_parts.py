@@ -163,8 +163,8 @@ def loader(setting: Setting) -> Iterator[Row]:
         row: Row = {"what": f"loader alone, train.decode {who}"}
         try:
             rates[who] = row["pairs_per_s"] = _rate_of_loader(who, setting)
-        except ResourceError as error:  # without TorchCodec
-            row["failed"] = str(error)
+        except (ResourceError, RuntimeError) as error:  # without TorchCodec, or of it
+            row["failed"] = first_line(error)
         yield row
     jpegs = photos_of(sorted(setting.folder.glob("train-*.parquet")))
     threads = max(2, torch.get_num_threads())

@@ -7,6 +7,7 @@ which object it stands for: nothing has to be configured, sent along or looked u
 import functools
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -44,8 +45,8 @@ def as_uri(text: str) -> str | None:
     """The URI of an object store that a person typed, also through ``Path``; None if it is none.
 
     Raises:
-        WorkspaceError: If it names no bucket, holds credentials or options that are not known, or
-            is too long.
+        WorkspaceError: If it names no bucket, holds credentials, or options or values of them that
+            are not known, or is too long.
     """
     found = _URI.fullmatch(text)
     if found is None:
@@ -57,16 +58,7 @@ def as_uri(text: str) -> str | None:
     shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
     if ":" in parts.netloc.rpartition("@")[0]:
         raise WorkspaceError(f"{shown}: expected no credentials in a URI; {_HINT}")
-    for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        if name not in (known := _OPTIONS[parts.scheme]):
-            raise WorkspaceError(
-                f"{shown}: expected no options but {', '.join(known)} in a URI of {parts.scheme}, "
-                f"found {name}; {_HINT}"
-            )
-        if (values := known[name]) is not None and value not in values:
-            raise WorkspaceError(
-                f"{shown}: expected {' or '.join(values)} for option {name}, found {value!r}"
-            )
+    _require_options(shown, parts.scheme, parse_qsl(parts.query, keep_blank_values=True))
     path = "/".join(name for name in parts.path.split("/") if name)
     if any(name in (".", "..") for name in path.split("/")):
         raise WorkspaceError(f"{shown}: expected no . or .. in a URI; name the place itself")
@@ -75,6 +67,29 @@ def as_uri(text: str) -> str | None:
     if len(_name(uri)) > MAX_NAME:
         raise WorkspaceError(f"{shown}: the URI is too long; choose a shorter path")
     return uri
+
+
+def _require_options(shown: str, scheme: str, options: Sequence[tuple[str, str]]) -> None:
+    """Refuse options that the store does not take, or takes otherwise.
+
+    Raises:
+        WorkspaceError: What is wrong with them.
+    """
+    known = _OPTIONS[scheme]
+    unknown = [name for name, _ in options if name not in known]
+    if unknown:
+        raise WorkspaceError(
+            f"{shown}: expected no options but {', '.join(known)} in a URI of {scheme}, found "
+            f"{', '.join(unknown)}; {_HINT}"
+        )
+    twice = {name for name, _ in options if [one for one, _ in options].count(name) > 1}
+    if twice:
+        raise WorkspaceError(f"{shown}: expected each option once, found {min(twice)} twice")
+    for name, value in options:
+        values = known[name]
+        if not value or (values is not None and value not in values):
+            expected = "a value" if values is None else " or ".join(values)
+            raise WorkspaceError(f"{shown}: expected {expected} for option {name}, found {value!r}")
 
 
 def mirror_folder(uri: str) -> Path:

@@ -40,7 +40,7 @@ class Objects:
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
-        self._files, self._base = patient(uri, lambda: _opened(uri))
+        self._files, self._base = patient(uri, self._opened)
 
     def listed(self, folder: str = "", *, is_deep: bool = True) -> dict[str, StoredObject]:
         """All objects below ``folder``, or right in it alone, by their keys."""
@@ -131,6 +131,10 @@ class Objects:
         """The file system, and the path of a key in it, for libraries that take both."""
         return self._files, self._path(key)
 
+    def _opened(self) -> tuple[Any, str]:
+        """The file system, and the path of the URI in it."""
+        return _opened(self.uri)
+
     def _is_there(self, key: str, size: int) -> bool:
         """Whether an object of ``size`` bytes counts as one that has been written."""
         return True
@@ -161,6 +165,9 @@ class Objects:
 
 class AzureObjects(Objects):
     """Objects of Azure's store, where pyarrow shows an empty one until its bytes are there."""
+
+    def _opened(self) -> tuple[Any, str]:
+        return azure.opened(self.uri)
 
     def _is_there(self, key: str, size: int) -> bool:
         return size > 0 and azure.SENDING not in key.split("/")
@@ -202,8 +209,6 @@ def _opened(uri: str) -> tuple[Any, str]:
 
     if uri.startswith("s3:"):
         return _opened_s3(uri)
-    if azure.is_azure(uri):
-        return azure.opened(uri)
     if uri.startswith(("gs:", "gcs:")):  # which tries for a quarter of an hour where nobody answers
         uri += f"{'&' if '?' in uri else '?'}retry_limit_seconds={CONNECT_S}"
     files, base = fs.FileSystem.from_uri(uri)

@@ -66,7 +66,10 @@ class Decoders:
         write into the batch. From elsewhere come crops that are copied there.
         """
         told, room = (self.spec, self.augmentation), self.spec.room(len(photos))
-        parts = self._parts(len(photos))
+        size = PHOTOS_PER_TASK
+        if self.elsewhere is None:
+            size = photos_per_task(len(photos), self.num_threads)
+        parts = parts_of(len(photos), size)
         tasks: list[Future[Any]]
         if self.elsewhere is None:
             tasks = [pool.submit(decode_into, room[part], *told, photos[part]) for part in parts]
@@ -82,13 +85,12 @@ class Decoders:
 
         return finished
 
-    def _parts(self, count: int) -> list[slice]:
-        return parts_of(count, self.num_threads if self.elsewhere is None else None)
+
+def photos_per_task(count: int, num_threads: int) -> int:
+    """Photos of a batch that a task of so many threads takes."""
+    return max(1, count // (TASKS_PER_THREAD * num_threads))
 
 
-def parts_of(count: int, num_threads: int | None) -> list[slice]:
-    """Parts of a batch's photos that a task takes each; of tasks elsewhere where it is None."""
-    size = PHOTOS_PER_TASK
-    if num_threads is not None:
-        size = max(1, count // (TASKS_PER_THREAD * num_threads))
+def parts_of(count: int, size: int) -> list[slice]:
+    """Parts of a batch, of ``size`` photos each; the last may be smaller."""
     return [slice(start, start + size) for start in range(0, count, size)]

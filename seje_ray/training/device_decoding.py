@@ -1,19 +1,35 @@
 """Photos of a batch, decoded on the device of a training worker: a GPU's by nvJPEG."""
 
+import io
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from seje_ray.config.train import Augmentation
 from seje_ray.errors import ResourceError, first_line
 from seje_ray.recipe1m.pixels import PixelSpec
-from seje_ray.training.decoding import Photo, parts_of
+from seje_ray.training.decoding import Decoders, Photo, parts_of, photos_per_task
 
 INSTALL = "pip install 'seje-ray[gpu]'"
+
+
+def decoders_of(
+    spec: PixelSpec,
+    augmentation: Augmentation,
+    num_threads: int,
+    elsewhere: Callable[[], Executor] | None,
+    device: torch.device | None,
+) -> "Decoders | DeviceDecoders":
+    """What decodes by threads, or in one of two other places; see both classes."""
+    assert elsewhere is None or device is None
+    if device is None:
+        return Decoders(spec, augmentation, num_threads, elsewhere)
+    return DeviceDecoders(spec, augmentation, device, num_threads)
 
 
 def jpeg_decoder() -> Any:
@@ -25,11 +41,22 @@ def jpeg_decoder() -> Any:
     try:
         from torchcodec.decoders import decode_jpeg  # an extra
     except (ImportError, OSError, RuntimeError) as error:
-        raise ResourceError(
-            f"train.decode device: expected torchcodec, found {first_line(error)}; {INSTALL}, or "
-            "train with --set train.decode=worker"
-        ) from error
+        raise _useless(error) from error
     return decode_jpeg
+
+
+def _useless(error: Exception) -> ResourceError:
+    return ResourceError(
+        f"train.decode device: expected TorchCodec for this torch and device, found "
+        f"{first_line(error)}; {INSTALL}, or train with --set train.decode=worker"
+    )
+
+
+def _smallest() -> bytes:
+    """A JPEG by which a device is tried."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG")
+    return buffer.getvalue()
 
 
 class DeviceDecoders:
@@ -51,18 +78,22 @@ class DeviceDecoders:
             num_threads: That decode on a CPU; a GPU is given whole batches by one.
 
         Raises:
-            ResourceError: If torchcodec is not installed.
+            ResourceError: If TorchCodec is not installed, or cannot decode there.
         """
         self._decode = jpeg_decoder()
         self._spec, self._augmentation, self._device = spec, augmentation, device
-        self._num_threads = num_threads if device.type == "cpu" else None
-        self._stream = None
+        self._num_threads, self._stream = num_threads, None
         if device.type != "cpu":
+            self._num_threads = 1
             self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        try:
+            self._decoded([(_smallest(), None)])
+        except RuntimeError as error:  # of another CUDA, or of none
+            raise _useless(error) from error
 
     def pool(self) -> Executor:
         """What ``begin`` gives its work to."""
-        return ThreadPoolExecutor(self._num_threads or 1)
+        return ThreadPoolExecutor(self._num_threads)
 
     def begin(self, photos: Sequence[Photo], pool: Executor) -> Callable[[], Tensor]:
         """Let photos be decoded; what is returned waits for them and gives the crops in order.
@@ -70,11 +101,17 @@ class DeviceDecoders:
         They are (number of photos, 3, height, width), uint8, the channels last in memory, on the
         device.
         """
-        parts = [slice(None)]
-        if photos and self._num_threads is not None:
-            parts = parts_of(len(photos), self._num_threads)
-        tasks = [pool.submit(self._decoded, photos[part]) for part in parts]
-        return lambda: torch.cat([task.result() for task in tasks])
+        size = len(photos)
+        if self._stream is None:
+            size = photos_per_task(size, self._num_threads)
+        first, *others = parts_of(len(photos), size) if photos else [slice(0)]
+        tasks = [pool.submit(self._decoded, photos[part]) for part in (first, *others)]
+
+        def finished() -> Tensor:
+            crops = [task.result() for task in tasks]
+            return torch.cat(crops) if others else crops[0]
+
+        return finished
 
     def _decoded(self, photos: Sequence[Photo]) -> Tensor:
         if self._stream is None:
@@ -94,7 +131,9 @@ class DeviceDecoders:
             memory_format=torch.channels_last,
         )
         if photos:  # no call of nvJPEG's without one
-            images = self._decode([jpeg for jpeg, _ in photos], device=self._device)
+            # copies: given bytes, TorchCodec changes the warnings of the process, not its thread's
+            jpegs = [torch.frombuffer(bytearray(jpeg), dtype=torch.uint8) for jpeg, _ in photos]
+            images = self._decode(jpegs, device=self._device)
             for crop, image, (_, generator) in zip(crops, images, photos, strict=True):
                 crop.copy_(self._crop(image, generator))
         return crops

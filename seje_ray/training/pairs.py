@@ -31,8 +31,7 @@ from seje_ray.features.tokens import TextShape, token_batch
 from seje_ray.random_streams import Stream
 from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.store.mirror import fetch_noted
-from seje_ray.training.decoding import Decoders
-from seje_ray.training.device_decoding import DeviceDecoders
+from seje_ray.training.device_decoding import decoders_of
 from seje_ray.training.epoch_order import OrderKind, epoch_order, order_kind
 from seje_ray.training.lanes import Rows, located, own_part
 from seje_ray.training.open_shards import OpenShards
@@ -122,18 +121,16 @@ class PairLoader:
             device: That decodes photos, and has the batches' afterwards; None for these threads.
 
         Raises:
-            ResourceError: If there is a device, and torchcodec is not installed.
+            ResourceError: If there is a device that cannot decode.
         """
         self._shards, self._bring = list(shards), bring
         self._reads, self._text_shape = reads, text_shape
         self._partial_texts = partial_texts
         self._rank, self._world_size, self._seed = rank, world_size, seed
         self._window = shuffle_window
-        self._decoders: Decoders | DeviceDecoders | None = None
-        if pixels is not None and device is not None:
-            self._decoders = DeviceDecoders(pixels, augmentation, device, num_threads)
-        elif pixels is not None:
-            self._decoders = Decoders(pixels, augmentation, num_threads, elsewhere)
+        self._decoders = None
+        if pixels is not None:
+            self._decoders = decoders_of(pixels, augmentation, num_threads, elsewhere, device)
         if counts is None:
             counts = [pq.read_metadata(path).num_rows for path in shards]
         self._rows = rows_by_shard(rows, counts)

@@ -244,11 +244,13 @@ def test_what_the_cluster_has_no_room_for_is_told(served):
 
     greedy = serve.deployment(Greedy, ray_actor_options={"num_cpus": 1000}).bind()
     target = RunTarget(target=greedy, name="greedy", route_prefix="/greedy")
-    serve.run_many([target], wait_for_applications_running=False)
     told, began = [], time.monotonic()
-    while not told and time.monotonic() < began + 60:
-        time.sleep(0.5)
-        told = _waiting(API, "greedy")
-    serve.delete("greedy", _blocking=False)
+    try:
+        serve.run_many([target], wait_for_applications_running=False)
+        while not told and time.monotonic() < began + 60:
+            time.sleep(0.5)
+            told = _waiting(API, "greedy")
+    finally:
+        serve.delete("greedy", _blocking=False)
 
     assert [line.partition(", others wait for free CPUs")[0] for line in told] == ["Greedy: 0 run"]

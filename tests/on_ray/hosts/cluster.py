@@ -105,7 +105,7 @@ class HostCluster:
         assert done.returncode == 0, done.stderr
 
     def renew(self, host: Host) -> None:
-        """Start Ray anew on a host that the head has lost."""
+        """Start Ray anew on a host that loses its power now, or that the head has lost."""
         host.power_off()
         self.start_node(host)
 
@@ -198,8 +198,11 @@ class AtWork:
 
 
 def command_line(pid: int) -> str:
-    """What a process was started with, or calls itself."""
-    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    """What a process was started with, or calls itself; empty where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 @contextmanager

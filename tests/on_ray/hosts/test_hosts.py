@@ -81,8 +81,7 @@ def test_a_training_whose_driver_and_node_are_lost_has_the_same_history(
     before = num("joined")
     with cluster.at_work(cluster.head, words) as running:
         running.wait_until(lambda: num("joined") >= before + 4)
-        lost.power_off()
-        cluster.start_node(lost)
+        cluster.renew(lost)
         code, said = running.ended()
     assert code == 0, said
     assert told(cluster, lost, HISTORY, uri, "stormy") == told(cluster, lost, HISTORY, uri, "demo")
@@ -94,8 +93,7 @@ def test_a_trial_whose_node_is_lost_ends_with_the_scores_of_its_equal(
     """Two trials of the same settings and seed; one node loses its power."""
     lost = cluster.nodes[1]
     with equal_trials(cluster, uri, lost) as running:
-        lost.power_off()
-        cluster.start_node(lost)
+        cluster.renew(lost)
         code, said = running.ended()
     assert code == 0, said
     assert "its process died; it goes on when the others have ended" in said

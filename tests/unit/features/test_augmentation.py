@@ -7,7 +7,7 @@ from torchvision.transforms import v2
 
 from seje_ray.features.augmentation import NARROW, WIDE, augmented
 
-PIXELS = torch.randint(255, (3, 24, 32), generator=torch.manual_seed(0)).to(torch.uint8)
+PIXELS = torch.randint(255, (3, 24, 32), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
 
 
 @pytest.mark.parametrize("kind", ["rand_augment", "trivial"])

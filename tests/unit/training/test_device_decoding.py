@@ -1,7 +1,6 @@
 """Photos decoded on a worker's device: what Pillow shows of them, but for rounding."""
 
 import io
-import sys
 from itertools import chain
 
 import numpy as np
@@ -78,6 +77,15 @@ def test_what_is_not_scaled_has_the_bytes_that_pillow_gives(augmentation, drawn)
 
 
 @pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("augmentation", ["rand_augment", "trivial"])
+def test_every_change_is_made_on_the_device(device, augmentation):
+    """Of so many photos that each is drawn."""
+    found = on_device(SPECS["smaller"], augmentation, device, photos(100))
+    assert (found.shape, found.dtype, found.device.type) == ((100, 3, 32, 32), torch.uint8, device)
+    assert len(found.unique(dim=0)) == 100
+
+
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 @pytest.mark.parametrize("drawn", [True, False])
 def test_a_batch_shows_what_pillow_shows_of_whole_pixels(device, spec, drawn):
@@ -100,23 +108,27 @@ def twin(spec, jpeg, generator):
     return pixels[:, ::-1] if window.is_flipped else pixels
 
 
-def test_batches_of_a_loader_hold_the_same_pairs(tmp_path):
-    """An epoch and a validation, of the second of two workers; unscaled, so the same bytes."""
+@pytest.mark.parametrize("device", DEVICES)
+def test_batches_of_a_loader_hold_the_same_pairs(tmp_path, device):
+    """An epoch and a validation, of the second of two workers; unscaled, so a CPU's same bytes."""
     shards = write_shards(tmp_path, "train", [30, 25, 29])
     side = Image.open(io.BytesIO(first_jpeg(shards[0]))).height
 
-    def batches(device):
+    def batches(where):
         loader = PairLoader(
             shards, PixelSpec(side, side - 4), global_batch_size=40, rank=1, world_size=2, seed=3,
-            device=device,
+            device=where,
         )  # fmt: skip
         return list(chain(loader.epoch(0), loader.in_order()))
 
-    by_threads, by_device = batches(None), batches(CPU)
+    by_threads, by_device = batches(None), batches(torch.device(device))
     assert [len(batch.ids) for batch in by_device] == [20, 20, 40, 4]
     for one, other in zip(by_threads, by_device, strict=True):
         assert one.ids == other.ids
-        assert one.images.equal(other.images)
+        there = other.to(torch.device(device)).images
+        assert there.device.type == device
+        apart = (one.images.int() - there.cpu().int()).abs().float().mean()
+        assert apart == 0 if device == "cpu" else apart < 2
 
 
 def first_jpeg(shard):
@@ -133,7 +145,12 @@ def test_what_goes_wrong_is_raised_by_the_batch_that_waits():
         on_device(SPECS["smaller"], "crop_flip", "cpu", [(b"no photo", None)])
 
 
-def test_without_torchcodec_one_line_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torchcodec.decoders", None)
-    with pytest.raises(ResourceError, match=r"seje-ray\[gpu\].*train\.decode=worker"):
+def test_a_device_on_which_nothing_is_decoded_is_one_line(monkeypatch):
+    """As of a TorchCodec for another CUDA, or none; before the first batch."""
+
+    def decode_jpeg(*_: object, **__: object) -> None:
+        raise RuntimeError("Failed to get current CUDA device.\nException raised from ...")
+
+    monkeypatch.setattr("torchcodec.decoders.decode_jpeg", decode_jpeg)
+    with pytest.raises(ResourceError, match=r"CUDA device\.; .*seje-ray\[gpu\].*decode=worker$"):
         DeviceDecoders(SPECS["smaller"], "crop_flip", CPU, 2)
