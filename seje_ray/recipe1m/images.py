@@ -9,7 +9,7 @@ from seje_ray import limits
 from seje_ray.recipe1m.photo_formats import DECODER_ERRORS, is_heic, opened, reads_heic, stored
 from seje_ray.recipe1m.records import ImageFile, Reject
 from seje_ray.recipe1m.stored_photos import PhotoTooLargeError, photo_bytes
-from seje_ray.recipe1m.windows import Interpolation, Window
+from seje_ray.recipe1m.windows import Interpolation, PhotoWindow
 
 # names of photo files end like this; what a file is, its bytes say
 PHOTO_SUFFIXES = (
@@ -120,7 +120,7 @@ def decode(jpeg: bytes) -> Image.Image:
         return image.convert("RGB")
 
 
-def seen_through(jpeg: bytes, window: Window, interpolation: Interpolation) -> np.ndarray:
+def seen_through(jpeg: bytes, window: PhotoWindow, interpolation: Interpolation) -> np.ndarray:
     """What a window shows of a stored JPEG, (height, width, 3) uint8, read in one resampling."""
     with stored(jpeg) as image:
         image.draft("RGB", window.least)

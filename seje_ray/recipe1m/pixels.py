@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seje_ray.recipe1m.images import seen_through
-from seje_ray.recipe1m.windows import Interpolation, SquareWindow, SquashedWindow, Window
+from seje_ray.recipe1m.windows import Interpolation, PhotoWindow, SquareWindow, SquashedWindow
 
 STRIDE = 32  # pixels; of most networks, whose last maps have no cut cells at its multiples
 
@@ -26,7 +26,7 @@ class PixelSpec:
         """Width and height of what the network sees, pixels."""
         return self.whole_size or (self.crop, self.crop)
 
-    def window(self, generator: np.random.Generator | None) -> Window:
+    def window(self, generator: np.random.Generator | None) -> PhotoWindow:
         """The part of a photo that the network sees.
 
         The centre or the whole of it; for training, a random window: of the central square, or

@@ -8,7 +8,7 @@ Interpolation = Literal["bilinear", "bicubic"]  # between pixels, where a photo 
 Box = tuple[float, float, float, float]  # left, top, right and bottom, pixels
 
 
-class Window(Protocol):
+class PhotoWindow(Protocol):
     """A part of any photo, read in one resampling."""
 
     @property
