@@ -58,12 +58,14 @@ def test_objects_are_written_listed_copied_and_dropped(uri: str, tmp_path: Path)
     assert (store.seen("a/small"), store.read("a/small")) == (None, None)
 
 
-def test_what_is_calibrated_there_are_the_bytes_of_a_disk(uri: str, tmp_path: Path) -> None:
-    """And another machine finds it."""
-    run = tiny_run("data.cookbook_recipes=40")
-    here = calibrate(run, None, Workspace(tmp_path / "here"), EXECUTOR)
-    there = calibrate(run, None, Workspace.at(uri), EXECUTOR)
-    assert there.calibrated.manifest == here.calibrated.manifest
+def test_recipes_that_are_read_there_are_the_bytes_of_a_disk(uri: str, tmp_path: Path) -> None:
+    """The first stage of `calibrate`: all that the others write goes by the same objects."""
+    run, disk = tiny_run("data.cookbook_recipes=40"), Workspace(tmp_path / "here")
+    here, there = (
+        calibrate(run, None, workspace, EXECUTOR, last_stage="ingest")
+        for workspace in (disk, Workspace.at(uri))
+    )
+    assert there.recipes.manifest == here.recipes.manifest
 
 
 def test_a_store_that_nobody_answers_for_is_an_outage_soon(monkeypatch: pytest.MonkeyPatch) -> None:
