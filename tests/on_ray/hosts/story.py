@@ -56,17 +56,17 @@ def error_line(running: AtWork) -> str:
 
 
 @contextmanager
-def equal_trials(cluster: HostCluster, uri: str, host: Host) -> Iterator[AtWork]:
+def equal_trials(cluster: HostCluster, uri: str, host: Host, name: str) -> Iterator[AtWork]:
     """A tuning of two equal trials, one of which is under way on a host."""
     space = "tune.space={train.learning_rate: {choice: [0.002]}}"
     settings = ["tune.searcher=grid", "tune.scheduler=none", "tune.num_seeds=1", space]
     options = [word for setting in settings for word in ("--set", setting)]
 
     def is_under_way() -> bool:
-        found = list(host.disk.rglob("tunes/equal/trials/*/history.jsonl"))
+        found = list(host.disk.rglob(f"tunes/{name}/trials/*/history.jsonl"))
         return any(len(path.read_text().splitlines()) >= 2 for path in found)
 
-    words = ["tune", "--name", "equal", "--trials", "2", "--workspace", uri, *options]
+    words = ["tune", "--name", name, "--trials", "2", "--workspace", uri, *options]
     words += ["--set", "train.num_epochs=20"]
     with cluster.at_work(cluster.head, cluster.words(*words)) as running:
         running.wait_until(is_under_way)

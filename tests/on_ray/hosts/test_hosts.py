@@ -3,7 +3,6 @@
 The tests are one story, in this order: each goes on with what the one before has made.
 """
 
-import json
 import time
 
 import pytest
@@ -13,9 +12,7 @@ from tests.on_ray.hosts.cluster import SECRET, HostCluster
 from tests.on_ray.hosts.story import (
     HASH,
     HISTORY,
-    STATES,
     TINY_OPTIONS,
-    equal_trials,
     error_line,
     succeed,
     told,
@@ -85,21 +82,6 @@ def test_a_training_whose_driver_and_node_are_lost_has_the_same_history(
         code, said = running.ended()
     assert code == 0, said
     assert told(cluster, lost, HISTORY, uri, "stormy") == told(cluster, lost, HISTORY, uri, "demo")
-
-
-def test_a_trial_whose_node_is_lost_ends_with_the_scores_of_its_equal(
-    cluster: HostCluster, uri: str
-) -> None:
-    """Two trials of the same settings and seed; one node loses its power."""
-    lost = cluster.nodes[1]
-    with equal_trials(cluster, uri, lost) as running:
-        cluster.renew(lost)
-        code, said = running.ended()
-    assert code == 0, said
-    assert "its process died; it goes on when the others have ended" in said
-    (state, scores), other = json.loads(told(cluster, lost, STATES, uri, "equal"))
-    assert (state, len(scores)) == ("done", 20)
-    assert [state, scores] == other
 
 
 def test_credentials_that_expire_are_one_line(cluster: HostCluster, uri: str) -> None:

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tests.on_ray.hosts.cluster import HostCluster, command_line
+from tests.on_ray.hosts.cluster import AtWork, HostCluster, command_line
 from tests.on_ray.hosts.network import Host
 from tests.on_ray.hosts.story import (
     HISTORY,
@@ -113,21 +113,36 @@ def holds_model(host: Host) -> bool:
     return any("ServeReplica:seje-ray-model" in command_line(pid) for pid in host.pids())
 
 
+def test_a_trial_whose_node_loses_its_power_ends_with_the_scores_of_its_equal(
+    cluster: HostCluster, uri: str
+) -> None:
+    """Two trials of the same settings and seed."""
+    lost = cluster.nodes[1]
+    with equal_trials(cluster, uri, lost, "dark") as running:
+        cluster.renew(lost)
+        require_equal_scores(cluster, uri, running, "dark")
+
+
 def test_a_trial_whose_node_is_lost_to_all_others_ends_with_the_scores_of_its_equal(
     cluster: HostCluster, uri: str
 ) -> None:
     """Its cable is pulled for 20 s, so that Ray takes it for lost while its processes run."""
     cut = cluster.nodes[1]
-    with equal_trials(cluster, uri, cut) as running:
+    with equal_trials(cluster, uri, cut, "cut") as running:
         cut.cut()
         time.sleep(20)
         assert cut.address not in told(cluster, cluster.head, ALIVE).split()
         cut.mend()
         cluster.renew(cut)
-        code, said = running.ended()
+        require_equal_scores(cluster, uri, running, "cut")
+
+
+def require_equal_scores(cluster: HostCluster, uri: str, running: AtWork, name: str) -> None:
+    """Of a tuning by ``equal_trials``, once it has ended."""
+    code, said = running.ended()
     assert code == 0, said
     assert "its process died; it goes on when the others have ended" in said
-    (state, scores), other = json.loads(told(cluster, cut, STATES, uri, "equal"))
+    (state, scores), other = json.loads(told(cluster, cluster.head, STATES, uri, name))
     assert (state, len(scores)) == ("done", 20)
     assert [state, scores] == other
 
