@@ -6,6 +6,7 @@ import torch
 pytest.importorskip("transformers", reason="needs the extra text")
 
 from benchmarks.gpu_workers import two_beside_one
+from tests.devices import CUDA
 
 HAS_CUDA = torch.cuda.is_available()
 
@@ -16,10 +17,7 @@ HAS_CUDA = torch.cuda.is_available()
     "device",
     [
         pytest.param("cpu", marks=pytest.mark.skipif(HAS_CUDA, reason="is done on the GPU")),
-        pytest.param(
-            "cuda",
-            marks=[pytest.mark.gpu, pytest.mark.skipif(not HAS_CUDA, reason="needs CUDA")],
-        ),
+        CUDA,
     ],
 )
 def test_two_workers_on_one_gpu_train_as_one_does(shared_ray, tmp_path, device):

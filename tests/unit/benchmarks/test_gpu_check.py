@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -62,7 +63,8 @@ def test_every_part_has_a_limit_and_every_test_with_the_mark_is_run():
     marked = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "tests").rglob("test_*.py")
-        if "mark.gpu" in path.read_text(encoding="utf-8") and path != Path(__file__)
+        if re.search(r"mark\.gpu|tests\.devices", path.read_text(encoding="utf-8"))
+        and path != Path(__file__)
     }
 
     assert set(LIMITS_S) == set(PARTS)

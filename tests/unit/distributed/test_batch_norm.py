@@ -10,6 +10,7 @@ from seje_ray.distributed.batch_norm import (
     count_rows,
     use_global_batch_norm,
 )
+from tests.devices import DEVICES
 
 SIZES = (4, 1, 0)
 SHAPES = {"rows": (3,), "maps": (3, 2, 5)}  # what follows the batch
@@ -106,19 +107,7 @@ def test_one_worker_is_the_built_in_layer(shape):
 
 @pytest.mark.parametrize("is_affine", [True, False])
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize(
-    "device",
-    [
-        "cpu",
-        pytest.param(
-            "cuda",
-            marks=[
-                pytest.mark.gpu,
-                pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA"),
-            ],
-        ),
-    ],
-)
+@pytest.mark.parametrize("device", DEVICES)
 def test_by_the_statistics_of_its_own_rows_it_is_the_built_in_layer(device, shape, is_affine):
     """What each worker computes, on one; maps with their channels last, as networks have them."""
     inputs, weights = (value.to(device) for value in batches(SHAPES[shape])[0])

@@ -11,15 +11,12 @@ import pyarrow as pa
 import pytest
 
 from seje_ray.errors import OutageError, StoreError
-from seje_ray.pipeline.calibrate import calibrate
 from seje_ray.store import azure, objects, patience
 from seje_ray.store.location import CACHE, as_uri
 from seje_ray.store.objects import AzureObjects
 from seje_ray.store.patience import patient
-from seje_ray.workspace import Workspace
 from tests.ports import free_port
-from tests.tiny import tiny_run
-from tests.unit.pipeline.locally import EXECUTOR
+from tests.unit.store.first_stage import require_bytes_of_a_disk
 
 NUMBERS = count(1)
 EMULATOR = shutil.which("azurite-blob")
@@ -138,13 +135,7 @@ def test_an_object_whose_bytes_are_on_their_way_is_not_there(uri: str) -> None:
 @pytest.mark.slow  # the emulator lets each of its errors wait for seconds
 @needs_emulator
 def test_recipes_that_are_read_there_are_the_bytes_of_a_disk(uri: str, tmp_path: Path) -> None:
-    """The first stage of `calibrate`: all that the others write goes by the same objects."""
-    run, disk = tiny_run("data.cookbook_recipes=40"), Workspace(tmp_path / "here")
-    here, there = (
-        calibrate(run, None, workspace, EXECUTOR, last_stage="ingest")
-        for workspace in (disk, Workspace.at(uri))
-    )
-    assert there.recipes.manifest == here.recipes.manifest
+    require_bytes_of_a_disk(uri, tmp_path)
 
 
 @needs_emulator

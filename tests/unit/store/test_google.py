@@ -7,15 +7,12 @@ import pytest
 from gcp_storage_emulator.server import create_server
 
 from seje_ray.errors import OutageError, StoreError
-from seje_ray.pipeline.calibrate import calibrate
 from seje_ray.store import objects
 from seje_ray.store.location import CACHE
 from seje_ray.store.objects import Objects
 from seje_ray.store.patience import patient
-from seje_ray.workspace import Workspace
 from tests.ports import free_port
-from tests.tiny import tiny_run
-from tests.unit.pipeline.locally import EXECUTOR
+from tests.unit.store.first_stage import require_bytes_of_a_disk
 
 
 def uri_at(port: int) -> str:
@@ -59,13 +56,7 @@ def test_objects_are_written_listed_copied_and_dropped(uri: str, tmp_path: Path)
 
 
 def test_recipes_that_are_read_there_are_the_bytes_of_a_disk(uri: str, tmp_path: Path) -> None:
-    """The first stage of `calibrate`: all that the others write goes by the same objects."""
-    run, disk = tiny_run("data.cookbook_recipes=40"), Workspace(tmp_path / "here")
-    here, there = (
-        calibrate(run, None, workspace, EXECUTOR, last_stage="ingest")
-        for workspace in (disk, Workspace.at(uri))
-    )
-    assert there.recipes.manifest == here.recipes.manifest
+    require_bytes_of_a_disk(uri, tmp_path)
 
 
 def test_a_store_that_nobody_answers_for_is_an_outage_soon(monkeypatch: pytest.MonkeyPatch) -> None:

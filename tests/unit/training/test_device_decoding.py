@@ -14,6 +14,7 @@ from seje_ray.recipe1m.pixels import PixelSpec
 from seje_ray.training.decoding import Decoders
 from seje_ray.training.device_decoding import DeviceDecoders, jpeg_decoder
 from seje_ray.training.pairs import PairLoader
+from tests.devices import DEVICES
 from tests.unit.training.tiny_data import write_shards
 
 try:
@@ -22,16 +23,6 @@ except ResourceError as error:
     pytest.skip(str(error), allow_module_level=True)
 
 CPU = torch.device("cpu")
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda",
-        marks=[
-            pytest.mark.gpu,
-            pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA"),
-        ],
-    ),
-]
 SPECS = {
     "as it is": PixelSpec(48, 32),  # of photos of 60 x 48
     "smaller": PixelSpec(40, 32),

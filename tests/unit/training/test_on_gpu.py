@@ -16,18 +16,9 @@ from benchmarks.gpu_setting import Setting, batches_of
 from seje_ray.features.inputs import moved
 from seje_ray.retrieval.ranking import pair_ranks
 from seje_ray.training.freezing import begin_epoch
+from tests.devices import DEVICES
 
 CPU = torch.device("cpu")
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda",
-        marks=[
-            pytest.mark.gpu,
-            pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA"),
-        ],
-    ),
-]
 CLOSE = 1e-3  # of the largest number of a gradient
 
 
